@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
+import type { AccessCheckStore } from '../db/connections/access-check-store.ts';
 import type { AccountConnections } from '../db/connections/account-connections.ts';
 import type { AuditStore } from '../db/core/audit-store.ts';
 import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
@@ -107,6 +108,7 @@ export interface AppDeps {
   readonly states: AuthorizationStates;
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
+  readonly accessChecks: AccessCheckStore;
   readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;

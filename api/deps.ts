@@ -4,6 +4,7 @@ import type { ApiConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
+import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
@@ -30,6 +31,7 @@ import { createCircuits } from '../providers/circuits.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { watchCircuits } from '../telemetry/provider-metrics.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
@@ -60,12 +62,14 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, nothing can be connected');
 
   const { kinds } = registries;
+  const { venueCaps } = config;
   const circuitStore = createCircuitStore(db);
   const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
   const providers = createProviders(registries.providers, config.providers, {
     budget: createBudgetStore(db),
     circuits,
   });
+  watchCircuits(providers.ids, circuitStore);
   // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
   const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
   const { namespace } = config.temporal;
@@ -83,14 +87,15 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     kinds,
     records: createRecordStores(db, kinds),
     summaries: createTransactionSummaryStore(db),
-    connections: createConnectionStore(db),
-    connectionActions: createConnectionActionsStore(db),
+    connections: createConnectionStore(db, venueCaps.connections),
+    connectionActions: createConnectionActionsStore(db, venueCaps.connections),
     // The API refreshes nothing: it only reads when grants end.
     oauthTokens: createOAuthTokenStore({ db, audit }),
     authorizationGateway: createAuthorizationGateway(temporal),
     states: createAuthorizationStates(await readStateKey(db)),
     connectionGateway: createConnectionGateway(temporal),
     accountConnections: createAccountConnections(db),
+    accessChecks: createAccessCheckStore(db),
     deliveries: createWebhookDeliveryStore(db),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),
@@ -101,7 +106,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     providers,
     sealer,
     gateway: createSyncGateway({ ...temporal, namespace }),
-    schedules: createScheduleStore(db),
+    schedules: createScheduleStore(db, venueCaps.schedules),
     scheduleGateway: createScheduleGateway(temporal),
     rotations: createSecretRotationStore(db, audit),
     jobGateway: createJobGateway(temporal),

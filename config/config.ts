@@ -39,6 +39,12 @@ export interface VenueShareConfig {
   readonly databaseConnections: number;
 }
 
+/** How many of what lasts one venue may have. */
+export interface VenueCapConfig {
+  readonly connections: number;
+  readonly schedules: number;
+}
+
 export interface ProcessConfig {
   readonly production: boolean;
   readonly logLevel: LogLevel;
@@ -71,6 +77,7 @@ export interface ApiConfig extends ServiceConfig {
   readonly jwt: JwtConfig;
   readonly rateLimits: RateLimitConfig;
   readonly venueShares: VenueShareConfig;
+  readonly venueCaps: VenueCapConfig;
 }
 
 /** How long rows that only describe the past are kept. */
@@ -86,6 +93,7 @@ export interface RetentionConfig {
 export interface WorkerConfig extends ServiceConfig {
   readonly healthPort: number | null;
   readonly retention: RetentionConfig;
+  readonly maxSchedulesPerVenue: number;
 }
 
 export interface MigrationConfig extends ProcessConfig {
@@ -138,6 +146,10 @@ export function readApiConfig(env: Env, providers: readonly ConfigurableProvider
       eventStreams: environment.certain('VENUE_SHARE_OF_EVENT_STREAMS'),
       databaseConnections: environment.certain('VENUE_SHARE_OF_DATABASE_CONNECTIONS'),
     },
+    venueCaps: {
+      connections: environment.certain('MAX_CONNECTIONS_PER_VENUE'),
+      schedules: environment.certain('MAX_SCHEDULES_PER_VENUE'),
+    },
   };
 }
 
@@ -150,6 +162,7 @@ export function readWorkerConfig(env: Env, providers: readonly ConfigurableProvi
   return {
     ...serviceOf(environment),
     healthPort: environment.get('HEALTH_PORT') ?? null,
+    maxSchedulesPerVenue: environment.certain('MAX_SCHEDULES_PER_VENUE'),
     retention: {
       everyMinutes: environment.certain('RETENTION_EVERY_MINUTES'),
       auditDays: environment.certain('RETENTION_AUDIT_DAYS'),

@@ -8,8 +8,9 @@ export const RETENTION_SCHEDULE_ID = 'retention';
 /** Tables from which rows are removed, in order of removal: what belongs to a run before the run itself. */
 export const RETENTION_TABLES = [
   'idempotency_keys',
-  'connections',
+  // What attempts to connect have left is revoked before the connection's row takes it along.
   'authorization_exchanges',
+  'connections',
   'provider_leases',
   'webhook_deliveries',
   'sync_logs',

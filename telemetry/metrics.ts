@@ -14,6 +14,8 @@ export const LIMITS = [
   'too-many-streams',
   'too-many-deliveries',
   'too-many-connections',
+  'connection-limit-reached',
+  'schedule-limit-reached',
   'webhook-not-signed',
   'webhook-repeated',
   'rate-limited-caller',

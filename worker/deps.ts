@@ -7,9 +7,12 @@ import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
 import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
 import type { SchedulingDeps } from '../activities/sync/schedules.ts';
+import type { ProbeGrantDeps } from '../activities/connections/probe-grant.ts';
 import type { SyncChunkDeps } from '../activities/sync/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
+import { createAbandonedGrants } from '../activities/connections/abandoned-grants.ts';
+import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createAuthorizationExchangeStore } from '../db/connections/authorization-exchange-store.ts';
@@ -39,12 +42,14 @@ import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { watchPool } from '../telemetry/metrics.ts';
+import { watchCircuits } from '../telemetry/provider-metrics.ts';
 import { createOpener } from '../vault/opener.ts';
 import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 
 export type WorkerDeps = SyncChunkDeps &
+  ProbeGrantDeps &
   SyncControlDeps &
   SchedulingDeps &
   KeyRotationDeps &
@@ -87,24 +92,30 @@ export async function createDeps(
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
   const connections = createConnectionStore(db);
+  const exchanges = createAuthorizationExchangeStore(db);
+  const accountConnections = createAccountConnections(db);
   const tokens = createOAuthTokenStore({ db, audit });
-  const circuits = createCircuits(createCircuitStore(db), { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
+  const circuitStore = createCircuitStore(db);
+  const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
   const providers = createProviders(definitions, config.providers, {
     budget: createBudgetStore(db),
     circuits,
   });
+  watchCircuits(providers.ids, circuitStore);
   return {
     audit,
     brakes: createBrakeStore(db),
-    accountConnections: createAccountConnections(db),
+    accountConnections,
+    accessChecks: createAccessCheckStore(db),
     connections,
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),
-    exchanges: createAuthorizationExchangeStore(db),
+    exchanges,
+    abandonedGrants: createAbandonedGrants({ exchanges, accountConnections, providers, vault, log }),
     disconnections: createDisconnectionStore(db, audit, kinds),
     credentials: createCredentials({ connections, tokens, providers, vault, audit }),
     runs: createSyncRunStore(db),
-    schedules: createScheduleStore(db),
+    schedules: createScheduleStore(db, config.maxSchedulesPerVenue),
     progress: createSyncProgressStore(db, kinds),
     pulls: createPullStore(db, kinds),
     pushes: createPushStore(db, kinds),

@@ -18,6 +18,7 @@ import { INTERNAL_QUEUE, LANES, REPLACED_QUEUES, WORKFLOW_QUEUE, laneQueue } fro
 import type { Lane } from '../contracts/temporal.ts';
 import type { SyncChunkActivities } from '../contracts/sync.ts';
 import { ProviderShares, laneFor } from '../domain/lanes/provider-shares.ts';
+import { watchLane } from '../telemetry/provider-metrics.ts';
 import type { WorkerDeps } from './deps.ts';
 import { withinShare } from './lane-slots.ts';
 import { buildWorkflowBundle } from './workflow-bundle.ts';
@@ -91,9 +92,11 @@ export async function createWorkers({
 /** The slots that all workers of one lane share, including one that still serves a replaced queue. */
 function createLane(lane: Lane, { brakes, providers }: Pick<WorkerDeps, 'brakes' | 'providers'>) {
   const size = laneFor(SLOTS_OF_ONE_PROVIDER[lane], providers.ids.length);
+  const shares = new ProviderShares(size);
+  watchLane(lane, providers.ids, shares);
   return {
     maxConcurrentActivityTaskExecutions: size.slots,
-    interceptors: { activity: [withinShare({ lane, shares: new ProviderShares(size), brakes })] },
+    interceptors: { activity: [withinShare({ lane, shares, brakes })] },
   };
 }
 

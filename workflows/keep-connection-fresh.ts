@@ -49,6 +49,8 @@ const upkeep = proxyActivities<
 
 /** Shortest time between two scheduled refreshes of a grant, whatever the clocks and the provider say. */
 const SHORTEST_REFRESH_CYCLE_MS = 30_000;
+/** Shortest time between two questions to the provider about one grant, however often it sends a revocation webhook. */
+const SHORTEST_ASK_CYCLE_MS = 15_000;
 /**
  * Pause before the provider is asked again whether an access was revoked, when it did not answer. Refreshes and
  * requests go on meanwhile.
@@ -80,6 +82,8 @@ class Owner {
    * to ask.
    */
   #askMs: number;
+  /** The grant that the provider was last asked about, and when. */
+  #asked: { readonly generation: number | null; readonly atMs: number } | null = null;
   /** Counts every change that the next step may depend on. */
   #changes = 0;
   #looking: Promise<void> | null = null;
@@ -126,7 +130,7 @@ class Owner {
     setHandler(
       defineSignal(ACCESS_REVOKED_SIGNAL),
       () => {
-        this.#askMs = 0;
+        this.#askMs = this.#soonestAskMs();
         this.#changes += 1;
       },
       {
@@ -168,6 +172,13 @@ class Owner {
       await condition(changed, nextMs - Date.now(), {
         summary: nextMs === warning?.dueMs ? 'Until the next warning' : 'Until the next refresh',
       });
+  }
+
+  /** At once, unless the provider was just asked about the same grant: a thousand webhooks may come. */
+  #soonestAskMs(): number {
+    if (this.#asked === null || this.#asked.generation !== this.#grant?.generation) return 0;
+    const soonestMs = this.#asked.atMs + SHORTEST_ASK_CYCLE_MS;
+    return soonestMs > Date.now() && patched('spaces-checks-of-access') ? soonestMs : 0;
   }
 
   /** Carries over only what is not read from the database again. */
@@ -311,6 +322,7 @@ class Owner {
     // The cached status may describe the previous grant.
     await this.#look();
     if (!isKept(this.#grant)) return;
+    this.#asked = { generation: this.#grant.generation, atMs: Date.now() };
     try {
       const { outcome, generation } = await tryGrant({
         ...this.#ref,
@@ -326,6 +338,7 @@ class Owner {
 
   async #giveUp(why: 'revoked-at-provider' | 'refused', generation = this.#grant?.generation ?? null): Promise<void> {
     this.#askMs = Infinity;
+    this.#asked = null;
     await upkeep.noteRevoked.executeWithOptions({ summary: `The grant is dead: ${why}` }, [
       { ...this.#ref, generation, why },
     ]);

@@ -18,6 +18,7 @@ import {
 import { keywordAttributes } from '../../domain/sync/search-attributes.ts';
 import { syncKeywords } from '../../domain/sync/sync-labels.ts';
 import { tellOwner, wakeRuns } from './connection-owner.ts';
+import { countLimit } from '../../telemetry/metrics.ts';
 import { guarded } from '../failures.ts';
 import { revokeRejected } from './rejected-grant.ts';
 import type { RejectedGrantDeps } from './rejected-grant.ts';
@@ -45,8 +46,10 @@ export function createActivateConnectionActivities(deps: ActivateConnectionDeps)
   };
 }
 
+const NO_ROOM = 'a default schedule was not made: the venue has as many schedules as it may have';
+
 async function adopt(
-  { providers, schedules, runs }: ActivateConnectionDeps,
+  { providers, schedules, runs, log }: ActivateConnectionDeps,
   connection: ConnectionRef & { readonly provider: ProviderId },
 ): Promise<void> {
   const { venueId, connectionId, provider } = connection;
@@ -54,9 +57,15 @@ async function adopt(
   const providerName = capabilities?.displayName ?? provider;
   // First of all: somebody has to own the token.
   await tellOwner(connection, providerName);
-  for (const resource of withoutDefaultSchedule(capabilities, await schedules.listScheduled(connection))) {
+  const missing = withoutDefaultSchedule(capabilities, await schedules.listScheduled(connection));
+  const roomy = await schedules.reserve(connection, missing);
+  for (const resource of missing) {
     const key = { venueId, connectionId, provider, resource, direction: 'pull' } as const;
-    await makeSchedule(key, providerName);
+    if (roomy.includes(resource)) await makeSchedule(key, providerName);
+    else {
+      countLimit('schedule-limit-reached');
+      log.warn({ venueId, connectionId, resource, limit: 'schedule-limit-reached' }, NO_ROOM);
+    }
     await schedules.noteScheduled(key, resource);
   }
   await wakeRuns(await runs.listOpen(connection));

@@ -20,9 +20,11 @@ import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Opener } from '../../vault/vault.ts';
 import { describe, guarded } from '../failures.ts';
+import type { AbandonedGrants } from './abandoned-grants.ts';
 import { openGrant } from './sealed-grant.ts';
 
 export interface DisconnectingDeps {
+  readonly abandonedGrants: Pick<AbandonedGrants, 'revokeOf'>;
   readonly disconnections: DisconnectionStore;
   readonly runs: SyncRunStore;
   readonly log: Logger;
@@ -51,6 +53,8 @@ export function createDisconnectingActivities(
     stopConnection: (input) => guarded(() => stop(deps, input)),
     wipeCredentials: (input) =>
       guarded(async () => {
+        // First: with the credentials it is forgotten what attempts to connect have brought.
+        await deps.abandonedGrants.revokeOf(input);
         await deps.disconnections.wipe(input, input);
         deps.log.info(
           { venueId: input.venueId, connectionId: input.connectionId, revocation: input.revocation },

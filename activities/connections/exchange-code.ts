@@ -10,7 +10,7 @@ import { exchangedText, openExchanged } from './sealed-grant.ts';
 import type { ExchangedGrant } from './sealed-grant.ts';
 
 export interface ExchangingDeps {
-  readonly exchanges: AuthorizationExchangeStore;
+  readonly exchanges: Pick<AuthorizationExchangeStore, 'begin' | 'noteFailure' | 'forget' | 'keep'>;
   readonly vault: Opener;
 }
 
@@ -81,7 +81,7 @@ async function send(
 
 /** The provider has answered, and has given no grant. */
 async function answered(
-  exchanges: AuthorizationExchangeStore,
+  exchanges: ExchangingDeps['exchanges'],
   {
     exchange,
     error,

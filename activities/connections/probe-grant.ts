@@ -4,6 +4,7 @@ import type { GrantTrial, TokenActivities } from '../../contracts/connections.ts
 import { FAILURE } from '../../contracts/failures.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import type { AccessCheckStore } from '../../db/connections/access-check-store.ts';
 import type { ConnectedGrant, OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -14,6 +15,7 @@ import { openGrant } from './sealed-grant.ts';
 
 export interface ProbeGrantDeps {
   readonly tokens: OAuthTokenStore;
+  readonly accessChecks: Pick<AccessCheckStore, 'begin'>;
   readonly providers: Providers;
   readonly vault: Opener;
   readonly log: Logger;
@@ -24,7 +26,7 @@ const CALL_TIMEOUT_MS = 20_000;
 /** More than clocks differ: a token that only the provider takes for expired would look like one that was revoked. */
 const SHORTEST_REST_MS = 15 * 60_000;
 
-/** The live test of a grant as it lies there: it neither refreshes the grant nor changes its connection. */
+/** The live test of a grant as it lies there: it neither refreshes the grant nor changes its connection. Counts the check. */
 export function createProbeGrantActivities(deps: ProbeGrantDeps): Pick<TokenActivities, 'tryGrant'> {
   return { tryGrant: (input) => guarded(() => tryGrant(deps, input)) };
 }
@@ -33,6 +35,8 @@ async function tryGrant(
   deps: ProbeGrantDeps,
   input: ConnectionRef & { readonly provider: ProviderId },
 ): Promise<GrantTrial> {
+  // Before the grant is read and the provider asked: word that comes later is about more than this check can see.
+  await deps.accessChecks.begin(input);
   const grant = await deps.tokens.find(input);
   if (!grant) return { outcome: 'gone', generation: null };
   const { generation, accessExpiresAt, now } = grant;

@@ -1,6 +1,5 @@
-import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import type { AccountConnections } from '../../db/connections/account-connections.ts';
-import type { AuthorizationExchangeStore, ExchangeRef } from '../../db/connections/authorization-exchange-store.ts';
+import type { AuthorizationExchangeStore, GrantedExchange } from '../../db/connections/authorization-exchange-store.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -17,10 +16,9 @@ export interface RejectedGrantDeps {
   readonly log: Logger;
 }
 
-export interface RejectedAttempt extends ExchangeRef {
-  readonly provider: ProviderId;
-  readonly flow: OAuthFlow;
-}
+export type RejectedAttempt = GrantedExchange;
+
+export type RejectedRevocation = 'revoked' | 'already-gone' | 'not-supported' | 'shared';
 
 /** Below the activity's own limit. */
 const REVOKE_LIMIT_MS = 15_000;
@@ -28,20 +26,25 @@ const REVOKE_LIMIT_MS = 15_000;
 /**
  * Revokes at the provider what the code of a refused attempt has brought: nobody would use it, and nobody would know of it. Leaves it where another
  * connection uses the same account, because some providers end all grants of an account at once, and where nobody can tell whose it is. Never throws:
- * the attempt is refused all the same.
+ * the attempt is refused all the same. Null when it has brought no grant.
  */
-export async function revokeRejected(deps: RejectedGrantDeps, attempt: RejectedAttempt): Promise<void> {
+export async function revokeRejected(
+  deps: RejectedGrantDeps,
+  attempt: RejectedAttempt,
+): Promise<RejectedRevocation | 'failed' | null> {
   const { venueId, connectionId, provider } = attempt;
   const about = { venueId, connectionId, provider };
   try {
     const revocation = await tryToRevoke(deps, attempt);
     if (revocation !== null)
       deps.log.info({ ...about, revocation }, 'the access that a refused attempt to connect has brought');
+    return revocation;
   } catch (error) {
     deps.log.warn(
       { ...about, cause: describe(error) },
       'the access that a refused attempt to connect has brought could not be revoked at the provider',
     );
+    return 'failed';
   }
 }
 
@@ -49,7 +52,7 @@ export async function revokeRejected(deps: RejectedGrantDeps, attempt: RejectedA
 async function tryToRevoke(
   { exchanges, accountConnections, providers, vault }: RejectedGrantDeps,
   attempt: RejectedAttempt,
-): Promise<'revoked' | 'already-gone' | 'not-supported' | 'shared' | null> {
+): Promise<RejectedRevocation | null> {
   const { provider, flow } = attempt;
   const sealedGrant = await exchanges.findGranted(attempt);
   if (sealedGrant === null) return null;

@@ -3,10 +3,12 @@ import { ApplicationFailure } from '@temporalio/common';
 import type { RemoveExpiredChunk, RemoveExpiredInput, RetentionActivities } from '../../contracts/retention.ts';
 import type { RetentionStore } from '../../db/core/retention-store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { AbandonedGrants } from '../connections/abandoned-grants.ts';
 import { guarded } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 
 export interface RetentionDeps {
+  readonly abandonedGrants: Pick<AbandonedGrants, 'revokeAll'>;
   readonly retention: RetentionStore;
   readonly log: Logger;
   /** How long one call works before it hands back to the workflow. */
@@ -22,7 +24,7 @@ export function createRetentionActivities(deps: RetentionDeps): RetentionActivit
 }
 
 async function removeExpired(
-  { retention, log, chunkMs }: RetentionDeps,
+  { abandonedGrants, retention, log, chunkMs }: RetentionDeps,
   { table, keptDays, after }: RemoveExpiredInput,
 ): Promise<RemoveExpiredChunk> {
   const { info, cancellationSignal } = Context.current();
@@ -31,6 +33,8 @@ async function removeExpired(
   let progress = (info.heartbeatDetails as RemoveExpiredChunk | undefined) ?? { removed: 0, after, more: true };
   await withHeartbeat(
     async () => {
+      if (table === 'authorization_exchanges' && after === null)
+        await abandonedGrants.revokeAll(() => !cancellationSignal.aborted && performance.now() < deadlineMs);
       while (progress.more && performance.now() < deadlineMs) {
         if (cancellationSignal.aborted) throw interrupted();
         const page = await retention.removePage({ table, keptDays }, { after: progress.after, limit: PAGE_ROWS });

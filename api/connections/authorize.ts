@@ -18,6 +18,7 @@ import { ApiError } from '../errors/api-error.ts';
 import type { FieldError } from '../errors/api-error.ts';
 import type { AuthorizationGateway } from '../temporal/authorization-gateway.ts';
 import type { AuthorizationLinks } from './authorization-link.ts';
+import { withinConnectionCap } from './venue-cap-problems.ts';
 import { attemptOf } from './authorization-states.ts';
 import type { AuthorizationStates } from './authorization-states.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -82,10 +83,12 @@ export async function connectByConsent(
     reauthorize: false,
     ...wishesOf(deps, { provider, flow: adapter.flow }, wanted),
   };
+  // Before the workflow, so that a venue without room starts none; what several requests do at once the insertion decides.
+  await withinConnectionCap(deps.connectionActions.requireRoom(venueId));
   const started = await startAttempt(deps, attempt);
   // After the workflow: a connection that is there without one would be `connecting` for ever. A workflow without its connection ends by itself.
   const connecting = { ...ref, provider, environment, flow: adapter.flow, nextAction: APPROVE };
-  await deps.connectionActions.insertConnecting(connecting, wanted.auditOf?.(connecting));
+  await withinConnectionCap(deps.connectionActions.insertConnecting(connecting, wanted.auditOf?.(connecting)));
   const connection = await deps.connections.find(ref);
   if (!connection) throw new Error('the connection that was just stored is gone');
   return { ...started, connection };

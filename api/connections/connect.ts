@@ -4,6 +4,7 @@ import type { Environment, ProviderId, Resource } from '../../contracts/provider
 import type { AuditEntry, AuditOf } from '../../db/core/audit-store.ts';
 import { AccountAlreadyConnectedError, DisconnectingError } from '../../db/connections/connection-store.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import { VenueCapError } from '../../db/core/venue-cap.ts';
 import type { CredentialValues } from '../../providers/kit/connect-methods.ts';
 import { fromStored, toStored } from '../../providers/kit/stored-credentials.ts';
 import type { ProviderAccount, ProviderAdapter, ProviderSession } from '../../providers/provider.ts';
@@ -15,6 +16,7 @@ import { VaultError } from '../../vault/vault-error.ts';
 import { ADDRESS_NOT_ALLOWED } from '../../providers/transport.ts';
 import { invalidRequest } from '../http/parse.ts';
 import { ApiError } from '../errors/api-error.ts';
+import { tooManyConnections } from './venue-cap-problems.ts';
 import type { DefaultSchedules } from '../schedules/schedules.ts';
 
 export interface ConnectingDeps {
@@ -69,6 +71,7 @@ export async function connectWithKey(
       throw new ApiError('connection-disconnecting', 'This account’s connection is being disconnected.', {
         retryAfterMs: DISCONNECTING_RETRY_AFTER_MS,
       });
+    if (error instanceof VenueCapError) throw tooManyConnections(error);
     if (!(error instanceof AccountAlreadyConnectedError)) throw error;
     // Someone connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
     return { connection: await save(error.connectionId, true), created: false };

@@ -130,6 +130,19 @@ export const PROBLEMS = {
     meaning: 'A sync can only be started or retried on an active connection. `detail` names the state and what to do.',
     remedy: 'Read the connection: `cause` and `nextAction` say what to do.',
   },
+  'connection-limit-reached': {
+    status: 409,
+    title: 'The venue has as many connections as it may have',
+    meaning:
+      'One more would be more than `MAX_CONNECTIONS_PER_VENUE`. Disconnected connections do not count; attempts to connect do while they are open.',
+    remedy: 'Disconnect one that is not needed, or have the limit raised (docs/operations/limits.md).',
+  },
+  'schedule-limit-reached': {
+    status: 409,
+    title: 'The venue has as many schedules as it may have',
+    meaning: 'One more would be more than `MAX_SCHEDULES_PER_VENUE`, over all connections of the venue.',
+    remedy: 'Delete one that is not needed, or have the limit raised (docs/operations/limits.md).',
+  },
   ...AUTHORIZATION_PROBLEMS,
   ...WEBHOOK_PROBLEMS,
   ...SYNC_PROBLEMS,
@@ -172,6 +185,12 @@ export const PROBLEMS = {
     title: 'A sum is too large',
     meaning:
       'A sum of amounts is larger than 9,007,199,254,740,991 minor units, the largest whole number that every JSON reader keeps exact.',
+    remedy: 'Ask for fewer days, or for one kind, currency or connection.',
+  },
+  'summary-too-large': {
+    status: 422,
+    title: 'There are too many sums',
+    meaning: 'The transactions asked for make more than 20,000 sums of one day, kind, currency and connection.',
     remedy: 'Ask for fewer days, or for one kind, currency or connection.',
   },
   'credentials-refused': {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Page } from '../../db/core/page.ts';
 import { ApiError } from '../errors/api-error.ts';
+import type { Answer } from './endpoint.ts';
 
 /** One list as a cursor belongs to it: its path and the filters it was asked with. */
 export interface ListIdentity {
@@ -30,12 +31,9 @@ export function readCursor(cursor: string | undefined, list: ListIdentity): stri
 }
 
 /** The answer of a list. */
-export function toPageBody<T, U>(
-  page: Page<T>,
-  list: ListIdentity,
-  present: (item: T) => U,
-): { data: U[]; nextCursor: string | null } {
-  return { data: page.data.map(present), nextCursor: page.next === null ? null : encode(tagOf(list), page.next) };
+export function toPageAnswer<T>(page: Page<T>, list: ListIdentity, present: (item: T) => unknown): Answer {
+  const nextCursor = page.next === null ? null : encode(tagOf(list), page.next);
+  return { status: 200, body: { data: page.data.map(present), nextCursor }, limit: page.isCut ? 'page-cut' : null };
 }
 
 function encode(tag: string, position: string): string {

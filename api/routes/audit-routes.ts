@@ -1,5 +1,5 @@
 import type { AuditStore } from '../../db/core/audit-store.ts';
-import { readCursor, toPageBody } from '../http/cursor.ts';
+import { readCursor, toPageAnswer } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { auditAnswer, auditQuery, presentAudit } from '../schemas/audit.ts';
@@ -21,7 +21,7 @@ export function auditRoute({ audit }: { readonly audit: AuditStore }): Endpoint 
     async handle({ ids: { venueId }, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: filter, order: 'id' } as const;
       const page = await audit.list(venueId, { filter, page: { limit, after: readCursor(cursor, list) } });
-      return { status: 200, body: toPageBody(page, list, presentAudit) };
+      return toPageAnswer(page, list, presentAudit);
     },
   });
 }

@@ -11,7 +11,7 @@ import { connectWithKey } from '../connections/connect.ts';
 import type { ConnectingDeps, EnteredCredentials, KeyAudit } from '../connections/connect.ts';
 import { tellOwner } from '../connections/connection-owner.ts';
 import type { OwnerDeps } from '../connections/connection-owner.ts';
-import { readCursor, toPageBody } from '../http/cursor.ts';
+import { readCursor, toPageAnswer } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Answer, Endpoint } from '../http/endpoint.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -77,6 +77,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
       'credentials-insufficient',
       'environment-mismatch',
       'connection-disconnecting',
+      'connection-limit-reached',
       'provider-not-supported',
       'provider-refused',
       'provider-unexpected-response',
@@ -164,7 +165,7 @@ function listConnections({ connections }: ConnectionRouteDeps): Endpoint {
     async handle({ ids: { venueId }, query: { limit, cursor }, path }) {
       const list = { path, filters: {}, order: 'id' } as const;
       const page = await connections.list(venueId, { limit, after: readCursor(cursor, list) });
-      return { status: 200, body: toPageBody(page, list, presentConnection) };
+      return toPageAnswer(page, list, presentConnection);
     },
   });
 }

@@ -11,6 +11,7 @@ import type { Providers } from '../../providers/providers.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Answer, Call, Endpoint, IdsOf } from '../http/endpoint.ts';
+import { ApiError } from '../errors/api-error.ts';
 import { notFound } from '../errors/not-found.ts';
 import type { ScheduleGateway, ScheduleRef } from '../temporal/schedule-gateway.ts';
 import type { DefaultSchedules } from '../schedules/schedules.ts';
@@ -109,12 +110,15 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
     body: scheduleBody,
     bodyShown: scheduleBodyShown,
     answers: { 200: { description: 'The schedule as it is now.', schema: scheduleAnswer } },
-    problems: ['resource-not-supported', 'direction-not-supported', TEMPORAL],
+    problems: ['resource-not-supported', 'direction-not-supported', 'schedule-limit-reached', TEMPORAL],
     async handle({ ids, body, caller, requestId }) {
       const connection = await connectionToChange(deps, ids);
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
       const timing = await timingOf(deps, ids, body);
       const { jitter = defaultJitterMs(timing), fullEvery, paused, note } = body;
+      // Before Temporal is asked: a schedule that may be there always counts.
+      if ((await deps.schedules.reserve(ids, [ids.resource])).length === 0)
+        throw new ApiError('schedule-limit-reached', 'The venue has as many schedules as it may have.');
       await deps.scheduleGateway.put(
         { ...ids, provider: connection.provider, direction },
         { timing, jitterMs: jitter, fullEveryMs: fullEvery, paused, note },
@@ -146,7 +150,10 @@ function deleteRoute(deps: ScheduleRouteDeps): Endpoint {
       await connectionToChange(deps, ids);
       // First: what is deleted must not come back as one that is missing.
       await deps.schedules.noteScheduled(ids, ids.resource);
-      if (!(await deps.scheduleGateway.delete(ids))) throw notFound('schedule-not-found');
+      const wasThere = await deps.scheduleGateway.delete(ids);
+      // Also one that somebody has deleted in the Temporal Web UI, or that was never made.
+      await deps.schedules.release(ids, ids.resource);
+      if (!wasThere) throw notFound('schedule-not-found');
       await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.deleted' });
       return {
         status: 200,

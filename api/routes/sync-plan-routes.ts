@@ -2,7 +2,7 @@ import type { SyncId, VenueId } from '../../contracts/ids.ts';
 import type { PlanStore } from '../../db/runs/plan-store.ts';
 import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { ApiError } from '../errors/api-error.ts';
-import { readCursor, toPageBody } from '../http/cursor.ts';
+import { readCursor, toPageAnswer } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -56,10 +56,8 @@ function itemsRoute({ runs, plans }: SyncPlanRouteDeps): Endpoint {
       const list = { path, filters: { action }, order: 'seq' } as const;
       const after = readCursor(cursor, list);
       await completedDryRun(runs, venueId, syncId);
-      return {
-        status: 200,
-        body: toPageBody(await plans.list(venueId, syncId, { action, page: { limit, after } }), list, presentPlanItem),
-      };
+      const page = await plans.list(venueId, syncId, { action, page: { limit, after } });
+      return toPageAnswer(page, list, presentPlanItem);
     },
   });
 }

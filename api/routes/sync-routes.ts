@@ -1,6 +1,6 @@
 import type { SyncRun } from '../../db/runs/sync-run-store.ts';
 import type { AuditTrail, AuditEvent } from '../admin/audit-trail.ts';
-import { readCursor, toPageBody } from '../http/cursor.ts';
+import { readCursor, toPageAnswer } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -116,7 +116,7 @@ function listRoute({ runs, ui }: SyncRouteDeps): Endpoint {
     async handle({ ids: { venueId }, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: filter, order: 'id' } as const;
       const page = await runs.list(venueId, filter, { limit, after: readCursor(cursor, list) });
-      return { status: 200, body: toPageBody(page, list, (run) => presentSync(run, ui)) };
+      return toPageAnswer(page, list, (run) => presentSync(run, ui));
     },
   });
 }
@@ -154,7 +154,7 @@ function logRoute({ runs }: SyncRouteDeps): Endpoint {
       const after = readCursor(cursor, list);
       if (!(await runs.find(venueId, syncId))) throw notFound('sync-not-found');
       const page = await runs.listLog(venueId, syncId, { filter, page: { limit, after } });
-      return { status: 200, body: toPageBody(page, list, presentSyncLog) };
+      return toPageAnswer(page, list, presentSyncLog);
     },
   });
 }

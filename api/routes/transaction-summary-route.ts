@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { TooManySumsError } from '../../db/records/transaction-summary-store.ts';
 import type { TransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import type { VenueStore } from '../../db/core/venue-store.ts';
 import { dayIn } from '../../domain/schedule/time-zone.ts';
@@ -34,13 +35,15 @@ export function transactionSummaryRoute({ venues, summaries, clock }: Transactio
     role: 'viewer',
     query: summaryQuery,
     answers: { 200: { description: 'In the order of day, kind, currency and connection.', schema: summaryAnswer } },
-    problems: ['sum-out-of-range'],
+    problems: ['sum-out-of-range', 'summary-too-large'],
     async handle({ ids: { venueId }, query: { from, to, status, ...filter } }) {
       const venue = await venues.find([venueId], venueId);
       if (!venue) throw notFound('venue-not-found');
       const { timeZone } = venue;
       const days = daysOf({ from, to }, () => dayIn(timeZone, clock()));
-      const sums = await summaries.summarise(venueId, { ...filter, ...days, timeZone, status: status ?? null });
+      const sums = await summarised(
+        summaries.summarise(venueId, { ...filter, ...days, timeZone, status: status ?? null }),
+      );
       const data = sums.map((sum) => ({
         ...sum,
         amountMinor: toSafeNumber(sum.amountMinor),
@@ -49,6 +52,14 @@ export function transactionSummaryRoute({ venues, summaries, clock }: Transactio
       return { status: 200, body: { ...days, timeZone, data } satisfies z.input<typeof summaryAnswer> };
     },
   });
+}
+
+async function summarised<T>(sums: Promise<T>): Promise<T> {
+  try {
+    return await sums;
+  } catch (error) {
+    throw error instanceof TooManySumsError ? new ApiError('summary-too-large', `${error.message}.`) : error;
+  }
 }
 
 /** Throws `invalid-request` for days in the wrong order and for too many. */

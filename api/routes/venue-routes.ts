@@ -1,7 +1,7 @@
 import type { VenueStore } from '../../db/core/venue-store.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
-import { readCursor, toPageBody } from '../http/cursor.ts';
+import { readCursor, toPageAnswer } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -58,7 +58,7 @@ function listVenues({ venues }: VenueRouteDeps): Endpoint {
     async handle({ query: { limit, cursor }, caller, path }) {
       const list = { path, filters: {}, order: 'id' } as const;
       const page = await venues.list(caller.venues, { limit, after: readCursor(cursor, list) });
-      return { status: 200, body: toPageBody(page, list, presentVenue) };
+      return toPageAnswer(page, list, presentVenue);
     },
   });
 }

@@ -2,6 +2,7 @@ import { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import type { ProviderId } from '../../contracts/providers.ts';
+import type { AccessCheckStore } from '../../db/connections/access-check-store.ts';
 import type { AccountConnections } from '../../db/connections/account-connections.ts';
 import type { WebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
@@ -11,17 +12,19 @@ import type { Providers } from '../../providers/providers.ts';
 import { watchPool } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { readSentBytes } from '../http/body.ts';
-import type { ConnectionGateway } from '../temporal/connection-gateway.ts';
+import type { AccountConnection, ConnectionGateway } from '../temporal/connection-gateway.ts';
 import { decodeJson } from '../http/json.ts';
 import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { contextOf, noteLimit } from '../http/request-context.ts';
+import { createCoalescer } from './coalescer.ts';
 
 export interface WebhookDeps {
   /** Without a trailing slash. */
   readonly publicUrl: string;
   readonly providers: Pick<Providers, 'ids' | 'webhooks'>;
   readonly accountConnections: AccountConnections;
+  readonly accessChecks: Pick<AccessCheckStore, 'readUnsignalled' | 'noteSignalled'>;
   readonly deliveries: Pick<WebhookDeliveryStore, 'isKnown' | 'remember'>;
   readonly connectionGateway: Pick<ConnectionGateway, 'accessRevoked'>;
   readonly log: Log;
@@ -99,6 +102,7 @@ function shakeHands({ webhooks }: WebhookDeps['providers'], req: Request, res: R
 function webhookHandler(deps: WebhookDeps): RequestHandler {
   const shares = new VenueShares<ProviderId>({ total: MAX_AT_WORK, perVenue: MAX_AT_WORK_OF_A_PROVIDER });
   watchPool('webhook-deliveries', shares);
+  const passOn = createSignaller(deps);
   return async (req, res) => {
     const { provider, reader } = receiverOf(deps.providers, String(req.params['provider']));
     if (!reader.isSigned((name) => req.get(name))) throw notSigned();
@@ -108,7 +112,7 @@ function webhookHandler(deps: WebhookDeps): RequestHandler {
         retryAfterMs: RETRY_AFTER_MS,
       });
     try {
-      await take(deps, { req, provider, reader });
+      await take({ ...deps, passOn }, { req, provider, reader });
     } finally {
       release();
     }
@@ -122,7 +126,10 @@ interface Delivery {
   readonly reader: WebhookReader;
 }
 
-async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Promise<void> {
+async function take(
+  deps: WebhookDeps & { readonly passOn: PassOn },
+  { req, provider, reader }: Delivery,
+): Promise<void> {
   const { id, type, effect } = await readEvent(reader, { req, url: `${deps.publicUrl}/webhooks/${provider}` });
   const { requestId } = contextOf(req);
   if (effect.kind === 'ignored') {
@@ -138,7 +145,7 @@ async function take(deps: WebhookDeps, { req, provider, reader }: Delivery): Pro
     deps.log.info({ requestId, provider }, 'an event that has had its effect was sent again');
     return;
   }
-  const connections = await passOn(deps, provider, effect);
+  const connections = await deps.passOn(provider, effect);
   if (delivery) await deps.deliveries.remember(delivery);
   deps.log.info({ requestId, provider, connections }, 'a provider has sent word that an access was taken back');
 }
@@ -176,13 +183,29 @@ async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Re
   return event;
 }
 
-/** The signals are in Temporal when it resolves. Sent twice they do no harm, so a delivery whose every second signal failed is simply sent again. */
-async function passOn(
-  { accountConnections, connectionGateway }: WebhookDeps,
-  provider: ProviderId,
-  { environment, externalAccountId }: Extract<WebhookEffect, { readonly kind: 'revoked' }>,
-): Promise<number> {
-  const connections = await accountConnections.findGranted({ provider, environment, externalAccountId });
-  await Promise.all(connections.map((connection) => connectionGateway.accessRevoked({ ...connection, provider })));
-  return connections.length;
+type Revocation = Extract<WebhookEffect, { readonly kind: 'revoked' }>;
+/** Answers how many connections the word is about. */
+type PassOn = (provider: ProviderId, revocation: Revocation) => Promise<number>;
+
+/**
+ * Has the owner of every connection to the account check its grant. When it resolves, a signal for each is in Temporal that the owner has yet to act on:
+ * one that waits there already serves any number of words. Two signals do no harm, so a delivery whose every second signal failed is simply sent again.
+ */
+function createSignaller({ accountConnections, accessChecks, connectionGateway }: WebhookDeps): PassOn {
+  const coalesce = createCoalescer();
+  const signal = async (connection: AccountConnection): Promise<void> => {
+    const checks = await accessChecks.readUnsignalled(connection);
+    if (checks === null) return;
+    await connectionGateway.accessRevoked(connection);
+    await accessChecks.noteSignalled(connection, checks);
+  };
+  return async (provider, { environment, externalAccountId }) => {
+    const connections = await accountConnections.findGranted({ provider, environment, externalAccountId });
+    await Promise.all(
+      connections.map(({ venueId, connectionId }) =>
+        coalesce(connectionId, () => signal({ venueId, connectionId, provider })),
+      ),
+    );
+    return connections.length;
+  };
 }

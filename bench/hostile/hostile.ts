@@ -111,8 +111,8 @@ async function underAttack(
     ratio: round(ratio),
     attacks: loot.requests,
     apiPeakMib: round(peak, 0),
-    largestAnswerKb: round(loot.largestAnswerBytes / 1_000, 0),
-    largestPageKb: round(loot.largestPageBytes / 1_000, 0),
+    largestAnswerKb: round(loot.largestAnswerBytes / 1_000, 1),
+    largestPageKb: round(loot.largestPageBytes / 1_000, 1),
     load: load(),
     goal: `p95 ≤ ${MAX_RATIO} × quiet, none failed, peak ≤ ${MAX_PEAK_MIB} MiB, answers ≤ 1 MB, pages ≤ 5 MB`,
     met:

@@ -21,6 +21,15 @@ interface Place {
   readonly environment: Environment;
 }
 
+/** How many circuits of one provider and environment are in one state, those of its accounts and its own apart. */
+export interface CircuitCount {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly scope: 'provider' | 'account';
+  readonly state: Exclude<CircuitState, 'closed'>;
+  readonly count: number;
+}
+
 export interface CircuitStore {
   read(keys: readonly string[]): Promise<ReadonlyMap<string, Circuit>>;
   update<T>(
@@ -28,6 +37,8 @@ export interface CircuitStore {
     change: (circuit: Circuit, now: Date) => { readonly circuit: Circuit; readonly answer: T },
   ): Promise<T>;
   openIfProviderIsDown(place: Place, limits: CircuitLimits): Promise<void>;
+  /** Circuits that are not closed. */
+  count(): Promise<readonly CircuitCount[]>;
   /** The provider's own circuits, and those of accounts that a venue within `reach` has connected; at most 200, latest first. */
   list(provider: ProviderId, reach: VenueReach): Promise<readonly CircuitStatus[]>;
 }
@@ -41,6 +52,8 @@ interface Row extends Record<string, unknown> {
   probing_until: string | null;
   now: string;
 }
+
+interface CountRow extends Record<string, unknown>, CircuitCount {}
 
 const COLUMNS = sql`key, failures, successes, opened_at, retry_at, probing_until, clock_timestamp() as now`;
 const MAX_LISTED = 200;
@@ -71,6 +84,17 @@ export function createCircuitStore(db: Database): CircuitStore {
           answer: null,
         }));
       }),
+
+    async count() {
+      const rows = await db.execute<CountRow>(sql`
+        select split_part(key, '/', 1) as provider, split_part(key, '/', 2) as environment,
+          case when split_part(key, '/', 3) = '*' then 'provider' else 'account' end as scope,
+          case when retry_at > clock_timestamp() then 'open' else 'half-open' end as state, count(*)::int as count
+        from provider_circuits
+        where opened_at is not null and split_part(key, '/', 2) in ('sandbox', 'production')
+        group by 1, 2, 3, 4`);
+      return rows;
+    },
 
     async list(provider, reach) {
       const accounts = reach === '*' ? null : await connectedAccounts(db, provider, reach);

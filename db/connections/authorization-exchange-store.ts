@@ -1,14 +1,21 @@
 import { and, eq, notInArray, sql } from 'drizzle-orm';
-import type { ConnectionRef } from '../../contracts/ids.ts';
+import type { ConnectionId, ConnectionRef, VenueId } from '../../contracts/ids.ts';
+import type { OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
 import { connections } from '../schema/connections/connections.ts';
-import { withVenue } from '../core/venue-scope.ts';
+import { withReach, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /** The exchange of one attempt's code; `attemptId` is the attempt's workflow. */
 export interface ExchangeRef extends ConnectionRef {
   readonly attemptId: string;
+}
+
+/** An exchange that has brought a grant which no connection has yet. */
+export interface GrantedExchange extends ExchangeRef {
+  readonly provider: ProviderId;
+  readonly flow: OAuthFlow;
 }
 
 export type BegunExchange =
@@ -28,10 +35,16 @@ export interface AuthorizationExchangeStore {
   noteFailure(exchange: ExchangeRef): Promise<void>;
   /** Nothing has reached the provider. */
   forget(exchange: ExchangeRef): Promise<void>;
-  /** Keeps what the code brought until it is stored with its connection. */
+  /** Keeps what the code brought until it is stored with its connection, or revoked: also where the exchange was forgotten meanwhile. */
   keep(exchange: ExchangeRef, sealedGrant: SealedSecret): Promise<void>;
   /** What the code has brought and no connection has yet; null when there is nothing. */
   findGranted(exchange: ExchangeRef): Promise<SealedSecret | null>;
+  /** Those of one connection. */
+  listGranted(ref: ConnectionRef): Promise<readonly GrantedExchange[]>;
+  /** Those of every venue that are older than any attempt may get, oldest first. */
+  listAbandoned(limit: number): Promise<readonly GrantedExchange[]>;
+  /** Forgets an exchange, with what it has brought. */
+  end(exchange: ExchangeRef): Promise<void>;
 }
 
 export function createAuthorizationExchangeStore(db: Database): AuthorizationExchangeStore {
@@ -60,14 +73,48 @@ export function createAuthorizationExchangeStore(db: Database): AuthorizationExc
         return row?.sealedGrant ?? null;
       }),
 
-    keep: ({ venueId, attemptId }, sealedGrant) =>
+    keep: ({ venueId, connectionId, attemptId }, sealedGrant) =>
       withVenue(db, venueId, async (tx) => {
+        const granted = { state: 'granted', sealedGrant } as const;
         await tx
-          .update(authorizationExchanges)
-          .set({ state: 'granted', sealedGrant, updatedAt: sql`now()` })
-          .where(isOf(attemptId));
+          .insert(authorizationExchanges)
+          .values({ attemptId, venueId, connectionId, ...granted })
+          .onConflictDoUpdate({
+            target: authorizationExchanges.attemptId,
+            set: { ...granted, updatedAt: sql`now()` },
+          });
       }),
+
+    listGranted: ({ venueId, connectionId }) =>
+      withVenue(db, venueId, async (tx) => {
+        const { attemptId, state } = authorizationExchanges;
+        const rows = await tx
+          .select({ attemptId, provider: connections.provider, flow: connections.flow })
+          .from(authorizationExchanges)
+          .innerJoin(connections, eq(connections.id, authorizationExchanges.connectionId))
+          .where(and(eq(connections.id, connectionId), eq(state, 'granted')));
+        return rows.flatMap(({ flow, ...row }) => (flow === null ? [] : [{ ...row, flow, venueId, connectionId }]));
+      }),
+
+    // No venue is in reach: the function alone sees past them.
+    listAbandoned: (limit) =>
+      withReach(db, [], async (tx) => {
+        const rows = await tx.execute<AbandonedRow>(sql`
+          select attempt_id, venue_id, connection_id, provider, flow from abandoned_grants(${limit}::integer)`);
+        return rows.map(({ attempt_id: attemptId, venue_id: venueId, connection_id: connectionId, ...row }) => ({
+          ...{ attemptId, venueId, connectionId },
+          ...row,
+        }));
+      }),
+
+    end: ({ venueId, attemptId }) => withVenue(db, venueId, (tx) => endExchangeIn(tx, attemptId)),
   };
+}
+
+interface AbandonedRow extends Record<string, unknown>, Pick<GrantedExchange, 'provider' | 'flow'> {
+  readonly attempt_id: string;
+  readonly venue_id: VenueId;
+  readonly connection_id: ConnectionId;
 }
 
 /** The attempt is over, one way or the other. */

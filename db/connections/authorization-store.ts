@@ -5,6 +5,7 @@ import type { ConnectionId, ConnectionRef } from '../../contracts/ids.ts';
 import type { ConnectionState } from '../../contracts/providers.ts';
 import { explainRefusal } from '../../domain/grants/authorization-refusal.ts';
 import type { AuditStore } from '../core/audit-store.ts';
+import { accountNameOf } from './connection-store.ts';
 import { endExchangeIn } from './authorization-exchange-store.ts';
 import type { ApprovedGrant, OAuthTokenStore } from './oauth-token-store.ts';
 import { connections } from '../schema/connections/connections.ts';
@@ -173,7 +174,7 @@ async function activate(
         ...(state !== next && { stateSince: sql`now()` }),
       }),
       externalAccountId: account.id,
-      accountName: account.name,
+      accountName: accountNameOf(account),
       updatedAt: sql`now()`,
     })
     .where(eq(connections.id, id));

@@ -3,6 +3,7 @@ import type { ConnectionId, ConnectionRef, VenueId } from '../../contracts/ids.t
 import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditEntry } from '../core/audit-store.ts';
+import { requireRoomForConnection } from './connection-cap.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
@@ -17,7 +18,9 @@ export interface NewConnecting extends ConnectionRef {
 
 /** What people do to a connection's state; the workflows do the rest. A change and the audit row that tells of it are one transaction. */
 export interface ConnectionActionsStore {
-  /** A connection whose account's owner has yet to approve. */
+  /** Throws VenueCapError when the venue may have no further connection at this moment. */
+  requireRoom(venueId: VenueId): Promise<void>;
+  /** A connection whose account's owner has yet to approve. Throws VenueCapError. */
   insertConnecting(connection: NewConnecting, audit?: AuditEntry): Promise<void>;
   /** Stops syncs of a connection that is `active` or `degraded`. False when it is in no such state; a suspended one stays as it is, true. */
   suspend(
@@ -47,7 +50,7 @@ interface ConnectionChange {
   readonly audit: AuditEntry | undefined;
 }
 
-export function createConnectionActionsStore(db: Database): ConnectionActionsStore {
+export function createConnectionActionsStore(db: Database, maxPerVenue = Infinity): ConnectionActionsStore {
   const change = (ref: ConnectionRef, { from, audit, ...to }: ConnectionChange) =>
     withVenue(db, ref.venueId, async (tx) => {
       const isHere = eq(connections.id, ref.connectionId);
@@ -63,8 +66,10 @@ export function createConnectionActionsStore(db: Database): ConnectionActionsSto
     });
 
   return {
+    requireRoom: (venueId) => withVenue(db, venueId, (tx) => requireRoomForConnection(tx, venueId, maxPerVenue)),
     insertConnecting: ({ connectionId, ...connection }, audit) =>
       withVenue(db, connection.venueId, async (tx) => {
+        await requireRoomForConnection(tx, connection.venueId, maxPerVenue);
         await tx.insert(connections).values({
           ...connection,
           id: connectionId,

@@ -2,10 +2,13 @@ import { and, asc, eq, exists, getTableColumns, gt, inArray, ne, sql } from 'dri
 import type { ConnectionId, ConnectionRef, VenueId } from '../../contracts/ids.ts';
 import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
+import { shortened } from '../../domain/reference/characters.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditEntry, AuditOf } from '../core/audit-store.ts';
 import { toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
+import { lockCount } from '../core/venue-cap.ts';
+import { requireRoomForConnection } from './connection-cap.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
@@ -59,14 +62,11 @@ export interface ConnectionStateChange {
 
 export interface ConnectionStore {
   /** The id under which this account is already connected, so that a re-entered key is sealed for the row it will replace. */
-  findByAccount(
-    venueId: VenueId,
-    account: { readonly provider: ProviderId; readonly environment: Environment; readonly externalAccountId: string },
-  ): Promise<ConnectionId | null>;
+  findByAccount(venueId: VenueId, account: AccountRef): Promise<ConnectionId | null>;
   /**
    * Inserts, or for a known account replaces the key (its generation grows), and makes the connection active. One transaction.
    * Throws AccountAlreadyConnectedError when the account is connected under another id, as when two callers connect it at once, and
-   * DisconnectingError.
+   * DisconnectingError; VenueCapError when it would be one more than the venue may have.
    */
   saveWithApiKey(connection: NewApiKeyConnection, auditOf?: AuditOf<Connection>): Promise<Connection>;
   find(ref: ConnectionRef): Promise<Connection | null>;
@@ -102,16 +102,12 @@ export class AccountAlreadyConnectedError extends Error {
   }
 }
 
-export function createConnectionStore(db: Database): ConnectionStore {
+/** `maxPerVenue`: connections that one venue may have; none that is there already is refused for it. */
+export function createConnectionStore(db: Database, maxPerVenue = Infinity): ConnectionStore {
   return {
-    findByAccount: (venueId, { provider, environment, externalAccountId }) =>
+    findByAccount: (venueId, account) =>
       withVenue(db, venueId, async (tx) => {
-        const isAccount = and(
-          eq(connections.provider, provider),
-          eq(connections.environment, environment),
-          eq(connections.externalAccountId, externalAccountId),
-        );
-        const [row] = await tx.select({ id: connections.id }).from(connections).where(isAccount);
+        const [row] = await tx.select({ id: connections.id }).from(connections).where(isAccount(account));
         return row?.id ?? null;
       }),
 
@@ -122,6 +118,7 @@ export function createConnectionStore(db: Database): ConnectionStore {
           .delete(oauthTokens)
           .where(eq(oauthTokens.connectionId, connection.connectionId))
           .returning({ generation: oauthTokens.generation });
+        if (maxPerVenue !== Infinity) await requireRoomUnlessCounted(tx, connection, maxPerVenue);
         const row = await upsertActive(tx, connection);
         if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
         await tx
@@ -217,6 +214,39 @@ async function changeState(
   return changed.length === 1;
 }
 
+const MAX_ACCOUNT_NAME = 500;
+
+/** A provider bounds its accounts' names as it likes. */
+export const accountNameOf = ({ name }: { readonly name: string | null }): string | null =>
+  name === null ? null : shortened(name, MAX_ACCOUNT_NAME);
+
+interface AccountRef {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  readonly externalAccountId: string;
+}
+
+const isAccount = ({ provider, environment, externalAccountId }: AccountRef) =>
+  and(
+    eq(connections.provider, provider),
+    eq(connections.environment, environment),
+    eq(connections.externalAccountId, externalAccountId),
+  );
+
+/** A new key for an account that counts already takes no room. The account is looked for under the lock: another caller may just have connected it. */
+async function requireRoomUnlessCounted(
+  tx: Transaction,
+  { venueId, provider, environment, account }: NewApiKeyConnection,
+  max: number,
+): Promise<void> {
+  await lockCount(tx, { venueId, what: 'connections' });
+  const [known] = await tx
+    .select({ state: connections.state })
+    .from(connections)
+    .where(isAccount({ provider, environment, externalAccountId: account.id }));
+  if (known === undefined || known.state === 'disconnected') await requireRoomForConnection(tx, venueId, max);
+}
+
 type Row = typeof connections.$inferSelect;
 
 /** A connection's row, with what only a function may look for in other venues. */
@@ -242,7 +272,7 @@ async function upsertActive(
     state: 'active',
     cause: null,
     nextAction: null,
-    accountName: account.name,
+    accountName: accountNameOf(account),
     flow: null,
     scopes,
     expiresAt: null,

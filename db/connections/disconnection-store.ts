@@ -76,6 +76,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
             cause: 'It is being disconnected.',
             nextAction: null,
             scheduledResources: [],
+            liveSchedules: [],
             stateSince: sql`now()`,
             updatedAt: sql`now()`,
           })

@@ -305,7 +305,8 @@ async function replaceIn(tx: Transaction, ref: ConnectionRef, grant: ApprovedGra
     .select({ generation: venueApiKeys.generation })
     .from(venueApiKeys)
     .where(eq(venueApiKeys.connectionId, ref.connectionId));
-  const values = { ...columnsOf(grant), authorizedBy: grant.authorizedBy };
+  // A signal that waits asks about the grant before.
+  const values = { ...columnsOf(grant), authorizedBy: grant.authorizedBy, accessCheckSignalled: null };
   await tx
     .insert(oauthTokens)
     .values({ ...values, generation: (key?.generation ?? 0) + 1, connectionId: ref.connectionId, venueId: ref.venueId })

@@ -9,18 +9,34 @@ export interface Page<T> {
   readonly data: readonly T[];
   /** Id to go on after; null when this was the last page. */
   readonly next: string | null;
+  /** It has ended at its bytes, before its limit. */
+  readonly isCut: boolean;
 }
 
-/** Makes a page of rows that were read with `limit + 1`: the extra one only tells that there are more. `found`: how many there were, where rows were left out. */
+/** A page ends with the row with which its rows go beyond this, so that no answer of a list comes near 5 MB. */
+export const MAX_PAGE_BYTES = 3.5 * 1_048_576;
+
+/**
+ * Makes a page of rows that were read with `limit + 1`: the extra one only tells that there are more. `found`: how many there were, where the statement
+ * has left out rows beyond the page's bytes; otherwise they are left out here.
+ */
 export function toPage<Row, T>(
   rows: readonly Row[],
   limit: number,
   as: { readonly item: (row: Row) => T; readonly id: (row: Row) => string; readonly found?: number },
 ): Page<T> {
-  const kept = rows.slice(0, limit);
+  const wanted = rows.slice(0, limit);
+  const kept = as.found === undefined ? withinBytes(wanted) : wanted;
   const last = kept.at(-1);
-  return {
-    data: kept.map(as.item),
-    next: (as.found ?? rows.length) > kept.length && last !== undefined ? as.id(last) : null,
-  };
+  const next = (as.found ?? rows.length) > kept.length && last !== undefined ? as.id(last) : null;
+  return { data: kept.map(as.item), next, isCut: next !== null && kept.length < limit };
+}
+
+function withinBytes<Row>(rows: readonly Row[]): readonly Row[] {
+  let bytes = 0;
+  const full = rows.findIndex((row) => {
+    bytes += Buffer.byteLength(JSON.stringify(row));
+    return bytes >= MAX_PAGE_BYTES;
+  });
+  return full === -1 ? rows : rows.slice(0, full + 1);
 }

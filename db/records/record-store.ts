@@ -6,7 +6,7 @@ import type { FieldsOf, RecordFields, RecordFilterRule, RecordKind } from '../..
 import type { RecordKinds } from '../../records/registry.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
-import { toPage } from '../core/page.ts';
+import { MAX_PAGE_BYTES, toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
@@ -65,7 +65,6 @@ export interface RecordStore<Fields = RecordFields> {
 }
 
 /** A page ends with the record that goes beyond it; one record is at most a megabyte. */
-const MAX_PAGE_BYTES = 3.5 * 1_048_576;
 
 export interface RecordStores {
   of(kind: RecordKind): RecordStore;

@@ -33,8 +33,18 @@ export interface TransactionSum {
   readonly feeMinor: bigint;
 }
 
+/** As many as an answer has room for: each is some 200 bytes. */
+const MAX_SUMS = 20_000;
+
+export class TooManySumsError extends Error {
+  override readonly name = 'TooManySumsError';
+  constructor() {
+    super(`There are more than ${MAX_SUMS} sums`);
+  }
+}
+
 export interface TransactionSummaryStore {
-  /** In the order of day, kind, currency, connection; deleted transactions are left out. */
+  /** In the order of day, kind, currency, connection; deleted transactions are left out. Throws TooManySumsError. */
   summarise(venueId: VenueId, filter: SummaryFilter): Promise<readonly TransactionSum[]>;
 }
 
@@ -43,6 +53,7 @@ export function createTransactionSummaryStore(db: Database): TransactionSummaryS
     summarise: (venueId, filter) =>
       withVenue(db, venueId, async (tx) => {
         const rows = await tx.execute<Row>(summaryQuery(filter));
+        if (rows.length > MAX_SUMS) throw new TooManySumsError();
         return rows.map((row) => ({
           day: row.day,
           kind: row.kind,
@@ -96,7 +107,8 @@ const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId
     ${currency === undefined ? sql`` : sql`and t.currency = ${currency}`}
     ${connectionId === undefined ? sql`` : sql`and l.connection_id = ${connectionId}`}
   group by d.day, t.kind, t.currency, l.connection_id
-  order by d.day, t.kind, t.currency, l.connection_id nulls first`;
+  order by d.day, t.kind, t.currency, l.connection_id nulls first
+  limit ${MAX_SUMS + 1}`;
 };
 
 const DAY_MS = 86_400_000;

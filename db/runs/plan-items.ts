@@ -1,7 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import type { PlanAction } from '../../contracts/sync.ts';
-import { insertLogs } from './sync-log.ts';
+import { shortened } from '../../domain/reference/characters.ts';
+import { MAX_LOG_TEXT, insertLogs } from './sync-log.ts';
 import type { LogInsert } from './sync-log.ts';
 import type { RunScope } from './run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
@@ -158,7 +159,8 @@ const keysOf = (entries: readonly PlanEntry[]) =>
 
 function recordset(entries: readonly PlanEntry[]) {
   const rows = entries.map(({ key, action, recordId, sourceId, externalId, detail, fingerprint, version }) => ({
-    ...{ key, action, record_id: recordId, source_id: sourceId, external_id: externalId, detail, fingerprint, version },
+    ...{ key, action, record_id: recordId, source_id: sourceId, external_id: externalId, fingerprint, version },
+    detail: detail === null ? null : shortened(detail, MAX_LOG_TEXT),
   }));
   return sql`jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
     as r(key text, action text, record_id uuid, source_id text, external_id text, detail text, fingerprint text, version bigint)`;

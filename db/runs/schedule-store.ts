@@ -1,7 +1,8 @@
-import { and, desc, eq, sql } from 'drizzle-orm';
+import { and, desc, eq, ne, sql } from 'drizzle-orm';
 import type { ConnectionRef, SyncId, VenueId } from '../../contracts/ids.ts';
 import type { Resource } from '../../contracts/providers.ts';
 import type { FullPasses } from '../../domain/sync/full-pass.ts';
+import { lockCount } from '../core/venue-cap.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { withVenue } from '../core/venue-scope.ts';
@@ -13,6 +14,10 @@ export interface ScheduleStore {
   listScheduled(ref: ConnectionRef): Promise<readonly Resource[]>;
   /** From now on the resource gets no default schedule any more. */
   noteScheduled(ref: ConnectionRef, resource: Resource): Promise<void>;
+  /** Counts schedules that are about to be made, and answers those for which the venue has room; what counts already has. */
+  reserve(ref: ConnectionRef, resources: readonly Resource[]): Promise<readonly Resource[]>;
+  /** A schedule is gone: it no longer counts. */
+  release(ref: ConnectionRef, resource: Resource): Promise<void>;
   /** Of every sync of the connection that had one, or tried to. */
   listFullPasses(ref: ConnectionRef): Promise<readonly FullPasses[]>;
   /** The newest run of the connection that `requestedBy` opened. */
@@ -22,8 +27,31 @@ export interface ScheduleStore {
   ): Promise<{ readonly venueId: VenueId; readonly id: SyncId } | null>;
 }
 
-export function createScheduleStore(db: Database): ScheduleStore {
+export function createScheduleStore(db: Database, maxPerVenue = Infinity): ScheduleStore {
   return {
+    reserve: ({ venueId, connectionId }, resources) =>
+      withVenue(db, venueId, async (tx) => {
+        await lockCount(tx, { venueId, what: 'schedules' });
+        const rows = await tx.select({ id: connections.id, live: LIVE }).from(connections).where(ne(LIVE, []));
+        const counted = rows.find(({ id }) => id === connectionId)?.live ?? [];
+        const room = Math.max(0, maxPerVenue - rows.reduce((sum, { live }) => sum + live.length, 0));
+        const added = resources.filter((resource) => !counted.includes(resource)).slice(0, room);
+        if (added.length > 0)
+          await tx
+            .update(connections)
+            .set({ liveSchedules: [...counted, ...added] })
+            .where(eq(connections.id, connectionId));
+        return resources.filter((resource) => counted.includes(resource) || added.includes(resource));
+      }),
+
+    release: ({ venueId, connectionId }, resource) =>
+      withVenue(db, venueId, async (tx) => {
+        await tx
+          .update(connections)
+          .set({ liveSchedules: sql`${LIVE} - ${resource}::text` })
+          .where(eq(connections.id, connectionId));
+      }),
+
     listScheduled: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
         const [row] = await tx
@@ -73,6 +101,8 @@ export function createScheduleStore(db: Database): ScheduleStore {
       }),
   };
 }
+
+const LIVE = connections.liveSchedules;
 
 interface FullPassRow extends Record<string, unknown>, Pick<FullPasses, 'resource' | 'direction'> {
   readonly started_at: string | null;

@@ -13,6 +13,9 @@ export interface LogInsert {
   readonly message: string | null;
 }
 
+/** Characters of a line's text. It may quote what a provider said, which nobody bounds. */
+export const MAX_LOG_TEXT = 2_000;
+
 /** Adds lines to the run's log. */
 export async function insertLogs(
   tx: Transaction,
@@ -22,6 +25,6 @@ export async function insertLogs(
   if (rows.length === 0) return;
   await tx.execute(sql`
     insert into sync_logs (venue_id, sync_id, level, action, record_id, source_id, external_id, code, message)
-    select ${scope.venueId}, ${scope.syncId}, r.level, r.action, r.record_id, r.source_id, r.external_id, r.code, r.message
+    select ${scope.venueId}, ${scope.syncId}, r.level, r.action, r.record_id, r.source_id, r.external_id, r.code, left(r.message, ${MAX_LOG_TEXT})
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(level text, action text, record_id uuid, source_id text, external_id text, code text, message text)`);
 }

@@ -12,6 +12,13 @@ export type SlotAnswer =
   /** The provider has used up its share. Ask again after `retryAfterMs`. */
   | { readonly admitted: false; readonly retryAfterMs: number };
 
+/** A provider's part of a lane. */
+export interface ShareUse {
+  readonly held: number;
+  /** How often it had its share already. */
+  readonly refused: number;
+}
+
 /** The slots of a lane and the number of providers it serves. */
 export interface LaneSize {
   readonly slots: number;
@@ -51,11 +58,23 @@ export class ProviderShares {
     this.#withoutSlot = providers;
   }
 
+  /** Slots that nobody holds, those included that are kept for providers without one. */
+  get free(): number {
+    return this.#slots - this.#held;
+  }
+
+  /** What each provider holds that has ever asked, and how often it was refused. */
+  get use(): ReadonlyMap<ProviderId, ShareUse> {
+    return new Map([...this.#providers].map(([provider, { held, refused }]) => [provider, { held, refused }]));
+  }
+
   ask({ provider, venueId }: SlotRequest, nowMs: number): SlotAnswer {
     const share = this.#shareOf(provider);
     if (share.held === 0) this.#withoutSlot -= 1;
-    else if (share.held >= this.#slots - this.#held - this.#withoutSlot)
+    else if (share.held >= this.#slots - this.#held - this.#withoutSlot) {
+      share.refused += 1;
       return { admitted: false, retryAfterMs: share.nextTurn(venueId, nowMs) };
+    }
     share.held += 1;
     this.#held += 1;
     return {
@@ -78,6 +97,7 @@ export class ProviderShares {
 
 class ProviderShare {
   held = 0;
+  refused = 0;
   #meanStayMs = 0;
   /** The latest turn given to each venue. */
   readonly #turns = new Map<VenueId, number>();

@@ -8,6 +8,7 @@ import type { Role } from '../../api/auth/caller.ts';
 import { startServer } from '../../api/http/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import { createAccessCheckStore } from '../../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../../db/connections/account-connections.ts';
 import { createAuditStore } from '../../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
@@ -26,6 +27,7 @@ import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/core/venue-store.ts';
 import { createWebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
+import type { VenueCapConfig } from '../../config/config.ts';
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import { createProviders, PROVIDERS } from '../../providers/registry.ts';
@@ -137,6 +139,7 @@ export async function createApiWorld(
     readonly providers?: TestSettings;
     /** In place of the registry's. */
     readonly definitions?: readonly ProviderDefinition[];
+    readonly venueCaps?: VenueCapConfig;
   } = {},
 ) {
   const [database, sandbox] = await Promise.all([
@@ -145,6 +148,7 @@ export async function createApiWorld(
   ]);
   const { db } = database;
   const { kinds = RECORD_KINDS } = options.deps ?? {};
+  const caps = options.venueCaps ?? { connections: Infinity, schedules: Infinity };
   const logLines: string[] = [];
   const gateway = new RecordingGateway();
   const scheduleGateway = new RecordedSchedules();
@@ -156,17 +160,18 @@ export async function createApiWorld(
     kinds,
     records: createRecordStores(db, kinds),
     summaries: createTransactionSummaryStore(db),
-    connections: createConnectionStore(db),
+    connections: createConnectionStore(db, caps.connections),
     runs: createSyncRunStore(db),
-    schedules: createScheduleStore(db),
+    schedules: createScheduleStore(db, caps.schedules),
     plans: createPlanStore(db),
     budgets: createBudgetStatusStore(db),
     circuits: createCircuitStore(db),
     idempotency: createIdempotencyStore(db),
-    connectionActions: createConnectionActionsStore(db),
+    connectionActions: createConnectionActionsStore(db, caps.connections),
     oauthTokens: createOAuthTokenStore({ db, audit }),
     audit,
     accountConnections: createAccountConnections(db),
+    accessChecks: createAccessCheckStore(db),
     deliveries: createWebhookDeliveryStore(db),
   };
   const deps: AppDeps = {

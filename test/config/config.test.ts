@@ -294,6 +294,7 @@ describe('a valid environment', () => {
         connectingPerVenuePerTenMinutes: 60,
       },
       venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
+      venueCaps: { connections: 100, schedules: 500 },
     });
   });
 

@@ -41,6 +41,7 @@ describe('the workers of one process', () => {
       circuitOpenMs: 1_000,
       host: '127.0.0.1',
       healthPort: null,
+      maxSchedulesPerVenue: 500,
     } as const;
     installTemporalRuntime();
     deps = await createDeps(config, world.deps.log, REGISTRIES);

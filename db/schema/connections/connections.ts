@@ -31,6 +31,8 @@ export const connections = pgTable(
     nextRefreshAt: instant('next_refresh_at'),
     /** Resources that have got their default schedule once: what is missing since then was deleted by a person. */
     scheduledResources: jsonb('scheduled_resources').$type<readonly Resource[]>().notNull().default([]),
+    /** Resources that have a schedule in Temporal, or are about to get one: they count against the venue's cap. */
+    liveSchedules: jsonb('live_schedules').$type<readonly Resource[]>().notNull().default([]),
     ...timestamps(),
   },
   (table) => [

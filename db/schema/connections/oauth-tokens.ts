@@ -28,6 +28,11 @@ export const oauthTokens = pgTable(
     refreshFence: integer('refresh_fence').notNull().default(0),
     /** The attempt to connect that brought the grant: a repeated exchange finds by it that the first one came to its end. */
     authorizedBy: text('authorized_by'),
+    /** Checks of the grant that have begun after word of a revocation. */
+    accessChecks: integer('access_checks').notNull().default(0),
+    /** How many had begun when the last signal that asks for one was sent; null: none was sent for this grant. */
+    accessCheckSignalled: integer('access_check_signalled'),
+    accessCheckSignalledAt: instant('access_check_signalled_at'),
     ...timestamps(),
   },
   (table) => [

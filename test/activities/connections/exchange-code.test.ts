@@ -41,7 +41,7 @@ function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'for
     row = { state: 'sent' };
     return { status: 'begun', answeredBefore };
   };
-  const store: AuthorizationExchangeStore = {
+  const store: Pick<AuthorizationExchangeStore, 'begin' | 'noteFailure' | 'forget' | 'keep' | 'findGranted'> = {
     begin: () => Promise.resolve().then(begin),
     noteFailure: () =>
       Promise.resolve().then(() => {

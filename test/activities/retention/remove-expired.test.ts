@@ -34,7 +34,11 @@ interface Stage {
 
 function removeExpired(input: RemoveExpiredInput, stage: Stage = {}): Promise<RemoveExpiredChunk> {
   const { environment = world.aStage(), retention = createRetentionStore(world.database.db), chunkMs = 60_000 } = stage;
-  return environment.run(createRetentionActivities({ retention, log: world.deps.log, chunkMs }).removeExpired, input);
+  const abandonedGrants = { revokeAll: () => Promise.resolve() };
+  const { removeExpired: remove } = createRetentionActivities({
+    ...{ abandonedGrants, retention, log: world.deps.log, chunkMs },
+  });
+  return environment.run(remove, input);
 }
 
 /** A run that ended 100 days ago, with `lines` log lines, and a newer one. */

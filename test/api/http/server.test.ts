@@ -85,7 +85,7 @@ describe('the server', () => {
     });
     const list = vi
       .spyOn(world.records.of(customers), 'list')
-      .mockImplementationOnce(() => finished.then(() => ({ data: [], next: null })));
+      .mockImplementationOnce(() => finished.then(() => ({ data: [], next: null, isCut: false })));
     const slow = world.send('GET', `/v1/venues/${venueId}/records/customers`);
     await until(() => list.mock.calls.length > 0, { limitMs: 10_000, what: 'the request is in hand' });
     const { port } = world;

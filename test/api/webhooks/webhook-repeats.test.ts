@@ -50,8 +50,39 @@ describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
     for (let delivery = 0; delivery < 9; delivery += 1)
       expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
     expect(told()).toEqual([{ ...ref, provider }]);
-    expect((await send(provider, revocation(provider, account))).status).toBe(200);
+  });
+
+  it('that is another one costs no signal while one waits, also after a restart, and costs one once a check has begun', async () => {
+    const account = anAccount(provider);
+    const ref = await aGrant(provider, account);
+    const sendAnother = () => send(provider, revocation(provider, account));
+    for (let event = 0; event < 5; event += 1) expect((await sendAnother()).status).toBe(200);
+    await api.restart();
+    expect((await sendAnother()).status).toBe(200);
+    expect(told()).toHaveLength(1);
+    await api.accessChecks.begin(ref);
+    for (let event = 0; event < 5; event += 1) expect((await sendAnother()).status).toBe(200);
     expect(told()).toHaveLength(2);
+  });
+
+  it('costs a signal again where the one that waited may have been lost with its workflow', async () => {
+    const account = anAccount(provider);
+    const { connectionId } = await aGrant(provider, account);
+    await send(provider, revocation(provider, account));
+    await api.database
+      .admin`update oauth_tokens set access_check_signalled_at = now() - interval '11 minutes' where connection_id = ${connectionId}`;
+    await send(provider, revocation(provider, account));
+    expect(told()).toHaveLength(2);
+  });
+
+  it('is signalled again where a check began while the signal before it was on its way', async () => {
+    const account = anAccount(provider);
+    const ref = await aGrant(provider, account);
+    const checks = await api.accessChecks.readUnsignalled(ref);
+    await api.accessChecks.begin(ref);
+    await api.accessChecks.noteSignalled(ref, checks ?? -1);
+    await send(provider, revocation(provider, account));
+    expect(told()).toHaveLength(1);
   });
 
   it('that failed the first time has its effect when it is sent again', async () => {

@@ -287,6 +287,7 @@ describe('a service behind us that is away', () => {
       deps: {
         connectionGateway: gateway,
         accountConnections: { findGranted: async () => [await aGrant('square', anAccount('square'))] },
+        accessChecks: api.accessChecks,
       },
     });
     try {

@@ -127,11 +127,12 @@ describe('the scope of a venue', () => {
     const [run] = (await runs.list(mine, {}, FIRST_PAGE)).data;
     await expect(connections.find({ venueId: theirs, connectionId: connection.id })).resolves.toBeNull();
     await expect(connections.findApiKey({ venueId: theirs, connectionId: connection.id })).resolves.toBeNull();
-    await expect(connections.list(theirs, FIRST_PAGE)).resolves.toEqual({ data: [], next: null });
+    await expect(connections.list(theirs, FIRST_PAGE)).resolves.toEqual({ data: [], next: null, isCut: false });
     await expect(runs.find(theirs, run!.id)).resolves.toBeNull();
     await expect(runs.listLog(theirs, run!.id, { filter: {}, page: FIRST_PAGE })).resolves.toEqual({
       data: [],
       next: null,
+      isCut: false,
     });
   });
 

@@ -75,6 +75,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     circuitOpenMs: 1_000,
     host: '127.0.0.1',
     healthPort: null,
+    maxSchedulesPerVenue: 500,
   } as const;
   const deps = await createDeps(config, log, REGISTRIES);
   const connection = await Connection.connect({ address: temporal.address });

@@ -1,0 +1,1 @@
+alter table connections drop column live_schedules;

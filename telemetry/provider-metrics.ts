@@ -1,0 +1,108 @@
+import { Counter, Gauge } from 'prom-client';
+import { ENVIRONMENTS } from '../contracts/providers.ts';
+import type { Environment, ProviderId } from '../contracts/providers.ts';
+import type { Lane } from '../contracts/temporal.ts';
+import { registry } from './metrics.ts';
+
+/** A lane's slots, as whoever hands them out knows them. */
+export interface WatchedLane {
+  readonly free: number;
+  readonly use: ReadonlyMap<ProviderId, { readonly held: number; readonly refused: number }>;
+}
+
+interface LaneWatch {
+  readonly providers: readonly ProviderId[];
+  readonly shares: WatchedLane;
+}
+
+const lanes = new Map<Lane, LaneWatch>();
+
+/** Shows a lane of this process. A later one of the same name takes its place. */
+export function watchLane(lane: Lane, providers: readonly ProviderId[], shares: WatchedLane): void {
+  lanes.set(lane, { providers, shares });
+}
+
+new Gauge({
+  name: 'interlock_lane_slots_free',
+  help: 'Slots of a lane that no work holds.',
+  labelNames: ['lane'],
+  registers: [registry],
+  collect() {
+    for (const [lane, { shares }] of lanes) this.set({ lane }, shares.free);
+  },
+});
+new Gauge({
+  name: 'interlock_lane_slots_in_use',
+  help: 'Slots of a lane that a provider holds.',
+  labelNames: ['lane', 'provider'],
+  registers: [registry],
+  collect() {
+    for (const [lane, { providers, shares }] of lanes)
+      for (const provider of providers) this.set({ lane, provider }, shares.use.get(provider)?.held ?? 0);
+  },
+});
+new Counter({
+  name: 'interlock_lane_refused_total',
+  help: 'How often work of a provider found the share of its lane taken, and was put off.',
+  labelNames: ['lane', 'provider'],
+  registers: [registry],
+  collect() {
+    this.reset();
+    for (const [lane, { providers, shares }] of lanes)
+      for (const provider of providers) this.inc({ lane, provider }, shares.use.get(provider)?.refused ?? 0);
+  },
+});
+
+export interface CircuitSource {
+  count(): Promise<
+    readonly {
+      readonly provider: ProviderId;
+      readonly environment: Environment;
+      readonly scope: CircuitScope;
+      readonly state: 'open' | 'half-open';
+      readonly count: number;
+    }[]
+  >;
+}
+
+type CircuitScope = 'provider' | 'account';
+
+let circuits: { readonly providers: readonly ProviderId[]; readonly source: CircuitSource } | null = null;
+
+/** Shows how many circuits are not closed. They lie in Postgres, so that every process shows the same. */
+export function watchCircuits(providers: readonly ProviderId[], source: CircuitSource): void {
+  circuits = { providers, source };
+}
+
+/** A database that does not answer must not keep Prometheus from the other metrics. */
+const PATIENCE_MS = 2_000;
+
+new Gauge({
+  name: 'interlock_circuits',
+  help: 'Circuits that are open or half open: of accounts, and of whole providers.',
+  labelNames: ['provider', 'environment', 'scope', 'state'],
+  registers: [registry],
+  async collect() {
+    if (!circuits) return;
+    const { providers, source } = circuits;
+    const found = await within(PATIENCE_MS, source.count()).catch(() => null);
+    // Nobody can tell: an old figure would say that somebody can.
+    this.reset();
+    if (!found) return;
+    for (const provider of providers)
+      for (const environment of ENVIRONMENTS)
+        for (const scope of ['provider', 'account'] as const)
+          for (const state of ['open', 'half-open'] as const) this.set({ provider, environment, scope, state }, 0);
+    for (const { count, ...labels } of found) this.set(labels, count);
+  },
+});
+
+async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(reject, limitMs, new Error('not in time'));
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
