@@ -4,6 +4,7 @@ import helmet from 'helmet';
 import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
+import type { AccountChoiceStore } from '../db/connections/account-choice-store.ts';
 import type { AccountConnections } from '../db/connections/account-connections.ts';
 import type { AuditStore } from '../db/core/audit-store.ts';
 import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
@@ -59,6 +60,7 @@ import { connectionActionRoutes } from './routes/connection-action-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
+import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
@@ -107,6 +109,7 @@ export interface AppDeps {
   readonly states: AuthorizationStates;
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
+  readonly accountChoices: AccountChoiceStore;
   readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
@@ -223,6 +226,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),
     ...connectionActionRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
+    ...grantAccountRoutes({ ...deps, connectionGateway, audit }),
     reauthorizationRoute(deps),
     auditRoute(deps),
     ...scheduleRoutes({

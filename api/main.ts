@@ -5,6 +5,7 @@ import { readApiConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
+import { createAccountChoiceStore } from '../db/connections/account-choice-store.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
@@ -110,6 +111,7 @@ const app = createApp({
   states: createAuthorizationStates(await readStateKey(db)),
   connectionGateway: createConnectionGateway(temporal),
   accountConnections: createAccountConnections(db),
+  accountChoices: createAccountChoiceStore(db),
   deliveries,
   runs: createSyncRunStore(db),
   plans: createPlanStore(db),

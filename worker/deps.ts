@@ -4,6 +4,7 @@ import type { ConnectionUpkeepDeps } from '../activities/connections/connection-
 import { createCredentials } from '../activities/connections/credentials.ts';
 import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/disconnect.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
+import type { TestingDeps } from '../activities/connections/test-credentials.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
 import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
 import type { SchedulingDeps } from '../activities/sync/schedules.ts';
@@ -11,6 +12,7 @@ import type { SyncChunkDeps } from '../activities/sync/sync-chunk.ts';
 import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
 import type { WorkerConfig } from '../config/config.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
+import { createAccountChoiceStore } from '../db/connections/account-choice-store.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createAuthorizationExchangeStore } from '../db/connections/authorization-exchange-store.ts';
 import { createAuthorizationStore } from '../db/connections/authorization-store.ts';
@@ -54,7 +56,8 @@ export type WorkerDeps = SyncChunkDeps &
   AuthorizingDeps &
   ActivateConnectionDeps &
   DisconnectingDeps &
-  RevokingDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
+  RevokingDeps &
+  TestingDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** A chunk works this long; then the workflow takes note of it and asks for the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -90,6 +93,7 @@ export async function createDeps(
     audit,
     brakes: createBrakeStore(db),
     accountConnections: createAccountConnections(db),
+    accountChoices: createAccountChoiceStore(db),
     connections,
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),

@@ -129,8 +129,8 @@ export function createDisconnectionStore(
           .set({
             ...(!again && explainDisconnection(revocation, { hadKey: keys.length > 0 })),
             ...(records === 'keep' && !again && { state: 'disconnected', stateSince: sql`now()` }),
-            expiresAt: null,
-            nextRefreshAt: null,
+            ...{ expiresAt: null, nextRefreshAt: null },
+            ...{ listedAccounts: null, accountsListedAt: null, chosenAccounts: null },
             updatedAt: sql`now()`,
           })
           .where(isRow(ref));

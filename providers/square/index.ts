@@ -2,6 +2,7 @@ import { apiKey, oauth2 } from '../kit/connect-methods.ts';
 import { defineProvider } from '../kit/define-provider.ts';
 import { createSquareAdapter } from './adapter.ts';
 import { SQUARE_CAPABILITIES } from './capabilities.ts';
+import { listSquareLocations } from './locations.ts';
 import { squareFlows } from './oauth.ts';
 import { SQUARE_SETTINGS, squareConfigOf } from './settings.ts';
 import type { SquareSettings } from './settings.ts';
@@ -40,6 +41,11 @@ export const square = defineProvider({
     oauth2({
       needs: ['appId', 'appSecret'],
       scopes: { code: SCOPES, pkce: SCOPES },
+      accounts: {
+        kind: 'location',
+        list: (settings: SquareSettings, credential, calls) =>
+          listSquareLocations(squareConfigOf(settings), credential, calls),
+      },
       flows: (settings: SquareSettings) => squareFlows(squareConfigOf(settings)),
     }),
     apiKey(),

@@ -50,6 +50,8 @@ export interface ProviderRules {
   readonly newAccount: (name: string) => Account;
   /** The accounts that exist from the start. */
   readonly accountNames: readonly string[];
+  /** What the control API of this stand-in has besides. */
+  readonly controls?: (ledger: Ledger) => ControlRoutes;
   /** Absent for a provider that sends no webhooks. */
   readonly webhooks?: {
     readonly secretOf: (app: App) => string;
@@ -84,6 +86,7 @@ export async function startOAuthSandbox(
   const controls = {
     ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }),
     ...webhooks?.controls,
+    ...ownControls(rules, ledger),
   };
   const control = await listen(createControlApi(controls, onError), options.controlPort ?? 0).catch(
     async (error: unknown) => {
@@ -104,6 +107,8 @@ export async function startOAuthSandbox(
     },
   };
 }
+
+const ownControls = ({ controls }: ProviderRules, ledger: Ledger): ControlRoutes => controls?.(ledger) ?? {};
 
 /** Undefined for a provider that sends no webhooks. */
 function openWebhooks(

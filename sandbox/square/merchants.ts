@@ -4,7 +4,8 @@ import type { Account } from '../oauth/ledger-rows.ts';
 import { squareError, unauthorised } from './errors.ts';
 import { iso } from './tokens.ts';
 
-interface Bearer {
+/** Whom a request acts for, and what it may do. */
+export interface Bearer {
   readonly merchant: Account;
   /** Null for a personal access token, which has every permission. */
   readonly scopes: readonly string[] | null;
@@ -25,7 +26,7 @@ export function tokenStatus(visit: Visit): Reply {
 
 /** `GET /v2/merchants/me`, or by id. */
 export function retrieveMerchant(visit: Visit, id: string): Reply {
-  const { merchant } = readerOf(visit);
+  const { merchant } = bearerWith(visit, 'MERCHANT_PROFILE_READ');
   if (id !== 'me' && id !== merchant.id)
     throw new Refusal(
       squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: `Merchant ${id} not found.` }),
@@ -35,14 +36,14 @@ export function retrieveMerchant(visit: Visit, id: string): Reply {
 
 /** `GET /v2/merchants`: lists the merchant that the token belongs to. */
 export function listMerchants(visit: Visit): Reply {
-  return json({ merchant: [render(readerOf(visit).merchant)] });
+  return json({ merchant: [render(bearerWith(visit, 'MERCHANT_PROFILE_READ').merchant)] });
 }
 
-function readerOf(visit: Visit): Bearer {
+/** Throws a `Refusal`: 401 for a token that does not work, 403 for one without this scope. */
+export function bearerWith(visit: Visit, scope: string): Bearer {
   const bearer = bearerOf(visit);
-  if (bearer.scopes === null || bearer.scopes.includes('MERCHANT_PROFILE_READ')) return bearer;
-  const detail =
-    'The merchant has not given your application sufficient permissions to do that. The merchant must authorize your application for the following scopes: MERCHANT_PROFILE_READ';
+  if (bearer.scopes === null || bearer.scopes.includes(scope)) return bearer;
+  const detail = `The merchant has not given your application sufficient permissions to do that. The merchant must authorize your application for the following scopes: ${scope}`;
   throw new Refusal(squareError(403, { category: 'AUTHENTICATION_ERROR', code: 'INSUFFICIENT_SCOPES', detail }));
 }
 

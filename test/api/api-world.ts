@@ -8,6 +8,7 @@ import type { Role } from '../../api/auth/caller.ts';
 import { startServer } from '../../api/http/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import { createAccountChoiceStore } from '../../db/connections/account-choice-store.ts';
 import { createAccountConnections } from '../../db/connections/account-connections.ts';
 import { createAuditStore } from '../../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
@@ -167,6 +168,7 @@ export async function createApiWorld(
     oauthTokens: createOAuthTokenStore({ db, audit }),
     audit,
     accountConnections: createAccountConnections(db),
+    accountChoices: createAccountChoiceStore(db),
     deliveries: createWebhookDeliveryStore(db),
   };
   const deps: AppDeps = {
