@@ -8,7 +8,9 @@ import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../providers/provider-error.ts';
 import { VaultError } from '../vault/vault-error.ts';
 
-/** One row per kind. Error classes do not survive the trip into a workflow; these two fields do. */
+/**
+ * One row per kind of provider error. Error classes do not survive the way into a workflow, but these two fields do.
+ */
 const FAILURES: Record<ProviderErrorKind, { readonly type: FailureType; readonly nonRetryable: boolean }> = {
   'needs-reauth': { type: FAILURE.needsReauth, nonRetryable: true },
   'rate-limited': { type: FAILURE.rateLimited, nonRetryable: false },
@@ -16,18 +18,25 @@ const FAILURES: Record<ProviderErrorKind, { readonly type: FailureType; readonly
   conflict: { type: FAILURE.conflict, nonRetryable: false },
   rejected: { type: FAILURE.rejected, nonRetryable: true },
   unavailable: { type: FAILURE.unavailable, nonRetryable: false },
-  // A proxy's error page looks the same as a changed API: the first passes, and the time limit of the chunk ends the second.
+  // A proxy's error page looks the same as a changed API. The first is temporary; the chunk's time limit ends the
+  // second.
   'unexpected-response': { type: FAILURE.unexpectedResponse, nonRetryable: false },
 };
 
-/** Where an attempt got somewhere, the next one starts soon: a long backoff is for a provider that answers nothing. */
+/** Pause after an attempt that made progress. A long backoff is for a provider that does not answer. */
 const SOON_MS = 1_000;
-/** Our own database restarts in seconds: a backoff that counts every attempt of the chunk, for whatever reason, would outlast it by minutes. */
+/**
+ * Pause while our own database is away, which restarts in seconds: a backoff over all attempts of the chunk would
+ * outlast it by minutes.
+ */
 const DATABASE_AWAY_MS = 3_000;
-/** Causes may form a ring. */
+/** Limits the walk, because causes may form a cycle. */
 const MAX_CAUSES = 5;
 
-/** Runs an activity's work, and throws what it throws as `toFailure` words it: for work that counts no progress and asks for no pause of its own. */
+/**
+ * Runs an activity's work and translates its errors by `toFailure`. For work that counts no progress and asks for no
+ * pause of its own.
+ */
 export async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -36,7 +45,7 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Ends an activity with its failure once this many attempts were made; until then it may be repeated. */
+/** Makes the failure final once this many attempts were made. */
 export function finalAfter(maxAttempts: number, failure: unknown): unknown {
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable || Context.current().info.attempt < maxAttempts)
     return failure;
@@ -51,7 +60,10 @@ export function finalAfter(maxAttempts: number, failure: unknown): unknown {
   });
 }
 
-/** A failure in the words workflows read. `pauseMs` is for a failure that asks for no pause itself and that came before any progress. Nothing of an unknown error is quoted: a database's message quotes the row it refused. */
+/**
+ * Translates an error into a failure for workflows. `pauseMs` applies to a failure that asks for no pause itself and
+ * came before any progress. Quotes nothing of an unknown error, because a database's message quotes the refused row.
+ */
 export function toFailure(error: unknown, progressed: boolean, pauseMs?: number): unknown {
   if (error instanceof ApplicationFailure) return error;
   if (error instanceof SupersededError)
@@ -104,16 +116,16 @@ function unknownFailure(error: unknown, pauseMs: number | undefined): Applicatio
   return failure;
 }
 
-/** The error's class and code, and its cause's: enough to find it, nothing of what it was about. */
+/** The class and code of the error and of its causes: enough to find it, without any data. */
 export function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return typeof error;
-  // A number is a gRPC status of Temporal's.
+  // A number is a gRPC status of Temporal.
   const code = 'code' in error && /^[\w-]{1,64}$/.test(String(error.code)) ? ` ${String(error.code)}` : '';
   const cause = error.cause === undefined || depth >= MAX_CAUSES ? '' : ` (${describe(error.cause, depth + 1)})`;
   return `${error.name}${code}${cause}`;
 }
 
-// The message stands at the head of the stack, and one of its lines may look like a frame.
+// The message is at the head of the stack, and one of its lines may look like a frame.
 const framesOf = ({ stack = '', message }: Error) =>
   stack
     .replace(message, () => '')

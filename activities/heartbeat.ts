@@ -1,9 +1,12 @@
 import { Context } from '@temporalio/activity';
 
-/** Shorter than any activity's heartbeat timeout by far: a beat or two may come late. The SDK sends no more of them on than the timeout asks for. */
+/**
+ * Far shorter than any activity's heartbeat timeout, so that a late beat does no harm. The SDK forwards only as many as
+ * the timeout needs.
+ */
 const HEARTBEAT_EVERY_MS = 1_000;
 
-/** Heartbeats for as long as the work lasts, each time with what `details` answers then. */
+/** Heartbeats while the work lasts, each time with the current result of `details`. */
 export async function withHeartbeat<T>(work: () => Promise<T>, details?: () => unknown): Promise<T> {
   const context = Context.current();
   const beating = setInterval(() => {

@@ -14,7 +14,7 @@ import { describe } from './failures.ts';
 
 type Trouble = Exclude<WaitingFor, 'approval'>;
 
-/** Null: the run fails for it, and does not wait. */
+/** Null when the run fails instead of waiting. */
 const OF_PROVIDER: Readonly<Record<ProviderErrorKind, Trouble | null>> = {
   'needs-reauth': 'needs-reauth',
   'rate-limited': 'rate-limit',
@@ -25,7 +25,10 @@ const OF_PROVIDER: Readonly<Record<ProviderErrorKind, Trouble | null>> = {
   rejected: null,
 };
 
-/** What a run shows that it waits for when an attempt at it has ended with this error; null where it does not wait, or was only interrupted. */
+/**
+ * What a run shows as the reason to wait after an attempt ended with this error. Null when it does not wait, or was
+ * only interrupted.
+ */
 export function troubleOf(error: unknown): Trouble | null {
   if (error instanceof ProviderError) return OF_PROVIDER[error.details.kind];
   if (error instanceof ApplicationFailure) return waitPolicyFor(error.type ?? '')?.what ?? null;
@@ -43,7 +46,7 @@ const isInterruption = (error: unknown) =>
   error instanceof CancelledFailure ||
   (error instanceof Error && error.name === 'AbortError');
 
-/** How the trouble stands on the run; null where there is nothing to show. */
+/** How the trouble is shown on the run; null when there is nothing to show. */
 export function waitingOfTrouble(error: unknown): Waiting | null {
   const what = troubleOf(error);
   if (what === null) return null;
@@ -57,7 +60,10 @@ export function waitingOfTrouble(error: unknown): Waiting | null {
   };
 }
 
-/** Shows on a run why a step of it fails, by a step that holds no fence. Throws nothing: what it is told about is the failure that counts. */
+/**
+ * Shows on a run why one of its steps fails, for steps that hold no fence. Never throws, because the step's own failure
+ * is the one that counts.
+ */
 export async function noteOnRun(
   { progress, log }: { readonly progress: Pick<SyncProgressStore, 'park'>; readonly log: Logger },
   input: SyncConnectionInput,

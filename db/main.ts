@@ -5,7 +5,7 @@ import { migrateDown, migrateUp, readMigrationStatus } from './core/migrate.ts';
 
 const USAGE = 'Usage: node db/main.ts up | down --to <migration> | status';
 
-/** The migrations' command line. Ends with 0 when done, 1 when the database refused, 2 when it was called wrongly. */
+/** Command line of the migrations. Exits with 0 when done, 1 when the database refused, 2 for wrong arguments. */
 async function main(): Promise<number> {
   const { command, to } = readArguments();
   if (command === null) {
@@ -31,11 +31,11 @@ function readArguments(): { readonly command: 'up' | 'down' | 'status' | null; r
     const [command, ...rest] = positionals;
     if (rest.length === 0 && values.to === undefined && (command === 'up' || command === 'status'))
       return { command, to: 0 };
-    // What to keep is said, never assumed: taking a migration back loses its data.
+    // The target version has no default, because undoing a migration loses its data.
     if (rest.length === 0 && command === 'down' && /^\d{1,6}$/.test(values.to ?? ''))
       return { command, to: Number(values.to) };
   } catch {
-    // An option that does not exist: the usage says which do.
+    // An unknown option: the usage below lists the known ones.
   }
   return { command: null, to: 0 };
 }

@@ -29,13 +29,13 @@ export interface ActivateConnectionDeps extends RejectedGrantDeps {
   readonly runs: SyncRunStore;
 }
 
-/** What is left to do of an attempt to connect once it is decided. */
+/** The last step of an attempt to connect, once its outcome is known. */
 export function createActivateConnectionActivities(deps: ActivateConnectionDeps): AuthorizationActivities {
   return {
     refuseAuthorization: (input) =>
       guarded(async () => {
         const attemptId = Context.current().info.workflowExecution?.workflowId ?? '';
-        // First: with the attempt what it has brought is forgotten.
+        // Revoked first, because ending the attempt deletes what it brought.
         await revokeRejected(deps, { ...input, attemptId });
         const connected = await deps.authorizations.refuse({ ...input, attemptId }, input.code);
         return connected === null
@@ -55,7 +55,7 @@ async function adopt(
   const { venueId, connectionId, provider } = connection;
   const capabilities = providers.find(provider)?.capabilities;
   const providerName = capabilities?.displayName ?? provider;
-  // First of all: somebody has to own the token.
+  // First of all, so that the token has a token manager.
   await tellOwner(connection, providerName);
   const missing = withoutDefaultSchedule(capabilities, await schedules.listScheduled(connection));
   const roomy = await schedules.reserve(connection, missing);
@@ -71,7 +71,7 @@ async function adopt(
   await wakeRuns(await runs.listOpen(connection));
 }
 
-/** Leaves one that is there as it is. */
+/** Leaves an existing schedule as it is. */
 async function makeSchedule(key: SyncKey, providerName: string): Promise<void> {
   const { offsetMs, startAt } = phaseFrom(new Date(), DEFAULT_TIMING.everyMs);
   const typedSearchAttributes = keywordAttributes(syncKeywords(key));

@@ -34,9 +34,9 @@ export interface AuthorizingDeps extends ExchangingDeps {
   readonly log: Logger;
 }
 
-/** For the exchange and for the questions about the account, each. */
+/** Timeout of the exchange, and again of the requests about the account. */
 const CALLS_TIMEOUT_MS = 20_000;
-/** What an outage of the database or the key service may take before the next attempt at the activity goes on. */
+/** Longest outage of the database or the key service that is waited out before the activity's next attempt. */
 const STORING_LIMIT_MS = 15_000;
 
 export function createAuthorizingActivities(deps: AuthorizingDeps): AuthorizationExchangeActivities {
@@ -61,7 +61,10 @@ export function createAuthorizingActivities(deps: AuthorizingDeps): Authorizatio
   };
 }
 
-/** Each step finds what an earlier try of it has done, so that the whole may be tried again. Throws what a later try may mend. */
+/**
+ * Each step detects what an earlier attempt has done, so that the whole can be retried. Throws what a retry may
+ * resolve.
+ */
 async function exchange(deps: AuthorizingDeps, input: ExchangeInput, attempt: Attempt): Promise<AuthorizationOutcome> {
   const connected = await deps.authorizations.findConnected(attempt);
   if (connected !== null) return { outcome: 'connected', connectionId: connected };
@@ -90,13 +93,13 @@ async function exchange(deps: AuthorizingDeps, input: ExchangeInput, attempt: At
 }
 
 interface Seals {
-  /** For what the code brings until it is stored. */
+  /** Seals what the code brings until it is stored. */
   readonly exchanged: PreparedSeal;
-  /** For the grant as it is stored. */
+  /** Seals the grant as it is stored. */
   readonly stored: PreparedSeal;
 }
 
-/** Before the code is sent: what it brings can be sealed whatever becomes of the key service meanwhile. */
+/** Prepared before the code is sent, so that its grant can be sealed even if the key service fails meanwhile. */
 async function prepareSeals({ sealer }: AuthorizingDeps, { venueId, connectionId }: ExchangeInput): Promise<Seals> {
   const ref = { venueId, connectionId };
   return {
@@ -123,7 +126,7 @@ async function obtain(
     await deps.vault.open(unpack(sealedVerifier), context),
   ];
   const databaseAheadMs = await deps.tokens.clockAheadMs();
-  // Not cut by a worker's shutdown: an answer that nobody waits for is a grant lost.
+  // Not aborted by a worker's shutdown, because an unread answer is a lost grant.
   const signal = AbortSignal.timeout(CALLS_TIMEOUT_MS);
   const calls = deps.providers.calls(provider, { account: null, lane: 'interactive', signal });
   return exchangeOnce(deps, {
@@ -143,7 +146,7 @@ interface Granted {
   readonly account: ProviderAccount;
 }
 
-/** Asks whose account the grant is for. It may be asked any number of times. */
+/** Asks whose account the grant is for. Safe to repeat. */
 async function identify(
   deps: AuthorizingDeps,
   {
@@ -167,7 +170,7 @@ async function identify(
   }
 }
 
-/** Null: a later try may mend it. What cannot be read has been asked for again and again by now. */
+/** Null when a retry may resolve it. An unreadable answer has been requested repeatedly by now. */
 function refusalOf({ details: { kind, httpStatus, code } }: ProviderError): AuthorizationRefusal | null {
   if (code === 'invalid_client') return 'app-refused';
   if (kind === 'needs-reauth') return 'access-refused';
@@ -182,7 +185,7 @@ type Stored =
 
 type SealFor = (connectionId: ConnectionId) => Promise<SealedSecret>;
 
-/** The grant sealed for a connection, once each: a prepared seal serves once, and storing may take several tries. */
+/** Seals the grant for a connection once: a prepared seal works once, and storing may take several tries. */
 function sealedOnce(
   { sealer }: AuthorizingDeps,
   { attempt, prepared, grant }: { readonly attempt: Attempt; readonly prepared: PreparedSeal; readonly grant: Grant },
@@ -219,7 +222,7 @@ async function store(
     const stored = await authorizations.store(attempt, {
       account: { id: account.externalAccountId, name: account.name },
       connectionId,
-      // The times of what a code has brought are by the database's clock already.
+      // The times of an exchanged grant are by the database's clock already.
       grant: {
         ...newGrant({ venueId, connectionId }, grant, {
           adapter,
@@ -232,11 +235,11 @@ async function store(
     });
     if (stored.status === 'refused') return stored;
     if (stored.status === 'connected') return { status: 'connected', connectionId };
-    // Somebody connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
+    // Somebody connected the same account at the same moment. A grant sealed for our id cannot be opened under theirs.
     connectionId = stored.connectionId;
   }
 }
 
-/** Attempts that an earlier version began have the one parameter that there was then. */
+/** Attempts that an earlier version began have only the one parameter of that time. */
 const parametersOf = ({ parameters, realmId }: ExchangeInput['callback']): Readonly<Record<string, string>> =>
   parameters ?? (realmId === undefined ? {} : { realmId });

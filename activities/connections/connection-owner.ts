@@ -9,7 +9,7 @@ import { startAttributes } from '../../domain/sync/search-attributes.ts';
 
 type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
-/** How the workflow that owns a connection's token is started, where it is not running. */
+/** How a connection's token manager is started when it is not running. */
 export function ownerStart(connection: KeepConnectionFreshInput, providerName: string) {
   return {
     ...ownerOptions(connection, providerName),
@@ -17,7 +17,10 @@ export function ownerStart(connection: KeepConnectionFreshInput, providerName: s
   };
 }
 
-/** From within an activity: tells the owner, which is started where it is not running, that the connection has other credentials now. */
+/**
+ * For activities: tells the token manager, which is started when it is not running, that the connection has new
+ * credentials.
+ */
 export async function tellOwner(connection: KeepConnectionFreshInput, providerName: string): Promise<void> {
   await getClient().workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, {
     ...ownerStart(connection, providerName),
@@ -25,7 +28,9 @@ export async function tellOwner(connection: KeepConnectionFreshInput, providerNa
   });
 }
 
-/** From within an activity: makes waiting runs look again at once. One that has no workflow is over, or looks when it gets one. */
+/**
+ * For activities: makes waiting runs look again at once. A run without a workflow is over, or looks when it gets one.
+ */
 export async function wakeRuns(runs: readonly SyncRun[]): Promise<void> {
   await Promise.all(
     runs.map(async ({ workflowId }) => {

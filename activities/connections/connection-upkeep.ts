@@ -20,7 +20,7 @@ export interface ConnectionUpkeepDeps {
 
 type Upkeep = Pick<ConnectionUpkeepActivities, 'readGrant' | 'noteTrouble' | 'noteRevoked' | 'warnOfDeadline'>;
 
-/** What `keepConnectionFresh` needs of our database. */
+/** The database activities of `keepConnectionFresh`. */
 export function createConnectionUpkeepActivities(deps: ConnectionUpkeepDeps): Upkeep {
   return {
     readGrant: (ref) => guarded(() => read(deps, ref)),
@@ -45,7 +45,7 @@ async function degrade(
   errorType: string,
 ): Promise<void> {
   const grant = await tokens.find(ref);
-  // An attempt that was frozen for long, or lost its way: the token has been refreshed since.
+  // A late attempt, such as one that was frozen: the token has been refreshed since.
   if (grant && generation !== null && grant.generation !== generation) return;
   const tokenEnded = grant?.accessExpiresAt != null && grant.accessExpiresAt <= grant.now;
   await connections.changeState(ref, ['active', 'degraded'], {

@@ -29,16 +29,25 @@ import { openGrant } from './sealed-grant.ts';
 export interface OpenedConnection {
   readonly account: BudgetAccount;
   readonly credential: SessionCredential;
-  /** Of the key or the grant: what it is called when the provider refuses it. */
+  /** Generation of the key or grant, which identifies it when the provider refuses it. */
   readonly generation: number;
   readonly kind: 'key' | 'grant';
 }
 
-/** What an activity calls its provider with. Nobody who asks here ever refreshes a token: the connection's owner does. */
+/**
+ * The credentials that an activity calls its provider with. Asking for them never refreshes a token here: only the
+ * token manager does.
+ */
 export interface Credentials {
-  /** Throws ApplicationFailure for a connection that cannot be used now, ProviderError while its token cannot be renewed, VaultError. */
+  /**
+   * Throws ApplicationFailure for a connection that cannot be used now, ProviderError while its token cannot be
+   * refreshed, VaultError.
+   */
   open(connection: ConnectionRef & { readonly provider: ProviderId }): Promise<OpenedConnection>;
-  /** The provider has refused it with 401. True when there is another to try; else the connection needs its owner's approval, and says so. */
+  /**
+   * Reports that the provider refused the credentials with 401. Returns true when there are newer ones to try;
+   * otherwise the connection needs reauthorization and shows it.
+   */
   replaceRefused(
     connection: ConnectionRef & { readonly provider: ProviderId },
     refused: Pick<OpenedConnection, 'generation' | 'kind'>,
@@ -51,18 +60,19 @@ export interface CredentialsDeps {
   readonly providers: Providers;
   readonly vault: Opener;
   readonly audit: AuditStore;
-  /** How long a connection's owner may take to answer. */
+  /** How long the token manager may take to answer. */
   readonly askTimeoutMs?: number;
 }
 
-/** A chunk of a sync works for some minutes with what it has opened. */
+/** A chunk of a sync uses its credentials for some minutes. */
 const MIN_VALID_MS = 5 * 60_000;
-/** A token that nobody can renew just now is used until shortly before its end. */
+/** A token that cannot be refreshed now is used until this long before it expires. */
 const LAST_USE_MS = 30_000;
 const MAX_ASK_ATTEMPTS = 4;
 /**
- * A refresh takes some twenty seconds at most. The deadline of the call itself would not do: a worker's connection repeats a refusal, such as that of
- * an eleventh update in flight, beyond it (@temporalio/worker 1.24.0).
+ * Deadline for a refresh, which takes about twenty seconds at most. The deadline of the call itself does not suffice: a
+ * worker's connection retries a refusal, such as that of an eleventh concurrent update, beyond it (@temporalio/worker
+ * 1.24.0).
  */
 const ASK_TIMEOUT_MS = 40_000;
 const UNAVAILABLE: EnsureFreshResult = { status: 'unavailable', generation: null };
@@ -139,7 +149,7 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
   };
 }
 
-/** Once for each piece of work that calls the provider: a chunk of a sync opens them for its minutes. */
+/** Opens the credentials once per piece of work, such as a chunk of a sync. */
 function openingOf(
   { id, venueId, provider }: Connection,
   { outcome, ...details }: Pick<AuditEntry, 'outcome'> & { readonly generation?: number; readonly why?: string },
@@ -165,13 +175,13 @@ function accountOf({ provider, environment, account }: Connection): BudgetAccoun
   return { provider, environment, externalAccountId: account.id };
 }
 
-/** By the database's clock alone. */
+/** Uses the database's clock for both times. */
 const remainingMs = ({ accessExpiresAt, now }: ConnectedGrant): number =>
   accessExpiresAt === null ? Infinity : accessExpiresAt.getTime() - now.getTime();
 
 type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
-/** This process's way to the owners of connections: whoever asks the same of one at the same time shares the question. */
+/** This process's requests to token managers. Concurrent callers with the same question share one request. */
 class Owners {
   readonly #providers: Providers;
   readonly #askTimeoutMs: number;
@@ -193,7 +203,7 @@ class Owners {
     return Promise.race([asking, Context.current().cancelled]);
   }
 
-  /** The owner is started where it is not running, also when it is ended while it answers. */
+  /** Starts the token manager when it is not running, even when it is terminated while it answers. */
   async #ask(connection: KeepConnectionFreshInput, rejectedGeneration: number | null): Promise<EnsureFreshResult> {
     const late = delay(this.#askTimeoutMs, UNAVAILABLE, { ref: false });
     return Promise.race([this.#askOwner(connection, rejectedGeneration), late]);
@@ -220,7 +230,10 @@ class Owners {
   }
 }
 
-/** The owner was ended while it answered, or Temporal is in trouble. What Temporal refuses for good it refuses again. */
+/**
+ * Whether a retry may succeed: the token manager was terminated while it answered, or Temporal has an outage. A
+ * permanent rejection by Temporal would repeat.
+ */
 function mayPass(error: unknown): boolean {
   if (error instanceof WorkflowUpdateFailedError) return true;
   return (error instanceof ServiceError || isGrpcServiceError(error)) && !isRefusedForGood(error);

@@ -42,10 +42,10 @@ export interface RevokingDeps {
 const LOOK_EVERY_MS = 500;
 const REVOKE_TIMEOUT_MS = 15_000;
 const RECORDS_AT_ONCE = 500;
-/** Then the workflow takes note of how far it came. */
+/** How long records are deleted before the workflow records the progress. */
 const DELETING_MS = 60_000;
 
-/** The steps of a disconnection on our own side. */
+/** The database steps of a disconnection. */
 export function createDisconnectingActivities(
   deps: DisconnectingDeps,
 ): Pick<ConnectionUpkeepActivities, 'stopConnection' | 'wipeCredentials' | 'deleteRecords'> {
@@ -109,7 +109,7 @@ async function deleteSchedule(id: string): Promise<void> {
   }
 }
 
-/** False when no workflow is at work on the run. Asking again is fine. */
+/** Returns false when no workflow is running for the run. Safe to repeat. */
 async function cancelRun({ workflowId }: SyncRun): Promise<boolean> {
   const handle = getClient().workflow.getHandle(workflowId);
   try {
@@ -132,7 +132,7 @@ async function revoke(
   const stored = await deps.tokens.find(input);
   if (!connection?.account || !stored)
     return (await deps.connections.findApiKey(input)) ? 'not-supported' : 'already-gone';
-  // With some providers one account has one grant: revoking it would cut off whoever else has connected the account.
+  // Some providers have one grant per account: revoking it would cut off every other connection to the account.
   if (await deps.disconnections.isShared(input)) return 'shared';
   const { revoke: take } = deps.providers.oauth(provider, stored.flow) ?? { revoke: null };
   if (!take) return 'not-supported';

@@ -18,20 +18,21 @@ export interface CodeInHand {
   readonly exchange: ExchangeRef;
   readonly adapter: OAuthAdapter;
   readonly request: CodeExchange;
-  /** For what the code brings, until it is stored with its connection. */
+  /** Seals what the code brings until it is stored with its connection. */
   readonly seal: PreparedSeal;
   readonly calls: OAuthCalls;
   /** How far the database's clock is ahead of this process's. */
   readonly databaseAheadMs: number;
 }
 
-/** What a code has brought is all there is of the grant: our own parts get this long to come back. */
+/** What a code has brought exists only here, so the database gets this long to come back. */
 const KEEPING_LIMIT_MS = 80_000;
 const PAUSE_MS = 500;
 
 /**
- * Exchanges a code once, however often it is called: a code works once, and many providers take back what it has brought when it comes
- * again (RFC 6749, section 4.1.2). The grant is kept, sealed, before anything else that may fail. Throws what a later try may mend.
+ * Exchanges a code once, however often it is called: a code works only once, and many providers revoke what it brought
+ * when it is sent again (RFC 6749, section 4.1.2). The grant is stored, sealed, before anything else that may fail.
+ * Throws what a retry may resolve.
  */
 export async function exchangeOnce(
   deps: ExchangingDeps,
@@ -72,14 +73,14 @@ async function send(
       await untilItWorks(() => exchanges.forget(exchange), AbortSignal.timeout(KEEPING_LIMIT_MS));
       throw error;
     }
-    // Nobody answered, or nobody can tell what: the code may be spent.
+    // No answer, or one whose meaning is unknown: the code may be used up.
     if (!(error instanceof ProviderError)) throw error;
     if (error.details.httpStatus === undefined) return 'answer-lost';
     return answered(exchanges, { exchange, error, answeredBefore });
   }
 }
 
-/** The provider has answered, and has given no grant. */
+/** The provider answered without giving a grant. */
 async function answered(
   exchanges: ExchangingDeps['exchanges'],
   {
@@ -92,7 +93,7 @@ async function answered(
   if (code === 'invalid_client') return 'app-refused';
   switch (kind) {
     case 'needs-reauth':
-      // An error before this one may have spent the code: then it is not the provider that refuses it.
+      // An earlier error may have used up the code, so this refusal may not be the provider's own decision.
       return answeredBefore ? 'answer-lost' : 'code-refused';
     case 'unexpected-response':
       return 'provider-unexpected';
@@ -108,7 +109,7 @@ async function answered(
 const isUnreachable = (error: unknown): boolean =>
   error instanceof ProviderError && error.details.code === 'unreachable';
 
-/** The next to read its times may be another process. */
+/** Converts the times to the database's clock, because another process may read them next. */
 function toDatabaseClock(grant: Grant, aheadMs: number): ExchangedGrant {
   const shift = (at: Date | null) => at && new Date(at.getTime() + aheadMs);
   return {
@@ -120,7 +121,9 @@ function toDatabaseClock(grant: Grant, aheadMs: number): ExchangedGrant {
   };
 }
 
-/** Repeats what an outage of the provider, the key service or the database ended, until the signal says that there is no more time. */
+/**
+ * Repeats work that an outage of the provider, the key service or the database interrupted, until the signal aborts.
+ */
 export async function untilItWorks<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
   for (;;) {
     try {

@@ -4,7 +4,7 @@ import type { ConnectedGrant } from '../../db/connections/oauth-token-store.ts';
 import { deadlinesOf } from '../../domain/grants/grant-timing.ts';
 
 const STATES: Readonly<Record<ConnectionState, GrantStatus['state']>> = {
-  // Its owner has yet to approve: there is nothing to keep.
+  // Before the account owner approves there is no grant to keep.
   connecting: 'needs-reauth',
   active: 'usable',
   degraded: 'degraded',
@@ -22,7 +22,7 @@ export const GONE: GrantStatus = {
   deadlines: [],
 };
 
-/** A grant as its workflow plans by it. */
+/** The status of a grant, by which its token manager plans. */
 export function statusOf(
   grant: Pick<
     ConnectedGrant,
@@ -39,7 +39,7 @@ export function statusOf(
   };
 }
 
-/** A connection with a key, which neither expires nor is refreshed, or with no credentials. */
+/** The status of a connection with a key, which neither expires nor is refreshed, or without credentials. */
 export function statusOfKey(state: ConnectionState, generation: number | null): GrantStatus {
   return {
     ...GONE,

@@ -33,20 +33,26 @@ export interface RefreshingDeps {
   readonly log: Logger;
 }
 
-/** Of one round; the token manager begins the next one after a pause. */
+/** Attempts of one round. The token manager starts the next round after a pause. */
 const MAX_ATTEMPTS = 3;
-/** With the wait for the account's budget. */
+/** Includes the wait for the account's budget. */
 const CALL_TIMEOUT_MS = 15_000;
-/** Longer than the call by what storing its answer takes. A dead holder's successor waits this long, and whoever needs the token asks for 40 s. */
+/**
+ * The call's timeout plus the time to store its answer. The next process waits this long for a dead holder, and callers
+ * wait 40 s for a token.
+ */
 const LEASE_MS = CALL_TIMEOUT_MS + 10_000;
 const LEASE_POLL_MS = 250;
-/** Once the provider has rotated a token, the answer in hand is all that is left of the grant: the database gets this long to come back. */
+/**
+ * Once the provider has rotated a token, the answer in memory is all that is left of the grant, so the database gets
+ * this long to come back.
+ */
 const STORE_LIMIT_MS = 60_000;
 const STORE_PAUSE_MS = 500;
-/** As Temporal names this process too. */
+/** The name by which Temporal knows this process too. */
 const HOLDER = `${process.pid}@${hostname()}`;
 
-/** The one place where a token is refreshed. Only `keepConnectionFresh` asks for it. */
+/** The only place that refreshes tokens. Only `keepConnectionFresh` calls it. */
 export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActivities, 'refreshGrant'> {
   return {
     async refreshGrant(input) {
@@ -63,7 +69,7 @@ export function createRefreshingActivities(deps: RefreshingDeps): Pick<TokenActi
   };
 }
 
-/** Begins again whenever another process has got ahead of it. */
+/** Starts over whenever another process was faster. */
 async function refresh(deps: RefreshingDeps, input: RefreshInput): Promise<RefreshResult> {
   for (;;) {
     const before = await deps.tokens.find(input);
@@ -84,7 +90,7 @@ async function refreshOnce(
       `${input.provider} is not set up here for the flow ${before.flow}`,
       FAILURE.unavailable,
     );
-  // First whatever the key service is needed for: once the provider has rotated the token, only the database may still fail.
+  // Uses the key service first: once the provider has rotated the token, only the database may still fail.
   const seal = await deps.sealer.prepare(grantSealContext(input));
   const opened = await openGrant(deps.vault, input, before);
   const taken = await takeLease(deps, { ...input, ...before, generation: before.generation });
@@ -98,7 +104,10 @@ async function refreshOnce(
   return underLease(deps, attempt);
 }
 
-/** Waits while another process has the lease, without a database connection. Null when the grant is another by then. */
+/**
+ * Waits while another process has the lease, without holding a database connection. Returns null when the grant has
+ * changed by then.
+ */
 async function takeLease({ tokens }: RefreshingDeps, grant: ApprovedGrantRef): Promise<TakenLease | null> {
   for (;;) {
     const attempt = await tokens.takeRefreshLease(grant, { holder: HOLDER, lengthMs: LEASE_MS });
@@ -130,7 +139,10 @@ async function underLease(deps: RefreshingDeps, attempt: Attempt): Promise<Refre
   return store(deps, attempt, brought);
 }
 
-/** Best effort: a lease that stays ends by itself, and a mark that stays only makes the next refresh more careful. The failure is what has to be told. */
+/**
+ * Best effort: a lease that stays expires by itself, and a mark that stays only makes the next refresh more careful.
+ * The original failure is the one to report.
+ */
 async function release(deps: RefreshingDeps, { input, lease, earlierUnanswered, flight }: Attempt, error: unknown) {
   const unsent = !earlierUnanswered && (!flight.sent || isDefinite(error));
   await deps.tokens.releaseRefresh(lease, { unsent }).catch((failure: unknown) => {
@@ -141,7 +153,7 @@ async function release(deps: RefreshingDeps, { input, lease, earlierUnanswered, 
   });
 }
 
-/** Somebody else may have refreshed it, the account's owner have approved anew, or it be known to be dead. */
+/** False when the token was refreshed by another process, replaced by a new approval, or is known to be dead. */
 const isDue = ({ generation, state }: ConnectedGrant, input: RefreshInput): boolean =>
   generation <= input.generation && (state === 'active' || state === 'degraded' || state === 'suspended');
 
@@ -157,7 +169,7 @@ async function callProvider(
   const databaseAheadMs = grant.now.getTime() - Date.now();
   if (!adapter.refresh)
     throw ApplicationFailure.nonRetryable(`a grant of ${input.provider} is not refreshed`, FAILURE.unavailable);
-  // Not cut by a worker's shutdown: an answer that nobody waits for is a token lost.
+  // Not aborted by a worker's shutdown, because an unread answer is a lost token.
   const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
   const { call } = providers.calls(input.provider, { account: grant, lane: 'interactive', signal });
   const noted: typeof call = (request) =>
@@ -191,7 +203,7 @@ async function refused(
     generation: lease.generation,
     why,
   });
-  // Refused perhaps only because the one that has the lease now has rotated the token: that one decides.
+  // The refusal may only mean that the current holder of the lease has rotated the token, so that holder decides.
   if (!(await tokens.giveUpRefresh(lease, describeRevocation(why), entry))) return 'overtaken';
   log.error(
     { alert: 'grant-dead', why, venueId: input.venueId, connectionId: input.connectionId, provider: input.provider },
@@ -201,8 +213,8 @@ async function refused(
 }
 
 /**
- * The provider looked at the request and refused it, so nothing was rotated. After anything else the token may have been: also after a refusal
- * that nobody can read, which may come from a proxy that has dropped the provider's answer.
+ * Whether the provider itself refused the request, so that nothing was rotated. After anything else the token may have
+ * been rotated, even after an unreadable refusal, which may come from a proxy that dropped the provider's answer.
  */
 const isDefinite = (error: unknown): boolean => {
   if (!(error instanceof ProviderError) || error.details.kind === 'unexpected-response') return false;
@@ -210,7 +222,7 @@ const isDefinite = (error: unknown): boolean => {
   return httpStatus !== undefined && httpStatus >= 400 && !leavesOutcomeOpen(httpStatus);
 };
 
-/** Goes on while the database is away, and while another process holds a lease that this one has lost. */
+/** Retries while the database is away, and while another process holds the lease that this one has lost. */
 async function store(deps: RefreshingDeps, attempt: Attempt, brought: NewGrant): Promise<RefreshResult> {
   const { input, lease } = attempt;
   const entry = entryOf(input, { action: 'credentials.refreshed', outcome: 'ok', generation: lease.generation + 1 });
@@ -232,7 +244,10 @@ async function store(deps: RefreshingDeps, attempt: Attempt, brought: NewGrant):
   }
 }
 
-/** This attempt may count as lost by now, and what the workflow has been told by another be out of date. */
+/**
+ * Tells the token manager, because this attempt may count as lost by now and the workflow may have an outdated result
+ * from another.
+ */
 async function tellOfLateToken({ log, providers }: RefreshingDeps, input: RefreshInput): Promise<void> {
   log.warn({ connectionId: input.connectionId, provider: input.provider }, 'a refreshed token was stored late');
   const providerName = providers.find(input.provider)?.capabilities.displayName ?? input.provider;

@@ -7,7 +7,7 @@ import type { Grant, OAuthAdapter } from '../../providers/oauth.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { Opener, Sealer } from '../../vault/vault.ts';
 
-/** What of a grant is secret, or belongs to what is; its times stand in columns, where they can be asked for. */
+/** The secret part of a grant. Its timestamps are columns so that they can be queried. */
 const contents = z.object({
   accessToken: z.string(),
   refreshToken: z.string().nullable(),
@@ -21,7 +21,7 @@ export const grantSealContext = ({ venueId, connectionId }: ConnectionRef): Seal
   purpose: 'provider-oauth-tokens',
 });
 
-/** What is sealed of a grant: with `seal` of the vault, or with a seal that was prepared. */
+/** The text of a grant to seal, with the vault's `seal` or with a prepared seal. */
 export function grantText({ accessToken, refreshToken, scopes, context }: Grant): Secret {
   return new Secret(
     JSON.stringify({
@@ -62,14 +62,14 @@ const exchanged = contents.extend({
   hardExpiresAt: instant.nullable(),
 });
 
-/** Like the code itself, which it takes the place of: for the minutes of an attempt to connect. */
+/** The seal context of an exchanged grant, which replaces the code for the minutes of an attempt to connect. */
 export const exchangeSealContext = ({ venueId, connectionId }: ConnectionRef): SealContext => ({
   venueId,
   connectionId,
   purpose: 'authorization',
 });
 
-/** The whole grant, with its times. */
+/** The text of a whole grant, including its times. */
 export function exchangedText({ accessToken, refreshToken, scopes, context, ...times }: ExchangedGrant): Secret {
   const iso = (at: Date | null) => at?.toISOString() ?? null;
   const { obtainedAt, accessExpiresAt, refreshExpiresAt, hardExpiresAt } = times;
@@ -112,13 +112,13 @@ export const sealGrant = (sealer: Sealer, ref: ConnectionRef, grant: Grant): Pro
 export interface Obtained {
   readonly adapter: Pick<OAuthAdapter, 'flow' | 'refreshAt'>;
   readonly sealedTokens: SealedSecret;
-  /** By this process's clock, which the grant's own times were reckoned by. */
+  /** By this process's clock, on which the grant's own times are based. */
   readonly obtainedAt: Date;
   /** How far the database's clock is ahead of this process's. */
   readonly databaseAheadMs: number;
 }
 
-/** A grant as it is stored: its times by the database's clock, since the next to read them is another process. */
+/** A grant as it is stored, with its times by the database's clock, because another process will read them. */
 export function newGrant(
   { connectionId }: ConnectionRef,
   grant: Grant,
@@ -127,7 +127,7 @@ export function newGrant(
   const shift = (at: Date) => new Date(at.getTime() + databaseAheadMs);
   const obtainedAt = shift(local.obtainedAt);
   const accessExpiresAt = grant.accessExpiresAt && shift(grant.accessExpiresAt);
-  // What has no refresh token is used to its end.
+  // A token without a refresh token is used until it expires.
   const dueAt = grant.refreshToken === null ? null : adapter.refreshAt({ obtainedAt, accessExpiresAt });
   return {
     flow: adapter.flow,

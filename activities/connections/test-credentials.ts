@@ -15,9 +15,9 @@ export interface TestingDeps {
   readonly accountChoices: Pick<AccountChoiceStore, 'noteListed'>;
 }
 
-/** A person waits for the answer. */
+/** Few, because a person waits for the answer. */
 const MAX_ATTEMPTS = 3;
-/** Each replacement of a refused token is asked for once: the second refusal says that it is the access that is refused. */
+/** Each refused token is replaced once: a second refusal means that the access itself is refused. */
 const MAX_TRIES = 3;
 
 export function createTestingActivities(deps: TestingDeps): ConnectionTestActivities {
@@ -36,7 +36,10 @@ export function createTestingActivities(deps: TestingDeps): ConnectionTestActivi
   };
 }
 
-/** False when the provider has refused what there was, and there is something newer to try. Throws `needs-reauth` when there is nothing. */
+/**
+ * Returns false when the provider refused the credentials and newer ones can be tried. Throws `needs-reauth` when there
+ * are none.
+ */
 async function accepted(deps: TestingDeps, input: TestConnectionInput): Promise<boolean> {
   const opened = await deps.credentials.open(input);
   try {

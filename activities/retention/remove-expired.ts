@@ -11,14 +11,14 @@ export interface RetentionDeps {
   readonly abandonedGrants: Pick<AbandonedGrants, 'revokeAll'>;
   readonly retention: RetentionStore;
   readonly log: Logger;
-  /** How long one call works before it hands back to the workflow. */
+  /** How long one call works before it returns to the workflow. */
   readonly chunkMs: number;
 }
 
-/** Some tens of milliseconds' work: no other transaction waits longer for a row. */
+/** Rows per transaction: some tens of milliseconds of work, so that no other transaction waits longer for a row. */
 const PAGE_ROWS = 2_000;
 
-/** Removes expired rows page by page. Each page is a transaction of its own, so that whatever was removed stays removed. */
+/** Removes expired rows page by page, each in a transaction of its own, so that removed pages stay removed. */
 export function createRetentionActivities(deps: RetentionDeps): RetentionActivities {
   return { removeExpired: (input) => guarded(() => removeExpired(deps, input)) };
 }
@@ -29,7 +29,7 @@ async function removeExpired(
 ): Promise<RemoveExpiredChunk> {
   const { info, cancellationSignal } = Context.current();
   const deadlineMs = performance.now() + chunkMs;
-  // An attempt that was lost has removed so much, and stood there.
+  // An earlier attempt that was lost had removed this many rows and reached this position.
   let progress = (info.heartbeatDetails as RemoveExpiredChunk | undefined) ?? { removed: 0, after, more: true };
   await withHeartbeat(
     async () => {

@@ -2,24 +2,27 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PullStore } from '../../db/pull/pull-store.ts';
 import type { ResourceSession } from '../../providers/provider.ts';
 
-/** Pages that bulk runs of one process ask for at once, over all accounts: as many as the fastest account can use by itself. */
+/**
+ * Pages that the bulk runs of one process request at once, over all accounts: as many as the fastest account can use
+ * alone.
+ */
 const MAX_READS = 24;
-/** While an incremental run is at work beside them. Each page is some milliseconds that nothing else in this process can use. */
+/** The same while an incremental run is working. Each page takes some milliseconds of this process's thread. */
 const READS_BESIDE_OTHERS = 2;
-/** An incremental run is over by then, or is long enough for a little more not to matter. */
+/** By then an incremental run is over, or is long enough for a short delay not to matter. */
 const GIVES_WAY_FOR_MS = 700;
-/** Commits of bulk runs at once: Postgres writes one page in about the time that this process takes to read one. */
+/** Concurrent commits of bulk runs: Postgres writes one page in about the time that this process takes to read one. */
 const MAX_COMMITS = 1;
-/** Longest that a commit steps back, however many incremental runs follow each other. */
+/** Longest pause of a commit, however many incremental runs follow each other. */
 const LONGEST_PAUSE_MS = 300;
 
-/** What the bulk runs of one process share, so that however many they are, an incremental run beside them finds room. */
+/** Shared by the bulk runs of one process, so that an incremental run beside them always finds capacity. */
 export class BulkThrottle {
   #givesWayUntilMs = 0;
   readonly #reads = new Gate(() => (performance.now() < this.#givesWayUntilMs ? READS_BESIDE_OTHERS : MAX_READS));
   readonly #commits = new Gate(() => MAX_COMMITS);
 
-  /** An incremental run takes its next step: bulk runs step back for a moment. */
+  /** Called when an incremental run takes its next step: bulk runs pause for a moment. */
   giveWay(): void {
     this.#givesWayUntilMs = performance.now() + GIVES_WAY_FOR_MS;
   }
@@ -41,7 +44,10 @@ export class BulkThrottle {
   }
 }
 
-/** Lets so many through at once, at least one; the others wait in order. Where more may enter again, they do so when the next one leaves. */
+/**
+ * Admits at most the given number at once, at least one, and the others in arrival order. When the limit rises, waiting
+ * ones enter as the next one leaves.
+ */
 export class Gate {
   readonly #waiting: (() => void)[] = [];
   readonly #places: () => number;

@@ -17,7 +17,7 @@ export interface ChunkEnvironment {
 
 export interface ChunkControlOptions {
   readonly state: RunState;
-  /** The most calls at once that it allows, which may change. */
+  /** The maximum of concurrent calls, which may change. */
   readonly lease: { readonly slots: number };
   readonly ratePerSecond: number;
   readonly deadlineMs: number;
@@ -25,13 +25,16 @@ export interface ChunkControlOptions {
   readonly onProgress: (progress: SyncProgress) => void;
 }
 
-/** A wait that a lane sits out; a longer one ends the chunk, and Temporal waits instead. Short pauses with no success in between are one wait. */
+/**
+ * Longest wait inside a lane; for a longer one the chunk ends and Temporal waits. Short pauses without a success in
+ * between count as one wait.
+ */
 const LONGEST_WAIT_MS = 10_000;
 const FIRST_GUESS_OF_LATENCY_MS = 150;
-/** The latency seen is the mean of about so many calls. */
+/** The measured latency is the mean of about this many calls. */
 const TIMED_CALLS = 10;
 
-/** Tells the lanes of a chunk how many they may be and when to stop, and keeps count. */
+/** Tells the lanes of a chunk how many may run and when to stop, and keeps the counts. */
 export class ChunkControl {
   readonly #options: ChunkControlOptions;
   readonly #meter = new RateMeter(performance.now());
@@ -41,10 +44,10 @@ export class ChunkControl {
   #calls = 0;
   #stopRequested: boolean;
   #error: { readonly cause: unknown } | null = null;
-  /** Since when every piece of work was refused with a short pause; null after one that was not. */
+  /** Since when every piece of work was refused with a short pause; null after a success. */
   #refusedSinceMs: number | null = null;
   progressed = false;
-  /** Set when a person has to approve before the run may go on. */
+  /** Set when a person has to approve before the run may continue. */
   awaiting: ArchivingCount | null = null;
   progress: SyncProgress;
 
@@ -56,7 +59,7 @@ export class ChunkControl {
     this.progress = { done, total, counts, providerCalls };
   }
 
-  /** Calls at once that fill the budget at the latency seen, within the lease. */
+  /** Number of concurrent calls that uses the budget fully at the measured latency, within the lease. */
   get lanes(): number {
     const useful = Math.ceil((this.#options.ratePerSecond * this.#latencyMs * 1.3) / 1_000) + 1;
     return Math.max(1, Math.min(this.#options.lease.slots, useful));
@@ -82,7 +85,7 @@ export class ChunkControl {
     this.#latencyMs += (durationMs - this.#latencyMs) / this.#timedCalls;
   }
 
-  /** What a commit of `count` records adds to the run besides the records. */
+  /** The counts that a commit of `count` records adds to the run. */
   takeDelta(count: number): { readonly providerCalls: number; readonly ratePerSecond: number } {
     const providerCalls = this.#calls;
     this.#calls = 0;
@@ -90,7 +93,9 @@ export class ChunkControl {
     return { providerCalls, ratePerSecond: this.#meter.perSecond(performance.now()) };
   }
 
-  /** `moved`: the commit held more than the calls that were made. An attempt that moved nothing is one more towards giving up. */
+  /**
+   * `moved`: the commit contained more than counts of calls. An attempt that moved nothing counts towards giving up.
+   */
   committed(result: { readonly progress: SyncProgress; readonly stopRequested: boolean }, { moved = true } = {}): void {
     this.progressed ||= moved;
     this.progress = result.progress;
@@ -112,9 +117,9 @@ export class ChunkControl {
   }
 
   /**
-   * Runs one piece of provider work. Answers null when it has to be done again: the provider asked for a short pause, which the shared
-   * budget makes everybody keep, or the chunk has failed, which `rethrow` tells. A provider that asks for one short pause after another fails it too:
-   * the run then says that it waits, and the attempt is counted.
+   * Runs one piece of provider work. Returns null when it has to be repeated, because the provider asked for a short
+   * pause, which the shared budget makes every process keep, or because the chunk has failed, which `rethrow` throws.
+   * Short pauses in a row also fail the chunk, so that the run shows that it waits and the attempt is counted.
    */
   async attempt<T>(work: () => Promise<T>): Promise<T | null> {
     try {

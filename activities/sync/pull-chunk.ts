@@ -4,14 +4,14 @@ import type { PullEnvironment } from './pull-context.ts';
 import { findMissing, settleMissing } from './pull-missing.ts';
 import { readStage } from './pull-stage.ts';
 
-/** Works through a pull's stages until they are done, or the chunk is asked to stop, or a person has to approve. */
+/** Runs a pull's stages until they are done, the chunk is asked to stop, or a person has to approve. */
 export async function pullChunk(environment: PullEnvironment, first: PullCheckpoint): Promise<void> {
   let checkpoint: Checkpoint | null = first;
   while (checkpoint?.kind === 'pull' && !environment.control.stopping)
     checkpoint = await runStage(environment, checkpoint);
 }
 
-/** The checkpoint after the stage; null when the stage is not complete. */
+/** Returns the checkpoint after the stage; null when the stage is not complete. */
 async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint | null> {
   const [stage] = checkpoint.stages;
   switch (stage?.kind) {

@@ -11,6 +11,6 @@ export interface PullEnvironment extends ChunkEnvironment {
   readonly pulls: PullStore;
   readonly missing: SyncMissingStore;
   readonly progress: SyncProgressStore;
-  /** What a person has allowed the run to archive; null while nobody has. */
+  /** The count that a person has allowed the run to archive; null without an approval. */
   readonly approved: ArchivingCount | null;
 }

@@ -10,7 +10,7 @@ import { toPulled } from './pulled-record.ts';
 
 const SETTLED_AT_ONCE = 200;
 
-/** Takes down what the complete listing did not bring. Nothing is archived yet. */
+/** Lists the records that the complete listing did not bring. Archives nothing yet. */
 export async function findMissing(
   { scope, missing, progress }: PullEnvironment,
   checkpoint: PullCheckpoint,
@@ -20,8 +20,9 @@ export async function findMissing(
 }
 
 /**
- * Archives what is deleted at the provider. What only was not listed, or is told both as deleted and as there, is looked up first: a listing that
- * leaves records out, for whatever reason, archives nothing, and asks nobody. More than a run may archive by itself waits for a person.
+ * Archives what is deleted at the provider. A record that was merely not listed, or that was reported both as deleted and
+ * as existing, is looked up first, so that an incomplete listing archives nothing and asks nobody. More than a run may
+ * archive by itself waits for a person's approval.
  */
 export async function settleMissing(
   environment: PullEnvironment,
@@ -52,7 +53,7 @@ async function isAllowed({ scope, approved, missing, progress, control }: PullEn
   return false;
 }
 
-/** False when the chunk is asked to stop before everything is looked up. */
+/** Returns false when the chunk is asked to stop before everything is looked up. */
 async function lookUpUnclear(environment: PullEnvironment): Promise<boolean> {
   const { scope, missing, control, pulls } = environment;
   for (;;) {
@@ -106,7 +107,7 @@ async function lookUp({ session, mapping, control }: PullEnvironment, batch: rea
   return { gone, found, rejections };
 }
 
-/** What cannot be read is there: its record is kept as it is. */
+/** An unreadable object exists, so its record is kept. */
 async function ask(
   session: ResourceSession,
   externalId: string,

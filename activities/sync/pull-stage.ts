@@ -13,17 +13,17 @@ import type { PullEnvironment } from './pull-context.ts';
 import { toPulled } from './pulled-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
-/** Pages in one transaction at most, and as many may wait for it. */
+/** Maximum of pages in one transaction, and of pages that wait for it. */
 const MAX_PAGES_A_COMMIT = 8;
-/** Times in a row that one part may bring a page again before a person has to look. */
+/** How often in a row a part may return a repeated page before a person has to look. */
 const MAX_REPEATS = 3;
 
-/** One page read, and what it leaves of its part. */
+/** A page that was read, and the rest of its part. */
 interface PageRead {
   readonly page: Pick<ProviderPage, 'records' | 'amendments' | 'rejections' | 'positions' | 'feedCursor'>;
   readonly partId: number;
   readonly left: readonly Part[];
-  /** Objects that no earlier page has brought. */
+  /** Number of objects that no earlier page had. */
   readonly newCount: number;
   readonly isReread: boolean;
 }
@@ -47,7 +47,7 @@ class StageReader {
   readonly #committer: SerialCommitter<PageRead>;
   readonly #idle: Part[];
   readonly #running = new Set<Promise<void>>();
-  /** Parts of which not every page is committed, as the last commit left them. */
+  /** Parts with uncommitted pages, as of the last commit. */
   readonly #uncommitted: Map<number, Part>;
   readonly #allowance = new SplitAllowance();
   readonly #repeats = new Map<number, number>();
@@ -57,7 +57,7 @@ class StageReader {
   #checkpoint: PullCheckpoint;
   #stored: Checkpoint | null = null;
   #counted = Promise.resolve();
-  /** The provider no longer knows where the last pull left its change feed. */
+  /** The provider no longer accepts the position where the last pull left its change feed. */
   #isFeedLost = false;
 
   constructor(environment: PullEnvironment, checkpoint: PullCheckpoint, stage: ReadingStage) {
@@ -78,7 +78,7 @@ class StageReader {
     });
   }
 
-  /** The stored parts. A list that an earlier version of this service read by another strategy is begun anew, once. */
+  /** The stored parts. A list that an earlier version of this service read by another strategy is restarted once. */
   #known(stored: readonly Part[]): readonly Part[] {
     const begun = new Set<string>();
     return stored.flatMap((part) => {
@@ -117,7 +117,7 @@ class StageReader {
     }
   }
 
-  /** Gives the change feed up for a pass through everything. */
+  /** Replaces the change feed by a pass through everything. */
   async #readEverything(): Promise<Checkpoint> {
     const checkpoint = fullPass(this.#environment.plan, nowEpochS());
     this.#note('feed-lost');
@@ -192,7 +192,7 @@ class StageReader {
     await this.#committer.room();
   }
 
-  /** A step back in a list whose order has shifted is no repetition. */
+  /** Reads a page again. A step back in a list whose order has shifted does not count as a repetition. */
   #askAgain(part: Part, anomaly: string): void {
     if (anomaly === 'page-repeats') {
       const repeats = (this.#repeats.get(part.id) ?? 0) + 1;
@@ -213,7 +213,7 @@ class StageReader {
     this.#allowance.read({ recordCount: positions.length, pageSize, isLast: rest === null });
     if (rest === null) return [];
     if (this.#stage.kind !== 'listing' || !isSegment(rest)) return [rest];
-    // The one that was just read is still among the running.
+    // The part that was just read still counts as running.
     const pagesLeft = this.#pagesLeft(pageSize);
     const reading = {
       openCount: this.#running.size + this.#idle.length,
@@ -227,8 +227,8 @@ class StageReader {
   }
 
   /**
-   * Null when nobody knows. A provider's count may lag behind its listing: one that the listing has passed tells nothing. It decides how the
-   * rest is read, never whether.
+   * Estimated remaining pages; null when unknown. A provider's count may lag behind its listing, so a count that the
+   * listing has exceeded is ignored. It only affects how the rest is read, never whether.
    */
   #pagesLeft(pageSize: number): number | null {
     const left = (this.#checkpoint.countedAtProvider ?? 0) - this.#listedCount;
@@ -277,7 +277,7 @@ class StageReader {
     return pages.some(({ isReread }) => isReread) ? 'first-meetings' : 'all';
   }
 
-  /** A listing that is quicker than its count is not complete before the two are compared. */
+  /** A listing that ends before its count is not complete until the two are compared. */
   async #endStage(): Promise<Checkpoint> {
     await this.#counted;
     const next = nextStage(this.#checkpoint);
@@ -286,14 +286,14 @@ class StageReader {
     return next;
   }
 
-  /** Each kind once a chunk: a provider that always does so would fill the log. */
+  /** Notes each kind of anomaly once a chunk, so that a provider that always has it does not fill the log. */
   #note(anomaly: string): void {
     if (this.#anomalies.has(anomaly)) return;
     this.#anomalies.add(anomaly);
     this.#noted.push(anomaly);
   }
 
-  /** Asks how much there is, for the progress; a provider that cannot tell holds nobody up. */
+  /** Asks for the number of records to show progress. A provider that cannot tell does not delay the run. */
   async #count(): Promise<void> {
     const { session, progress, scope } = this.#environment;
     const counted = await session.count().catch(() => null);

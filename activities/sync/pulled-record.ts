@@ -4,7 +4,7 @@ import { NOTHING_FOLLOWS } from '../../domain/sync/pull/pull-decision.ts';
 import type { PulledRecord } from '../../db/pull/pulled-record.ts';
 import type { ProviderRecord, ResourceMapping } from '../../providers/provider.ts';
 
-/** A provider's record as it is stored. `lookedUp`: the provider was asked for it alone, after all pages were applied. */
+/** A provider's record as it is stored. `lookedUp`: it was requested by itself after all pages were applied. */
 export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { lookedUp = false } = {}): PulledRecord {
   const { externalId, deleted, fields } = record;
   const superseded = record.superseded === true;
@@ -22,5 +22,5 @@ export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { loo
   };
 }
 
-// Metadata at a provider is anybody's to edit: what is no id of ours names no record of ours.
+// Anybody can edit metadata at a provider, so text that is not an id of ours is ignored.
 const isUuid = (text: string | null) => text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);

@@ -12,26 +12,26 @@ import type { PushWork } from './push-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
 const PAGE_SIZE = 1_000;
-/** Pages ahead of the oldest unfinished one: enough that pages with few changes never leave the lanes idle. */
+/** Maximum of open pages: enough that pages with few changes never leave the lanes idle. */
 const MAX_OPEN_PAGES = 20;
-/** Below this many waiting records the next page is read. */
+/** The next page is read when fewer records than this wait. */
 const LOW_WATER = 500;
 const MAX_RESULTS_A_COMMIT = 500;
-/** Results are stored a few times a second: often enough for a live view, seldom enough to cost nothing. */
+/** Results are stored a few times a second: often enough for a live view, rarely enough to be cheap. */
 const GATHER_MS = 200;
 
 export interface PushEnvironment extends ChunkEnvironment {
   readonly store: PushStore;
   readonly writer: ResourceWriter;
   readonly progress: SyncProgressStore;
-  /** What a person has allowed the run to archive; null while nobody has. */
+  /** The count that a person has allowed the run to archive; null without an approval. */
   readonly approved: ArchivingCount | null;
 }
 
-/** One page of records on its way. The cursor passes it when it and all before it are finished. */
+/** A page of records in progress. The cursor passes it when it and all earlier pages are finished. */
 interface OpenPage {
   readonly last: RecordId;
-  /** Records that were as agreed, counted when the cursor passes. */
+  /** Records equal to what was agreed, counted when the cursor passes. */
   readonly unchangedCount: number;
   unfinished: number;
 }
@@ -47,7 +47,9 @@ interface Waiting {
   readonly page: OpenPage;
 }
 
-/** Writes what changed, several records at once, and commits results as they come; the cursor moves over whole pages. */
+/**
+ * Writes what changed, several records at once, and commits results as they arrive. The cursor moves by whole pages.
+ */
 export async function pushChunk(environment: PushEnvironment, checkpoint: PushCheckpoint): Promise<void> {
   const { scope, store, approved, progress, control } = environment;
   const counted = { ...(await store.blastRadius(scope)), archived: control.progress.counts.archived };
@@ -121,13 +123,13 @@ class PushWalk {
       this.#pages.push(page);
       this.#waiting.push(...open.map((work) => ({ work, page })));
     }
-    // Only now: a commit that ran meanwhile must not have taken the end for reached before this page was in line.
+    // Set only now, so that a concurrent commit does not see the end before this page is in line.
     this.#atEnd = rows.length < PAGE_SIZE;
     // A page without work passes at once, and an empty one may be the end.
     this.#committer.add(null);
   }
 
-  // Before the first write is sent, not after: should its answer be lost, the mark says that there may be a remote record.
+  // Marks a first write before it is sent: if its answer is lost, the mark says that there may be a remote record.
   async #markWrites(works: readonly PushWork[]): Promise<void> {
     const { store, scope } = this.#environment;
     const first = works
@@ -166,7 +168,7 @@ class PushWalk {
     const ended = finished.filter((one) => one !== null);
     for (const { page } of ended) page.unfinished -= 1;
     const passed = this.#takePassed();
-    // A page was read and is still on its way: nothing has come of it yet that a waiting run could go on by.
+    // A page was read and is still in progress, so there is nothing yet that counts as progress for a waiting run.
     if (ended.length === 0 && passed.length === 0 && !(this.#atEnd && this.#pages.length === 0)) return;
     const results = ended.map(({ result }) => result);
     const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
@@ -179,11 +181,11 @@ class PushWalk {
       checkpoint: this.#checkpointAfter(passed),
       ...delta,
     });
-    // Reading a page commits too.
+    // Reading a page commits too, but moves nothing.
     control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
   }
 
-  /** Pages at the front that are finished: the cursor may pass them. */
+  /** Finished pages at the front, which the cursor may pass. */
   #takePassed(): readonly OpenPage[] {
     const firstOpen = this.#pages.findIndex(({ unfinished }) => unfinished > 0);
     return this.#pages.splice(0, firstOpen === -1 ? this.#pages.length : firstOpen);
@@ -196,7 +198,7 @@ class PushWalk {
   }
 }
 
-/** As last agreed, and known to be: no write of any kind. */
+/** Known to equal what was last agreed, so that no write is needed. */
 function isSettled({ decision, row }: PushWork): boolean {
   return decision === 'unchanged' && row.link?.recordVersion === row.version;
 }

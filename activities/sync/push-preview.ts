@@ -5,7 +5,7 @@ import { callsOf, planPush, toPlanEntry } from './push-record.ts';
 
 const PAGE_SIZE = 1_000;
 
-/** Says of every record what a push would do with it. Calls nobody. */
+/** Records what a push would do with every record. Makes no provider call. */
 export async function previewPush(
   { scope, mapping, control, store }: ChunkEnvironment & { readonly store: PushStore },
   checkpoint: PushCheckpoint,

@@ -19,7 +19,7 @@ import type {
 } from '../../providers/provider.ts';
 import { findRemote } from './push-remote-record.ts';
 
-/** Stored failures in a row after which a record is set aside, so that one record cannot hold a run up. */
+/** Stored failures in a row after which a record is set aside, so that one record cannot block a run. */
 const MAX_WRITE_ATTEMPTS = 5;
 
 export interface PushWork {
@@ -27,9 +27,9 @@ export interface PushWork {
   readonly mapped: MappedRecord;
   readonly fingerprint: string;
   readonly decision: PushDecision;
-  /** An update that was sent earlier may have left something behind, and its key does not tell. */
+  /** An earlier update may have left something behind that its key does not reveal. */
   readonly afterLostUpdate: boolean;
-  /** The write was sent before, and the provider knows its key until then; null where there is nothing to repeat. */
+  /** Until when the provider knows the key of an earlier write; null when there is nothing to repeat. */
   readonly repeatableUntilMs: number | null;
 }
 
@@ -41,7 +41,7 @@ export interface PushTools {
   readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo'>;
 }
 
-/** What is to be done with a record. Pure but for the time, which says whether an old key can still be repeated. */
+/** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */
 export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number): PushWork {
   const mapped = mapping.toPayload(row);
   const fingerprint = fingerprintOf(mapped.payload);
@@ -54,7 +54,7 @@ export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number):
   });
   const kept = link?.state === 'gone' ? { ...row, link: withoutRemote(link) } : row;
   const untilMs = knownUntilMs(kept, decision, mapping.idempotency?.keyLifeMs ?? 0);
-  // A first write that was sent lately may be sent again under its key: the provider will know it.
+  // A recent first write may be repeated under its key, because the provider still knows it.
   return {
     row: kept,
     mapped,
@@ -68,7 +68,10 @@ export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number):
 const isSent = ({ link }: PushRow) => link?.sent != null;
 const isKnown = (untilMs: number | null, nowMs: number) => untilMs !== null && nowMs < untilMs;
 
-/** Until when the provider knows the key that this write was sent under before; null where it was not sent, or under another key than the next one. */
+/**
+ * Until when the provider knows the key that this write was sent under. Null when it was not sent, or under another key
+ * than the next one.
+ */
 function knownUntilMs({ version, link }: PushRow, decision: PushDecision, keyLifeMs: number): number | null {
   if (!link || link.writeAttempt > 0) return null;
   if (link.sent !== null)
@@ -76,7 +79,7 @@ function knownUntilMs({ version, link }: PushRow, decision: PushDecision, keyLif
   return decision === 'resolve' ? repeatableUntilMs(link.createdAt.getTime(), keyLifeMs) : null;
 }
 
-/** What is left of a link whose remote record the provider has deleted: its count of spent keys. */
+/** The link without a remote record that the provider has deleted; it keeps the count of spent keys. */
 const withoutRemote = (link: PushLink): PushLink => ({
   ...link,
   externalId: null,
@@ -86,7 +89,10 @@ const withoutRemote = (link: PushLink): PushLink => ({
   sent: null,
 });
 
-/** A record may wait in line for longer than a key lives: what was to be repeated is then looked up first. */
+/**
+ * A record may wait in line for longer than its key is known; then the earlier write is looked up before it is
+ * repeated.
+ */
 function whenSent(work: PushWork, nowMs: number): PushWork {
   if (work.repeatableUntilMs === null || nowMs < work.repeatableUntilMs) return work;
   const { decision, row } = work;
@@ -99,7 +105,10 @@ function whenSent(work: PushWork, nowMs: number): PushWork {
   };
 }
 
-/** Brings one record to the provider. A rejected record is a result; whatever may pass is thrown as ProviderError. */
+/**
+ * Writes one record to the provider. Returns a rejected record as a result, and throws temporary failures as
+ * ProviderError.
+ */
 export async function pushRecord(planned: PushWork, tools: PushTools): Promise<PushResult> {
   const work = whenSent(planned, Date.now());
   const { decision, mapped } = work;
@@ -116,7 +125,8 @@ export async function pushRecord(planned: PushWork, tools: PushTools): Promise<P
 
 async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
   const { decision } = work;
-  // A spent key stands for a stored failure, or for the same record with other content: what it did is looked up.
+  // A spent key stands for a stored failure, or for the same record with other content. The result of that write is
+  // looked up.
   if (isSpentKey(error) && (decision === 'create' || decision === 'update'))
     return pushRecord({ ...work, decision: 'resolve' }, tools);
   if (decision === 'update' && isMissing(error) && (await isRemoteGone(work, tools))) return createAnew(work, tools);
@@ -135,19 +145,25 @@ const WRITES: Readonly<
 
 const isMissing = ({ details }: ProviderError) => details.kind === 'rejected' && details.httpStatus === 404;
 
-/** Asks, since what an update says to be missing may be another object than the remote record, such as a price. */
+/**
+ * Asks the provider, because what an update reports as missing may be another object than the remote record, such as a
+ * price.
+ */
 async function isRemoteGone({ row }: PushWork, { session }: PushTools): Promise<boolean> {
   const externalId = row.link?.externalId ?? null;
   try {
     return externalId !== null && (await session.retrieve(externalId)) === null;
   } catch (error) {
-    // What cannot be read is there.
+    // An unreadable object exists.
     if (unreadableIssuesOf(error) === null) throw error;
     return false;
   }
 }
 
-/** The venue changed the record since both sides agreed, so it wants it: what the provider has deleted is made once more, under a fresh key. */
+/**
+ * Creates a remote record that the provider has deleted once more, under a fresh key, because the venue changed the
+ * record since both sides agreed and therefore wants it.
+ */
 async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row } = work;
   const link = { ...withoutRemote(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
@@ -197,7 +213,7 @@ const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
   },
 });
 
-/** Also of a record whose first write was never answered: that may have left a remote record. */
+/** Also archives a record whose first write was never answered, because that may have left a remote record. */
 async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
   const externalId = work.row.link?.externalId ?? (await findRemote(work.row, tools)).remote?.externalId ?? null;
   const outcome =
@@ -215,8 +231,9 @@ async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
 }
 
 /**
- * The provider answers well, and only not what can be read of this record: its write is one of unknown outcome, and this run leaves it at that.
- * A first write stays pending, under a key that was never used, so that the next run looks its remote record up before it writes.
+ * Handles a provider that answers but whose answer about this record is unreadable: the write has an unknown outcome,
+ * and this run leaves it there. A first write stays pending under an unused key, so that the next run looks for its
+ * remote record before it writes.
  */
 async function afterUnreadable(issues: string, work: PushWork, { store, scope }: PushTools): Promise<PushResult> {
   const { row, decision } = work;
@@ -237,13 +254,13 @@ function afterRefusal(error: ProviderError, work: PushWork): PushResult {
   return rejected(work, code ?? 'rejected', message);
 }
 
-/** Looks up what earlier writes of unknown outcome have done, and writes only what is missing, under a key that was never used. */
+/** Looks up what earlier writes of unknown outcome have done, and writes only what is missing, under an unused key. */
 async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row } = work;
   const link = row.link ?? NO_LINK;
   const { remote, copies } = link.externalId === null ? await findRemote(row, tools) : NO_REMOTE;
   const note = copies.length === 0 ? {} : COPIED;
-  // Only of a record that never was another can nothing but its creation have been sent.
+  // For a record that never had other content, only its creation can have been sent.
   if (remote !== null && !link.recordChangedSince && isAsWanted(remote, work, tools.mapping))
     return { ...agreed(work, 'created', remote), ...note };
 
@@ -316,7 +333,7 @@ function agreed(
   };
 }
 
-/** What the answer to a write tells; without one the remote record is the link's. */
+/** The record in the answer to a write; without an answer the link's. */
 function toldBy(
   written: WrittenRecord | null,
   link: PushLink | null,
@@ -349,7 +366,7 @@ function rejected({ row }: PushWork, code: string, message: string): PushResult 
   };
 }
 
-/** What a dry run says of the record, and what a plan knows a result by. */
+/** A dry run's entry for the record, against which the later result is compared. */
 export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): PlanEntry {
   const action = PLANNED[decision === 'resolve' && row.link?.externalId != null ? 'update' : decision];
   const { id, sourceId, link } = row;
@@ -376,12 +393,12 @@ const DONE: Readonly<Record<PushResult['action'], PlanAction>> = {
   rejected: 'reject',
 };
 
-/** What became of the record, to be held against its plan. */
+/** The outcome for the record, to be compared with its plan. */
 export function toDoneEntry(work: PushWork, { action, externalId }: PushResult): PlanEntry {
   return { ...toPlanEntry(work), action: DONE[action], externalId };
 }
 
-/** HTTP calls that bringing the record to the provider would take. */
+/** Number of HTTP calls that writing the record would take. */
 export function callsOf({ row, mapped, decision }: PushWork, mapping: ResourceMapping): number {
   if (decision === 'archive') return 1;
   if (decision !== 'create' && decision !== 'update' && decision !== 'resolve') return 0;

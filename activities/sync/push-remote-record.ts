@@ -4,7 +4,7 @@ import type { ProviderRecord, ResourceWriter, RemoteHint } from '../../providers
 
 export interface FoundRemote {
   readonly remote: ProviderRecord | null;
-  /** Objects that carry the record's id and are other records' remote records. */
+  /** Objects that carry the record's id and are the remote records of other records. */
   readonly copies: readonly string[];
 }
 
@@ -14,10 +14,13 @@ export interface RemoteTools {
   readonly store: Pick<PushStore, 'tiedTo'>;
 }
 
-/** How far before a write was first sent its remote record is looked for: the provider's clock may be behind. */
+/** How long before the first write its remote record is searched for, because the provider's clock may be behind. */
 const CLOCK_SKEW_S = 600;
 
-/** By its email where it has one; a record that changed since its first write was sent may have had another then. */
+/**
+ * Finds the remote record, by email if the record has one; a record that changed since its first write may have had
+ * another email then.
+ */
 export async function findRemote({ id: recordId, fields, link }: PushRow, tools: RemoteTools): Promise<FoundRemote> {
   const createdSinceEpochS = Math.floor((link?.createdAt.getTime() ?? Date.now()) / 1_000) - CLOCK_SKEW_S;
   const email = typeof fields['email'] === 'string' ? fields['email'] : null;
@@ -27,7 +30,7 @@ export async function findRemote({ id: recordId, fields, link }: PushRow, tools:
     : found;
 }
 
-/** An object that is another record's remote record was copied with its metadata: the search goes on without it. */
+/** Searches on without an object that is another record's remote record, because it was copied with its metadata. */
 async function searchRemote(
   hint: Omit<RemoteHint, 'after' | 'excluded'>,
   { scope, writer, store }: RemoteTools,

@@ -15,7 +15,7 @@ export interface SchedulingDeps {
   readonly schedules: ScheduleStore;
 }
 
-/** What a Schedule's workflow needs of our database. */
+/** The database activities of a Schedule's workflow. */
 export function createSchedulingActivities(deps: SchedulingDeps): SchedulingActivities {
   return {
     openScheduledRun: (input) => guarded(() => open(deps, input)),
@@ -25,7 +25,7 @@ export function createSchedulingActivities(deps: SchedulingDeps): SchedulingActi
 async function open(deps: SchedulingDeps, key: ScheduledSyncInput): Promise<OpenScheduledRunResult> {
   const { workflowExecution, attempt } = Context.current().info;
   const requestedBy = `schedule:${workflowExecution?.runId ?? ''}`;
-  // Before anything else: a run that a lost attempt has opened needs its workflow, whatever has become of its connection.
+  // First of all: a run that a lost attempt has opened needs its workflow, whatever state its connection has now.
   const opened = attempt > 1 ? await deps.schedules.findOpenedBy(key, requestedBy) : null;
   return opened ? again(deps, key, opened.id) : first(deps, key, requestedBy);
 }
@@ -36,7 +36,7 @@ async function again(
   id: SyncId,
 ): Promise<OpenScheduledRunResult> {
   const run = await runs.find(venueId, id);
-  // Over already: somebody who asked for the same sync has started it meanwhile.
+  // Over already: somebody requested the same sync, and it ran meanwhile.
   return run && !run.finishedAt ? { run: syncInputOf(run), skipped: null } : nothing('already-running');
 }
 
@@ -59,11 +59,11 @@ async function first(
     mode,
     requestedBy,
   });
-  // An open run that has not begun may have lost who was to start it. Temporal refuses a second start, so trying is safe.
+  // An open run that has not begun may have lost its starter. Temporal rejects a second start, so trying is safe.
   return joined && run.startedAt ? nothing('already-running') : { run: syncInputOf(run), skipped: null };
 }
 
-/** Full when the last full pass is long enough ago: it finds what the change feed did not tell. */
+/** Full when the last full pass is old enough, because it finds what the change feed misses. */
 async function modeOf(schedules: ScheduleStore, key: ScheduledSyncInput): Promise<SyncMode> {
   const passes = await schedules.listFullPasses(key);
   const last =

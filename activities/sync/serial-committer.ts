@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export interface CommitterOptions {
   readonly maxBatch: number;
-  /** How long a batch waits for company. */
+  /** How long a batch waits for more items. */
   readonly gatherMs: number;
 }
 
 /**
- * Commits one batch at a time, in order; what arrives meanwhile forms the next batch. So a slow database makes batches larger instead
- * of queues longer, and a fast one commits at once.
+ * Commits one batch at a time, in order; items that arrive meanwhile form the next batch. A slow database therefore
+ * makes batches larger instead of queues longer, and a fast one commits at once.
  */
 export class SerialCommitter<Item> {
   readonly #commit: (items: readonly Item[]) => Promise<void>;
@@ -23,14 +23,14 @@ export class SerialCommitter<Item> {
     this.#options = options;
   }
 
-  /** After a failed commit this takes nothing more: a later commit would move the cursor past what the failed one lost. */
+  /** Ignores items after a failed commit, because a later commit would move the cursor past the lost ones. */
   add(item: Item): void {
     if (this.#error !== null) return;
     this.#waiting.push(item);
     this.#running ??= this.#run();
   }
 
-  /** Set once a commit has failed: nothing more is written, so nothing more should be read. */
+  /** True once a commit has failed: nothing more is written, so nothing more should be read. */
   get failed(): boolean {
     return this.#error !== null;
   }
@@ -42,8 +42,8 @@ export class SerialCommitter<Item> {
   }
 
   /**
-   * Resolves when there is room for what the caller would add next: whoever produces faster than the database writes is held here. Each batch
-   * that is taken lets as many go as it has items, so that not all of them produce at once.
+   * Resolves when there is room for the caller's next item, which slows producers down to the speed of the database.
+   * Each batch lets as many callers continue as it has items, so that they do not all produce at once.
    */
   async room(): Promise<void> {
     if (this.#waiting.length > this.#options.maxBatch) await new Promise<void>((letGo) => this.#held.push(letGo));
@@ -51,7 +51,7 @@ export class SerialCommitter<Item> {
 
   #take(count: number): readonly Item[] {
     const taken = this.#waiting.splice(0, count);
-    // With nothing left to take, no other batch would come to let the rest go.
+    // With nothing left to commit, no other batch would release the remaining callers.
     for (const letGo of this.#held.splice(0, this.#waiting.length === 0 ? Infinity : count)) letGo();
     return taken;
   }

@@ -31,20 +31,23 @@ export interface SyncChunkDeps {
   readonly missing: SyncMissingStore;
   readonly providers: Providers;
   readonly log: Logger;
-  /** How long one chunk works before it hands back to the workflow. */
+  /** How long one chunk works before it returns to the workflow. */
   readonly chunkMs: number;
-  /** By which other processes see that this one lives (`WorkerPresence`); without one, only missing heartbeats tell that it died. */
+  /**
+   * Key by which other processes see that this one lives (`WorkerPresence`); without it, only missed heartbeats reveal
+   * its death.
+   */
   readonly workerKey?: number;
   readonly bulkThrottle?: BulkThrottle;
 }
 
-/** After a chunk was asked to stop, calls in flight have this long to end before they are cut. */
+/** After a chunk was asked to stop, running calls get this long before they are aborted. */
 const DRAIN_MS = 5_000;
 const LOOK_EVERY_MS = 1_000;
-/** Also how soon a run that came second to an account gets its part of it. */
+/** Also the time within which a second run on an account gets its share. */
 const RENEW_LEASE_EVERY_MS = 5_000;
 
-/** Of bulk runs: pulls take their turn in what `bulkThrottle` allows all of them. */
+/** For bulk runs, whose pulls share what `bulkThrottle` allows. */
 export const createBulkChunkActivities = (deps: SyncChunkDeps, bulkThrottle: BulkThrottle): SyncChunkActivities =>
   createSyncChunkActivities({ ...deps, pulls: bulkThrottle.pulls(deps.pulls), bulkThrottle });
 
@@ -70,7 +73,7 @@ export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivit
         const error = await replaceRefused(deps, { scope, state, work }, thrown);
         await noteTrouble(deps, { scope, state, work }, error);
         const failure = toFailure(error, progressed, pauseAfter(error, state));
-        // The workflow waits until the circuit lets calls through again: no attempt before that can succeed.
+        // The workflow waits until the circuit lets calls through, because no attempt before that can succeed.
         if (isCircuitOpen(error)) throw finalAfter(1, failure);
         const attempts = isPassing(error) ? state.failures + 1 : Context.current().info.attempt;
         throw giveUp(failure, { progressed, attempts });
@@ -82,7 +85,7 @@ export function createSyncChunkActivities(deps: SyncChunkDeps): SyncChunkActivit
 interface Chunk {
   readonly scope: RunScope;
   readonly state: RunState;
-  /** Filled in once work has begun, so that a failure knows how far it came. */
+  /** Set once work has begun, so that a failure knows how far it came. */
   readonly work: { control: ChunkControl | null; opened: OpenedConnection | null };
 }
 
@@ -129,11 +132,11 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
       () => control.progress,
     );
   } catch (error) {
-    // Calls that were cut because the run was asked to stop are no failure of theirs.
+    // Calls aborted because the run was asked to stop are no failures.
     if (!hardStop.signal.aborted) throw error;
   } finally {
     watch.stop();
-    // The lease lapses by itself: a release that fails must neither fail a chunk that is done nor hide why one failed.
+    // The lease expires by itself: a failed release must neither fail a completed chunk nor hide why one failed.
     await lease.release().catch((error: unknown) => {
       deps.log.warn(
         { syncId: scope.syncId, provider: scope.provider, cause: describe(error) },
@@ -173,7 +176,8 @@ async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkCont
   if (control.awaiting) return { ...control.progress, status: 'needs-approval', awaiting: control.awaiting };
   if (control.stopRequested || cancellationDetails?.cancelRequested === true)
     return { ...control.progress, status: 'stopped' };
-  // The worker is going down, or an operator has paused the activity: the next attempt goes on from the last committed page.
+  // The worker is shutting down, or an operator has paused the activity: the next attempt resumes from the last
+  // committed page.
   if (cancellationSignal.aborted)
     throw ApplicationFailure.create({
       type: 'Interrupted',
@@ -183,11 +187,11 @@ async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkCont
   return { ...control.progress, status: 'more' };
 }
 
-/** Its token may have to be renewed first. */
+/** Its token may have to be refreshed first. */
 const openConnection = ({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> =>
   withHeartbeat(() => credentials.open(scope));
 
-/** What a refused credential comes to: with another in its place, an attempt that is soon repeated. */
+/** Handles refused credentials: when newer ones exist, the attempt is repeated soon. */
 async function replaceRefused(
   { credentials }: SyncChunkDeps,
   { scope, work }: Chunk,
@@ -219,7 +223,7 @@ interface Watched {
   readonly hardStop: AbortController;
 }
 
-/** Keeps the lease, and cuts what still hangs a while after the chunk was asked to stop. */
+/** Renews the lease, and aborts calls that still hang a while after the chunk was asked to stop. */
 function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): void } {
   let stoppingSinceMs: number | null = null;
   const look = setInterval(() => {
@@ -228,7 +232,7 @@ function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): vo
     if (stoppingSinceMs !== null && now - stoppingSinceMs > DRAIN_MS) hardStop.abort();
   }, LOOK_EVERY_MS);
   const renewal = setInterval(() => {
-    // A lease that lapses costs others nothing worse than a little more traffic; the next renewal may succeed.
+    // An expired lease only costs other runs some traffic, and the next renewal may succeed.
     lease.renew().catch(() => undefined);
   }, RENEW_LEASE_EVERY_MS);
   return {
@@ -239,7 +243,7 @@ function keepAlive({ context, control, lease, hardStop }: Watched): { stop(): vo
   };
 }
 
-/** Shows on the run why it stands still. */
+/** Shows on the run why it does not progress. */
 async function noteTrouble({ progress, log }: SyncChunkDeps, { scope }: Chunk, error: unknown): Promise<void> {
   const waiting = waitingOfTrouble(error);
   try {
@@ -258,21 +262,21 @@ const isPassing = (error: unknown) => error instanceof ProviderError && PASSES_S
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 120_000;
 
-/** Twice as long with each failure in a row: of the provider, where it is the provider that fails; else of whatever ended attempts. */
+/** Doubles with each failure in a row: of the provider's failures when the provider fails, otherwise of all. */
 const pauseAfter = (error: unknown, { failures }: RunState) =>
   backoffMs(isPassing(error) ? failures : Context.current().info.attempt - 1);
 const backoffMs = (earlier: number) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(earlier, 20));
 
 /**
- * After some attempts in a row without any progress the activity ends: the workflow says that it waits, or for answers that nobody
- * understands, that it failed. Meanwhile no worker and no retry is spent on it.
+ * Ends the activity after some attempts in a row without progress, so that no worker or retry is spent meanwhile. The
+ * workflow then waits, or fails when the answers cannot be understood.
  */
 function giveUp(
   failure: unknown,
   { progressed, attempts }: { readonly progressed: boolean; readonly attempts: number },
 ): unknown {
   if (!(failure instanceof ApplicationFailure)) return failure;
-  // Whatever came before it, a window that is used up stays so until its date: the run waits for that in the workflow.
+  // A used-up window stays so until its date, whatever happened before: the run waits for it in the workflow.
   if (progressed && failure.type !== FAILURE.quotaExhausted) return failure;
   const mostAttempts = MOST_ATTEMPTS[failure.type ?? ''];
   if (mostAttempts === undefined || attempts < mostAttempts) return failure;
@@ -286,10 +290,10 @@ function giveUp(
 
 const MOST_ATTEMPTS: Readonly<Partial<Record<string, number>>> = {
   [FAILURE.unexpectedResponse]: 10,
-  // With the pauses between them some minutes.
+  // Together with the pauses between them, these take some minutes.
   [FAILURE.unavailable]: 8,
   [FAILURE.rateLimited]: 8,
-  // Each has asked the key service three times.
+  // Each attempt has asked the key service three times.
   [FAILURE.keyServiceUnavailable]: 5,
   [FAILURE.quotaExhausted]: 1,
 };

@@ -20,12 +20,12 @@ export interface SyncControlDeps {
   readonly connections: ConnectionStore;
   readonly audit: AuditStore;
   readonly providers: Providers;
-  /** Of the bulk runs in this process, which give way to an incremental one. */
+  /** Of the bulk runs in this process, which give way to an incremental run. */
   readonly bulkThrottle?: Pick<BulkThrottle, 'giveWay'>;
   readonly log: Logger;
 }
 
-/** Short steps of a sync on our own database. */
+/** Short steps of a sync that use only our own database. */
 export function createSyncControlActivities(deps: SyncControlDeps): SyncControlActivities {
   return {
     beginSync: (input) => guarded(() => telling(deps, input, () => begin(deps, input))),
@@ -44,7 +44,7 @@ export function createSyncControlActivities(deps: SyncControlDeps): SyncControlA
   };
 }
 
-/** Temporal repeats these steps until they succeed: meanwhile the run says why they do not. */
+/** Runs a step and shows on the run why it fails, because Temporal retries these steps until they succeed. */
 async function telling<T>(deps: SyncControlDeps, input: SyncConnectionInput, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -91,7 +91,7 @@ async function plan(
     feedCursor,
     window: input.window ?? null,
   });
-  // Until the provider has counted, what we hold from an earlier full pull is the best guess; of a first one nobody knows.
+  // Until the provider has counted, the number of records that we hold is the best estimate; a first pull has none.
   const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;
   const total = readsAll && watermarkEpochS !== null ? await progress.countLinked(input) : null;
   return { checkpoint, total };
@@ -115,7 +115,7 @@ async function finish({ progress, connections, providers }: SyncControlDeps, inp
   return { ...progressOf(summary), outcome: summary.outcome };
 }
 
-/** `ratePerSecond` is known of a dry run. */
+/** `ratePerSecond` is set for a dry run. */
 function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | null): RunEnd {
   const error = input.end === 'failed' ? explainFailure(input.failure?.type ?? 'Internal') : null;
   return {
@@ -126,7 +126,7 @@ function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | 
   };
 }
 
-/** How far a run has come that ended well and wrote to the records. */
+/** The watermark of a run that ended well and wrote records. */
 function reachOf(
   { end, dryRun, direction, mode }: FinishSyncInput,
   { checkpoint }: RunState,
@@ -140,7 +140,7 @@ function reachOf(
   };
 }
 
-/** A push makes the calls that were planned; a pull reads again what the dry run has read. */
+/** A push makes the planned calls; a pull repeats the reads of its dry run. */
 function estimateOf({ direction }: FinishSyncInput, { plannedCalls, providerCalls }: RunState, ratePerSecond: number) {
   const calls = direction === 'push' ? plannedCalls : providerCalls;
   return { calls, seconds: Math.ceil(calls / ratePerSecond) };
@@ -151,7 +151,7 @@ function outcomeOf(end: FinishSyncInput['end'], rejected: number): SyncOutcome {
   return rejected > 0 ? 'completed-with-rejections' : 'completed';
 }
 
-// Only numbers go into the history: not the checkpoint.
+// Only numbers go into the history, not the checkpoint.
 const progressOf = ({
   done,
   total,

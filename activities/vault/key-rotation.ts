@@ -28,15 +28,21 @@ export interface KeyRotationDeps {
   readonly resealer: Resealer;
   readonly audit: AuditStore;
   readonly log: Logger;
-  /** How long one chunk works before it hands back to the workflow. */
+  /** How long one chunk works before it returns to the workflow. */
   readonly chunkMs: number;
 }
 
 const VENUES_AT_ONCE = 100;
-/** Each mostly waits for the key service: some 20 secrets a second and lane, far below a region's limit of thousands of calls. */
+/**
+ * Concurrent lanes. Each mostly waits for the key service: about 20 secrets a second per lane, far below a region's
+ * limit of thousands of calls.
+ */
 const LANES = 8;
 
-/** Brings stored secrets under the current key, venue by venue. The cursor in Postgres is the truth: a repeated attempt goes on from it. */
+/**
+ * Reseals stored secrets under the current key, venue by venue. The cursor in Postgres is authoritative: a repeated
+ * attempt continues from it.
+ */
 export function createKeyRotationActivities(deps: KeyRotationDeps): KeyRotationActivities {
   return {
     beginKeyRotation: (input) => guarded(() => begin(deps, input)),
@@ -89,10 +95,13 @@ async function endPass({ rotations }: KeyRotationDeps, job: RotationJob): Promis
   return { ...progressOf(job), status: 'pass-ended' };
 }
 
-/** So that a venue of very many connections neither fills the memory nor holds the job's row for long. */
+/**
+ * Secrets read at once, so that a venue with very many connections neither fills the memory nor holds the job's row for
+ * long.
+ */
 const SECRETS_AT_ONCE = 50;
 
-/** Answers which secrets cannot be opened. */
+/** Returns the secrets that cannot be opened. */
 async function rotateVenue(deps: KeyRotationDeps, job: RotationJob, venueId: VenueId): Promise<readonly SecretRef[]> {
   const unreadable: SecretRef[] = [];
   for await (const secrets of pagesOfSecrets(deps, venueId)) {
@@ -127,7 +136,7 @@ async function* pagesOfSecrets(
   }
 }
 
-/** Null when there is nothing to do. One secret that cannot be opened must not keep all others under the old key. */
+/** Returns null when there is nothing to do. A secret that cannot be opened does not stop the others. */
 async function reseal(
   { resealer }: KeyRotationDeps,
   secret: StoredSecret,
@@ -153,7 +162,7 @@ async function noteUnreadable(
   { venueId, connectionId, purpose }: SecretRef,
 ): Promise<void> {
   log.warn({ jobId: id, venueId, connectionId, purpose }, 'a stored secret cannot be opened');
-  // Every pass finds it again.
+  // Logged in the first pass only, since every pass finds it again.
   if (pass > 1) return;
   await audit.record({
     venueId,
@@ -192,7 +201,7 @@ function progressOf({ pass, venuesDone, venuesTotal, resealed, unreadableInPass 
   return { pass, venuesDone, venuesTotal, resealed, unreadable: unreadableInPass };
 }
 
-/** Works a few at a time. After a failure begins nothing more, lets what is under way end, and throws it. */
+/** Runs a few tasks at a time. On the first failure it starts no more, waits for running ones, then throws. */
 async function inLanes<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
   const waiting = [...items];
   const results: Result[] = [];

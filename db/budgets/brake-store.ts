@@ -2,11 +2,11 @@ import { sql } from 'drizzle-orm';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { Database } from '../core/venue-scope.ts';
 
-/** The operators' brake: how fast chunks of a provider's syncs may begin, of all venues together. */
+/** The operators' brake: how fast chunks of a provider's syncs may start, for all venues together. */
 export interface BrakeStore {
-  /** 0 holds every chunk that has not begun; null releases the brake. */
+  /** 0 holds every chunk that has not started; null releases the brake. */
   set(provider: ProviderId, chunksPerSecond: number | null): Promise<void>;
-  /** 0 when a chunk may begin now; otherwise how long to wait before asking again, `'held'` when nobody can tell. */
+  /** 0 when a chunk may start now, otherwise how long to wait before asking again; `'held'` when that is unknown. */
   ask(provider: ProviderId): Promise<number | 'held'>;
 }
 

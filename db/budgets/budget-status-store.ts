@@ -6,15 +6,15 @@ import { connections } from '../schema/connections/connections.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, VenueReach } from '../core/venue-scope.ts';
 
-/** How the budget of one provider account stands. */
+/** Current state of one provider account's budget. */
 export interface BudgetStatus {
   readonly environment: Environment;
   readonly externalAccountId: string;
-  /** What is let through now: less than the full rate while a 429 is being recovered from. */
+  /** The current rate, which is below the full rate while the budget recovers from a 429. */
   readonly ratePerSecond: number;
-  /** How long a call that came now would wait. */
+  /** How long a call would wait now. */
   readonly waitMs: number;
-  /** Requests at once that are leased out. */
+  /** Concurrent requests that are leased out. */
   readonly leasedSlots: number;
   /** Long windows that were counted. */
   readonly windows: readonly WindowStatus[];
@@ -27,7 +27,10 @@ export interface WindowStatus {
 }
 
 export interface BudgetStatusStore {
-  /** Accounts that were called before and that a venue within `reach` has connected; of '*' the latest called. At most 200 an environment. */
+  /**
+   * Accounts that were called before and that a venue within `reach` has connected; for '*' the latest called. At most
+   * 200 per environment.
+   */
   read(
     provider: ProviderId,
     reach: VenueReach,

@@ -6,15 +6,15 @@ import type { QuotaStore } from './quota-store.ts';
 import { effectiveRate, reserveSlot } from './slot-queue.ts';
 import type { SlotRequest } from './slot-queue.ts';
 
-/** What a 429 leaves of the rate. */
+/** Factor by which a 429 cuts the rate. */
 const THROTTLE_FACTOR = 0.7;
 
 export interface BudgetReservation extends SlotRequest {
-  /** The pace that the accounts of an app share, whose keys begin so. */
+  /** The pace shared by the accounts of an app, whose keys have this prefix. */
   readonly app?: { readonly keyPrefix: string; readonly ratePerSecond: number } | undefined;
 }
 
-/** An account counts as one that calls for so long after its last call. */
+/** How long an account counts as active after its last call. */
 const ACTIVE_FOR_S = 10;
 
 export interface LeaseRequest {
@@ -25,7 +25,7 @@ export interface LeaseRequest {
   readonly task?: LeasedTask | undefined;
 }
 
-/** The activity attempt that a lease is used for, and the worker process that is at it. */
+/** The activity attempt that uses a lease, and its worker process. */
 export interface LeasedTask {
   /** As `WorkerPresence` gives it. */
   readonly workerKey: number;
@@ -48,8 +48,9 @@ export interface BudgetStore extends QuotaStore {
 }
 
 /**
- * Token bucket as a queue of slots (GCRA): one row holds the time of the next free slot, a reservation moves it on by one slot's width
- * and waits for the one it took. Exact over any number of processes, and one statement a call. All clocks are the database's.
+ * Token bucket as a queue of slots (GCRA): one row holds the time of the next free slot; a reservation advances it by
+ * one slot's width and waits for the slot it took. Exact across processes, with one statement per call. All times are
+ * by the database's clock.
  */
 export function createBudgetStore(db: Database): BudgetStore {
   return {
@@ -65,7 +66,7 @@ export function createBudgetStore(db: Database): BudgetStore {
     },
 
     async throttle(key, { ratePerSecond, pauseMs }) {
-      // Calls in flight together are refused together: they count as one refusal.
+      // Concurrent calls are refused together, so they count as one refusal.
       await db.execute(sql`
         update provider_budgets as budget
         set next_free_at = greatest(budget.next_free_at, clock_timestamp() + ${pauseMs} * interval '1 millisecond'),
@@ -101,7 +102,7 @@ export function createBudgetStore(db: Database): BudgetStore {
     },
   };
 
-  /** Accounts that call at the moment, this one among them. */
+  /** Number of accounts that call at the moment, including this one. */
   async function activeAccounts(key: string, keyPrefix: string): Promise<number> {
     const [row] = await db.execute<{ others: number }>(sql`
       select count(*)::int as others from provider_budgets where starts_with(key, ${keyPrefix}) and key <> ${key}

@@ -21,7 +21,7 @@ export interface QuotaStore {
 
 type Admission = { granted: true; waitMs: number } | { granted: false; retryAfterMs: number; reason: 'pace' | 'quota' };
 
-/** From here on a window that accounts share is for those that have used less than their even part of it. */
+/** Above this share, a window that accounts share admits only accounts below their even part of it. */
 const SHARED_FREELY = 0.8;
 
 class Refused extends Error {
@@ -33,7 +33,7 @@ class Refused extends Error {
   }
 }
 
-/** Windows that are too long to wait for with a call in hand: counted in fixed windows, each of which begins with its first call. */
+/** Windows too long to wait for within a call, counted in fixed windows that start with their first call. */
 export function createQuotaStore(db: Database): QuotaStore {
   return {
     async admit(request) {
@@ -52,7 +52,7 @@ export function createQuotaStore(db: Database): QuotaStore {
         endsInMs === undefined
           ? null
           : sql`clock_timestamp() + ${endsInMs} * interval '1 millisecond' - ${windowS} * interval '1 second'`;
-      // A figure of less than half of ours comes from a window that has begun anew.
+      // A figure below half of ours comes from a window that has started anew.
       const kept = sql`case when ${hasEnded} or ${used} < q.used / 2 then ${startsNow} else q.started_at end`;
       await db.execute(sql`
         insert into provider_quotas as q (key, window_s, used, started_at) values (${key}, ${windowS}, ${used}, ${startedAt ?? startsNow})
@@ -64,7 +64,7 @@ export function createQuotaStore(db: Database): QuotaStore {
 
 const hasEnded = sql`q.started_at <= clock_timestamp() - q.window_s * interval '1 second'`;
 
-/** Throws Refused, which takes back whatever was counted before it. */
+/** Throws Refused, which rolls back what was counted before it. */
 async function admit(
   tx: Transaction,
   { pace, quotas, maxWaitMs, mustPass }: Parameters<QuotaStore['admit']>[0],
@@ -74,7 +74,7 @@ async function admit(
     throw new Refused({ granted: false, reason: 'quota', retryAfterMs: await msToNext(tx, quota) });
   }
   if (pace === null) return { granted: true, waitMs: 0 };
-  // Last, since all accounts of the app wait for this row until the end of the transaction.
+  // Comes last, because all accounts of the app wait for this row until the transaction ends.
   const slot = await reserveSlot(tx, pace.key, { ...pace, lane: 'bulk', maxWaitMs: mustPass ? Infinity : maxWaitMs });
   if (!slot.granted) throw new Refused({ ...slot, reason: 'pace' });
   return slot;
@@ -87,7 +87,7 @@ async function spend(tx: Transaction, { key, windowS, limit, account }: Quota, m
   return used !== null;
 }
 
-/** Counts one call where the window has begun anew or `mayGrow`; null where neither is so. */
+/** Counts one call if the window has started anew or `mayGrow`; otherwise returns null. */
 async function count(
   tx: Transaction,
   { key, windowS }: Pick<Quota, 'key' | 'windowS'>,

@@ -1,15 +1,15 @@
 import { sql } from 'drizzle-orm';
 import type { Database } from '../core/venue-scope.ts';
 
-/** A caller that comes late may use slots of this much past time: short gaps between calls do not cost rate. */
+/** A late caller may use slots up to this far in the past, so that short gaps between calls do not lower the rate. */
 const CATCH_UP_MS = 200;
-/** An interactive call goes at once while at most this much work is waiting. */
+/** An interactive call goes at once while no more than this much work is waiting. */
 const INTERACTIVE_BACKLOG_MS = 2_000;
-/** After a 429 nobody overtakes: the provider has just asked for less. */
+/** Time after a 429 in which no call overtakes, because the provider has just asked for less. */
 const CALM_AFTER_THROTTLE_MS = 5_000;
-/** Also of a caller that must get through. */
+/** Applies even to a call that must pass. */
 const LONGEST_PATIENCE_MS = 86_400_000;
-/** How much of the full rate comes back each second after a 429. */
+/** Share of the full rate that comes back each second after a 429. */
 const RECOVERY_PER_SECOND = 0.05;
 
 export interface SlotRequest {
@@ -18,7 +18,7 @@ export interface SlotRequest {
   readonly maxWaitMs: number;
 }
 
-/** Takes the next free slot of a key, in one statement. */
+/** Reserves the next free slot of a key, in one statement. */
 export async function reserveSlot(
   db: Pick<Database, 'execute'>,
   key: string,
@@ -50,7 +50,7 @@ async function backlogMs(db: Pick<Database, 'execute'>, key: string): Promise<nu
   return Math.ceil(row?.backlog_ms ?? 1_000);
 }
 
-/** The full rate, or what the last 429 left of it and time has given back since. The row is `budget`. */
+/** The full rate, or the rate after the last 429 plus what has recovered since. The row is `budget`. */
 export function effectiveRate(ratePerSecond: number) {
   return sql`least(${ratePerSecond}::float8, coalesce(
     budget.throttled_rate_per_second

@@ -12,13 +12,13 @@ export interface AccountRef {
 }
 
 export interface AccountConnections {
-  /** Connections of all venues that hold a grant of this account which is not known to be dead. Never for a caller's eyes: they are other venues' too. */
+  /** All venues' connections with a live grant for this account. Crosses venues: never return it to a caller. */
   findGranted(account: AccountRef): Promise<readonly ConnectionRef[]>;
 }
 
 export function createAccountConnections(db: Database): AccountConnections {
   return {
-    // No venue is in reach: the function alone sees past them.
+    // Runs without a venue scope: only the database function sees all venues.
     findGranted: ({ provider, environment, externalAccountId }) =>
       withReach(db, [], async (tx) => {
         const rows = await tx.execute<{

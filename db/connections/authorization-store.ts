@@ -28,18 +28,18 @@ export interface AuthorizedGrant {
   readonly grant: ApprovedGrant;
 }
 
-/** `belongs-to`: the account is another connection's: seal the grant for that one and store it again. */
+/** `belongs-to`: the account belongs to another connection; seal the grant for that one and store it again. */
 export type StoredGrant =
   | { readonly status: 'connected' }
   | { readonly status: 'belongs-to'; readonly connectionId: ConnectionId }
   | { readonly status: 'refused'; readonly code: AuthorizationRefusal };
 
 export interface AuthorizationStore {
-  /** The connection that the attempt's grant was stored with; null while there is none. */
+  /** The connection that the attempt's grant was stored with; null when there is none. */
   findConnected(attempt: Pick<Attempt, 'venueId' | 'attemptId'>): Promise<ConnectionId | null>;
-  /** Stores the grant, in place of whatever credentials were there, and makes its connection active: all of it or nothing. */
+  /** Stores the grant in place of any earlier credentials and makes its connection active, in one transaction. */
   store(attempt: Attempt, authorized: AuthorizedGrant): Promise<StoredGrant>;
-  /** Ends an attempt without a grant. Answers the connection that it has after all, or null. */
+  /** Ends an attempt without a grant. Returns the connection that it has after all, or null. */
   refuse(attempt: Attempt, code: AuthorizationRefusal): Promise<ConnectionId | null>;
 }
 
@@ -55,7 +55,7 @@ export function createAuthorizationStore(
         return await withVenue(db, attempt.venueId, (tx) => storeIn(tx, attempt, { ...authorized, tokens, audit }));
       } catch (error) {
         if (!isUniqueViolation(error)) throw error;
-        // Another attempt has brought the same account at the same moment: this time it is found.
+        // Another attempt connected the same account at the same moment; the second try finds it.
         return withVenue(db, attempt.venueId, (tx) => storeIn(tx, attempt, { ...authorized, tokens, audit }));
       }
     },
@@ -80,7 +80,7 @@ export function createAuthorizationStore(
   };
 }
 
-/** What the grant replaces or joins. */
+/** The connection that the grant replaces or joins. */
 type Row = typeof connections.$inferSelect;
 
 async function storeIn(
@@ -94,7 +94,7 @@ async function storeIn(
     audit,
   }: AuthorizedGrant & { readonly tokens: OAuthTokenStore; readonly audit: AuditStore },
 ): Promise<StoredGrant> {
-  // The grant before its connection, as whoever refreshes it does: two who lock both must not wait for each other.
+  // Lock the grant before its connection, in the same order as a refresh, to avoid deadlocks.
   await tx
     .select({ one: sql`1` })
     .from(oauthTokens)
@@ -111,7 +111,7 @@ async function storeIn(
   );
   const target = (await lock(tx, isAccount)) ?? own;
   if (target.id !== connectionId) return { status: 'belongs-to', connectionId: target.id };
-  // Its grant, and with some providers all of the account's, is being revoked at this moment.
+  // The connection's grant, and with some providers all of the account's grants, is being revoked right now.
   if (target.state === 'disconnecting') return { status: 'refused', code: 'cancelled' };
   await connect(tx, target, { account, connectionId, grant, tokens, audit, attempt });
   return { status: 'connected' };
@@ -132,7 +132,7 @@ async function connect(
   await activate(tx, target, { attempt, account });
   await tokens.replaceIn(tx, { venueId, connectionId }, grant);
   await endExchangeIn(tx, attempt.attemptId);
-  // One kind of credential a connection: an old key would outlive the disconnection of the grant.
+  // A connection has one kind of credentials: an old key would outlive the disconnection of the grant.
   await tx.delete(venueApiKeys).where(eq(venueApiKeys.connectionId, connectionId));
   const joins = connectionId !== attempt.connectionId;
   if (joins)
@@ -151,7 +151,7 @@ async function connect(
   );
 }
 
-/** A connection that was withdrawn meanwhile stays so, whatever its owner has approved. */
+/** A connection that was withdrawn meanwhile stays so, even if its account owner has approved. */
 function mayConnect({ state }: Row, { reauthorize }: Attempt): boolean {
   if (!reauthorize) return state === 'connecting';
   return state !== 'connecting' && state !== 'disconnecting' && state !== 'disconnected';
@@ -162,7 +162,7 @@ async function activate(
   { id, state }: Row,
   { attempt, account }: { readonly attempt: Attempt; readonly account: AuthorizedGrant['account'] },
 ): Promise<void> {
-  // What a person has stopped goes on when a person says so.
+  // A connection that a person has suspended stays suspended until a person resumes it.
   const next: ConnectionState = attempt.reauthorize && state === 'suspended' ? 'suspended' : 'active';
   await tx
     .update(connections)

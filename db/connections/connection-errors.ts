@@ -1,6 +1,6 @@
 const connectionErrors = new WeakSet<Error>();
 
-/** Marks the error of one of our own connections to the database, which looks like that of any socket. Returns it. */
+/** Marks the error of a database connection, because socket errors of all sources look the same. Returns it. */
 export function markConnectionError(error: unknown): unknown {
   if (error instanceof Error) connectionErrors.add(error);
   return error;

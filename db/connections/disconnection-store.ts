@@ -21,26 +21,26 @@ export interface WipeOptions {
   readonly requestedBy: string;
 }
 
-/** A connection's way out. Each step may be repeated. */
+/** The steps of a disconnection. Each may be repeated. */
 export interface DisconnectionStore {
-  /** The kinds of record that may have been synced, in the order in which their records are deleted. */
+  /** Kinds of record that may have been synced, in the order in which their records are deleted. */
   readonly resources: readonly string[];
-  /** Where `deleteSome` begins. */
+  /** Where `deleteSome` starts. */
   readonly firstDeletion: DeletionCursor;
-  /** From now on nothing begins with the connection; a run that began before is still at work. */
+  /** From then on nothing new starts on the connection; a run that began before may still be working. */
   begin(ref: ConnectionRef): Promise<void>;
-  /** Closes the runs that no workflow is left to close. */
+  /** Closes runs that have no workflow left to close them. */
   closeRuns(ref: ConnectionRef): Promise<void>;
-  /** Whether another connection, of whatever venue, holds a grant of the same account. */
+  /** Whether another connection of any venue holds a grant of the same account. */
   isShared(ref: ConnectionRef): Promise<boolean>;
   wipe(ref: ConnectionRef, options: WipeOptions): Promise<void>;
-  /** Deletes up to so many of the records that only this connection brought, with their links. Null when there are none left. */
+  /** Deletes up to `limit` records that only this connection brought, with their links. Null when none are left. */
   deleteSome(
     ref: ConnectionRef,
     cursor: DeletionCursor,
     limit: number,
   ): Promise<(DeletionCursor & { readonly deleted: number }) | null>;
-  /** After the records: the connection is disconnected, and would read everything anew. */
+  /** Called after the records are deleted: the connection is disconnected, and a later sync reads everything anew. */
   finish(ref: ConnectionRef, requestedBy: string): Promise<void>;
 }
 
@@ -65,7 +65,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
 
     begin: (ref) =>
       withVenue(db, ref.venueId, async (tx) => {
-        // Nobody knows the account of one that was never connected: there is nothing to disconnect from.
+        // The account of a connection that was never approved is unknown, so there is nothing to disconnect from.
         const next = sql<
           'disconnecting' | 'disconnected'
         >`case when ${connections.externalAccountId} is null then 'disconnected' else 'disconnecting' end`;
@@ -108,7 +108,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
 
     wipe: (ref, { revocation, records, requestedBy }) =>
       withVenue(db, ref.venueId, async (tx) => {
-        // The grant before its connection, as whoever refreshes it locks them.
+        // Lock the grant before its connection, in the same order as a refresh, to avoid deadlocks.
         const tokens = await tx
           .delete(oauthTokens)
           .where(eq(oauthTokens.connectionId, ref.connectionId))
@@ -169,7 +169,7 @@ async function deleteSome(
     const next = kinds.names[kinds.names.indexOf(resource) + 1];
     return next !== undefined ? { resource: next, after: null, deleted: 0 } : null;
   }
-  // A statement of its own: a link that another connection's run has made until the lock was had is seen.
+  // A separate statement, so that it sees a link that another connection's run created before the lock was taken.
   const deleted = await tx.execute<{ id: RecordId }>(sql`
     delete from ${tableOf(kinds.get(resource))} c where c.id in (select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid)
       and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})
@@ -185,7 +185,10 @@ async function deleteSome(
   return { resource, after: last, deleted: deleted.length };
 }
 
-/** Records that a pull of this connection created: what the venue itself loaded is the venue's, also where it was written to the provider. */
+/**
+ * Locks the records that a pull of this connection created. What the venue loaded itself stays, even if it was written
+ * to the provider.
+ */
 async function lockBrought(
   tx: Transaction,
   { connectionId }: ConnectionRef,

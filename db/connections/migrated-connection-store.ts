@@ -13,21 +13,25 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 
 export interface RollbackOutcome {
   readonly removed: number;
-  /** Left as they are: a sync has run on them, or their key was entered anew. */
+  /** Connections left alone because a sync has used them or their key was entered anew. */
   readonly inUse: number;
 }
 
-/** What an operator does to stored secrets by command: bring in a predecessor's, take them back, and destroy a venue's. */
+/** Operators' commands on stored secrets: import a predecessor's, undo that, and destroy a venue's. */
 export interface MigratedConnectionStore {
   /** The venue with this id or, failing that, this source id. */
   findVenue(idOrSourceId: string): Promise<VenueId | null>;
-  /** Adds a connection with its key. False, and nothing is written, when the venue has connected the account already. */
+  /**
+   * Adds a connection with its key. Returns false and writes nothing when the venue has connected the account already.
+   */
   add(connection: NewApiKeyConnection, batch: string): Promise<boolean>;
-  /** Removes the connections of the batch that nobody has used yet. */
+  /** Removes the batch's connections that nobody has used yet. */
   rollBack(batch: string): Promise<RollbackOutcome>;
-  /** From now on the connections are like any other. Answers how many. */
+  /** Makes the batch's connections ordinary ones. Returns how many there were. */
   confirm(batch: string): Promise<number>;
-  /** Deletes every sealed secret of the venue and marks its connections as disconnected. Answers how many secrets there were. */
+  /**
+   * Deletes every sealed secret of the venue and marks its connections as disconnected. Returns the number of secrets.
+   */
   shred(venueId: VenueId, actor: string): Promise<number>;
 }
 

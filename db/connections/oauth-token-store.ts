@@ -11,15 +11,15 @@ import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
-/** A grant as it lies there. All times are by the database's clock. */
+/** A stored grant. All times are by the database's clock. */
 export interface StoredGrant extends GrantTimes {
   readonly sealedTokens: SealedSecret;
-  /** Grows with every refresh and every approval; what key rotation seals anew keeps it. */
+  /** Grows with every refresh and every approval. Key rotation does not change it. */
   readonly generation: number;
-  /** The workflow id of the attempt that brought it; null for one from before attempts were noted. */
+  /** The workflow id of the attempt that brought it; null for a grant stored before attempts were recorded. */
   readonly authorizedBy: string | null;
   readonly obtainedAt: Date;
-  /** A refresh of this generation was begun then, and its answer was not stored. */
+  /** When a refresh of this generation began whose answer was not stored. */
   readonly refreshSentAt: Date | null;
 }
 
@@ -39,7 +39,7 @@ export interface NewGrant extends GrantTimes {
   readonly sealedTokens: SealedSecret;
   readonly scopes: readonly string[];
   readonly obtainedAt: Date;
-  /** When it is to be refreshed; null: never. */
+  /** When it is to be refreshed; null for never. */
   readonly refreshAt: Date | null;
 }
 
@@ -48,22 +48,22 @@ export interface GrantRef extends ConnectionRef {
   readonly generation: number;
 }
 
-/** A grant that the account's owner has just given. */
+/** A grant that the account owner has just approved. */
 export interface ApprovedGrant extends NewGrant {
   /** The workflow id of the attempt that brought it. */
   readonly authorizedBy: string;
 }
 
-/** What a connection says when its grant is dead. */
+/** What a connection shows when its grant is dead. */
 export interface DeadGrant {
   readonly cause: string;
   readonly nextAction: string;
 }
 
-/** A grant of one generation, of one approval: disconnecting and connecting anew starts the generations again. */
+/** A grant of one generation and one approval, because disconnecting and reconnecting starts the generations again. */
 export interface ApprovedGrantRef extends GrantRef, Pick<StoredGrant, 'authorizedBy'> {}
 
-/** The right to refresh a grant until a moment. Whoever takes it next has a higher fence. */
+/** The right to refresh a grant for a limited time. Each lease has a higher fence than the one before. */
 export interface RefreshLease extends ApprovedGrantRef {
   readonly fence: number;
 }
@@ -73,49 +73,57 @@ export type LeaseAttempt =
       readonly outcome: 'taken';
       readonly lease: RefreshLease;
       readonly grant: ConnectedGrant;
-      /** The answer to an earlier refresh of this generation has never been stored: its refresh token may be spent. */
+      /** The answer to an earlier refresh of this generation was never stored, so its refresh token may be used up. */
       readonly earlierUnanswered: boolean;
     }
-  /** Another holder has it, for so long at most. */
+  /** Another holder has it, for at most this long. */
   | { readonly outcome: 'held'; readonly forMs: number }
-  /** The grant is of another generation by now, or gone. */
+  /** The grant has another generation by now, or is gone. */
   | { readonly outcome: 'moved' };
 
 export type StoringOutcome =
-  /** `late`: somebody else has had the lease meanwhile, and got nothing. */
+  /** `late`: another holder had the lease meanwhile and stored nothing. */
   | { readonly outcome: 'stored'; readonly grant: ConnectedGrant; readonly late: boolean }
   | Exclude<LeaseAttempt, { readonly outcome: 'taken' }>;
 
 export interface OAuthTokenStore {
-  /** Null: the connection is not there, or has no grant. */
+  /** Null when there is no such connection or it has no grant. */
   find(ref: ConnectionRef): Promise<ConnectedGrant | null>;
   /** How far the database's clock is ahead of this process's, to a few milliseconds. */
   clockAheadMs(): Promise<number>;
   /**
-   * Puts a grant in place of the connection's earlier one, or of its key, with what the connection shows of it. Its generation is newer
-   * than that of what it replaces. A key stays where it is.
+   * Replaces the connection's earlier grant, or takes the place of its key, and updates what the connection shows of
+   * it. The generation is higher than the replaced one's. A key is not deleted here.
    */
   replaceIn(tx: Transaction, ref: ConnectionRef, grant: ApprovedGrant): Promise<void>;
   /**
-   * Takes the right to refresh the grant, and notes that a refresh of this generation begins. No transaction stays open: the lease ends
-   * with what is stored, with `releaseRefresh`, and by itself after `lengthMs`, also when its holder has died.
+   * Takes the right to refresh the grant, and records that a refresh of this generation begins. No transaction stays
+   * open: the lease ends when a result is stored, with `releaseRefresh`, or by itself after `lengthMs`, even when its
+   * holder has died.
    */
   takeRefreshLease(
     grant: ApprovedGrantRef,
     by: { readonly holder: string; readonly lengthMs: number },
   ): Promise<LeaseAttempt>;
   /**
-   * Stores what a refresh brought, and ends its lease. Refused while another holder is at work, and when a newer grant is there. A holder that
-   * was slower than its lease may still store: until the next one stores something, its answer is all that is left of the grant.
+   * Stores the result of a refresh and ends its lease. Refused while another holder has the lease, and when a newer
+   * grant is stored. A holder that was slower than its lease may still store, because its answer is all that is left of
+   * the grant until the next holder stores one.
    */
   storeRefreshed(lease: RefreshLease, grant: NewGrant, entry: AuditEntry): Promise<StoringOutcome>;
-  /** The provider has refused the grant: says that it is dead, and ends the lease. False when the lease was lost, and says nothing then. */
+  /**
+   * Marks the grant as dead after the provider refused it, and ends the lease. Returns false and changes nothing when
+   * the lease was lost.
+   */
   giveUpRefresh(lease: RefreshLease, dead: DeadGrant, entry: AuditEntry): Promise<boolean>;
-  /** Ends a lease without a new grant. `unsent`: the refresh token is certainly not spent. Does nothing when the lease was lost. */
+  /**
+   * Ends a lease without a new grant. `unsent`: the refresh token was certainly not used. Does nothing when the lease
+   * was lost.
+   */
   releaseRefresh(lease: RefreshLease, how: { readonly unsent: boolean }): Promise<void>;
-  /** The grant of this generation is dead. False when there is a newer one by now. */
+  /** Marks the grant of this generation as dead. Returns false when there is a newer one. */
   markDead(grant: GrantRef, dead: DeadGrant, entry: AuditEntry): Promise<boolean>;
-  /** Every grant of the venue that can be used now or after a refresh. */
+  /** Every grant of the venue that is usable now or after a refresh. */
   listForForecast(venueId: VenueId): Promise<readonly ForecastGrant[]>;
 }
 
@@ -179,13 +187,16 @@ const isSame = ({ connectionId, generation }: GrantRef) =>
 const isApproved = (grant: ApprovedGrantRef) =>
   and(isSame(grant), sql`${oauthTokens.authorizedBy} is not distinct from ${grant.authorizedBy}`);
 
-/** Locks the token's row before the connection's, here and wherever both are written. */
+/**
+ * Locks the token's row before the connection's. Every writer of both uses this order, so that they cannot deadlock.
+ */
 async function lockLease(tx: Transaction, grant: ApprovedGrantRef) {
   const [row] = await tx
     .select({
       sentAt: oauthTokens.refreshSentAt,
       fence: oauthTokens.refreshFence,
-      // Of the moment, not of the transaction's beginning: it may have waited for the lock. 0 when nobody has ever had the lease.
+      // The current time, not the transaction's start, because the transaction may have waited for the lock. 0 when
+      // nobody ever had the lease.
       heldForMs: sql<number>`greatest(0, ceil(extract(epoch from ${oauthTokens.refreshUntil} - clock_timestamp()) * 1000))::integer`,
     })
     .from(oauthTokens)
@@ -237,7 +248,7 @@ async function storeRefreshed(
     .set({ ...columnsOf(grant), generation: lease.generation + 1, updatedAt: sql`now()` })
     .where(isApproved(lease));
   await show(tx, lease, grant);
-  // While the answer was on the way, the grant may have counted as dead: what the provider has renewed is alive.
+  // The grant may have been marked as dead while the answer was on its way, but a refreshed grant is alive.
   await tx
     .update(connections)
     .set({ state: 'active', cause: null, nextAction: null, stateSince: sql`now()` })
@@ -247,7 +258,7 @@ async function storeRefreshed(
   return stored ? { outcome: 'stored', grant: stored, late } : { outcome: 'moved' };
 }
 
-/** False when somebody else has taken the lease since, or the grant is another. */
+/** Returns false when another process has taken the lease since, or the grant has changed. */
 async function endLease(
   tx: Transaction,
   lease: RefreshLease,
@@ -290,7 +301,7 @@ async function read(tx: Transaction, { connectionId }: ConnectionRef): Promise<C
       externalAccountId: connections.externalAccountId,
       flow: connections.flow,
       refreshAt: connections.nextRefreshAt,
-      // Of the moment, not of the transaction's beginning: it may have waited for the lock.
+      // The current time, not the transaction's start, because the transaction may have waited for the lock.
       now: sql`clock_timestamp()`.mapWith(oauthTokens.obtainedAt),
     })
     .from(oauthTokens)
@@ -327,7 +338,7 @@ const columnsOf = ({ sealedTokens, obtainedAt, accessExpiresAt, refreshExpiresAt
   refreshUntil: null,
 });
 
-/** What the connection itself tells of its grant. */
+/** Updates what the connection shows of its grant. */
 async function show(
   tx: Transaction,
   { connectionId }: ConnectionRef,

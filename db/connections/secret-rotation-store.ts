@@ -20,7 +20,7 @@ export interface ResealedSecret extends StoredSecret {
   readonly resealed: SealedSecret;
 }
 
-/** Where the secrets that a rotation goes through are kept. */
+/** The tables and columns of the secrets that a rotation covers. */
 const SECRETS = {
   'provider-api-key': { table: venueApiKeys, sealed: venueApiKeys.sealedKey },
   'provider-oauth-tokens': { table: oauthTokens, sealed: oauthTokens.sealedTokens },
@@ -37,30 +37,33 @@ export interface SecretPage {
   readonly limit: number;
 }
 
-/** What a page of venues came to. */
+/** Outcome of a page of venues. */
 export interface PageOutcome {
   readonly lastVenueId: VenueId;
   readonly venues: number;
   readonly unreadable: readonly SecretRef[];
 }
 
-/** Jobs that bring all stored secrets under another key, and their way through the venues. */
+/** Jobs that reseal all stored secrets under another key, and their progress through the venues. */
 export interface SecretRotationStore {
-  /** Opens a job, or finds the one that is open: there is one at a time. */
+  /** Opens a job, or returns the open one: there is one at a time. */
   openOrJoin(job: { readonly targetKey: string; readonly requestedBy: string }): Promise<RotationJob>;
   find(jobId: JobId): Promise<RotationJob | null>;
-  /** Marks the job as at work, and at its first time counts what is there. Null when it is finished or unknown. */
+  /** Marks the job as running, and counts the secrets the first time. Null when it is finished or unknown. */
   begin(jobId: JobId): Promise<RotationJob | null>;
   setPhase(jobId: JobId, phase: 'running' | 'waiting', errorType: string | null): Promise<void>;
   /** Ids of all venues, oldest first. */
   listVenues(after: VenueId | null, limit: number): Promise<readonly VenueId[]>;
   /** A page of the venue's secrets of one purpose, in the order of their connections. */
   listSecrets(venueId: VenueId, page: SecretPage): Promise<readonly StoredSecret[]>;
-  /** Stores what was sealed anew, unless the secret was replaced meanwhile, with its audit rows and the job's count, in one transaction. */
+  /**
+   * Stores resealed secrets, except those replaced meanwhile, with their audit rows and the job's count, in one
+   * transaction.
+   */
   replace(job: Pick<RotationJob, 'id'>, venueId: VenueId, secrets: readonly ResealedSecret[]): Promise<void>;
-  /** Moves the job past a page; does nothing when another attempt has been there first. */
+  /** Moves the job past a page. Does nothing when another attempt was faster. */
   passPage(job: RotationJob, page: PageOutcome): Promise<void>;
-  /** Ends the pass that `job` is in, which has been through all venues, and begins the next. */
+  /** Ends the pass of `job`, which has covered all venues, and starts the next. */
   nextPass(job: RotationJob): Promise<void>;
   finish(
     jobId: JobId,
@@ -69,11 +72,11 @@ export interface SecretRotationStore {
   ): Promise<RotationJob | null>;
 }
 
-/** Of unreadable secrets the job shows so many; the audit rows have them all. */
+/** Number of unreadable secrets that the job shows; the audit rows have them all. */
 const MAX_SHOWN = 20;
 
 export function createSecretRotationStore(db: Database, audit: AuditStore): SecretRotationStore {
-  // Jobs are no venue's: their table has no row-level security, and needs no scope.
+  // Jobs belong to no venue: their table has no row-level security and needs no scope.
   const update = async (
     jobId: JobId,
     changes: Parameters<ReturnType<typeof db.update<typeof adminJobs>>['set']>[0],
@@ -133,7 +136,7 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
             details: { jobId: id, purpose: secret.purpose },
           });
         }
-        // Last: every venue's transaction waits for this row.
+        // Comes last, because every venue's transaction waits for this row.
         const counts = {
           resealed: sql`${adminJobs.resealed} + ${replaced}`,
           resealedInPass: sql`${adminJobs.resealedInPass} + ${secrets.length}`,
@@ -167,13 +170,13 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
     },
 
     async finish(jobId, outcome, errorType) {
-      // A repeated attempt finds it finished.
+      // A repeated attempt finds the job finished.
       return (await update(jobId, { phase: 'finished', outcome, errorType, finishedAt: sql`now()` })) ?? find(jobId);
     },
   };
 }
 
-/** The job still stands where this attempt has read it. */
+/** True while the job is still where this attempt read it. */
 const isWhere = ({ id, pass, afterVenueId }: RotationJob) =>
   and(
     eq(adminJobs.id, id),
@@ -202,7 +205,7 @@ async function openOrJoin(
       .select()
       .from(adminJobs)
       .where(and(eq(adminJobs.kind, kind), isNull(adminJobs.finishedAt)));
-    // Else it has just finished: open the next one.
+    // Otherwise the job has just finished, so the next one is opened.
     if (open) return open;
   }
 }
@@ -223,7 +226,10 @@ async function listSecrets(
   return rows.map((row) => ({ ...row, venueId, purpose }));
 }
 
-/** False when the secret is no longer the one that was sealed anew. Its generation stays: it is still the same key or token. */
+/**
+ * Returns false when the secret was replaced since it was resealed. Its generation stays, because the key or token is
+ * the same.
+ */
 async function swap(tx: Transaction, { connectionId, purpose, sealed, resealed }: ResealedSecret): Promise<boolean> {
   const swapped =
     purpose === 'provider-api-key'

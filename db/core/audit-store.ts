@@ -18,7 +18,7 @@ export interface AuditEntry {
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
 }
 
-/** An entry as it was written down. */
+/** A stored audit entry. */
 export interface AuditRow extends Omit<AuditEntry, 'details'> {
   readonly id: string;
   readonly at: Date;
@@ -27,7 +27,7 @@ export interface AuditRow extends Omit<AuditEntry, 'details'> {
 
 export interface AuditFilter {
   readonly action?: string | undefined;
-  /** Id of what something was done to. */
+  /** Id of the object of the action. */
   readonly target?: string | undefined;
   /** Inclusive. */
   readonly from?: Date | undefined;
@@ -37,16 +37,19 @@ export interface AuditFilter {
 
 export interface AuditStore {
   record(entry: AuditEntry): Promise<void>;
-  /** Inside the caller's transaction, so that the change and its trace stand or fall together. */
+  /**
+   * Writes the entry in the caller's transaction, so that the change and its audit row are stored together or not at
+   * all.
+   */
   recordIn(tx: Transaction, entry: AuditEntry): Promise<void>;
   /** Newest first. */
   list(venueId: VenueId, query: { readonly filter: AuditFilter; readonly page: PageRequest }): Promise<Page<AuditRow>>;
 }
 
-/** The row that tells of a change, from what has become of it; null for none. */
+/** Makes the audit row of a change from its outcome; null for none. */
 export type AuditOf<Outcome> = (outcome: Outcome) => AuditEntry | null;
 
-/** Writes the row that tells of a change in the change's own transaction: both stand or fall together. Returns what has become of the change. */
+/** Writes a change's audit row in the change's own transaction. Returns the outcome of the change. */
 export async function recordWith<Outcome>(
   tx: Transaction,
   outcome: Outcome,
@@ -72,7 +75,7 @@ export function createAuditStore(db: Database): AuditStore {
           .from(auditLog)
           .where(
             and(
-              // Beside row-level security: the index begins with it.
+              // Repeats row-level security's condition because the index starts with the venue.
               eq(auditLog.venueId, venueId),
               after === null ? undefined : lt(auditLog.id, after),
               action === undefined ? undefined : eq(auditLog.action, action),

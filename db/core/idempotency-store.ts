@@ -6,9 +6,9 @@ import { withCaller } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
 export type IdempotencyClaim =
-  /** Nobody has answered this yet: do the work, then `complete` or `release`. */
+  /** The request is new: do the work, then `complete` or `release`. */
   | { readonly kind: 'claimed' }
-  /** A duplicate request is at work, or was when its process died: ask again; a dead request's claim lapses after `lockMs`. */
+  /** A duplicate request is running, or its process died: ask again. A dead request's claim expires after `lockMs`. */
   | { readonly kind: 'in-flight' }
   | { readonly kind: 'replay'; readonly answer: StoredAnswer }
   /** The key was used with another body. */
@@ -17,7 +17,7 @@ export type IdempotencyClaim =
 export interface IdempotencyStore {
   claim(ref: IdempotencyKeyRef, requestHash: string, lockMs: number): Promise<IdempotencyClaim>;
   complete(ref: IdempotencyKeyRef, answer: StoredAnswer): Promise<void>;
-  /** Forgets a claim whose work failed in a way that a repeat may mend (5xx). */
+  /** Removes a claim whose work failed in a way that a retry may resolve (5xx). */
   release(ref: IdempotencyKeyRef): Promise<void>;
 }
 
@@ -32,14 +32,14 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
           if (await tryClaim(tx, ref, { requestHash, lockMs })) return { kind: 'claimed' };
           const [row] = await tx.select().from(idempotencyKeys).where(isKey(ref));
           if (row) return answerFor(ref, row, requestHash);
-          // Released between the two statements: the key is free again.
+          // Released between the two statements, so the key is free again.
         }
         return { kind: 'in-flight' };
       }),
 
     complete: (ref, answer) =>
       withCaller(db, ref.caller, async (tx) => {
-        // Of duplicates that both worked, because the first one's lock lapsed, the first answer stands.
+        // If two duplicates both did the work because the first one's lock expired, the first answer stays.
         await tx
           .update(idempotencyKeys)
           .set({ status: answer.status, answer: sealAnswer(ref, answer), lockedUntil: null })
@@ -60,7 +60,7 @@ const isKey = (ref: IdempotencyKeyRef) =>
     eq(idempotencyKeys.key, digestOf(ref)),
   );
 
-/** One statement, so that of many callers at once exactly one gets the row. */
+/** One statement, so that of concurrent callers exactly one gets the row. */
 async function tryClaim(
   tx: Transaction,
   ref: IdempotencyKeyRef,

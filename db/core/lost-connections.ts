@@ -7,11 +7,12 @@ import { RepeatedStatements } from './repeated-statements.ts';
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 
 /**
- * Makes transactions of a pool end well when their connection is lost. By itself the library goes on sending for them, ROLLBACK at
- * least: to a socket that is gone, which ends the process, or to one that by then belongs to another transaction
- * (https://github.com/porsager/postgres/issues/1199, read 2026-11-21). Here such work is cut off and never told to have ended;
- * `begin` itself rejects as soon as the connection is closed. Work may also fail with the error of another connection, such as one to a
- * provider or of another pool: when `begin` has not rejected a moment later, the transaction's own connection is there, and the error is the work's.
+ * Makes a pool's transactions fail cleanly when their connection is lost. The library would go on sending, at least a
+ * ROLLBACK: to a closed socket, which ends the process, or to one that belongs to another transaction by then
+ * (https://github.com/porsager/postgres/issues/1199, read 2026-11-21). Here `begin` rejects as soon as the connection
+ * is closed, and the work's promises never settle. Work may also fail with the error of another connection, such as one
+ * to a provider: when `begin` has not rejected a moment later, the transaction's own connection is alive and the error
+ * belongs to the work.
  */
 export function guardTransactions(client: postgres.Sql): void {
   const statements = new RepeatedStatements();
@@ -30,7 +31,7 @@ export function guardTransactions(client: postgres.Sql): void {
         }
       });
     } catch (error) {
-      // What is not the work's own failure is the connection's.
+      // An error other than the work's own is the connection's.
       throw error === failed.error ? error : markConnectionError(error);
     } finally {
       state.over = true;
@@ -43,7 +44,7 @@ export function guardTransactions(client: postgres.Sql): void {
       try {
         return await once(work, state);
       } catch (error) {
-        // A connection that is opened again may first repeat how it ended the last time, before anything was sent.
+        // A reopened connection may first report its previous end again, before anything was sent.
         if (state.begun || attempt >= MAX_ATTEMPTS || !isConnectionLost(error)) throw error;
       }
     }
@@ -65,7 +66,10 @@ async function neverEndsWhenLost(
   }
 }
 
-/** Prepares the statements that the pool's transactions repeat. Statements under a savepoint stay unprepared: they are rare. */
+/**
+ * Prepares the statements that the pool's transactions repeat. Statements under a savepoint are rare and stay
+ * unprepared.
+ */
 function preparing(tx: postgres.TransactionSql, statements: RepeatedStatements): postgres.TransactionSql {
   const unsafe = tx.unsafe.bind(tx);
   const repeated: typeof tx.unsafe = (text, parameters, options) =>
@@ -78,10 +82,13 @@ function preparing(tx: postgres.TransactionSql, statements: RepeatedStatements):
 }
 
 const MAX_ATTEMPTS = 3;
-/** A lost connection is closed in the same turn as its error, or a round trip after the server's last words. */
+/** A lost connection is closed in the same turn as its error, or a round trip after the server's last message. */
 const CLOSING_MS = 500;
 
-/** After these the socket is closed, by either side. 57P: the server is going down; 25P03: the transaction was idle for too long; https://www.postgresql.org/docs/18/errcodes-appendix.html. */
+/**
+ * Errors after which either side closes the socket. 57P: the server is shutting down; 25P03: the transaction was idle
+ * for too long; https://www.postgresql.org/docs/18/errcodes-appendix.html.
+ */
 const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123]|25P03)$/;
 
 const isConnectionLost = (error: unknown): boolean => codesOf(error).some((code) => CONNECTION_LOST.test(code));
@@ -91,7 +98,7 @@ function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgre
     get(target, name) {
       if (isOver())
         throw Object.assign(new Error('the transaction has lost its connection'), { code: 'CONNECTION_CLOSED' });
-      // What is done under a savepoint has a handle of its own.
+      // Work under a savepoint has a handle of its own.
       if (name === 'savepoint')
         return (work: TransactionWork) => target.savepoint((inner) => neverEndsWhenLost(work, inner, isOver));
       return Reflect.get(target, name) as unknown;

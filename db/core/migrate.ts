@@ -3,11 +3,11 @@ import { fileURLToPath } from 'node:url';
 import Postgrator from 'postgrator';
 import postgres from 'postgres';
 
-/** Where the database remembers which migrations it has. */
+/** The table that records the applied migrations. */
 export const MIGRATIONS_TABLE = 'interlock_migrations';
 
 export interface MigrateOptions {
-  /** A login that owns the tables, or may create them, and may create roles while `interlock_app` is missing. */
+  /** URL of a login that owns the tables or may create them, and may create roles while `interlock_app` is missing. */
   readonly url: string;
   readonly log: (message: string) => void;
 }
@@ -19,12 +19,13 @@ export interface MigrationStatus {
   readonly newest: number;
 }
 
-// Any number will do as long as nothing else in the database locks it.
+// An arbitrary number that nothing else in the database locks.
 const MIGRATION_LOCK = 7_301_401;
 
 /**
- * Brings the database to the newest migration; returns its version. Safe to run from several processes at once.
- * Each migration and its entry are one transaction. Throws when an applied file has changed since, or the database is newer than this code.
+ * Migrates the database to the newest version and returns it. Safe to run from several processes at once. Each
+ * migration and its entry are one transaction. Throws when an applied file has changed since, or the database is newer
+ * than this code.
  */
 export async function migrateUp({ url, log }: MigrateOptions): Promise<number> {
   const { newest } = await readMigrations();
@@ -47,7 +48,7 @@ export async function migrateUp({ url, log }: MigrateOptions): Promise<number> {
   });
 }
 
-/** Takes migrations back, newest first, until `to` is the newest; 0 leaves nothing. Their data is lost. */
+/** Undoes migrations, newest first, until `to` is the newest; 0 undoes all. Their data is lost. */
 export async function migrateDown({ url, to, log }: MigrateOptions & { readonly to: number }): Promise<number> {
   return withConnection(url, async (sql) => {
     for (;;) {
@@ -67,7 +68,7 @@ export async function migrateDown({ url, to, log }: MigrateOptions & { readonly 
   });
 }
 
-/** How far the database is. Changes nothing. */
+/** Reads the database's migration status. Changes nothing. */
 export async function readMigrationStatus({ url }: Pick<MigrateOptions, 'url'>): Promise<MigrationStatus> {
   const { newest } = await readMigrations();
   return withConnection(url, async (sql) => ({ version: await createMigrator(sql).getDatabaseVersion(), newest }));
@@ -80,7 +81,7 @@ export async function readMigrations(): Promise<{ readonly newest: number }> {
     .filter(({ action }) => action === 'do')
     .map(({ version }) => version)
     .sort((a, b) => a - b);
-  // One step at a time and no gaps: two branches that both add a migration collide here and not in a database.
+  // Versions must have no gaps: two branches that both add a migration collide here and not in a database.
   if (versions.some((version, index) => version !== index + 1))
     throw new Error('The migrations in db/migrations are not numbered 1, 2, 3 …');
   return { newest: versions.length };
@@ -115,7 +116,7 @@ function createMigrator(sql: postgres.Sql | postgres.TransactionSql | null): Pos
   return new Postgrator({
     driver: 'pg',
     schemaTable: MIGRATIONS_TABLE,
-    // The library takes a glob: what is magic in a folder's own name is escaped.
+    // The library takes a glob, so special characters in the folder's name are escaped.
     migrationPattern: `${folder
       .split(sep)
       .join('/')

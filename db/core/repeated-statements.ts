@@ -1,20 +1,21 @@
-/** Executions before a statement counts as repeated. Most of our statements are the same few dozen texts, over and over. */
+/** Executions before a statement counts as repeated. Most executions are of the same few dozen statements. */
 const REPEATED_AFTER = 5;
-/** Each is kept by the server once per connection, until the connection ends. */
+/** The server keeps each once per connection, until the connection ends. */
 const MAX_PREPARED = 128;
 const MAX_COUNTED = 1_000;
 const MAX_LENGTH = 20_000;
 
 /**
- * Decides which statements are worth preparing. The driver sends an unprepared statement with parameters in two round trips, because it asks
- * for the types of the parameters each time (postgres 3.4.9, `describeFirst` in its connection.js, read 2026-11-28), and a prepared one in
- * one. The number is bounded: texts that differ with the length of a list would otherwise fill the server's memory.
+ * Decides which statements to prepare. The driver sends an unprepared statement with parameters in two round trips,
+ * because it asks for the parameter types each time (postgres 3.4.9, `describeFirst` in its connection.js, read
+ * 2026-11-28), and a prepared one in one. The number is limited, because texts that vary with the length of a list
+ * would fill the server's memory.
  */
 export class RepeatedStatements {
   readonly #counts = new Map<string, number>();
   readonly #prepared = new Set<string>();
 
-  /** Counts one execution. True when the statement is to be prepared, now and from now on. */
+  /** Counts one execution. True when the statement is to be prepared from now on. */
   isRepeated(text: string): boolean {
     if (this.#prepared.has(text)) return true;
     if (this.#prepared.size >= MAX_PREPARED || text.length > MAX_LENGTH) return false;

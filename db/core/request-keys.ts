@@ -3,9 +3,10 @@ import type { AnyColumn, SQL } from 'drizzle-orm';
 import { IDEMPOTENCY_KEPT_DAYS } from './idempotency-store.ts';
 
 /**
- * A request key is a digest of one request: its caller, operation, Idempotency-Key and body. It stands in the row that the request has made,
- * written with it: so the repeat of a request whose process died before it could store its answer finds that row and makes no second.
- * It counts as long as the Idempotency-Key itself does: after that the same key is a new request, and has to make something new.
+ * A request key is a digest of one request: its caller, operation, Idempotency-Key and body. It is stored in the row
+ * that the request creates, so that a repeat of a request whose process died before it stored its answer finds that row
+ * and creates no second. It expires with the Idempotency-Key: after that the same key is a new request and creates
+ * something new.
  */
 interface Requested {
   readonly requestKey: AnyColumn;
@@ -16,7 +17,7 @@ export function isMadeBy(table: Requested, requestKey: string): SQL | undefined 
   return and(eq(table.requestKey, requestKey), gt(table.createdAt, oldest));
 }
 
-/** Such a row has to give its key up before another can have it. */
+/** A row whose key has expired, which must give it up before another row can have it. */
 export function isLapsed(table: Requested, requestKey: string): SQL | undefined {
   return and(eq(table.requestKey, requestKey), lte(table.createdAt, oldest));
 }

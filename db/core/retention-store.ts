@@ -10,9 +10,14 @@ export interface RetentionPage {
   readonly more: boolean;
 }
 
-/** Removes rows of every venue that nobody needs any more. What may go, and how young it may be, the functions in the database decide. */
+/**
+ * Removes expired rows of every venue. The functions in the database decide which rows may go and how old they must be.
+ */
 export interface RetentionStore {
-  /** Works on one page of at most `limit` rows, in a transaction of its own. Throws when a rule keeps its rows for less than their floor. */
+  /**
+   * Removes one page of at most `limit` rows, in a transaction of its own. Throws when a rule's time is below the
+   * minimum for its rows.
+   */
   removePage(
     rule: RetentionRule,
     page: { readonly after: string | null; readonly limit: number },

@@ -19,13 +19,14 @@ const SALT_BYTES = 16;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** What stands in the table in place of an Idempotency-Key. */
+/** The digest that the table stores instead of an Idempotency-Key. */
 export const digestOf = ({ key }: Pick<IdempotencyKeyRef, 'key'>): string =>
   createHash('sha256').update(key).digest('hex');
 
 /**
- * An answer under a key that is made of its caller's own Idempotency-Key, which is stored nowhere: only who repeats the request can read it.
- * It may hold the URL of an attempt to connect. As strong as the Idempotency-Key is hard to guess.
+ * Seals an answer under a key derived from the caller's own Idempotency-Key, which is stored nowhere, so that only a
+ * repeat of the request can read it: an answer may hold the URL of an attempt to connect. It is as strong as the
+ * Idempotency-Key is hard to guess.
  */
 export function sealAnswer(ref: IdempotencyKeyRef, answer: StoredAnswer): Buffer {
   const [salt, iv] = [randomBytes(SALT_BYTES), randomBytes(IV_BYTES)];

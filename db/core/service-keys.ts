@@ -2,7 +2,7 @@ import { eq } from 'drizzle-orm';
 import { serviceKeys } from '../schema/service-keys.ts';
 import type { Database } from './venue-scope.ts';
 
-/** The key that states of attempts to connect are signed with. A migration has made it up. */
+/** The key that signs the states of attempts to connect. A migration generated it. */
 export async function readStateKey(db: Database): Promise<Uint8Array> {
   const [row] = await db
     .select({ key: serviceKeys.key })

@@ -8,17 +8,18 @@ export interface ServiceLogin {
 }
 
 /**
- * Makes the login that services connect with: it owns nothing, inherits nothing, and may only take on the application role, so that a statement that
- * gives up that role has no rights at all. Safe to repeat; sets the password anew. Returns the URL for the services.
- * Throws when the login of `ownerUrl` may not create roles. Needs a migrated database, or another one in the same cluster.
+ * Creates the login that services connect with. It owns and inherits nothing and may only take on the application role,
+ * so that a statement that leaves that role has no rights at all. Safe to repeat; sets the password anew. Returns the
+ * URL for the services. Throws when the login of `ownerUrl` may not create roles. Needs a migrated database, or another
+ * one in the same cluster.
  */
 export async function ensureServiceLogin(ownerUrl: string, { name, password }: ServiceLogin): Promise<string> {
   if (!/^[\w-]+$/.test(password))
     throw new Error('The password of a service login holds letters, digits, - and _ only');
   const sql = postgres(ownerUrl, { max: 1, connect_timeout: 10, onnotice: () => undefined });
   try {
-    // DDL takes no parameters: the name is quoted, and the password holds nothing to quote. A new role has no attribute that is not named here; to take
-    // one away by name, Postgres asks for a superuser.
+    // DDL takes no parameters: the name is quoted, and the password contains nothing to quote. A new role has only the
+    // attributes named here; removing one by name needs a superuser.
     const login = `"${name.replaceAll('"', '""')}"`;
     await sql.unsafe(`
       do $$ begin create role ${login}; exception when duplicate_object or unique_violation then null; end $$;

@@ -3,7 +3,7 @@ import { MIGRATIONS_TABLE, readMigrations } from './migrate.ts';
 import type { Database } from './venue-scope.ts';
 
 interface RoleFacts extends Record<string, unknown> {
-  /** A role that the connection's login is, or may become. */
+  /** A role that the login has or may take on. */
   readonly role: string;
   readonly is_login: boolean;
   readonly superuser: boolean;
@@ -13,9 +13,9 @@ interface RoleFacts extends Record<string, unknown> {
 }
 
 /**
- * Throws, with what to do, when row-level security does not bind this connection, or when the database lacks a migration that this code needs.
- * Every service calls it before it serves. Checks the login and every role that it may become, and not only the role that it has taken on: one
- * expression that is smuggled into a statement, such as `set_config('role', …)`, leads back to the login.
+ * Throws with a remedy when row-level security does not bind this connection, or when the database lacks a migration
+ * that this code needs. Every service calls it before it serves. Checks the login and every role that it may take on,
+ * not just the current one, because an injected expression such as `set_config('role', …)` leads back to the login.
  */
 export async function checkDatabase(db: Pick<Database, 'execute'>): Promise<void> {
   const roles = await db.execute<RoleFacts>(sql`

@@ -4,7 +4,7 @@ import { codesOf } from '../../domain/errors/error-codes.ts';
 const UNIQUE_VIOLATION = '23505';
 
 /**
- * Whether a statement was refused because another row has what has to be unique. The code stands in Drizzle's `cause` when a statement fails
+ * Whether a statement failed because of a unique constraint. The code is in Drizzle's `cause` when a statement fails,
  * and in the error itself when the commit does (drizzle-orm 0.45.4, postgres 3.4.9).
  */
 export const isUniqueViolation = (error: unknown): boolean => codesOf(error).includes(UNIQUE_VIOLATION);

@@ -1,4 +1,4 @@
-/** A venue that has its share of the pool and waits for longer than anyone should. */
+/** The venue uses its whole share of the pool, and the request has waited too long for a connection. */
 export class VenueBusyError extends Error {
   override readonly name = 'VenueBusyError';
 

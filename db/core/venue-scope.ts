@@ -7,7 +7,10 @@ import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { guardTransactions } from './lost-connections.ts';
 import { VenueBusyError } from './venue-busy-error.ts';
 
-/** The non-owner role that every service connection takes on, so that row-level security binds it. Migrations create it. */
+/**
+ * The role without ownership that every service connection takes on, so that row-level security applies to it.
+ * Migrations create it.
+ */
 export const APPLICATION_ROLE = 'interlock_app';
 
 export type Database = PostgresJsDatabase & {
@@ -24,25 +27,28 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName: string;
-  /** Connections that one venue may use at a time; without it, all of them. */
+  /** Connections that one venue may use at a time; all of them when left out. */
   readonly connectionsPerVenue?: number;
   readonly timeouts?: Partial<DatabaseTimeouts>;
-  /** Keeps its session for as long as the server does: what hangs on it, such as an advisory lock, is not lost to a planned reconnection. */
+  /**
+   * Keeps its session as long as the server allows, so that a planned reconnection does not lose what depends on it,
+   * such as an advisory lock.
+   */
   readonly keepsSession?: boolean;
 }
 
-/** How long a connection may hold up others. After each the server ends the statement, or the session. */
+/** How long a connection may block others. After each limit the server ends the statement or the session. */
 export interface DatabaseTimeouts {
-  /** Waiting for one lock. */
+  /** Time to wait for one lock. */
   readonly lockMs: number;
   readonly statementMs: number;
-  /** Between two statements of a transaction. */
+  /** Time between two statements of a transaction. */
   readonly idleInTransactionMs: number;
 }
 
 const TIMEOUTS: DatabaseTimeouts = { lockMs: 10_000, statementMs: 120_000, idleInTransactionMs: 60_000 };
 
-/** Opens a pool whose every connection has given up the login's own rights for the application role's. */
+/** Opens a pool whose connections all switch from the login's rights to the application role's. */
 export function openDatabase({
   url,
   maxConnections,
@@ -62,29 +68,33 @@ export function openDatabase({
     },
     ...(keepsSession && { max_lifetime: null }),
     onnotice: () => undefined,
-    // Asked for on every new connection, with nobody to take the failure: a server that goes down at that moment would end the process.
+    // Off, because the request runs on every new connection and nothing handles its failure: a server that goes down at
+    // that moment would end the process.
     fetch_types: false,
-    // Seconds. The library's own goes up to twenty: too long a wait once the server is back.
+    // In seconds. The library's own backoff goes up to twenty, which is too long once the server is back.
     backoff: (retries) => Math.min(0.05 * 2 ** retries, MAX_RECONNECT_PAUSE_S),
   });
   guardTransactions(client);
-  // The pool itself lets wait whoever finds all connections taken.
+  // The pool itself queues callers while all connections are taken.
   return Object.assign(drizzle(client), {
     venueShares: new VenueShares<string>({ total: Infinity, perVenue: connectionsPerVenue }),
   });
 }
 
-/** Compiling a statement takes longer than any of ours. A plan is made for the values at hand, also for a prepared statement: lists differ in length. */
+/**
+ * JIT compilation takes longer than any of our statements. Plans use the actual values even for prepared statements,
+ * because lists differ in length.
+ */
 const PLANNING = '-c jit=off -c plan_cache_mode=force_custom_plan';
-/** A machine that has gone without a word is noticed by the server after 11 s, and its session ended. */
+/** The server notices a machine that disappeared after 11 s and ends its session. */
 const SHORT_KEEPALIVE = ' -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3';
 
 const MAX_RECONNECT_PAUSE_S = 1;
 
 /**
- * Runs `work` where row-level security sees exactly one venue.
- * Stores take a Transaction, and only this file makes one, so an unscoped query has nowhere to start.
- * Throws VenueBusyError when the venue has had its share of the pool in use for too long. One inside another would wait for itself.
+ * Runs `work` where row-level security shows exactly one venue. Stores take a Transaction, which only this file
+ * creates, so no query can run unscoped. Throws VenueBusyError when the venue's share of the pool stays in use for too
+ * long. Do not nest: the inner call would wait for the outer one.
  */
 export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return withShare(db, venueId, async (tx) => {
@@ -108,7 +118,7 @@ async function withShare<T>(db: Database, owner: string, work: (tx: Transaction)
 
 const MAX_WAIT_FOR_SHARE_MS = 10_000;
 
-/** For the rest of a transaction that takes in a load of any size, as slowly as its sender may send it. */
+/** Lifts the time limits for a transaction that receives a load of any size as slowly as its sender sends it. */
 export async function allowLongTransaction(tx: Transaction): Promise<void> {
   await tx.execute(
     sql`select set_config('statement_timeout', ${LONG_MS}, true), set_config('idle_in_transaction_session_timeout', ${LONG_MS}, true)`,
@@ -118,8 +128,8 @@ export async function allowLongTransaction(tx: Transaction): Promise<void> {
 const LONG_MS = '600000';
 
 /**
- * Runs `work` where the venues of a token are visible, and nothing inside them. Tokens of the same reach have one share of the pool
- * together, those of one venue the venue's. Throws VenueBusyError as `withVenue` does.
+ * Runs `work` where the venues of a token are visible, but nothing inside them. Tokens of the same reach share one part
+ * of the pool, those of one venue the venue's. Throws VenueBusyError like `withVenue`.
  */
 export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const venues = reach === '*' ? '*' : reach.join(',');
@@ -129,7 +139,7 @@ export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transac
   });
 }
 
-/** Runs `work` where the stored answers of one caller are visible, and nothing else. */
+/** Runs `work` where one caller's stored answers are visible, and nothing else. */
 export function withCaller<T>(db: Database, caller: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return db.transaction(async (tx) => {
     await tx.execute(sql`select set_config('app.caller', ${caller}, true)`);
@@ -138,8 +148,9 @@ export function withCaller<T>(db: Database, caller: string, work: (tx: Transacti
 }
 
 /**
- * Waits for statements of one transaction that were sent without waiting for each other's answers. Ends when all of them have ended, also
- * after a failure: nothing may reach the connection after its ROLLBACK. Throws the first one's failure.
+ * Waits for statements of one transaction that were sent without waiting for each other. Returns only after all have
+ * ended, even after a failure, because nothing may reach the connection after its ROLLBACK. Throws the failure of the
+ * first one.
  */
 export async function together<Results extends readonly unknown[]>(
   ...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }

@@ -15,7 +15,7 @@ export interface Venue {
   readonly id: VenueId;
   readonly sourceId: string | null;
   readonly name: string;
-  /** One of domain/schedule/time-zone-names.ts, or a name of before which `Intl` reads. */
+  /** One of domain/schedule/time-zone-names.ts, or an earlier accepted name that `Intl` knows. */
   readonly timeZone: string;
   readonly currency: string;
   readonly createdAt: Date;
@@ -26,8 +26,8 @@ export type NewVenue = Pick<Venue, 'sourceId' | 'name' | 'timeZone' | 'currency'
 
 export interface VenueStore {
   /**
-   * Returns 'source-id-taken' when another venue has the same `sourceId`. A request creates one venue at most: asked again under its key
-   * (request-keys.ts), it gets that one as it is now.
+   * Returns 'source-id-taken' when another venue has the same `sourceId`. A request creates at most one venue: repeated
+   * under its key (request-keys.ts), it gets that venue as it is now.
    */
   create(venue: NewVenue, requestKey?: string | null, auditOf?: AuditOf<Venue>): Promise<Venue | 'source-id-taken'>;
   find(reach: VenueReach, id: VenueId): Promise<Venue | null>;
@@ -81,8 +81,8 @@ const COLUMNS = { id, sourceId, name, timeZone, currency, createdAt, updatedAt }
 const toVenue = (row: Venue): Venue => ({ ...row, timeZone: timeZoneOfStored(row.timeZone) });
 
 /**
- * Row-level security shows no other venues either, but compares every venue there is with each of the token's. The condition lets the index
- * find them. One row more than the page, which tells whether there is another.
+ * Row-level security hides other venues too, but compares every venue with each of the token's. The condition lets the
+ * index find them. Reads one row more than the page, which shows whether there is another.
  */
 export const listVenues = (tx: Transaction, reach: VenueReach, { limit, after }: PageRequest) =>
   tx
@@ -97,7 +97,7 @@ export const listVenues = (tx: Transaction, reach: VenueReach, { limit, after }:
     .orderBy(asc(venues.id))
     .limit(limit + 1);
 
-/** Null when there is a venue of the same `sourceId`, or one with this request key. */
+/** Null when a venue with the same `sourceId` or this request key exists. */
 function tryCreate(
   db: Database,
   venue: NewVenue & { readonly requestKey: string | null },

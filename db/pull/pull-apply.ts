@@ -11,7 +11,7 @@ import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 
-/** Writes what was decided but deletions: records, their links, and what hangs on them. */
+/** Writes all decisions except deletions: records, their links and dependent rows. */
 export async function applyPulled(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   const resolved = await resolveReferences(tx, scope, decided);
   const created = await insertRecords(
@@ -46,7 +46,7 @@ export async function applyPulled(tx: Transaction, scope: KindScope, decided: re
   ]);
 }
 
-/** Two lists may tell of one record in one commit: the older reading still brings what the newer one does not know. */
+/** When two lists return one record in one commit, the older reading still fills what the newer one lacks. */
 async function fillFromOlder(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   for (let nth = 0; ; nth += 1) {
     const readings = decided.flatMap((one) => {
@@ -74,8 +74,9 @@ export async function applyDeletions(tx: Transaction, scope: KindScope, decided:
 }
 
 /**
- * Marks links as gone since the versions of the deletions. The record's id at the provider is kept, since the provider may make it again. A link
- * that goes uses its idempotency keys up: the answer that the provider stored for the creation names the deleted remote record.
+ * Marks links as gone since the versions of the deletions. The external id is kept, because the provider may create it
+ * again. A link that goes uses up its idempotency keys: the stored answer to the creation names the deleted remote
+ * record.
  */
 export async function moveGone(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   if (decided.length === 0) return;
@@ -88,8 +89,9 @@ export async function moveGone(tx: Transaction, scope: KindScope, decided: reado
 }
 
 /**
- * Returns the decisions with the record that holds them. A record that this account's pull has created before under the sourceId, and that
- * lost its link, is taken over; one that is tied to another object by now is not, and the new record gets another sourceId.
+ * Returns the decisions with the record of each. A record that an earlier pull of this account created under the
+ * sourceId and that lost its link is reused; one tied to another object by now is not, and the new record gets another
+ * sourceId.
  */
 async function insertRecords(
   tx: Transaction,
@@ -98,7 +100,7 @@ async function insertRecords(
 ): Promise<readonly Decided[]> {
   if (decided.length === 0) return [];
   const pulled = pulledSql(scope.kind);
-  // A new record is in its first version, and has the id that it was given: only the others are worth an answer.
+  // A new record has its first version and the given id, so only the others are returned.
   const rows = await tx.execute<{ id: RecordId | null; source_id: string; version: number }>(sql`
     with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
       insert into ${tableOf(scope.kind)} as c (id, venue_id, source_id, ${pulled.columns})
@@ -130,8 +132,8 @@ const withRecord = (one: Decided, record: Decided['record']): Decided => ({
 });
 
 /**
- * Records of earlier releases have a sourceId without their account. One that lost its link is found by that, but only in a venue that has
- * never connected another account of the provider: else nobody knows whose it is.
+ * Records of earlier releases have a sourceId without the account. One that lost its link is found by it, but only in a
+ * venue that has never connected another account of the provider, because otherwise its account is unknown.
  */
 async function withEarlierSourceIds(
   tx: Transaction,
@@ -153,7 +155,7 @@ async function withEarlierSourceIds(
   });
 }
 
-/** Returns the new versions of the records that changed. */
+/** Returns the new versions of the changed records. */
 async function updateRecords(
   tx: Transaction,
   scope: KindScope,
@@ -168,8 +170,9 @@ async function updateRecords(
 }
 
 /**
- * An older version than the one applied still tells what that one does not, such as a fee: an event tells none, and counts as newer than a
- * listing of the same second. So the order in which two lists are read makes no difference. Not the venue's change: what was agreed moves along.
+ * Fills gaps from a version older than the applied one, such as a fee: an event has none, and counts as newer than a
+ * listing of the same second. The order in which two lists are read therefore makes no difference. This is no change by
+ * the venue, so what was agreed moves along.
  */
 async function fillGaps(tx: Transaction, scope: KindScope, ignored: readonly Decided[]): Promise<void> {
   const pulled = pulledSql(scope.kind);
@@ -196,7 +199,7 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
     record_id: record.id,
     external_id: pulled.externalId,
     external_version: pulled.version,
-    // A version that only was seen again agrees on nothing new.
+    // A version that was merely seen again agrees on nothing new.
     record_version: decision === 'touch' ? null : record.version,
     fingerprint,
     metadata_keys: metadataKeysOf(pulled.fields),
@@ -219,7 +222,7 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
       last_sync_id = excluded.last_sync_id, synced_at = excluded.synced_at, updated_at = now()`);
 }
 
-/** A record that a listing brought is there, also when we know a newer version of it: it must not be taken for missing. */
+/** A record in a listing exists, even if we know a newer version, so it must not count as missing. */
 async function markSeen(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   const ids = decided.filter(({ record }) => record.version > 0).map(({ record }) => record.id);
   if (ids.length === 0) return;

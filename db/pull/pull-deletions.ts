@@ -6,16 +6,16 @@ import { noteMissing } from './sync-missing.ts';
 import type { Deletion, MissingNote } from './sync-missing.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** The newest reading of a record among several. */
+/** The newest of several readings of a record. */
 export interface NewestReading {
   readonly pulled: PulledRecord;
-  /** The others, newest first, as far as they have fields. */
+  /** The older readings that have fields, newest first. */
   readonly older: readonly PulledRecord[];
-  /** Another one, which seems older, says that the record is deleted. */
+  /** Another reading that seems older reports the record as deleted. */
   readonly contradicted: boolean;
 }
 
-/** A change feed may tell of a record twice on one page: newest first, so of equal versions the first is the later one. */
+/** A change feed may return a record twice on one page, newest first, so of equal versions the first is the newest. */
 export function newestOfEach(records: readonly PulledRecord[]): readonly NewestReading[] {
   return [...Map.groupBy(records, ({ externalId }) => externalId).values()].map((readings) => {
     const pulled = readings.reduce((newest, one) => (one.version > newest.version ? one : newest));
@@ -28,7 +28,10 @@ export function newestOfEach(records: readonly PulledRecord[]): readonly NewestR
   });
 }
 
-/** Without what is told of a record after its deletion: a feed tells the newest first, so it is older, and would bring the record back. */
+/**
+ * Drops readings of a record after its deletion. A feed returns the newest first, so they are older and would restore
+ * the record.
+ */
 export const withoutDeleted = (
   part: readonly NewestReading[],
   missing: ReadonlyMap<string, number>,
@@ -36,8 +39,8 @@ export const withoutDeleted = (
   part.filter(({ pulled }) => pulled.deleted || pulled.version > (missing.get(pulled.externalId) ?? -Infinity));
 
 /**
- * Sets deletions aside, to be settled once everything is read, and with them what the provider has to be asked for. Returns what is to be
- * applied now.
+ * Sets deletions aside until everything is read, together with records that the provider has to be asked about. Returns
+ * what to apply now.
  */
 export async function setDeletionsAside(
   tx: Transaction,

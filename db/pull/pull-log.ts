@@ -29,7 +29,7 @@ const ANOMALIES: Readonly<Record<string, string>> = {
   'fewer-than-counted': 'The provider listed fewer records than it counted; the listing was read once more.',
 };
 
-/** Of two objects with one id of ours, the one that was met later. */
+/** The later one of two objects that carry the same id of ours. */
 export const toCopied = ({ record, pulled, copyOf, decision }: Decided) =>
   copyOf === null || decision !== 'create'
     ? []
@@ -92,7 +92,7 @@ const SUPERSEDED = {
   message: 'Another record has taken its place, such as a payment that of its intent.',
 };
 
-/** Logs what is not obvious from the record itself. */
+/** Logs what the record itself does not show. */
 export async function logPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   const rows = decided.flatMap(({ decision, record, pulled }) => {
     const line = LINE_OF[decision];

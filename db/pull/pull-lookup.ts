@@ -10,7 +10,7 @@ import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** A pulled record and what is to become of it. */
+/** A pulled record and the decision about it. */
 export interface Decided {
   readonly pulled: PulledRecord;
   /** Older readings of the same commit, newest first. */
@@ -18,9 +18,12 @@ export interface Decided {
   readonly decision: PullDecision;
   readonly record: { readonly id: RecordId; readonly sourceId: string; readonly version: number };
   readonly fingerprint: string | null;
-  /** The run has met the object before. */
+  /** The run has seen the object before. */
   readonly isMet: boolean;
-  /** With `create`: the record whose id the object carries. It is another object's remote record, so the object was copied, metadata and all. */
+  /**
+   * With `create`: the record whose id the object carries although it is another object's remote record, so the object
+   * was copied with its metadata.
+   */
   readonly copyOf: RecordId | null;
 }
 
@@ -37,14 +40,15 @@ export interface RemoteRow extends Record<string, unknown> {
   readonly met: boolean | null;
   readonly updated_at_ms: number;
   readonly synced_at_ms: number | null;
-  /** Without a link to this connection: the record has a remote record in another account. */
+  /** The record has no link to this connection but a remote record in another account. */
   readonly tied_elsewhere: boolean;
 }
 
 /**
- * Compares pulled records with what we hold of them: their remote records, as `lockRemotes` has found them. Of several objects that carry one id of ours
- * the first is tied; `ties` are those that a dry run has planned before, by our ids. A record that has a remote record in another account is tied to
- * one of this account only where a push has begun to create it here: accounts are copied too, with ids and metadata.
+ * Compares pulled records with what we hold of them, as `lockRemotes` found it. Of several objects that carry one id of
+ * ours, the first is tied; `ties` are those that a dry run planned before, by our ids. A record with a remote record in
+ * another account is tied to one of this account only if a push has started to create it here, because whole accounts
+ * are copied too, with ids and metadata.
  */
 export function decidePulled(
   scope: KindScope,
@@ -73,7 +77,7 @@ export function decidePulled(
   });
 }
 
-/** What we hold of pulled records, locked until the transaction ends. */
+/** Finds what we hold of pulled records, and locks it until the transaction ends. */
 export async function lockRemotes(
   tx: Transaction,
   scope: KindScope,
@@ -82,7 +86,8 @@ export async function lockRemotes(
   if (pulled.length === 0) return [];
   const externalIds = JSON.stringify(pulled.map(({ externalId }) => externalId));
   const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
-  // Ids are looked up one by one, by index, whatever the planner knows: a join takes time that grows with what the connection holds.
+  // Looks ids up one by one through an index, whatever the planner knows: a join would take time proportional to the
+  // connection's links.
   return tx.execute<RemoteRow>(sql`
     with remotes as (
       select l.id from jsonb_array_elements_text(${externalIds}::jsonb) as w(external_id)

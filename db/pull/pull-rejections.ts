@@ -6,7 +6,7 @@ import { insertLogs } from '../runs/sync-log.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** An object of the provider's that cannot become a record. `message` names fields and rules, never values. */
+/** A provider object that cannot become a record. `message` names fields and rules, never values. */
 export interface Rejection {
   readonly externalId: string | null;
   readonly code: string;
@@ -14,8 +14,8 @@ export interface Rejection {
 }
 
 /**
- * Logs what a pull rejects, each object once in a run, and returns how many are new to it. A rejected object exists at the provider: a record
- * that is tied to it counts as seen, so that a full pass does not take it for deleted.
+ * Logs what a pull rejects, each object once a run, and returns how many are new to the run. A rejected object exists
+ * at the provider, so its record counts as seen and a full pass does not consider it deleted.
  */
 export async function logRejections(
   tx: Transaction,
@@ -47,7 +47,7 @@ export async function logRejections(
   return fresh.length;
 }
 
-/** An index takes rows of some 2,700 bytes. */
+/** An index row may have about 2,700 bytes. */
 const MAX_SHOWN_ID_LENGTH = 255;
 const shownIdOf = ({ externalId }: Rejection) => externalId && cleanText(externalId.slice(0, MAX_SHOWN_ID_LENGTH));
 

@@ -26,8 +26,8 @@ import { together } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /**
- * Which records of a commit are counted. `changes`: what the run's listing brought already is not counted again. `first-meetings`: nor is what
- * the run met before on a list that it reads a second time.
+ * Which records of a commit are counted. `changes`: not those that the run's listing returned already.
+ * `first-meetings`: nor those that the run has seen before on a list that it reads a second time.
  */
 export type Counting = 'all' | 'changes' | 'first-meetings';
 
@@ -35,10 +35,10 @@ export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly records: readonly PulledRecord[];
   readonly amendments: readonly Amendment[];
   readonly rejections: readonly Rejection[];
-  /** Ids of objects that are there, of a list of nothing but ids. */
+  /** Ids of existing objects, from a list of ids only. */
   readonly seen: readonly string[];
   readonly counting: Counting;
-  /** Oddities of the pages, for the log: codes only. */
+  /** Anomalies of the pages for the log, as codes. */
   readonly anomalies: readonly string[];
 }
 
@@ -47,19 +47,19 @@ export interface CommitResult {
   readonly stopRequested: boolean;
 }
 
-/** What became of records that were held for deleted at the provider. */
+/** Outcome for records that were considered deleted at the provider. */
 export interface SettledMissing extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly gone: readonly Deletion[];
-  /** There after all, as they are now, and why they were asked for. */
+  /** Records that exist after all, as they are now, and why they were asked for. */
   readonly found: readonly { readonly pulled: PulledRecord; readonly reason: MissingReason }[];
-  /** There after all, and cannot be read. */
+  /** Objects that exist but cannot be read. */
   readonly rejections: readonly Rejection[];
 }
 
 export interface PullStore {
   /**
-   * Applies pages and moves the cursor, in one transaction: either both are there or neither. A dry run writes down what it would apply
-   * instead. Deletions are set aside for `settleMissing`. Throws SupersededError.
+   * Applies pages and moves the cursor, in one transaction. A dry run records what it would apply instead. Deletions
+   * are set aside for `settleMissing`. Throws SupersededError.
    */
   commit(scope: RunScope, pages: PullCommit): Promise<CommitResult>;
   /** Applies what was set aside, in one transaction. Throws SupersededError. */
@@ -87,7 +87,7 @@ interface Storing {
 }
 
 async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit): Promise<CommitResult> {
-  // Sent together with what follows it, unless that may have to be taken back.
+  // Sent together with the next statement, unless that may have to be rolled back.
   const locking = lockRun(tx, scope);
   locking.catch(() => undefined);
   const stored = await storeEach(newestOfEach(pages.records), async (sp, part) => {
@@ -147,7 +147,7 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
   const records = [...settled.found.map(({ pulled }) => pulled), ...settled.gone.map(toDeletion)];
   const stored = await storeEach(records, async (sp, part) => {
     const decided = await decide({ tx: sp, scope }, part, await lockRemotes(sp, scope, part));
-    // A deletion that was told is doubtful by now when the remote record was met after that: made again, it is there.
+    // A reported deletion is doubtful when the remote record was seen after it, because it may have been created again.
     return apply(
       sp,
       scope,
@@ -155,7 +155,7 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
     );
   });
   const refused = new Set(stored.refused.map(({ item }) => item.externalId));
-  // What is doubted was counted with its page.
+  // Doubted records were counted with their page.
   const found = settled.found
     .filter(({ pulled, reason }) => reason === 'unlisted' && !refused.has(pulled.externalId))
     .map(({ pulled }) => pulled);
@@ -201,7 +201,7 @@ async function decide(
   return decidePulled(scope, records, { rows, ties });
 }
 
-/** Returns what is to be counted: a dry run, which changes nothing, decides the same again whenever it meets a record again. */
+/** Returns what to count. A dry run changes nothing, so it decides the same again when it sees a record again. */
 async function apply(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (scope.dryRun === true) {
     const known = await savePlanItems(tx, scope, decided.map(toPlanEntry));

@@ -4,20 +4,22 @@ import type { PullRule } from '../../records/field.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import { columnName, recordTable } from '../records/record-tables.ts';
 
-/** The provider's ids of other records that one names, by the names that its kind gives them; null where it names none. */
+/**
+ * The provider's ids of other records that a record refers to, by the names of its kind; null when it refers to none.
+ */
 export type PulledReferences = Readonly<Record<string, string | null>>;
 
-/** The value of a field from a newer and an older version of a record, which are rows of these aliases. */
+/** Merges a field of a newer and an older version of a record. The arguments are row aliases. */
 type Merge = (newer: string, older: string) => SQL;
 
-/** One pulled record as the statements below take it. */
+/** One pulled record, as the statements below use it. */
 export interface PulledRow {
   readonly id: string;
   readonly sourceId: string;
   readonly fields: RecordFields;
 }
 
-/** The SQL by which pulled records of one kind become rows; `c` is the stored row, `r` the pulled one. */
+/** SQL that turns pulled records of one kind into rows; `c` is the stored row, `r` the pulled one. */
 export interface PulledSql {
   /** `name, email, …` */
   readonly columns: SQL;
@@ -27,9 +29,12 @@ export interface PulledSql {
   readonly excluded: SQL;
   /** `name = …, email = …` */
   readonly merge: SQL;
-  /** True where the merge would change something. */
+  /** True when the merge would change something. */
   readonly differs: SQL;
-  /** `merge` the other way round, for a pulled version that is older than the stored one: what that leaves open. Null: nothing can be open. */
+  /**
+   * The reverse of `merge`, for a pulled version older than the stored one: fills only what is empty. Null when nothing
+   * can be empty.
+   */
   readonly fill: { readonly set: SQL; readonly differs: SQL } | null;
   /** `jsonb_to_recordset(…) as r(id uuid, source_id text, …)` */
   rows(records: readonly PulledRow[]): SQL;
@@ -61,7 +66,7 @@ export function pulledSql(kind: RecordKind): PulledSql {
   };
 }
 
-/** What a field becomes when a newer version of its record meets an older one. */
+/** The value of a field after a newer version of its record is merged with an older one. */
 export function mergedValue(kind: RecordKind, field: string): Merge {
   const rule = ruleOf(kind, field);
   const column = columnName(field);
@@ -69,7 +74,7 @@ export function mergedValue(kind: RecordKind, field: string): Merge {
   return typeof rule === 'object' ? fixedOnce(column, columnName(rule.fixedOnce)) : MERGES[rule](column);
 }
 
-/** A reference that was resolved is never lost: an adapter knows the provider's id alone. */
+/** A resolved reference is never overwritten, because the adapter knows only the provider's id. */
 function ruleOf({ fields, references }: RecordKind, field: string): PullRule | null {
   const isReference = Object.values(references).some((reference) => reference.field === field);
   return fields[field]?.whenPulled ?? (isReference ? 'keep-known' : null);
@@ -96,7 +101,7 @@ interface Assigned {
 const assigned = (values: readonly Assigned[]): SQL =>
   list(values.map(({ column, value }) => sql`${sql.identifier(column)} = ${value}`));
 
-/** True where an assignment would change row `c`. */
+/** True when an assignment would change row `c`. */
 const changed = (values: readonly Assigned[]): SQL =>
   sql`(${list(values.map(({ column }) => ofRow('c', column)))}) is distinct from (${list(values.map(({ value }) => value))})`;
 

@@ -3,28 +3,28 @@ import { causesOf, codesOf } from '../../domain/errors/error-codes.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
-/** An item that the database does not store, and which of its rules says so. */
+/** An item that the database refused, with the rule that it broke. */
 export interface Refused<Item> {
   readonly item: Item;
   readonly reason: string;
 }
 
 interface Stored<Item, Result> {
-  /** One of each part. */
+  /** One result per part. */
   readonly results: readonly Result[];
   readonly refused: readonly Refused<Item>[];
 }
 
-/** Stores items by `apply`, which is given all of them or, in a transaction that is repeated, parts of them. */
+/** Stores items with `apply`, which gets all of them, or parts of them when the transaction is repeated. */
 export type StoreEach = <Item, Result>(
   items: readonly Item[],
   apply: (tx: Transaction, part: readonly Item[]) => Promise<Result>,
 ) => Promise<Stored<Item, Result>>;
 
 /**
- * Runs `work` in one transaction, as `withVenue` does. Where a statement fails for what it was given, the transaction is repeated, and each
- * `storeEach` in it is halved down to the items at fault: those are refused, and everything else is stored. An item costs two attempts
- * at most; a transaction without such a failure costs nothing more than usual.
+ * Runs `work` in one transaction, as `withVenue` does. When a statement fails because of its input, the transaction is
+ * repeated, and each `storeEach` halves its items down to those at fault: they are refused and everything else is
+ * stored. An item costs at most two attempts, and a transaction without such a failure nothing extra.
  */
 export async function withRefusals<T>(
   db: Database,
@@ -48,7 +48,7 @@ async function bisect<Item, Result>(
 ): Promise<Stored<Item, Result>> {
   if (items.length === 0) return { results: [], refused: [] };
   try {
-    // A savepoint.
+    // Uses a savepoint.
     return { results: [await tx.transaction((savepoint) => apply(savepoint, items))], refused: [] };
   } catch (error) {
     if (!isRefusal(error)) throw error;
@@ -62,22 +62,22 @@ async function bisect<Item, Result>(
 }
 
 /**
- * SQLSTATE classes of a statement that fails for what it was given, whenever it is tried: cardinality, data, integrity constraints, limits of
- * the program, such as an index row's size, and what a trigger raises.
+ * SQLSTATE classes of statements that always fail for their input: cardinality, data, integrity constraints, program
+ * limits such as an index row's size, and exceptions raised by triggers.
  * https://www.postgresql.org/docs/18/errcodes-appendix.html (2025-09-25)
  */
 const REFUSALS = /^((21|22|23|54)[0-9A-Z]{3}|P0001)$/;
 
 const isRefusal = (error: unknown): boolean => codesOf(error).some((code) => REFUSALS.test(code));
 
-/** Which rule it was. Names of ours, never the message: that quotes the row. */
+/** The broken rule, by our own names. Never the message, because it quotes the row. */
 function reasonOf(error: unknown): string {
   const code = codesOf(error).find((one) => REFUSALS.test(one)) ?? 'unknown';
   const names = [wordOf(error, 'column_name'), wordOf(error, 'constraint_name')].filter((name) => name !== null);
   return [`SQLSTATE ${code}`, ...names].join(', ');
 }
 
-/** A detail that Postgres sends with an error, wherever among the causes that stands. */
+/** A detail that Postgres sends with an error, from anywhere in the chain of causes. */
 function wordOf(error: unknown, name: 'column_name' | 'constraint_name'): string | null {
   const words = causesOf(error).map((cause) => (cause as unknown as Readonly<Record<string, unknown>>)[name]);
   return words.find((word): word is string => typeof word === 'string' && /^\w{1,63}$/.test(word)) ?? null;

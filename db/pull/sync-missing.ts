@@ -7,36 +7,42 @@ import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /**
- * Why a record is held for deleted. `told`: the change feed says so. `unlisted`: a complete listing did not bring it. `doubted`: the provider
- * tells of it both as deleted and as there, and versions do not say which is the later.
+ * Why a record is considered deleted. `told`: the change feed reports it. `unlisted`: a complete listing did not return
+ * it. `doubted`: the provider reports it both as deleted and as existing, and versions do not show which is later.
  */
 export type MissingReason = 'told' | 'unlisted' | 'doubted';
 
-/** A deletion that is believed: the change feed told it, or the provider was asked (`certain`). */
+/** A confirmed deletion: the change feed reported it, or the provider was asked (`certain`). */
 export interface Deletion {
   readonly externalId: string;
   readonly version: number;
-  /** By the provider's clock; null where it does not tell. */
+  /** By the provider's clock; null when the provider does not say. */
   readonly deletedAtMs: number | null;
   readonly certain: boolean;
 }
 
-/** A record that the provider has to be asked for. */
+/** A record that the provider has to be asked about. */
 export interface Unclear {
   readonly externalId: string;
   readonly reason: MissingReason;
 }
 
 export interface SyncMissingStore {
-  /** Takes down every tied record that this run's complete listing did not bring. Repeating it adds nothing. Throws SupersededError. */
+  /**
+   * Records every linked record that this run's complete listing did not return. Repeating it adds nothing. Throws
+   * SupersededError.
+   */
   findUnlisted(scope: RunScope): Promise<number>;
-  /** How many records the run would archive, of how many. */
+  /** How many records the run would archive, and out of how many. */
   blastRadius(scope: RunScope): Promise<BlastRadius>;
-  /** The next records to ask the provider for, in a stable order. */
+  /** The next records to ask the provider about, in a stable order. */
   listUnclear(scope: RunScope, limit: number): Promise<readonly Unclear[]>;
   /** The next deletions to apply, in a stable order. */
   listDeletions(scope: RunScope, limit: number): Promise<readonly Deletion[]>;
-  /** The provider was asked for these, by readings of these versions, and has them no more. Throws SupersededError. */
+  /**
+   * Confirms that the provider was asked for these, with readings of these versions, and no longer has them. Throws
+   * SupersededError.
+   */
   confirm(scope: RunScope, gone: readonly Pick<Deletion, 'externalId' | 'version'>[]): Promise<void>;
 }
 
@@ -92,7 +98,7 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
         const rows = JSON.stringify(gone.map(({ externalId, version }) => ({ external_id: externalId, version })));
-        // Where an earlier run has archived the record already, there is nothing left to do.
+        // Nothing to do for a record that an earlier run has archived.
         await tx.execute(sql`
           update sync_missing m set version = r.version, reason = case when m.reason = 'told' then 'doubted' else m.reason end, settled = m.settled or coalesce(r.gone, false)
           from (select w.external_id, w.version, l.state = 'gone' as gone
@@ -105,8 +111,8 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
 }
 
 /**
- * A dry run leaves no mark on a link: what it saw stands in its plan. What was written since the run began is not missing: the listing may
- * have been past its place already.
+ * A dry run leaves no mark on a link; what it saw is in its plan. A record written since the run began is not missing,
+ * because the listing may have passed its place already.
  */
 const unseenBy = ({ syncId, dryRun }: RunScope) => {
   const unseen =
@@ -116,7 +122,7 @@ const unseenBy = ({ syncId, dryRun }: RunScope) => {
   return sql`${unseen} and l.synced_at < (select s.started_at from sync_runs s where s.id = ${syncId})`;
 };
 
-/** Notes that these objects are there. What nothing is known of is left for a listing to tell. */
+/** Marks these objects as existing. Unknown ones are left for a listing. */
 export async function markSeen(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {
   if (externalIds.length === 0) return;
   const seen = sql`from record_links l where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}
@@ -133,14 +139,14 @@ export async function markSeen(tx: Transaction, scope: RunScope, externalIds: re
 export interface MissingNote extends Unclear {
   /** Null for a record that we do not have. */
   readonly recordId: RecordId | null;
-  /** Of the deletion; null where the provider has to be asked. */
+  /** Version of the deletion; null until the provider is asked. */
   readonly version: number | null;
   readonly deletedAtMs: number | null;
-  /** Noted only so that what is told of it later in the run, which is older, is left out. */
+  /** Recorded only so that later readings in the run, which are older, are dropped. */
   readonly settled: boolean;
 }
 
-/** Takes down records that may be deleted. The first note of a run stands: feeds tell the newest first. */
+/** Records that may be deleted. A run's first note stays, because feeds return the newest first. */
 export async function noteMissing(tx: Transaction, scope: RunScope, notes: readonly MissingNote[]): Promise<void> {
   if (notes.length === 0) return;
   const rows = notes.map(({ externalId, recordId, reason, version, deletedAtMs, settled }) => ({
@@ -154,7 +160,7 @@ export async function noteMissing(tx: Transaction, scope: RunScope, notes: reado
     on conflict do nothing`);
 }
 
-/** Of these, the ones that the run's change feed has told to be deleted, each with the version of its deletion. */
+/** Those of the given records that the run's change feed reported as deleted, each with the version of its deletion. */
 export async function missingAmong(
   tx: Transaction,
   scope: RunScope,

@@ -14,7 +14,7 @@ import { insertLogs } from '../runs/sync-log.ts';
 import { settleReferencesTo } from '../records/record-references.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** What became of one record. */
+/** The outcome for one record. */
 export interface PushResult {
   readonly recordId: RecordId;
   readonly sourceId: string;
@@ -27,7 +27,7 @@ export interface PushResult {
   readonly fingerprint: string | null;
   readonly metadataKeys: readonly string[];
   readonly externalState: Readonly<Record<string, string | number>> | null;
-  /** What the write could not carry over or left standing. */
+  /** What the write could not carry over or left behind. */
   readonly notes: readonly RecordNote[];
   readonly code: string | null;
   readonly message: string | null;
@@ -35,13 +35,13 @@ export interface PushResult {
 
 export interface PushCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly results: readonly PushResult[];
-  /** What the plan knows the results by; empty without a plan. */
+  /** The plan's entries for the results; empty without a plan. */
   readonly entries: readonly PlanEntry[];
-  /** Records that were as last agreed and need no write of any kind. They are counted when the cursor passes them, with it. */
+  /** Records equal to what was last agreed, which need no write. They are counted when the cursor passes them. */
   readonly unchangedCount: number;
 }
 
-/** Stores what became of records, with what their plan knows them by. A result that the database does not store rejects its record. */
+/** Stores the outcomes of records, with their plan entries. A result that the database refuses rejects its record. */
 export async function commitResults(
   { tx, scope, storeEach }: { readonly tx: Transaction; readonly scope: KindScope; readonly storeEach: StoreEach },
   commit: PushCommit,
@@ -62,7 +62,7 @@ export async function commitResults(
   const stored = await storeEach(commit.results, store);
   const refused = stored.refused.map(({ item, reason }) => notStored(item, reason));
   const again = await storeEach(refused, store);
-  // Of what not even this can be noted, only the run's log tells.
+  // Results of which not even the rejection can be stored are recorded only in the run's log.
   const logged = again.refused.map(({ item }) => item);
   await logResults(tx, scope, logged);
   const results = [...stored.results.flat(), ...again.results.flat(), ...logged];
@@ -70,7 +70,10 @@ export async function commitResults(
   return { progress: await addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 }), stopRequested };
 }
 
-/** What was written is not known to us. A first write stays one whose outcome is looked up; nothing else of the link changes. */
+/**
+ * The outcome of the write is lost. A first write stays one whose outcome is looked up; nothing else of the link
+ * changes.
+ */
 function notStored(result: PushResult, reason: string): PushResult {
   return {
     ...result,
@@ -105,7 +108,8 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
     state: result.linkState,
     notes: result.action === 'unchanged' || result.action === 'rejected' ? null : result.notes,
   }));
-  // A remote record that was deleted for good is forgotten: should the record come back, it is created anew, under another idempotency key.
+  // A remote record that was deleted for good is removed from the link: if the record is restored, it is created anew
+  // under another idempotency key.
   await tx.execute(sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
       external_state, state, notes, last_sync_id, synced_at)
@@ -126,7 +130,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       state = excluded.state, last_sync_id = excluded.last_sync_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
 }
 
-/** What was done is no news; what goes beyond it is. */
+/** Expected outcomes are logged as info, others at a higher level. */
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
 
 async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {

@@ -11,18 +11,23 @@ export interface SentUpdate {
   readonly metadataKeys: readonly string[];
 }
 
-/** How a push says, before it sends a write, that it may have happened. Throws SupersededError. */
+/** Marks that a write may have happened, before it is sent. Throws SupersededError. */
 export interface PushMarks {
   /**
-   * Marks records whose first write is about to be sent: should its outcome be lost, the mark tells when it may have happened. With
-   * `attempt` it also says that earlier idempotency keys may not be used again. A remote record that is gone is forgotten.
+   * Marks records whose first write is about to be sent: if its outcome is lost, the mark says when it may have
+   * happened. `attempt` also invalidates earlier idempotency keys. A remote record that is gone is removed from the
+   * link.
    */
   markPending(scope: RunScope, recordIds: readonly RecordId[], attempt: number): Promise<void>;
-  /** Marks a record whose remote record turned out to be deleted, and whose next first write is about to be sent, as `markPending` does. */
+  /**
+   * Like `markPending`, for a record whose remote record turned out to be deleted and which is about to be created
+   * again.
+   */
   markAnew(scope: RunScope, recordId: RecordId, attempt: number): Promise<void>;
   /**
-   * Marks records whose remote record is about to be updated: should the outcome be lost, and the record change again before it is told, the mark
-   * says that the remote record may be neither as agreed nor as wanted. The metadata keys count as left at the provider.
+   * Marks records whose remote record is about to be updated: if the outcome is lost and the record changes again, the
+   * mark says that the remote record may be neither as agreed nor as wanted. The metadata keys count as written to the
+   * provider.
    */
   markSent(scope: RunScope, updates: readonly SentUpdate[]): Promise<void>;
 }

@@ -8,15 +8,15 @@ import type { RecordTable } from './record-tables.ts';
 import { allowLongTransaction, withVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
 
-/** Everything or nothing, of any size. */
+/** An atomic load of any size. */
 export interface StagedLoad {
-  /** Read to its end before anything is locked. `no` is what a violation is told by. */
+  /** Read to its end before anything is locked. `no` identifies a record in violations. */
   readonly documents: AsyncIterable<readonly NumberedDocument[]>;
-  /** Asked when all documents have been read: false when something else is wrong already, so that nothing may be written. */
+  /** Called after all documents were read. False when there are other errors, so that nothing may be written. */
   readonly mayWrite: () => boolean;
-  /** Most violations to tell. All are counted. */
+  /** Maximum number of violations to return. All are counted. */
   readonly limit: number;
-  /** Tells of what was written. */
+  /** The audit row for what was written. */
   readonly auditOf?: AuditOf<StagedCounts>;
 }
 
@@ -31,15 +31,15 @@ export type StagedResult =
   | { readonly written: false; readonly total: number; readonly violations: readonly Violation[] };
 
 /**
- * Writes all records in one transaction, or none and says which rules they break. They wait in a table of the transaction's own, so
- * that however slowly they arrive no row is locked before the last one is there, and nothing of it is held in memory.
+ * Writes all records in one transaction, or none and returns the violated rules. Records are staged in a temporary
+ * table, so that no row is locked before the last one has arrived, however slowly, and nothing is held in memory.
  */
 export async function writeStaged(
   db: Database,
   { venueId, table }: { readonly venueId: VenueId; readonly table: RecordTable },
   load: StagedLoad,
 ): Promise<StagedResult> {
-  // What breaks off the reading, a caller that hangs up for one, must not look like a lost connection of the transaction's own.
+  // An error while reading, such as a caller that hangs up, must not look like a lost connection of the transaction.
   const broken: { error?: unknown } = {};
   try {
     return await withVenue(db, venueId, async (tx) => {
@@ -49,7 +49,7 @@ export async function writeStaged(
         sql`create temporary table staged_records (no int not null, id uuid not null, source_id text not null, document jsonb not null) on commit drop`,
       );
       const total = await stage(scope, reading(load.documents, broken));
-      // The planner knows nothing of a new table, and would compare every record with every other.
+      // Without statistics the planner would compare every new record with every other.
       await tx.execute(sql`analyze staged_records`);
       return recordWith(tx, await write(scope, load, total), (result) =>
         result.written ? (load.auditOf?.(result) ?? null) : null,
@@ -109,7 +109,7 @@ async function* reading<T>(source: AsyncIterable<T>, broken: { error?: unknown }
   }
 }
 
-/** Rolls back. */
+/** Thrown to roll back because of violations. */
 class Refused extends Error {
   override readonly name = 'Refused';
   readonly found: { readonly total: number; readonly violations: readonly Violation[] };
@@ -120,7 +120,7 @@ class Refused extends Error {
   }
 }
 
-/** Rolls back. */
+/** Thrown to roll back after an error while reading. */
 class BrokenOff extends Error {
   override readonly name = 'BrokenOff';
 }

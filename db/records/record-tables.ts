@@ -11,22 +11,25 @@ export interface Column {
   readonly field: string;
   readonly column: string;
   readonly type: ColumnType;
-  /** What a new record gets where nothing was given, and where null was; null where the column may be null. */
+  /** Default for a new record when the field is absent or null; null when the column may be null. */
   readonly fallback: string | null;
-  /** A record is not whole without it. */
+  /** A record is invalid without it. */
   readonly required: boolean;
 }
 
-/** What a whole record must keep to, beyond what each field promises by itself: it takes what is stored to tell. */
+/** A rule over a whole record, which can be checked only together with what is stored. */
 export interface Rule {
-  /** The field that is to blame, and what to tell about it. */
+  /** The field to report, and the message. */
   readonly field: string;
   readonly message: string;
   /** Whether row `alias`, the record as it would become, breaks the rule. */
   readonly brokenBy: (alias: string) => SQL;
 }
 
-/** How the fields of one kind lie in their table. Every statement over records is built from this, so that each exists once for all kinds. */
+/**
+ * How the fields of one kind map to its table. Every statement over records is built from this, so each exists once for
+ * all kinds.
+ */
 export interface RecordTable {
   readonly name: string;
   readonly columns: readonly Column[];
@@ -103,7 +106,7 @@ function comeTogether(fields: readonly string[]): readonly Rule[] {
   }));
 }
 
-/** Row-level security sees to it that another venue's is none. */
+/** Row-level security hides other venues' records, so they count as missing. */
 function namesRecord(kind: RecordKind, field: string, of: string): readonly Rule[] {
   if (of !== kind.name)
     throw new Error(`${kind.name}.${field} holds the id of another kind of record, which is not checked yet`);
@@ -121,7 +124,7 @@ function namesRecord(kind: RecordKind, field: string, of: string): readonly Rule
 /** The kind's table. */
 export const tableOf = ({ table }: RecordKind): SQL => sql`${sql.identifier(table)}`;
 
-/** `name, email, …`, each behind `alias` where one is given. */
+/** `name, email, …`, each prefixed with `alias` if given. */
 export function fieldColumns({ columns }: RecordTable, alias?: string): SQL {
   return list(columns.map(({ column: name }) => qualified(name, alias)));
 }
@@ -131,17 +134,20 @@ export function assignments({ columns }: RecordTable, from: string): SQL {
   return list(columns.map(({ column: name }) => sql`${sql.identifier(name)} = ${qualified(name, from)}`));
 }
 
-/** One document with the record's fields as the contracts name them; times in ISO 8601 UTC, decimals as text. */
+/** A document with the record's fields under their contract names, with times in ISO 8601 UTC and decimals as text. */
 export function fieldsDocument({ columns }: RecordTable, alias: string): SQL {
   return sql`jsonb_build_object(${list(columns.map((one) => sql`${sql.raw(`'${one.field}'`)}, ${shown(one, alias)}`))})`;
 }
 
-/** The columns that a document's fields become, for `select … from jsonb_array_elements(…) as d`: absent and null ones fall back; each under its column's name. */
+/**
+ * The columns made from a document's fields, for `select … from jsonb_array_elements(…) as d`. Absent and null fields
+ * get their default; each has its column's name.
+ */
 export function documentColumns({ columns }: RecordTable, document: SQL): SQL {
   return list(columns.map((one) => sql`${given(one, document)} as ${sql.identifier(one.column)}`));
 }
 
-/** As `documentColumns`, but an absent field keeps what row `alias` has; each under its column's name. */
+/** Like `documentColumns`, but an absent field keeps the value of row `alias`. */
 export function mergedColumns({ columns }: RecordTable, document: SQL, alias: string): SQL {
   return list(
     columns.map((one) => {

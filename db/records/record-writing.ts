@@ -6,24 +6,27 @@ import { assignments, documentColumns, fieldColumns, mergedColumns } from './rec
 import type { RecordTable } from './record-tables.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** One wrong field of a record. Never its value. */
+/** One invalid field of a record. Never contains its value. */
 export interface FieldProblem {
   readonly path: string;
   readonly message: string;
 }
 
-/** A record that must not be written: it breaks rules of its table. */
+/** A record that must not be written because it breaks a rule of its table. */
 export interface Violation {
-  /** As `Incoming` has it. */
+  /** Number of the record, as in `Incoming`. */
   readonly no: number;
   readonly sourceId: string;
   readonly problems: readonly FieldProblem[];
 }
 
-/** Where records to write are selected from: columns `no`, `id` (for a new one), `source_id`, `document`. `sourceId`s are distinct. */
+/**
+ * The source of the records to write, with the columns `no`, `id` (for a new record), `source_id`, `document`.
+ * `sourceId`s are distinct.
+ */
 export type Incoming = SQL;
 
-/** What is being written, and where to. */
+/** Where records are written. */
 export interface WriteScope {
   readonly tx: Transaction;
   readonly venueId: VenueId;
@@ -36,19 +39,22 @@ export interface NumberedDocument {
   readonly sourceId: string;
 }
 
-/** Gives each record the id that it gets if it is new. */
+/** Assigns each record the id that it gets if it is new. */
 export const toDocuments = <Input extends { readonly sourceId: string }>(
   records: readonly Input[],
 ): readonly (Input & NumberedDocument)[] => records.map((record, no) => ({ ...record, no, id: uuidv7() }));
 
-/** Records from JSON. An absent field keeps its value: JSON leaves undefined ones out. */
+/** Records from JSON. An absent field keeps its value, because JSON leaves undefined fields out. */
 export const incoming = (documents: readonly NumberedDocument[]): Incoming => sql`(
   select (value ->> 'no')::int as no, (value ->> 'id')::uuid as id, value ->> 'sourceId' as source_id, value as document
   from jsonb_array_elements(${JSON.stringify(documents)}::jsonb))`;
 
-// The steps of an upsert, to be taken in this order by every writer, so that no two wait for each other in a circle.
+// The steps of an upsert. Every writer takes them in this order, so that writers cannot deadlock.
 
-/** Inserts what is whole and was not there before, in the order of `source_id`. The result is a table `created` with its `source_id`s. */
+/**
+ * Inserts complete records that did not exist before, in the order of `source_id`. The result is a table `created` with
+ * their `source_id`s.
+ */
 export const created = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
   created as (
     insert into ${name(table)} (id, venue_id, source_id, ${fieldColumns(table)})
@@ -59,7 +65,10 @@ export const created = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
     on conflict (venue_id, source_id) do nothing
     returning source_id)`;
 
-/** A statement of its own, in the order in which every writer locks records: what changes them locks in whatever order its plan visits the rows. */
+/**
+ * A separate statement that locks records in the order common to all writers; the changing statement would lock rows in
+ * the order of its query plan.
+ */
 export async function lockKnown({ tx, table }: WriteScope, records: Incoming): Promise<void> {
   await tx.execute(sql`
     with known as materialized (
@@ -67,7 +76,10 @@ export async function lockKnown({ tx, table }: WriteScope, records: Incoming): P
     select count(*) from known`);
 }
 
-/** Those that would break a rule if they were written over what is stored, in the order of `no`, and how many there are beyond `limit`. */
+/**
+ * Records that would break a rule if they were written over the stored ones, ordered by `no`, and the number beyond
+ * `limit`.
+ */
 export async function findViolations(
   { tx, table }: WriteScope,
   records: Incoming,
@@ -98,7 +110,10 @@ export async function findViolations(
   return { total: rows[0]?.total ?? 0, violations };
 }
 
-/** Changes what is there and differs; what was deleted comes back. By conflict, so that rows are found by their key alone. The result is a table `updated` with its `source_id`s. */
+/**
+ * Updates existing records that differ, and restores deleted ones. Uses ON CONFLICT, so that rows are found by key
+ * only. The result is a table `updated` with their `source_id`s.
+ */
 export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
   updated as (
     insert into ${name(table)} as c (id, venue_id, source_id, ${fieldColumns(table)})
@@ -111,8 +126,8 @@ export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
     returning c.source_id)`;
 
 /**
- * Row `o`, what is stored of record `s`. With a limit, so that it is looked up record by record: a plain join the planner turns into
- * reading the whole table for every thousand records, as long as it knows nothing of how many one venue has.
+ * Row `o`, the stored row of record `s`. The limit makes Postgres look each record up by key: without statistics about
+ * one venue's rows, the planner would turn a plain join into reading the whole table for every thousand records.
  */
 const stored = (table: RecordTable): SQL =>
   sql`lateral (select * from ${name(table)} where source_id = s.source_id limit 1) o`;

@@ -7,24 +7,24 @@ import type { LogInsert } from './sync-log.ts';
 import type { RunScope } from './run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** What a dry run would do to one record, or what a run has done to it. */
+/** What a dry run would do to one record, or what a run did to it. */
 export interface PlanEntry {
-  /** Of a push the record's id, of a pull the provider's. */
+  /** The record's id for a push, the provider's id for a pull. */
   readonly key: string;
   readonly action: PlanAction;
   readonly recordId: RecordId | null;
-  /** Null for an object of the provider's that became no record. */
+  /** Null for a provider object that became no record. */
   readonly sourceId: string | null;
   readonly externalId: string | null;
   readonly detail: string | null;
   readonly fingerprint: string | null;
-  /** Of the reading that was decided on; absent where nothing newer can come, such as a deletion. */
+  /** Version of the reading that was decided on; absent when nothing newer can come, as for a deletion. */
   readonly version?: number;
 }
 
 /**
- * Writes down what a dry run would do; of several readings of a record the newest counts, in whatever order they come. Returns the keys
- * of which the plan says nothing else than it said before.
+ * Records what a dry run would do. Of several readings of a record the newest counts, in any order. Returns the keys
+ * whose entry did not change.
  */
 export async function savePlanItems(
   tx: Transaction,
@@ -51,7 +51,7 @@ export async function savePlanItems(
   );
 }
 
-/** The objects that a dry run has planned to tie to these records, which it does not do: by the records' ids. */
+/** The objects that a dry run has planned to tie to these records, by the records' ids. A dry run does not tie them. */
 export async function plannedTies(
   tx: Transaction,
   scope: RunScope,
@@ -71,8 +71,8 @@ interface PlannedRow extends Record<string, unknown> {
 }
 
 /**
- * Compares what a run did with its plan, and says on the run where they differ. Records of which nothing was to be done are left to
- * `noteUnmet`: a run may come to one again, or for the first time with an older version.
+ * Compares what a run did with its plan, and counts differences on the run. Records that needed nothing are left to
+ * `noteUnmet`, because a run may see one again, or first in an older version.
  */
 export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly PlanEntry[]): Promise<void> {
   const acted = done.filter(({ action }) => action !== 'skip');
@@ -88,7 +88,7 @@ export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly 
   await noteDeviations(tx, scope, deviations);
 }
 
-/** Says on the run what the plan promised and the run never came to: the record changed in between. */
+/** Counts on the run what the plan announced and the run never did, because the record changed in between. */
 export async function noteUnmet(
   tx: Transaction,
   scope: Pick<RunScope, 'venueId' | 'syncId'>,

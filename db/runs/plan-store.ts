@@ -8,7 +8,7 @@ import { syncPlanItems } from '../schema/runs/sync-plan-items.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
 
-/** What a dry run says of one record. */
+/** A dry run's statement about one record. */
 export interface PlanItem {
   readonly seq: number;
   readonly action: PlanAction;
@@ -25,10 +25,10 @@ export interface PlanSummary {
   readonly samples: readonly PlanItem[];
 }
 
-/** Plans as the API reads them; the dry run that makes one writes it. */
+/** Plans as the API reads them; their dry runs write them. */
 export interface PlanStore {
   summarise(venueId: VenueId, id: SyncId, samplesPerAction: number): Promise<PlanSummary>;
-  /** In the order in which the dry run came to them; `after` is a `seq`. */
+  /** In the order in which the dry run recorded them; `after` is a `seq`. */
   list(
     venueId: VenueId,
     id: SyncId,
@@ -52,7 +52,7 @@ export function createPlanStore(db: Database): PlanStore {
           PLAN_ACTIONS.map((name) => [name, counted.find((row) => row.action === name)?.count ?? 0]),
         ) as Record<PlanAction, number>;
         const samples: PlanItem[] = [];
-        // One short index scan an action: numbering all rows of a plan would read a million to show a hundred.
+        // One short index scan per action: numbering all rows of a plan would read a million to show a hundred.
         for (const { action: name } of counted) {
           samples.push(
             ...(await tx

@@ -5,7 +5,7 @@ import type { RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** A newer attempt at the run's chunk has begun, or the run has ended: whatever this one still holds must not be written. */
+/** A newer attempt at the run's chunk has begun, or the run has ended, so this attempt must not write anything more. */
 export class SupersededError extends Error {
   override readonly name = 'SupersededError';
   constructor() {
@@ -13,7 +13,7 @@ export class SupersededError extends Error {
   }
 }
 
-/** The run that one attempt works on. `fence` is that attempt's number: writes under an older one are refused. */
+/** The run that one attempt works on. `fence` is the attempt's number; writes under an older one are refused. */
 export interface RunScope extends SyncConnectionInput {
   readonly fence: number;
   /** The account that the run reads and writes. */
@@ -33,20 +33,28 @@ export const scopeWithKind = (scope: RunScope, kinds: RecordKinds): KindScope =>
 });
 
 /**
- * Joins `l`, the link of record `c` with the connection, or nulls. Lateral with a limit, so that it is looked up record by record: for a
- * plain join, on tables that Postgres has not analysed yet, the planner takes a connection's links for one row and reads them all for
- * every record, which takes minutes where this takes a tenth of a second.
+ * Joins `l`, the link of record `c` to the connection, or nulls. LATERAL with a limit looks each record's link up: with
+ * a plain join on tables without statistics, the planner assumes one link per connection and reads them all for every
+ * record, which takes minutes instead of a tenth of a second.
  */
 export const linkOfRecord = ({ connectionId, resource }: Pick<SyncConnectionInput, 'connectionId' | 'resource'>) => sql`
   left join lateral (select * from record_links where connection_id = ${connectionId} and resource = ${resource} and record_id = c.id limit 1) l on true`;
 
-/** The remote record of link `l` is in use at the provider, as far as we know; or may be, since nothing answered the write that would make it. */
+/**
+ * The remote record of link `l` is in use at the provider, as far as we know, or may be because its first write was
+ * never answered.
+ */
 export const inUse = sql`((l.external_id is not null or l.state = 'pending') and l.state not in ('gone', 'archived'))`;
 
-/** Rows `c` (record) and `l` (link or null) of which the last agreed version is not the current one, or whose remote record is gone. */
+/**
+ * Rows `c` (record) and `l` (link or null) whose last agreed version is not the current one, or whose remote record is
+ * gone.
+ */
 export const needsPush = sql`(l.record_id is null or l.record_version <> c.version or l.state in ('pending', 'rejected', 'gone'))`;
 
-/** Locks the run for one commit. Throws SupersededError under an older fence. Returns whether someone asked the run to stop. */
+/**
+ * Locks the run for one commit. Throws SupersededError under an older fence. Returns whether the run was asked to stop.
+ */
 export async function lockRun(tx: Transaction, scope: RunScope): Promise<{ readonly stopRequested: boolean }> {
   const [row] = await tx.execute<{ fence: number; stop: boolean; finished: boolean }>(sql`
     select fence, stop_requested_at is not null as stop, finished_at is not null as finished from sync_runs where id = ${scope.syncId} for update`);

@@ -16,11 +16,11 @@ export interface RunState extends SyncProgress {
   readonly checkpoint: Checkpoint | null;
   readonly fence: number;
   readonly stopRequested: boolean;
-  /** Attempts in a row that ended for what the run waits for, with nothing committed in between. */
+  /** Attempts in a row that ended for the reason that the run waits for, with nothing committed in between. */
   readonly failures: number;
-  /** What a person has allowed the run to archive; null while nobody has. */
+  /** The count that a person has allowed the run to archive; null without an approval. */
   readonly approved: ArchivingCount | null;
-  /** Of a dry run: calls that the run itself would take, as far as it came. */
+  /** For a dry run: calls that the run itself would make, as far as it has come. */
   readonly plannedCalls: number;
   readonly startedAt: Date;
   /** Accounts of the grant that the run reads and writes, as they were chosen when it began; null: all. */
@@ -33,15 +33,15 @@ export interface ProgressDelta {
   readonly done: number;
   readonly providerCalls: number;
   readonly ratePerSecond: number;
-  /** Null leaves the stored one. */
+  /** Null keeps the stored checkpoint. */
   readonly checkpoint: Checkpoint | null;
-  /** Of a dry run: calls that the run itself would take. */
+  /** For a dry run: calls that the run itself would make. */
   readonly plannedCalls?: number;
 }
 
 const NO_COUNTS: SyncCounts = { read: 0, created: 0, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 };
 
-/** Adds one commit's share to the run. The caller holds the lock. */
+/** Adds one commit's counts to the run. The caller holds the lock. */
 export async function addProgress(tx: Transaction, scope: RunScope, delta: ProgressDelta): Promise<SyncProgress> {
   const { read, created, updated, unchanged, archived, rejected, conflicts } = { ...NO_COUNTS, ...delta.counts };
   const plannedCalls = delta.plannedCalls ?? null;
@@ -56,9 +56,9 @@ export async function addProgress(tx: Transaction, scope: RunScope, delta: Progr
       checkpoint = coalesce(${delta.checkpoint && JSON.stringify(delta.checkpoint)}::jsonb, checkpoint), updated_at = now()
     where id = ${scope.syncId} returning *`);
   if (!row) throw new SupersededError();
-  // What it waited for is over: not the attempt but its first success shows that.
+  // The first success ends the wait, not the start of an attempt.
   if (row.phase === 'waiting') await resume(tx, scope);
-  // Heartbeats and histories carry it: numbers only, and not the checkpoint.
+  // Heartbeats and histories carry this, so it holds numbers only and no checkpoint.
   const { done, total, counts, providerCalls } = toState(row);
   return { done, total, counts, providerCalls };
 }
@@ -68,7 +68,7 @@ async function resume(tx: Transaction, scope: RunScope): Promise<void> {
   await changePhase(tx, scope, 'running');
 }
 
-/** Moves the run to a phase and says so in its log, once. */
+/** Moves the run to a phase and logs that once. */
 export async function changePhase(tx: Transaction, input: SyncConnectionInput, phase: SyncPhase): Promise<void> {
   const changed = await tx.execute(
     sql`update sync_runs set phase = ${phase}, updated_at = now() where id = ${input.syncId} and phase <> ${phase} returning id`,

@@ -2,7 +2,7 @@ import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { SyncWindow } from './sync-run-opening.ts';
 import type { SyncRun } from './sync-run-store.ts';
 
-/** What the workflow of a run is started with. */
+/** The input that a run's workflow is started with. */
 export function syncInputOf({
   id,
   venueId,
@@ -29,5 +29,5 @@ export function syncInputOf({
 
 const toEpochS = (date: Date | null) => (date === null ? null : Math.ceil(date.getTime() / 1_000));
 
-/** Providers count in whole seconds: what lies in [from, to) is what lies in the same window with both ends rounded up. */
+/** Providers count whole seconds: [from, to) contains the same objects with both ends rounded up. */
 const inSeconds = ({ from, to }: SyncWindow) => ({ fromEpochS: toEpochS(from), toEpochS: toEpochS(to) });

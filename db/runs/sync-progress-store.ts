@@ -21,28 +21,28 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 export interface RunEnd {
   readonly outcome: SyncOutcome;
   readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
-  /** Of a dry run: what carrying it out would take. */
+  /** For a dry run: the cost of carrying it out. */
   readonly plan: { readonly calls: number; readonly seconds: number } | null;
-  /** New watermark of the sync when it completed. */
+  /** New watermark of the sync if the run completed. */
   readonly watermark: Date | null;
-  /** With a watermark: where the next run goes on in a change feed that is read since a token. */
+  /** With a watermark: where the next run continues in a change feed that is read since a token. */
   readonly feedCursor?: Cursor | null;
-  /** It went through everything and completed. */
+  /** It completed and went through everything. */
   readonly wasFull?: boolean;
 }
 
 export type RunSummary = SyncProgress & { readonly outcome: SyncOutcome };
 
-/** A run as the worker moves it. All methods are safe to repeat. */
+/** A run as the worker advances it. All methods are safe to repeat. */
 export interface SyncProgressStore extends SyncRunBeginning, SyncRunWaiting {
   setPhase(input: SyncConnectionInput, phase: SyncPhase): Promise<void>;
-  /** Takes the run over: every earlier attempt is fenced off. Throws SupersededError when the run has ended. */
+  /** Takes the run over and fences off every earlier attempt. Throws SupersededError when the run has ended. */
   takeOver(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState & Pick<RunScope, 'account'>>;
   setTotal(scope: RunScope, total: number): Promise<void>;
   /** Moves the cursor and nothing else. Throws SupersededError. */
   moveTo(scope: RunScope, checkpoint: Checkpoint): Promise<void>;
   requestStop(input: SyncConnectionInput): Promise<void>;
-  /** `auditOf` tells of the end; a repeat of a step that has ended the run already adds nothing. */
+  /** Ends the run. `auditOf` makes its audit row; a repeated step that has ended the run already adds none. */
   finish(input: SyncConnectionInput, end: RunEnd, auditOf?: AuditOf<RunSummary>): Promise<RunSummary>;
 }
 
@@ -114,7 +114,7 @@ async function finish(
 ): Promise<RunSummary> {
   const [open] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId} for update`);
   if (!open) throw new SupersededError();
-  // A repeat of the step after its answer was lost: the run has ended as it was asked to.
+  // A repeated step whose first answer was lost: the run has ended as requested.
   if (open.finished_at !== null) return { ...toState(open), outcome: open.outcome ?? end.outcome };
   await changePhase(tx, input, 'finished');
   const [row] = await tx.execute<RunRow>(sql`

@@ -12,7 +12,10 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /** How a run begins: what there is to do, and where it stood when it was interrupted. */
 export interface SyncRunBeginning {
-  /** `workflowRunId` is the workflow run at work: a reset and a continue-as-new change it. Opens a queued run, or reopens one that an operator has reset. Null when there is none, or another run of the sync is open. */
+  /**
+   * Opens a queued run, or reopens one that an operator has reset. `workflowRunId` is the current workflow run: a reset
+   * and a continue-as-new change it. Null when there is no such run, or another run of the sync is open.
+   */
   begin(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null>;
   read(input: SyncConnectionInput): Promise<RunState | null>;
   /** How far earlier runs of the sync have come. */
@@ -20,9 +23,9 @@ export interface SyncRunBeginning {
     input: SyncConnectionInput,
   ): Promise<{ readonly watermark: Date | null; readonly feedCursor: Cursor | null }>;
   countToPush(input: SyncConnectionInput): Promise<number>;
-  /** Records that are tied to a living remote record: what the next full listing will bring, as far as anyone knows before it. */
+  /** Number of records tied to a living remote record, as an estimate of what the next full listing returns. */
   countLinked(input: SyncConnectionInput): Promise<number>;
-  /** The first checkpoint and total; keeps those of a run that has them. */
+  /** Stores the first checkpoint and total; a run that has them keeps them. */
   plan(
     input: SyncConnectionInput,
     plan: { readonly checkpoint: Checkpoint; readonly total: number | null },
@@ -78,8 +81,8 @@ async function begin(
   input: SyncConnectionInput,
   workflowRunId: string | null,
 ): Promise<RunState | null> {
-  // The choice of accounts is taken once: a run that goes on keeps what it began with.
-  // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
+  // The choice of accounts is taken once: a resumed run keeps the one it began with.
+  // A reset run is reopened only while no other run of the sync is open, because the unique index would refuse it.
   const [row] = await tx.execute<RunRow>(sql`
     update sync_runs set started_at = coalesce(started_at, now()), finished_at = null, outcome = null, error = null, waiting_for = null, awaiting = null,
       accounts = case when checkpoint is null then (select chosen_accounts from connections where id = ${input.connectionId}) else accounts end,

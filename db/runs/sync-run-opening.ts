@@ -14,7 +14,7 @@ import { isUniqueViolation } from '../core/unique-violation.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
-/** Only what was created at the provider in [from, to); null is open. */
+/** Restricts a run to objects created at the provider in [from, to); null is open. */
 export interface SyncWindow {
   readonly from: Date | null;
   readonly to: Date | null;
@@ -30,23 +30,26 @@ export interface NewSyncRun {
   readonly requestedBy: string;
   readonly dryRun?: boolean;
   readonly window?: SyncWindow | null | undefined;
-  /** The dry run to carry out. Without it a run takes the newest that is still good, if there is one. */
+  /** The dry run whose plan to carry out. Without it a run uses the newest usable plan, if there is one. */
   readonly planId?: SyncId | undefined;
-  /** Digest of the request that asks for it, where that may be repeated; see request-keys.ts. */
+  /** Digest of the request, if it may be repeated; see request-keys.ts. */
   readonly requestKey?: string | null;
 }
 
 export interface Opening {
-  /** The run is another request's. */
+  /** The run belongs to another request. */
   readonly joined: boolean;
-  /** This very call has opened it. */
+  /** This call opened the run. */
   readonly fresh: boolean;
 }
 
-/** How long a plan may be carried out after its dry run has finished. */
+/** How long a plan stays usable after its dry run has finished. */
 export const PLAN_LIFETIME_MS = 86_400_000;
 
-/** `planId` names no completed dry run of the same sync, mode and window, or another run of the sync or a day has come between. */
+/**
+ * `planId` names no completed dry run of the same sync, mode and window; or another run of the sync, or a day, has come
+ * between.
+ */
 export class PlanNotUsableError extends Error {
   override readonly name = 'PlanNotUsableError';
   constructor() {
@@ -54,7 +57,7 @@ export class PlanNotUsableError extends Error {
   }
 }
 
-/** Another run of the same sync is open: there can be only one. */
+/** Another run of the same sync is open, and there can be only one. */
 export class OtherRunOpenError extends Error {
   override readonly name = 'OtherRunOpenError';
   readonly openId: SyncId;
@@ -67,7 +70,7 @@ export class OtherRunOpenError extends Error {
 
 type Row = typeof syncRuns.$inferSelect;
 
-/** As `SyncRunStore` has it: a sync has one open run, and a request one run. */
+/** Implements `SyncRunStore.openOrJoin`: one open run per sync, and one run per request. */
 export async function openOrJoin(
   db: Database,
   run: NewSyncRun,
@@ -79,13 +82,14 @@ export async function openOrJoin(
     return await attempt();
   } catch (error) {
     if (requestKey === null || !isUniqueViolation(error)) throw error;
-    // A duplicate of this request has opened a run, which is over already; or the key is still with a run from before it was free again.
+    // A duplicate of this request has opened a run that is over already, or the key still belongs to a run from before
+    // it expired.
     const own = await withVenue(db, venueId, (tx) => findOrFree(tx, requestKey));
     return own ? { row: own, joined: false, fresh: false } : attempt();
   }
 }
 
-/** As `SyncRunStore` has it. */
+/** Implements `SyncRunStore.findByRequest`. */
 export async function findByRequest(tx: Transaction, requestKey: string): Promise<Row | null> {
   const [row] = await tx.select().from(syncRuns).where(isMadeBy(syncRuns, requestKey));
   return row ?? null;
@@ -112,14 +116,14 @@ async function tryOpen(
     await recordWith(tx, row, auditOf);
     return { row, joined: false, fresh };
   }
-  // Its own may be over, and the open one another's.
+  // Its own run may be over while another request's is open.
   const own = requestKey === null ? null : await findByRequest(tx, requestKey);
   return { row: own ?? row, joined: own === null, fresh };
 }
 
 async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSyncRun, id: SyncId): Promise<Row> {
-  // A connection that is being disconnected takes no run. Locked, so that whoever disconnects it
-  // meanwhile finds this run among those to cancel.
+  // A connection that is being disconnected accepts no run. The row is locked, so that a concurrent disconnection finds
+  // this run among those to cancel.
   const usable = and(
     eq(connections.id, run.connectionId),
     notInArray(connections.state, ['disconnecting', 'disconnected']),
@@ -139,7 +143,7 @@ async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSync
     .onConflictDoUpdate({
       target: [syncRuns.connectionId, syncRuns.resource, syncRuns.direction, syncRuns.dryRun],
       targetWhere: isNull(syncRuns.finishedAt),
-      // Changes nothing; "do nothing" would return no row, and the open run may finish before it is looked for.
+      // Changes nothing. DO NOTHING would return no row, and the open run may finish before it is looked up.
       set: { updatedAt: sql`${syncRuns.updatedAt}` },
     })
     .returning();
@@ -148,8 +152,8 @@ async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSync
 }
 
 /**
- * The newest plan that still holds: of a completed dry run of the same sync, mode and window, with no run of the sync at work since it began.
- * Null for a dry run.
+ * The newest usable plan: of a completed dry run of the same sync, mode and window, with no run of the sync since it
+ * began. Null for a dry run.
  */
 export function planFor({
   connectionId,
@@ -178,7 +182,7 @@ const isSameSync = sql`other.connection_id = plan.connection_id and other.resour
 
 const instantOf = (date: Date | null | undefined) => sql`${date?.toISOString() ?? null}::timestamptz`;
 
-/** As `SyncRunStore` has it. */
+/** Implements `SyncRunStore.reopen`. */
 export async function reopen(
   db: Database,
   { venueId, id }: { readonly venueId: VenueId; readonly id: SyncId },
@@ -188,7 +192,7 @@ export async function reopen(
   try {
     return await attempt();
   } catch (error) {
-    // Another run was opened between the look and the change: the second look finds it.
+    // Another run was opened between the check and the change; the second check finds it.
     if (!isUniqueViolation(error)) throw error;
     return attempt();
   }

@@ -24,15 +24,15 @@ export interface SyncRun {
   readonly window: SyncWindow | null;
   /** The dry run whose plan this run carries out. */
   readonly planId: SyncId | null;
-  /** Records that came out otherwise than that plan said. */
+  /** Records whose outcome differed from that plan. */
   readonly deviationCount: number;
-  /** Of a dry run that has looked at everything: what carrying its plan out would take. */
+  /** For a dry run that has read everything: the cost of carrying its plan out. */
   readonly plan: { readonly calls: number; readonly seconds: number } | null;
   readonly phase: SyncPhase;
   readonly outcome: SyncOutcome | null;
   readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
   readonly waitingFor: { readonly what: string; readonly since: string; readonly until: string | null } | null;
-  /** What waits for a person's approval. */
+  /** What a person has to approve. */
   readonly awaiting: ArchivingCount | null;
   readonly approvedAt: Date | null;
   readonly done: number;
@@ -69,22 +69,23 @@ export interface SyncLogFilter {
   readonly action?: SyncLogRow['action'] | undefined;
 }
 
-/** Runs as the API reads and opens them. What a run does to itself is in `sync-progress-store.ts`. */
+/** Runs as the API reads and opens them. `sync-progress-store.ts` has what a run's own steps write. */
 export interface SyncRunStore {
   /**
-   * Opens a run, or finds the open one of the same connection, resource and direction (`joined`); dry runs are apart. A run that is not dry
-   * takes on the plan of a dry run. A request opens one run at most: asked again, it gets that one, which may be over by now.
-   * Throws PlanNotUsableError, and when the venue has no such connection any more. `auditOf` is asked only when this call has opened the run.
+   * Opens a run, or returns the open one of the same connection, resource and direction (`joined`); dry runs are
+   * separate. A run that is not dry carries out the plan of a dry run. A request opens at most one run: repeated, it
+   * gets the same run, which may be over by then. Throws PlanNotUsableError, and when the venue no longer has the
+   * connection. `auditOf` is called only when this call opened the run.
    */
   openOrJoin(run: NewSyncRun, auditOf?: AuditOf<SyncRun>): Promise<{ readonly run: SyncRun } & Opening>;
-  /** The run that the request has opened, open or over; null after the life of its Idempotency-Key. */
+  /** The run that the request has opened, open or over; null once its Idempotency-Key has expired. */
   findByRequest(venueId: VenueId, requestKey: string): Promise<SyncRun | null>;
   find(venueId: VenueId, id: SyncId): Promise<SyncRun | null>;
-  /** Every run of the connection that is not over. */
+  /** All open runs of the connection. */
   listOpen(ref: ConnectionRef): Promise<readonly SyncRun[]>;
   /**
-   * Takes up a run that has failed or was cancelled, at its last committed page. Null when the run is not over, has completed, or is not there.
-   * Throws OtherRunOpenError.
+   * Reopens a run that failed or was cancelled, at its last committed page. Null when the run is open, has completed,
+   * or does not exist. Throws OtherRunOpenError.
    */
   reopen(venueId: VenueId, id: SyncId, auditOf?: AuditOf<SyncRun>): Promise<SyncRun | null>;
   /** Newest first. */
@@ -176,7 +177,7 @@ export function createSyncRunStore(db: Database): SyncRunStore {
   };
 }
 
-/** The statement of a page of runs, newest first, with one more row than the page has: it tells whether another page follows. */
+/** Selects a page of runs, newest first, plus one row that shows whether another page follows. */
 export function selectPage(tx: Transaction, { connectionId }: SyncRunFilter, { limit, after }: PageRequest) {
   const ofConnection = connectionId === undefined ? undefined : eq(syncRuns.connectionId, connectionId);
   const older = after === null ? undefined : lt(syncRuns.id, after as SyncId);
@@ -193,7 +194,7 @@ type Row = typeof syncRuns.$inferSelect;
 const { seq, at, level, action, recordId, sourceId, externalId, code, message } = syncLogs;
 const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
 
-/** Columns that a run shows as they are stored. */
+/** Columns that a run shows unchanged. */
 const SHOWN_AS_STORED = [
   'id',
   'venueId',
@@ -224,7 +225,7 @@ const SHOWN_AS_STORED = [
   'updatedAt',
 ] as const satisfies readonly (keyof Row & keyof SyncRun)[];
 
-/** Leaves out what the run's worker keeps in its row, such as the checkpoint. */
+/** Leaves out what the run's worker stores in its row, such as the checkpoint. */
 function toSyncRun(row: Row): SyncRun {
   const stored = Object.fromEntries(SHOWN_AS_STORED.map((name) => [name, row[name]]));
   return {

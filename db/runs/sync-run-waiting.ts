@@ -10,21 +10,21 @@ export interface Waiting {
   readonly what: WaitingFor;
   readonly since: string;
   readonly until: string | null;
-  /** What the run tells of it meanwhile; null for what is no trouble. */
+  /** The error that the run shows meanwhile; null when the reason to wait is no error. */
   readonly error: { readonly code: string; readonly message: string; readonly nextAction: string } | null;
 }
 
-/** Failures that tell nothing about the provider, and bring the run no nearer to giving it up. */
+/** Failures that say nothing about the provider and do not count towards giving up. */
 const NOT_COUNTED: ReadonlySet<WaitingFor> = new Set(['internal', 'database-unavailable']);
 
-/** How a run shows that it stands still, and why. */
+/** How a run shows that it waits, and why. */
 export interface SyncRunWaiting {
   wait(scope: RunScope, waiting: Waiting): Promise<void>;
-  /** As `wait`, by the workflow itself while no attempt is at work. */
+  /** Like `wait`, called by the workflow itself while no attempt is running. */
   park(input: SyncConnectionInput, waiting: Waiting): Promise<void>;
-  /** Shows that a person has to approve, and of what. An earlier approval ends with it. Throws SupersededError. */
+  /** Shows that a person has to approve, and what. Voids an earlier approval. Throws SupersededError. */
   awaitApproval(scope: RunScope, awaiting: ArchivingCount): Promise<void>;
-  /** Approves what the run shows that it waits for. Does nothing for a run that does not wait for it. */
+  /** Approves what the run asks for. Does nothing when the run does not ask. */
   approve(input: SyncConnectionInput, by: string): Promise<void>;
 }
 
@@ -41,7 +41,7 @@ export function waitingOf(db: Database): SyncRunWaiting {
         const [open] = await tx.execute(
           sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`,
         );
-        // The next attempt is the first of a new row.
+        // The next attempt counts as the first in a row.
         if (open) await wait(tx, input, { waiting, failures: 0 });
       }),
 
@@ -71,7 +71,7 @@ async function wait(
   input: SyncConnectionInput,
   { waiting: { error, ...waiting }, failures }: { readonly waiting: Waiting; readonly failures: number },
 ): Promise<void> {
-  // A run that still waits for the same thing has waited since it began to.
+  // A run that still waits for the same reason keeps its start time.
   await tx.execute(sql`
     update sync_runs set updated_at = now(), rate_per_second = 0, error = ${error && JSON.stringify(error)}::jsonb,
       waiting_for = case when waiting_for ->> 'what' = ${waiting.what} then waiting_for || jsonb_build_object('until', ${waiting.until}::text,

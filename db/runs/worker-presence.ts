@@ -9,22 +9,31 @@ export interface AbandonedTask {
   readonly taskToken: string;
 }
 
-/** How worker processes see each other's end: Postgres frees a process's advisory lock the moment its session ends, however it died. */
+/**
+ * How worker processes notice each other's end: Postgres frees a process's advisory lock when its session ends, however
+ * it died.
+ */
 export interface WorkerPresence {
-  /** Names this process in the leases that it takes. */
+  /** Identifies this process in its leases. */
   readonly workerKey: number;
-  /** Shows that this process lives, again after Postgres was away, and returns what the dead have left. Rejects while Postgres is away. */
+  /**
+   * Takes this process's lock if necessary, such as after an outage of Postgres, and returns the tasks of dead
+   * processes. Rejects while Postgres is away.
+   */
   look(): Promise<readonly AbandonedTask[]>;
-  /** Frees the slots that the dead worker held. */
+  /** Frees the slots that a dead worker held. */
   release(leaseId: string): Promise<void>;
   close(): Promise<void>;
 }
 
-/** First half of our advisory locks' keys: what else takes locks by two numbers in this database must take another. */
+/** First half of our advisory locks' keys. Other two-number locks in this database must use another. */
 const LOCK_CLASS = 0x0a11_7e55;
 const MAX_KEY = 2 ** 31 - 1;
 
-/** Takes a lock under a key of its own. It needs a session of its own: behind a pooler that shares sessions, nobody's end would show. */
+/**
+ * Takes a lock under a key of its own. Needs a session of its own: behind a pooler that shares sessions, the end of a
+ * process would not show.
+ */
 export async function createWorkerPresence(url: string): Promise<WorkerPresence> {
   const db = openDatabase({ url, maxConnections: 1, applicationName: 'interlock-worker-presence', keepsSession: true });
   let workerKey = randomInt(1, MAX_KEY);

@@ -1,7 +1,7 @@
 import { index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core';
 import { instant, venueId, venuePolicy } from './columns.ts';
 
-/** Who did what to a venue, and how it ended. Never a secret, never personal data of customers. */
+/** What was done to a venue, by whom, and with which outcome. Never holds a secret or customers' personal data. */
 export const auditLog = pgTable(
   'audit_log',
   {

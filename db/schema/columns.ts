@@ -24,20 +24,23 @@ export const recordEnvelope = () => ({
 
 export const sealedSecret = customType<{ data: SealedSecret; driverData: Uint8Array }>({ dataType: () => 'bytea' });
 
-/** Row-level security: rows of the venue in scope and no other. Without a scope the setting is missing and the query fails. */
+/**
+ * Row-level security: shows the rows of the venue in scope only. Without a scope the setting is missing and the query
+ * fails.
+ */
 export const venuePolicy = (table: string) =>
   pgPolicy(`${table}_venue`, {
     using: sql`venue_id = current_setting('app.venue_id')::uuid`,
     withCheck: sql`venue_id = current_setting('app.venue_id')::uuid`,
   });
 
-/** A row of the same venue. A foreign key looks past row-level security, so that it compares the venue too. */
+/** A table with rows of venues. Foreign keys bypass row-level security, so they compare the venue too. */
 interface VenueOwned {
   readonly venueId: AnyPgColumn;
   readonly id: AnyPgColumn;
 }
 
-/** A reference to a row of the same venue, with which this row goes. */
+/** A reference to a row of the same venue. This row is deleted with it. */
 export function venueReference(name: string, [venue, column]: [AnyPgColumn, AnyPgColumn], target: VenueOwned) {
   return foreignKey({ name, columns: [venue, column], foreignColumns: [target.venueId, target.id] }).onDelete(
     'cascade',

@@ -4,11 +4,14 @@ import { instant } from './columns.ts';
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
 
-/** First answers to POSTs, per caller and path, kept 7 days. `lockedUntil` is set while the first is still being made. */
+/**
+ * First answers to POSTs, per caller and path, kept 7 days. `lockedUntil` is set while the first request is still
+ * running.
+ */
 export const idempotencyKeys = pgTable(
   'idempotency_keys',
   {
-    /** Who asks, with what the token may do and reach: two tokens of one subject are two callers. */
+    /** The caller with the rights and reach of its token: two tokens of one subject are two callers. */
     caller: text('caller').notNull(),
     /** Method and path. */
     operation: text('operation').notNull(),

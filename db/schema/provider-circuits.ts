@@ -1,19 +1,22 @@
 import { integer, pgTable, text } from 'drizzle-orm/pg-core';
 import { instant } from './columns.ts';
 
-/** Whether a provider, or one account at it, answers (`domain/circuits/circuit.ts`). No row: closed, and the last call has succeeded. */
+/**
+ * State of the circuit of a provider or one of its accounts (`domain/circuits/circuit.ts`). Without a row the circuit
+ * is closed and the last call succeeded.
+ */
 export const providerCircuits = pgTable('provider_circuits', {
-  /** `stripe/sandbox/acct_…` for an account, `stripe/sandbox/*` for all of them. */
+  /** `stripe/sandbox/acct_…` for an account, `stripe/sandbox/*` for all accounts. */
   key: text('key').primaryKey(),
-  /** In a row. */
+  /** Consecutive failures. */
   failures: integer('failures').notNull().default(0),
-  /** In a row, of probes since it opened. */
+  /** Consecutive successful probes since it opened. */
   successes: integer('successes').notNull().default(0),
-  /** Null while it is closed. */
+  /** Null while the circuit is closed. */
   openedAt: instant('opened_at'),
   /** When the next probe may pass. */
   retryAt: instant('retry_at'),
-  /** A probe is under way; if its process has died, another may pass from then on. */
+  /** Until then a probe counts as running; later another may start, in case the first one's process died. */
   probingUntil: instant('probing_until'),
   updatedAt: instant('updated_at').notNull().defaultNow(),
 });

@@ -4,7 +4,7 @@ import { instant } from './columns.ts';
 
 const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
 
-/** Keys that all processes of one installation share. They guard no credential. */
+/** Keys shared by all processes of an installation. They protect no credentials. */
 export const serviceKeys = pgTable(
   'service_keys',
   {

@@ -3,7 +3,7 @@ import { pgPolicy, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core'
 import type { VenueId } from '../../contracts/ids.ts';
 import { timestamps } from './columns.ts';
 
-/** The tenants. A caller sees the venues of its token: `app.venues` holds their ids, comma-separated, or `*`. */
+/** The venues. A caller sees those of its token: `app.venues` holds their ids, comma-separated, or `*`. */
 export const venues = pgTable(
   'venues',
   {

@@ -2,7 +2,7 @@ import { index, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
 import type { ProviderId } from '../../contracts/providers.ts';
 import { instant } from './columns.ts';
 
-/** Events of providers that have had their effect: the same one sent again has none. */
+/** Provider events that were processed, so that a repeated delivery has no effect. */
 export const webhookDeliveries = pgTable(
   'webhook_deliveries',
   {

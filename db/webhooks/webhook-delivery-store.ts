@@ -9,9 +9,11 @@ export interface WebhookDelivery {
 }
 
 export interface WebhookDeliveryStore {
-  /** Whether this event has had its effect. */
+  /** Whether this event was processed. */
   isKnown(delivery: WebhookDelivery): Promise<boolean>;
-  /** After the effect: an event whose process dies in between is sent again and has it again, which does no harm. */
+  /**
+   * Called after the effect: if the process dies in between, the event is sent and processed again, which is harmless.
+   */
   remember(delivery: WebhookDelivery): Promise<void>;
 }
 

@@ -55,7 +55,7 @@ export interface WrongField {
   readonly message: string;
 }
 
-/** The fields of all our answers together: each test reads those of the answer that it asked for. */
+/** The fields of all answers together; each test reads those of its own answer. */
 export interface AnswerBody {
   readonly id: string;
   readonly sourceId: string;
@@ -88,7 +88,7 @@ export interface Answered {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  /** The body; an empty object where it is not JSON. */
+  /** The body; an empty object when it is not JSON. */
   readonly json: AnswerBody;
 }
 
@@ -124,7 +124,7 @@ export async function aToken({
     .sign(new TextEncoder().encode(secret));
 }
 
-/** Limits that no test meets by accident. */
+/** Limits that no test reaches by accident. */
 export const WIDE_LIMITS = {
   perCallerPerMinute: 100_000,
   perVenuePerMinute: 100_000,
@@ -132,13 +132,15 @@ export const WIDE_LIMITS = {
   connectingPerVenuePerTenMinutes: 100_000,
 };
 
-/** The whole API on a real server, with a real database and a stand-in Stripe; only Temporal is recorded. */
+/**
+ * The whole API on a real server, with a real database and a stand-in Stripe. Only Temporal is replaced by a recorder.
+ */
 export async function createApiWorld(
   options: {
     readonly config?: Partial<AppConfig>;
     readonly deps?: Partial<AppDeps>;
     readonly providers?: TestSettings;
-    /** In place of the registry's. */
+    /** Replaces the registry's definitions. */
     readonly definitions?: readonly ProviderDefinition[];
     readonly venueCaps?: VenueCapConfig;
   } = {},
@@ -276,7 +278,7 @@ export async function createApiWorld(
     send,
     aVenue,
     aConnection,
-    /** Where the accounts are that the provider's app here can be given access to. */
+    /** The environment in which the provider's app here can be given access. */
     environmentOf: (provider: ProviderId) => deps.providers.integration(provider).environment ?? 'sandbox',
     get endpoints() {
       return app.endpoints;
@@ -287,7 +289,7 @@ export async function createApiWorld(
     get port() {
       return server.port;
     },
-    /** As after a crash or a deployment: nothing survives but what is stored. */
+    /** Simulates a restart: only what is stored survives. */
     async restart() {
       await server.stop();
       app = createApp(deps);

@@ -5,13 +5,16 @@ import { sealedSecret, timestamps, venueId, venuePolicy, venueReference } from '
 import { connections } from './connections.ts';
 
 /**
- * - `sent`: the code was sent to the provider, or is about to be. Without an answer nobody knows whether it is spent.
- * - `failed`: the provider answered with an error that leaves the code usable: it may be sent again.
+ * - `sent`: the code was sent to the provider or is about to be. Without an answer it is unknown whether it is used up.
+ * - `failed`: the provider answered with an error that leaves the code usable, so it may be sent again.
  * - `granted`: `sealed_grant` is what the code brought.
  */
 export const EXCHANGE_STATES = ['sent', 'failed', 'granted'] as const;
 
-/** One exchange of an authorization code, from before the code is sent until its grant is stored: a code works once. */
+/**
+ * The exchange of one authorization code, from before it is sent until its grant is stored, because a code works only
+ * once.
+ */
 export const authorizationExchanges = pgTable(
   'authorization_exchanges',
   {

@@ -7,7 +7,7 @@ import type { ListedAccount } from '../../../domain/grants/account-choice.ts';
 import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
 import { venues } from '../venues.ts';
 
-/** One venue's grant to one provider account. Its credentials live in `venue_api_keys` or `oauth_tokens`, sealed. */
+/** A venue's access to one provider account. Its credentials are in `venue_api_keys` or `oauth_tokens`, sealed. */
 export const connections = pgTable(
   'connections',
   {
@@ -21,13 +21,13 @@ export const connections = pgTable(
     stateSince: instant('state_since').notNull().defaultNow(),
     /** What a person should do next; null when nothing. */
     nextAction: text('next_action'),
-    /** Null until the account's owner has approved, and for ever when that never happened. */
+    /** Null until the account owner has approved. */
     externalAccountId: text('external_account_id'),
     accountName: text('account_name'),
-    /** How its owner grants access; null for a connection with a key. */
+    /** How the account owner grants access; null for a connection with a key. */
     flow: text('flow', { enum: OAUTH_FLOWS }),
     scopes: jsonb('scopes').$type<readonly string[]>().notNull().default([]),
-    /** When the credentials die by themselves unless something is done; null: never. */
+    /** When the credentials expire unless a person acts; null for never. */
     expiresAt: instant('expires_at'),
     nextRefreshAt: instant('next_refresh_at'),
     /** Accounts that its grant opens, such as locations, as the provider listed them last; null: never listed. */
@@ -35,7 +35,9 @@ export const connections = pgTable(
     accountsListedAt: instant('accounts_listed_at'),
     /** Ids of those that are synced; null: all. */
     chosenAccounts: jsonb('chosen_accounts').$type<readonly string[]>(),
-    /** Resources that have got their default schedule once: what is missing since then was deleted by a person. */
+    /**
+     * Resources that have had their default schedule: a schedule that is missing since then was deleted by a person.
+     */
     scheduledResources: jsonb('scheduled_resources').$type<readonly Resource[]>().notNull().default([]),
     /** Resources that have a schedule in Temporal, or are about to get one: they count against the venue's cap. */
     liveSchedules: jsonb('live_schedules').$type<readonly Resource[]>().notNull().default([]),
@@ -48,10 +50,10 @@ export const connections = pgTable(
       'connections_account_known',
       sql`${table.externalAccountId} is not null or ${table.state} in ('connecting', 'disconnected')`,
     ),
-    // Other venues' connections to the same account.
+    // For finding other venues' connections to the same account.
     index('connections_account_anywhere').on(table.provider, table.environment, table.externalAccountId),
     unique('connections_venue').on(table.venueId, table.id),
-    // Connections that nobody has approved, which are removed.
+    // For removing connections that were never approved.
     index('connections_unapproved')
       .on(table.stateSince)
       .where(sql`external_account_id is null`),

@@ -3,14 +3,17 @@ import type { ConnectionId } from '../../../contracts/ids.ts';
 import { sealedSecret, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from './connections.ts';
 
-/** Credentials that a venue entered, such as a secret key. What is secret of them is sealed. `generation` grows with every re-entry. */
+/**
+ * Credentials that a venue entered, such as a secret key, with their secret part sealed. `generation` grows with every
+ * re-entry.
+ */
 export const venueApiKeys = pgTable(
   'venue_api_keys',
   {
     connectionId: uuid('connection_id').$type<ConnectionId>().primaryKey(),
     venueId: venueId(),
     sealedKey: sealedSecret('sealed_key').notNull(),
-    /** Of credentials with several fields, those that are not secret; null: the one secret key is all. */
+    /** The non-secret fields of credentials with several fields; null when there is just a secret key. */
     fields: jsonb('fields').$type<Readonly<Record<string, string>>>(),
     generation: integer('generation').notNull().default(1),
     ...timestamps(),

@@ -4,7 +4,7 @@ import type { ConnectionId } from '../../../contracts/ids.ts';
 import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
-/** Versions of a connection's field mapping; at most one is active, and none means the built-in one. */
+/** Versions of a connection's field mapping. At most one is active; without one the built-in mapping applies. */
 export const fieldMappings = pgTable(
   'field_mappings',
   {

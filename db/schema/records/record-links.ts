@@ -17,7 +17,7 @@ import type { RecordNote } from '../../../contracts/records.ts';
 import { instant, timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
-/** Ties a record to its provider remote record and remembers what was last agreed. */
+/** Ties a record to its remote record and stores what was last agreed. */
 export const recordLinks = pgTable(
   'record_links',
   {
@@ -25,46 +25,52 @@ export const recordLinks = pgTable(
     resource: text('resource').notNull(),
     recordId: uuid('record_id').$type<RecordId>().notNull(),
     venueId: venueId(),
-    /** Null while the outcome of the first write is not known. */
+    /** Null while the outcome of the first write is unknown. */
     externalId: text('external_id'),
-    /** The provider's version as a number that grows: for Stripe the time of the reading or of the event, in ms. Of a link that is gone, the deletion's. */
+    /**
+     * The provider's version as a growing number: for Stripe the time of the reading or event in ms. For a link that is
+     * gone, the version of the deletion.
+     */
     externalVersion: bigint('external_version', { mode: 'number' }).notNull().default(0),
     /** The record's version that was last agreed. */
     recordVersion: integer('record_version').notNull().default(0),
     /** SHA-256 of the provider payload that was last agreed; null when nothing was. */
     fingerprint: text('fingerprint'),
-    /** Metadata keys in what was last agreed: one that has left the record must be cleared at the provider by name. */
+    /** Metadata keys that were last agreed: a key that has left the record must be cleared at the provider by name. */
     metadataKeys: text('metadata_keys').array().notNull().default([]),
-    /** What the next write to the remote record has to know of it, in the provider's words, such as its current price; null when there is nothing. */
+    /**
+     * What the next write has to know about the remote record, in the provider's terms, such as its current price; null
+     * when there is nothing.
+     */
     externalState: jsonb('external_state').$type<Readonly<Record<string, string | number>>>(),
-    /** What the last write could not carry over or left standing at the provider; null when nothing was written yet. */
+    /** What the last write could not carry over or left behind at the provider; null before any write. */
     notes: jsonb('notes').$type<readonly RecordNote[]>(),
     state: text('state', { enum: LINK_STATES }).notNull(),
-    /** A pull of this connection created the record: it goes when the connection's records are deleted. */
+    /** A pull of this connection created the record, so it is deleted together with the connection's records. */
     brought: boolean('brought').notNull().default(false),
-    /** Grows when an idempotency key may not be used again; part of the next key. */
+    /** Grows when an idempotency key may not be used again. Part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),
     /**
-     * The record's version when the first update since the last agreement was about to be sent. While it stands, the remote record may be as last
-     * agreed, as at this version, as at any later one, or in between. Null when no update was sent since: none is in doubt.
+     * The record's version when the first update since the last agreement was about to be sent. While set, the remote
+     * record may be as last agreed, as of this or a later version, or in between. Null when no update was sent since.
      */
     sentVersion: integer('sent_version'),
-    /** When that was; its idempotency key is forgotten a day later. */
+    /** When that update was sent. Its idempotency key is forgotten a day later. */
     sentAt: instant('sent_at'),
-    /** The run that last wrote this row: a resumed page does not count its records twice. */
+    /** The run that last wrote this row, so that a resumed page does not count its records twice. */
     lastSyncId: uuid('last_sync_id').$type<SyncId>(),
     syncedAt: instant('synced_at'),
     ...timestamps(),
   },
   (table) => [
-    // The record first: on tables that Postgres has not analysed yet, the planner would else take this index for a lookup by the provider's
-    // id, and read all links of the connection for each.
+    // The record comes first: on tables that Postgres has not analysed yet, the planner would otherwise use this index
+    // for a lookup by the provider's id and read all links of the connection for each.
     primaryKey({ name: 'record_links_pk', columns: [table.recordId, table.connectionId, table.resource] }),
-    // Partial, so that the planner never takes it for a lookup by record.
+    // Partial, so that the planner never uses it for a lookup by record.
     uniqueIndex('record_links_external')
       .on(table.connectionId, table.resource, table.externalId)
       .where(isNotNull(table.externalId)),
-    // Its predicate always holds; a list repeats it, so that no look-up by external id ever takes this index.
+    // The predicate always holds. Only list queries repeat it, so that no lookup by external id uses this index.
     index('record_links_listing')
       .on(table.connectionId, table.resource, table.recordId)
       .where(sql`write_attempt >= 0`),

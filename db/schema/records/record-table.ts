@@ -6,7 +6,7 @@ import type { Column, ColumnType } from '../../records/record-tables.ts';
 import { instant, recordEnvelope, venuePolicy } from '../columns.ts';
 import { venues } from '../venues.ts';
 
-/** The table of one kind of record, made from its descriptor. The kind's migration makes the same. */
+/** The table of one kind of record, built from its descriptor. The kind's migration must create the same table. */
 export function defineRecordTable(kind: RecordKind): PgTable {
   const envelope = recordEnvelope();
   const { columns } = recordTable(kind);
@@ -32,7 +32,10 @@ export function defineRecordTable(kind: RecordKind): PgTable {
   );
 }
 
-/** Typed as nothing, so that the envelope's columns keep their types: which fields there are is known at run time only. */
+/**
+ * Typed as an object without fields, so that the envelope's columns keep their types: the fields are known only at run
+ * time.
+ */
 const fieldBuilders = (columns: readonly Column[]): object =>
   Object.fromEntries(columns.map((column) => [column.field, builderOf(column)]));
 

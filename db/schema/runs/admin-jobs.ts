@@ -6,7 +6,9 @@ import { instant, timestamps } from '../columns.ts';
 
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0);
 
-/** Work on all venues at once, which an administrator of all venues starts and watches. Holds no venue's data but ids. */
+/**
+ * A job over all venues, which an administrator of all venues starts and monitors. Holds no venue's data except ids.
+ */
 export const adminJobs = pgTable(
   'admin_jobs',
   {
@@ -16,24 +18,26 @@ export const adminJobs = pgTable(
       .notNull()
       .default('queued'),
     outcome: text('outcome', { enum: ['completed', 'cancelled', 'failed'] }),
-    /** Failure type of what it waits for or failed with; null while it moves. */
+    /** Failure type of what the job waits for or failed with; null while it progresses. */
     errorType: text('error_type'),
-    /** Name of the key that every secret comes under. */
+    /** Name of the key that secrets are resealed under. */
     targetKey: text('target_key').notNull(),
     requestedBy: text('requested_by').notNull(),
-    /** Times that all venues have been walked, the one under way included. */
+    /** Number of passes over all venues, including the running one. */
     pass: integer('pass').notNull().default(1),
-    /** Last venue that this pass is done with, and the pass's counts up to there. */
+    /** Last venue that this pass has finished, and the pass's counts up to there. */
     afterVenueId: uuid('after_venue_id').$type<VenueId>(),
     venuesDone: count('venues_done'),
-    /** Secrets found under another key, those included that were replaced before they could be: the next pass looks at them. */
+    /**
+     * Secrets found under another key, including those replaced before they were resealed: the next pass checks them.
+     */
     resealedInPass: count('resealed_in_pass'),
     unreadableInPass: count('unreadable_in_pass'),
-    /** The first of them, for whoever looks after it. */
+    /** The first secrets that could not be opened, for the operator. */
     unreadable: jsonb('unreadable').$type<readonly SecretRef[]>().notNull().default([]),
-    /** Venues when the job began. */
+    /** Number of venues when the job began. */
     venuesTotal: bigint('venues_total', { mode: 'number' }),
-    /** Secrets brought under the key, in all passes. */
+    /** Secrets resealed in all passes. */
     resealed: count('resealed'),
     startedAt: instant('started_at'),
     finishedAt: instant('finished_at'),

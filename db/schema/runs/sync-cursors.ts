@@ -5,7 +5,7 @@ import { DIRECTIONS } from '../../../contracts/providers.ts';
 import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from '../connections/connections.ts';
 
-/** How far incremental syncs of a connection have come, and when one went through everything. */
+/** How far incremental syncs of a connection have come, and when the last full pass was. */
 export const syncCursors = pgTable(
   'sync_cursors',
   {
@@ -13,11 +13,11 @@ export const syncCursors = pgTable(
     resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     venueId: venueId(),
-    /** Everything up to then is ours; null for pushes. */
+    /** Everything up to this time is stored here; null for pushes. */
     watermark: instant('watermark'),
-    /** Where the next pull goes on in a change feed that is read since a token; opaque to everybody but the adapter. */
+    /** Where the next pull continues in a change feed that is read since a token. Only the adapter reads it. */
     feedCursor: jsonb('feed_cursor').$type<Cursor>(),
-    /** Of the last completed run that went through everything, whatever its mode. */
+    /** Start of the last completed run that went through everything, whatever its mode. */
     fullStartedAt: instant('full_started_at'),
     fullFinishedAt: instant('full_finished_at'),
     updatedAt: instant('updated_at').notNull().defaultNow(),

@@ -3,22 +3,28 @@ import type { RecordId, SyncId } from '../../../contracts/ids.ts';
 import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { syncRuns } from './sync-runs.ts';
 
-/** Records that a run holds for deleted on the other side, before they are archived: a whole run's worth may need a person's approval. */
+/**
+ * Records that a run considers deleted on the other side but has not archived yet, because the whole run's count may
+ * need a person's approval.
+ */
 export const syncMissing = pgTable(
   'sync_missing',
   {
     syncId: uuid('sync_id').$type<SyncId>().notNull(),
     externalId: text('external_id').notNull(),
     venueId: venueId(),
-    /** Null for a record that we never had. */
+    /** Null for a record that we never stored. */
     recordId: uuid('record_id').$type<RecordId>(),
-    /** `told`: the change feed says so. `unlisted`: a complete listing did not bring it. `doubted`: it is told both as deleted and as there. */
+    /**
+     * `told`: the change feed reports the deletion. `unlisted`: a complete listing did not return it. `doubted`: it was
+     * reported both as deleted and as existing.
+     */
     reason: text('reason', { enum: ['told', 'unlisted', 'doubted'] }).notNull(),
-    /** Of the deletion, as `record_links.external_version`; null while the provider has to be asked. */
+    /** Version of the deletion, as `record_links.external_version`; null until the provider is asked. */
     version: bigint('version', { mode: 'number' }),
-    /** When it was deleted, by the provider's clock; null where it does not tell. */
+    /** When it was deleted by the provider's clock; null when the provider does not say. */
     deletedAt: instant('deleted_at'),
-    /** Looked up and archived, or found to be there after all. */
+    /** It was looked up and archived, or found to exist. */
     settled: boolean('settled').notNull().default(false),
   },
   (table) => [

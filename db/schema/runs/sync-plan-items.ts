@@ -11,19 +11,19 @@ export const syncPlanItems = pgTable(
     seq: bigserial('seq', { mode: 'number' }).primaryKey(),
     venueId: venueId(),
     syncId: uuid('sync_id').$type<SyncId>().notNull(),
-    /** Of a push the record's id, of a pull the provider's: what a later run finds the item by. */
+    /** The record's id for a push, the provider's id for a pull. */
     key: text('key').notNull(),
     action: text('action', { enum: PLAN_ACTIONS }).notNull(),
     recordId: uuid('record_id').$type<RecordId>(),
     sourceId: text('source_id'),
     externalId: text('external_id'),
-    /** Names of the fields that would change; of a rejection its reason. Never values. */
+    /** Names of the fields that would change, or the reason of a rejection. Never values. */
     detail: text('detail'),
-    /** Of what would be written: a later run compares. */
+    /** Fingerprint of what would be written, which a later run compares. */
     fingerprint: text('fingerprint'),
-    /** Of the reading that the item tells of; null where nothing newer can come. */
+    /** Version of the reading that was decided on; null when nothing newer can come. */
     version: bigint('version', { mode: 'number' }),
-    /** The run that did to this record what the plan said, or tried. */
+    /** The run that did, or tried, what the plan says about this record. */
     metBy: uuid('met_by').$type<SyncId>(),
   },
   (table) => [

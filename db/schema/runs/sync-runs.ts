@@ -23,7 +23,7 @@ import { connections } from '../connections/connections.ts';
 
 const count = (name: string) => bigint(name, { mode: 'number' }).notNull().default(0);
 
-/** One run of a sync: its cursor (the truth that a crash resumes from), its counts and its end. */
+/** One run of a sync: its cursor, from which it resumes after a crash, its counts and its end. */
 export const syncRuns = pgTable(
   'sync_runs',
   {
@@ -34,22 +34,22 @@ export const syncRuns = pgTable(
     resource: text('resource').notNull(),
     direction: text('direction', { enum: DIRECTIONS }).notNull(),
     mode: text('mode', { enum: SYNC_MODES }).notNull(),
-    /** A dry run reads and decides, and writes to neither side. */
+    /** A dry run reads and decides but writes to neither side. */
     dryRun: boolean('dry_run').notNull().default(false),
-    /** Only what was created at the provider in [windowFrom, windowTo). */
+    /** Restricts the run to objects created at the provider in [windowFrom, windowTo). */
     windowFrom: instant('window_from'),
     windowTo: instant('window_to'),
     /** What the connection's choice of accounts was when the run began; null: all. */
     accounts: jsonb('accounts').$type<readonly string[]>(),
     /** The dry run whose plan this run carries out. */
     planId: uuid('plan_id').$type<SyncId>(),
-    /** Records that came out otherwise than that plan said. */
+    /** Records whose outcome differed from that plan. */
     deviationCount: count('deviation_count'),
-    /** What waits for a person's approval. */
+    /** What a person has to approve. */
     awaiting: jsonb('awaiting').$type<ArchivingCount>(),
-    /** Of a dry run: what carrying its plan out would take. */
+    /** For a dry run: the cost of carrying its plan out. */
     plan: jsonb('plan').$type<{ readonly calls: number; readonly seconds: number }>(),
-    /** What was approved. An approval without it, of an earlier version, covers nothing. */
+    /** What was approved. An approval of an earlier version has no count and covers nothing. */
     approved: jsonb('approved').$type<ArchivingCount>(),
     approvedAt: instant('approved_at'),
     approvedBy: text('approved_by'),
@@ -61,9 +61,9 @@ export const syncRuns = pgTable(
       readonly since: string;
       readonly until: string | null;
     }>(),
-    /** Where the run stands; its shape belongs to the activity that walks it. */
+    /** Position of the run. Its shape belongs to the activity that advances it. */
     checkpoint: jsonb('checkpoint').$type<unknown>(),
-    /** Grows with every attempt at a chunk; a page is committed only under the newest. */
+    /** Grows with every attempt at a chunk. A page is committed only under the newest. */
     fence: integer('fence').notNull().default(0),
     done: count('done'),
     total: bigint('total', { mode: 'number' }),
@@ -87,11 +87,11 @@ export const syncRuns = pgTable(
     ...timestamps(),
   },
   (table) => [
-    // One open run of a sync, and one dry run: a second start joins it.
+    // One open run per sync, and one open dry run: a second start joins it.
     uniqueIndex('sync_runs_open')
       .on(table.connectionId, table.resource, table.direction, table.dryRun)
       .where(sql`finished_at is null`),
-    // What two processes take for the same request opens one run.
+    // Two processes that handle the same request open one run.
     uniqueIndex('sync_runs_request')
       .on(table.venueId, table.requestKey)
       .where(sql`request_key is not null`),
@@ -101,7 +101,7 @@ export const syncRuns = pgTable(
       columns: [table.venueId, table.planId],
       foreignColumns: [table.venueId, table.id],
     }),
-    // Every start looks for a plan, and hardly ever is there one.
+    // Every start looks for a plan, and there rarely is one.
     index('sync_runs_dry')
       .on(table.connectionId, table.resource, table.direction)
       .where(sql`dry_run`),
@@ -109,18 +109,18 @@ export const syncRuns = pgTable(
     index('sync_runs_full')
       .on(table.connectionId, table.resource, table.direction, table.id)
       .where(sql`mode = 'full' and not dry_run`),
-    // A start that takes on a plan asks whether a run of the sync has finished since.
+    // A start that carries out a plan checks whether a run of the sync has finished since.
     index('sync_runs_finished')
       .on(table.connectionId, table.resource, table.direction, table.finishedAt)
       .where(sql`not dry_run`),
-    // A dry run stays with the run that carries its plan out, and the newest failed run of a sync stays.
+    // Retention keeps a dry run with the run that carries its plan out, and a sync's newest failed run.
     index('sync_runs_plan')
       .on(table.planId)
       .where(sql`plan_id is not null`),
     index('sync_runs_failed')
       .on(table.connectionId, table.resource, table.direction, table.id)
       .where(sql`outcome = 'failed'`),
-    // Runs of one connection are listed newest first, and deleted with it.
+    // Runs of a connection are listed newest first, and deleted with it.
     index('sync_runs_connection').on(table.connectionId, table.id),
     venueReference('sync_runs_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('sync_runs'),

@@ -11,7 +11,7 @@ afterAll(() => api.close());
 
 const rotate = (options = {}) => api.send('POST', '/v1/admin/keys/rotate', options);
 
-it('a rotation answers a job that can be read under its Location, and is found again while it is open', async () => {
+it('a rotation returns a job that can be read under its Location, and is returned again while it is open', async () => {
   const first = await rotate();
   expect(first).toMatchObject({
     status: 202,
@@ -28,7 +28,7 @@ it('a rotation answers a job that can be read under its Location, and is found a
   expect((await rotate()).json.id).toBe(first.json.id);
 });
 
-it('a rotation whose workflow could not be started is started by the next call', async () => {
+it('a rotation whose workflow could not be started is started by the next request', async () => {
   api.gateway.away = true;
   const refused = await rotate();
   api.gateway.away = false;
@@ -45,7 +45,7 @@ it.each([
   expect(await api.send(method, path, { token })).toMatchObject({ status: 403, json: { code: 'forbidden' } });
 });
 
-it('a job that nobody started is not found', async () => {
+it('a job that does not exist is 404', async () => {
   expect(await api.send('GET', `/v1/admin/jobs/${uuidv7()}`)).toMatchObject({
     status: 404,
     json: { code: 'job-not-found' },

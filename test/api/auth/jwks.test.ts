@@ -7,7 +7,7 @@ import { createAuthenticator } from '../../../api/auth/authentication.ts';
 
 const CLAIMS = { role: 'viewer', venues: '*' };
 
-/** An identity provider whose keys can be taken away. */
+/** An identity provider whose keys can be removed. */
 async function anIssuer() {
   const { privateKey, publicKey } = await generateKeyPair('RS256');
   const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k1', alg: 'RS256' }] };
@@ -35,8 +35,8 @@ type CryptoKeyOrBytes = Parameters<SignJWT['sign']>[0];
 
 const now = () => new Date();
 
-describe('tokens checked against a key set', () => {
-  it('are let in when they are signed by one of its keys, for us, by the issuer', async () => {
+describe('tokens verified against a key set', () => {
+  it('are accepted when signed by one of its keys, for our audience and by the issuer', async () => {
     const { url, privateKey, sign } = await anIssuer();
     const header = `Bearer ${await sign('RS256', privateKey)}`;
     const right = createAuthenticator(
@@ -51,7 +51,7 @@ describe('tokens checked against a key set', () => {
     }
   });
 
-  it('are refused when signed with HS256 under the public key, or by an unknown key', async () => {
+  it('are rejected when signed with HS256 under the public key, or by an unknown key', async () => {
     const { url, keys, sign } = await anIssuer();
     const authenticator = createAuthenticator({ kind: 'jwks', maxLifeSeconds: 86_400, url }, now);
     const publicBytes = new TextEncoder().encode(JSON.stringify(keys.keys[0]));
@@ -67,7 +67,7 @@ describe('tokens checked against a key set', () => {
     });
   });
 
-  it('cannot be checked while the key set cannot be had: 503, not 401', async () => {
+  it('cannot be verified while the key set is unavailable, and get 503 instead of 401', async () => {
     const { url, state, privateKey, sign } = await anIssuer();
     state.status = 500;
     const header = `Bearer ${await sign('RS256', privateKey)}`;

@@ -17,7 +17,7 @@ let ids: Readonly<Record<string, string>>;
 beforeAll(async () => {
   api = await createApiWorld();
   venueId = await api.aVenue();
-  // Without the default schedules of a connection: no request that only reads may make up for them.
+  // Keeps a connection from getting default schedules, which no read may create later.
   api.scheduleGateway.away = true;
   const connectionId = await api.aConnection(venueId as never);
   api.scheduleGateway.away = false;
@@ -49,7 +49,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** What makes a record whole. */
+/** A complete record's required fields. */
 const FIELDS: Readonly<Record<Resource, object>> = {
   products: { name: 'P' },
   customers: {},
@@ -83,7 +83,7 @@ async function aGrantedConnection(): Promise<ConnectionId> {
   return connectionId;
 }
 
-/** A dry run that has ended: only such a run has a plan. */
+/** A dry run that has ended, because only such a run has a plan. */
 async function aPlan(connectionId: string): Promise<string> {
   const { id } = (
     await api.send('POST', `/v1/venues/${venueId}/syncs`, { json: { ...aSync(connectionId), dryRun: true } })
@@ -95,7 +95,7 @@ async function aPlan(connectionId: string): Promise<string> {
 
 const aSync = (connectionId: string) => ({ connectionId, resource: 'customers', direction: 'push', mode: 'full' });
 
-/** A body that each operation would take. */
+/** A valid body for each operation. */
 function bodyOf(endpoint: Endpoint): SendOptions {
   const bodies: Record<string, unknown> = {
     createVenue: { name: 'New', timeZone: 'UTC', currency: 'EUR' },
@@ -139,8 +139,8 @@ async function forEvery(endpoints: readonly Endpoint[], check: (endpoint: Endpoi
   for (const endpoint of endpoints) await check(endpoint);
 }
 
-describe('a stranger', () => {
-  it('gets 401 with a challenge on every operation, and nothing is done', async () => {
+describe('a caller without access', () => {
+  it('gets 401 with a challenge on every operation, and changes nothing', async () => {
     const before = await dump();
     await forEvery(api.endpoints, async (endpoint) => {
       const answer = await call(endpoint, { token: null });
@@ -150,7 +150,7 @@ describe('a stranger', () => {
     expect(await dump()).toEqual(before);
   });
 
-  it('learns nothing of a venue outside the token: every operation answers as for one that does not exist', async () => {
+  it('gets the same answers for a venue outside the token as for one that does not exist', async () => {
     const elsewhere = await aToken({ venues: [uuidv7()] });
     const all = await aToken();
     const before = await dump();
@@ -186,7 +186,7 @@ describe('a stranger', () => {
   });
 
   it.each(['not-a-uuid', '00000000-0000-0000-0000-00000000000', '%2e%2e%2f'])(
-    'gets 404 for %s in the place of any id',
+    'gets 404 for %s in place of any id',
     async (id) => {
       await forEvery(
         api.endpoints.filter(({ path }) => path.includes('{')),
@@ -201,7 +201,7 @@ describe('a stranger', () => {
 });
 
 describe('a role', () => {
-  it.each(ROLES)('%s gets 403 from every operation above it, and nothing is done', async (role) => {
+  it.each(ROLES)('%s gets 403 from every operation above it, and changes nothing', async (role) => {
     const token = await aToken({ role });
     const above = api.endpoints.filter((endpoint) => ROLES.indexOf(endpoint.role) > ROLES.indexOf(role));
     const before = await dump();
@@ -213,7 +213,7 @@ describe('a role', () => {
     expect(above.length).toBe({ viewer: 41, operator: 8, admin: 0 }[role]);
   });
 
-  it('viewer reads everything of a venue, and changes nothing by it', async () => {
+  it('viewer reads everything of a venue and changes nothing', async () => {
     const before = await dump();
     const token = await aToken({ role: 'viewer', venues: [venueId] });
     const reads = api.endpoints.filter(({ method, stream, role }) => method === 'get' && !stream && role === 'viewer');
@@ -250,14 +250,14 @@ describe('a token', () => {
     ],
     ['of another shape', () => 'three.little.words'],
     ['cut short', async () => (await sign(good())).slice(0, -2)],
-  ])('%s is refused', async (_case, make) => {
+  ])('%s is rejected', async (_case, make) => {
     const answer = await api.send('GET', '/v1/venues', { token: await make() });
     expect(answer).toMatchObject({ status: 401, json: { code: 'not-authenticated' } });
     expect(answer.headers.get('www-authenticate')).toMatch(/^Bearer realm="interlock"/);
   });
 
   it.each([['Basic dXNlcjpwYXNz'], ['Bearer'], ['Bearer  '], ['token abc']])(
-    'in the header %s is refused',
+    'in the header %s is rejected',
     async (authorization) => {
       expect(await api.send('GET', '/v1/venues', { token: null, headers: { authorization } })).toMatchObject({
         status: 401,
@@ -265,7 +265,7 @@ describe('a token', () => {
     },
   );
 
-  it('in the query is refused as no token', async () => {
+  it('in the query is rejected like a missing token', async () => {
     const token = await aToken();
     expect(await api.send('GET', `/v1/venues?access_token=${token}`, { token: null })).toMatchObject({ status: 401 });
     expect(
@@ -276,7 +276,7 @@ describe('a token', () => {
   });
 });
 
-/** Everything that a request could have changed. */
+/** Dumps everything that a request could have changed. */
 async function dump(): Promise<unknown> {
   const { admin } = api.database;
   const tables = await admin<

@@ -23,7 +23,7 @@ describe('venues', () => {
     expect((await api.send('GET', location)).json).toEqual(changed.json);
   });
 
-  it('refuse a second venue with the same sourceId', async () => {
+  it('reject a second venue with the same sourceId', async () => {
     await api.send('POST', '/v1/venues', { json: { ...VENUE, sourceId: 'twice' } });
     const second = await api.send('POST', '/v1/venues', { json: { ...VENUE, sourceId: 'twice' } });
     expect(second).toMatchObject({ status: 409, json: { code: 'source-id-taken' } });
@@ -38,7 +38,7 @@ describe('venues', () => {
     ['a name that is too long', { name: 'x'.repeat(201) }, 'name'],
     ['a number for a name', { name: 7 }, 'name'],
     ['a control character in the sourceId', { sourceId: 'a\nb' }, 'sourceId'],
-  ])('refuse %s, naming the field', async (_case, wrong, path) => {
+  ])('reject %s, naming the field', async (_case, wrong, path) => {
     const answer = await api.send('POST', '/v1/venues', { json: { ...VENUE, ...wrong } });
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path }] } });
   });
@@ -60,7 +60,7 @@ describe('venues', () => {
     });
   });
 
-  it('are listed as far as the token reaches', async () => {
+  it('are listed as far as the token’s venues reach', async () => {
     const [mine] = [await api.aVenue('Mine'), await api.aVenue('Theirs')];
     const answer = await api.send('GET', '/v1/venues', { token: await aToken({ role: 'viewer', venues: [mine] }) });
     expect(answer.json.data.map(({ id }) => id)).toEqual([mine]);
@@ -70,7 +70,7 @@ describe('venues', () => {
     });
   });
 
-  it('leave a trace of who created and changed them', async () => {
+  it('record who created and changed them', async () => {
     const created = await api.send('POST', '/v1/venues', { json: VENUE, headers: { 'x-request-id': 'trace-me' } });
     await api.send('PATCH', `/v1/venues/${created.json.id}`, { json: { name: 'Renamed' } });
     const rows = await api.database

@@ -21,11 +21,11 @@ beforeEach(async () => {
 });
 afterEach(() => api.database.admin`alter table audit_log drop constraint if exists refuses_every_row`);
 
-/** As a disk that is full or a process that dies between two transactions: no audit row can be written any more. */
+/** Makes every audit insert fail, as with a full disk or a process that dies between two transactions. */
 const refuseAuditRows = () =>
   api.database.admin`alter table audit_log add constraint refuses_every_row check (false) not valid`;
 
-/** Everything that is stored but the answers of requests. */
+/** Everything that is stored except the answers of requests. */
 async function dump(): Promise<unknown> {
   const { admin } = api.database;
   const tables = await admin<{ name: string }[]>`
@@ -106,7 +106,7 @@ describe('a change whose audit row cannot be written', () => {
           json: { records: [{ sourceId: randomBytes(4).toString('hex') }] },
         }),
     ],
-  ])('%s is undone, and its answer says that it failed', async (_change, arrange) => {
+  ])('%s is rolled back, and its answer reports the failure', async (_change, arrange) => {
     const change = await arrange();
     const before = await dump();
     const started = api.gateway.started.length;
@@ -122,7 +122,7 @@ describe('a change whose audit row cannot be written', () => {
     expect(await rows()).toBe(rowsBefore + 1);
   });
 
-  it('the end of a run is undone, so that the step is repeated and tells of it once', async () => {
+  it('that ends a run is rolled back, so that the retried step writes one audit row', async () => {
     const syncId = await start();
     const end = { outcome: 'completed', error: null, plan: null, watermark: null } as const;
     const finish = () =>
@@ -141,7 +141,7 @@ describe('a change whose audit row cannot be written', () => {
     await api.database.admin`alter table audit_log drop constraint refuses_every_row`;
     expect(await api.runs.find(venueId, syncId as SyncId)).toMatchObject({ outcome: null, finishedAt: null });
     await finish();
-    // The answer of the step was lost, and Temporal repeats it.
+    // Simulates that the step's answer was lost and Temporal retries it.
     await finish();
     const rows = await api.database
       .admin`select details from audit_log where action = 'sync.finished' and target_id = ${syncId}`;

@@ -11,7 +11,7 @@ import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import { textOf } from '../../support/history.ts';
 import { awayTemporal, useTemporalClient } from '../../support/services/temporal.ts';
 
-// No worker runs here: workflows stay where the gateway has put them.
+// No worker runs here: workflows stay as the gateway started them.
 let connection: Connection;
 let client: Client;
 let gateway: AuthorizationGateway;
@@ -57,7 +57,7 @@ async function anAttempt(input = anInput(), returnUrl: string | null = RETURN_UR
 }
 
 describe('an attempt to connect', () => {
-  it('starts as the Web UI shall show it, and nothing that is shown completes it', async () => {
+  it('starts with its details for the Web UI, none of which can complete it', async () => {
     const { state, attempt, input, handle } = await anAttempt();
     const description = await handle.describe();
     expect(await description.staticSummary()).toBe('Square: connect (code)');
@@ -77,7 +77,7 @@ describe('an attempt to connect', () => {
     expect(shown).not.toContain(state);
   });
 
-  it('is found with what the callback has to know, with a return URL and without', async () => {
+  it('is found with what the callback needs, with a return URL and without', async () => {
     const [there, nowhere] = [await anAttempt(), await anAttempt(anInput(), null)];
     const { venueId, connectionId } = there.input;
     expect(await gateway.find(there.attempt)).toEqual({
@@ -92,20 +92,20 @@ describe('an attempt to connect', () => {
     expect(await gateway.find(attemptOf('another state'))).toBeNull();
   });
 
-  it('begins once, however often the start is sent', async () => {
+  it('starts once, however often the start is sent', async () => {
     const { attempt, input, handle } = await anAttempt();
     const { runId } = await handle.describe();
     await gateway.begin(attempt, input, RETURN_URL);
     expect((await handle.describe()).runId).toBe(runId);
   });
 
-  it('that nobody takes up is told as that, and stays open', async () => {
+  it('without a worker is reported as that, and stays open', async () => {
     const { attempt } = await anAttempt();
     await expect(gateway.complete(attempt, { kind: 'denied' })).rejects.toMatchObject({ code: 'worker-unavailable' });
     expect(await gateway.find(attempt)).toMatchObject({ state: 'open' });
   });
 
-  it('that was ended from outside has failed, and its state is used', async () => {
+  it('that was terminated from outside has failed, and its state is used up', async () => {
     const { attempt, handle } = await anAttempt();
     await handle.terminate('test');
     expect(await gateway.find(attempt)).toMatchObject({ state: 'failed', outcome: null });
@@ -119,7 +119,7 @@ describe('an attempt to connect', () => {
     const cancelled = async ({ handle }: typeof one) =>
       (await handle.fetchHistory()).events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes) ??
       false;
-    // The list of workflows follows a moment after the workflows.
+    // The list of workflows lags a moment behind the workflows.
     await expect
       .poll(
         async () => {
@@ -134,7 +134,7 @@ describe('an attempt to connect', () => {
 });
 
 describe('while Temporal is away', () => {
-  it('every question is answered in time, as one to repeat', async () => {
+  it('the gateway answers every request within the timeout and marks it retryable', async () => {
     const nowhere = awayTemporal();
     const away = createAuthorizationGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const asked = [away.begin('a', anInput(), null), away.find('a'), away.withdraw(uuidv7() as ConnectionId)];
@@ -142,7 +142,7 @@ describe('while Temporal is away', () => {
       ...asked.map((question: Promise<unknown>) =>
         expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' }),
       ),
-      // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
+      // Temporal and the worker being away cannot be distinguished here: nothing answers.
       expect(away.complete('a', { kind: 'denied' })).rejects.toMatchObject({ status: 503 }),
     ]);
     await nowhere.connection.close();

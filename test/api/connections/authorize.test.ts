@@ -37,40 +37,43 @@ describe('connecting by consent', () => {
     ['square', 'code', 'code'],
     ['quickbooks', undefined, 'code'],
     ['mailchimp', undefined, 'code'],
-  ] as const)('of %s (flow %s) answers 201 connecting, with a URL of ten minutes', async (provider, asked, flow) => {
-    const answer = await begin(provider, asked === undefined ? {} : { flow: asked });
-    expect(answer).toMatchObject({
-      status: 201,
-      json: { venueId, provider, state: 'connecting', flow, account: null, scopes: [] },
-    });
-    expect(answer.headers.get('location')).toBe(`${path}/${answer.json.id}`);
-    expect(stateIn(answer)).toMatch(/^[A-Za-z0-9_-]{43}$/);
-    expect(new URL(answer.json.authorizationUrl).searchParams.get('redirect_uri')).toBe(
-      `${PUBLIC_URL}/oauth/${provider}/callback`,
-    );
-    const leftMs = Date.parse(answer.json.expiresAt) - Date.now();
-    expect(leftMs).toBeGreaterThan(9 * 60_000);
-    expect(leftMs).toBeLessThanOrEqual(10 * 60_000);
-    expect(inputOf(answer)).toMatchObject({
-      venueId,
-      connectionId: answer.json.id,
-      provider,
-      flow,
-      reauthorize: false,
-      requestedBy: 'tester',
-      expiresAt: answer.json.expiresAt,
-    });
-    const read = await api.send('GET', `${path}/${answer.json.id}`);
-    expect(read.json).toMatchObject({ state: 'connecting', account: null, expiresAt: null, nextRefreshAt: null });
-    expect(read.text).not.toContain(stateIn(answer));
-    expect((await audits()).at(-1)).toMatchObject({
-      action: 'connection.authorization-started',
-      actor: 'tester',
-      outcome: 'ok',
-      target_id: answer.json.id,
-      details: { provider, flow },
-    });
-  });
+  ] as const)(
+    'of %s (flow %s) answers 201 connecting, with a URL valid for ten minutes',
+    async (provider, asked, flow) => {
+      const answer = await begin(provider, asked === undefined ? {} : { flow: asked });
+      expect(answer).toMatchObject({
+        status: 201,
+        json: { venueId, provider, state: 'connecting', flow, account: null, scopes: [] },
+      });
+      expect(answer.headers.get('location')).toBe(`${path}/${answer.json.id}`);
+      expect(stateIn(answer)).toMatch(/^[A-Za-z0-9_-]{43}$/);
+      expect(new URL(answer.json.authorizationUrl).searchParams.get('redirect_uri')).toBe(
+        `${PUBLIC_URL}/oauth/${provider}/callback`,
+      );
+      const leftMs = Date.parse(answer.json.expiresAt) - Date.now();
+      expect(leftMs).toBeGreaterThan(9 * 60_000);
+      expect(leftMs).toBeLessThanOrEqual(10 * 60_000);
+      expect(inputOf(answer)).toMatchObject({
+        venueId,
+        connectionId: answer.json.id,
+        provider,
+        flow,
+        reauthorize: false,
+        requestedBy: 'tester',
+        expiresAt: answer.json.expiresAt,
+      });
+      const read = await api.send('GET', `${path}/${answer.json.id}`);
+      expect(read.json).toMatchObject({ state: 'connecting', account: null, expiresAt: null, nextRefreshAt: null });
+      expect(read.text).not.toContain(stateIn(answer));
+      expect((await audits()).at(-1)).toMatchObject({
+        action: 'connection.authorization-started',
+        actor: 'tester',
+        outcome: 'ok',
+        target_id: answer.json.id,
+        details: { provider, flow },
+      });
+    },
+  );
 
   it('stores nothing when Temporal is away, and says so', async () => {
     api.connectionGateway.away = true;
@@ -79,7 +82,7 @@ describe('connecting by consent', () => {
     expect(await stored()).toEqual([]);
   });
 
-  it('gives the same answer for the same Idempotency-Key, and begins once', async () => {
+  it('returns the same answer for the same Idempotency-Key, and starts one attempt', async () => {
     const before = api.connectionGateway.inputs.size;
     const headers = { 'idempotency-key': 'once' };
     const answers = await Promise.all([
@@ -106,7 +109,7 @@ describe('connecting by consent', () => {
     ['a return URL that is no text', { returnUrl: 7 }, 'returnUrl'],
     ['a state of the caller’s own', { state: 'abc' }, 'state'],
     ['a redirect URI of the caller’s own', { redirectUri: 'https://evil.test' }, 'redirectUri'],
-  ])('refuses %s by name, and stores nothing', async (_case, wrong, field) => {
+  ])('rejects %s by name, and stores nothing', async (_case, wrong, field) => {
     const answer = await begin('square', wrong);
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
     expect(pathsOf(answer.json.errors)).toEqual([field]);
@@ -118,7 +121,7 @@ describe('connecting by consent', () => {
     expect(pathsOf(answer.json.errors)).toEqual(['returnUrl', 'scopes.0', 'scopes.1']);
   });
 
-  it('takes scopes that the provider has, and asks for them', async () => {
+  it('accepts scopes that the provider has, and requests them', async () => {
     const answer = await begin('square', { scopes: ['ITEMS_READ', 'CUSTOMERS_READ'] });
     expect(new URL(answer.json.authorizationUrl).searchParams.get('scope')).toBe('ITEMS_READ CUSTOMERS_READ');
   });
@@ -127,12 +130,12 @@ describe('connecting by consent', () => {
     ['flow', 'connect'],
     ['scopes', ['read_write']],
     ['returnUrl', RETURN_URL],
-  ])('takes %s only without credentials', async (field, value) => {
+  ])('accepts %s only without credentials', async (field, value) => {
     const answer = await api.send('POST', path, { json: { ...aKey(api.sandbox.secretKey), [field]: value } });
     expect(answer).toMatchObject({ status: 400, json: { errors: [{ path: field }] } });
   });
 
-  it('refuses the environment that the app is not set up for', async () => {
+  it('rejects an environment that the app is not set up for', async () => {
     const other = api.environmentOf('square') === 'sandbox' ? 'production' : 'sandbox';
     expect(await api.send('POST', path, { json: { provider: 'square', environment: other } })).toMatchObject({
       status: 409,
@@ -140,7 +143,7 @@ describe('connecting by consent', () => {
     });
   });
 
-  it('is for administrators, and of another venue nobody’s', async () => {
+  it('is for administrators, and 404 for another venue', async () => {
     const json = { provider: 'square', environment: 'sandbox' };
     expect(await api.send('POST', path, { json, token: await aToken({ role: 'operator' }) })).toMatchObject({
       status: 403,
@@ -166,7 +169,7 @@ describe('a provider whose app is not set up', () => {
     ['square', ['SQUARE_APP_ID']],
     ['quickbooks', ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET']],
     ['mailchimp', ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET']],
-  ] as const)('%s answers 409 with what to set, and is listed so', async (provider, toSet) => {
+  ] as const)('%s answers 409 with the missing variables, and is listed with them', async (provider, toSet) => {
     const all = allApps(api.sandbox.apiUrl);
     const none = {
       stripe: { ...all.stripe, secretKey: null },

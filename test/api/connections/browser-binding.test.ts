@@ -17,7 +17,7 @@ describe('the link of an attempt to connect', () => {
     ['square', 'https://square.test', ['client_id', 'code_challenge', 'redirect_uri', 'scope', 'state']],
     ['quickbooks', 'https://authorize.intuit.test', ['client_id', 'redirect_uri', 'response_type', 'scope', 'state']],
     ['mailchimp', 'https://login.mailchimp.test', ['client_id', 'redirect_uri', 'response_type', 'state']],
-  ] as const)('is ours, has the parameters of %s’s URL, and leads to it', async (provider, origin, names) => {
+  ] as const)('is ours, carries the parameters of %s’s URL, and redirects to it', async (provider, origin, names) => {
     const { link, state } = await anAttempt(provider);
     expect(link.startsWith(`${PUBLIC_URL}/oauth/${provider}/authorize?`)).toBe(true);
     const response = await open(link);
@@ -35,7 +35,7 @@ describe('the link of an attempt to connect', () => {
     for (const [name, value] of location.searchParams) expect(shown.get(name)).toBe(value);
   });
 
-  it('marks the browser with a cookie that only this host can set and only it gets', async () => {
+  it('sets a cookie that only this host can set and only it receives', async () => {
     const { link, state } = await anAttempt();
     const [cookie = '', ...others] = (await open(link)).headers.getSetCookie();
     expect(others).toEqual([]);
@@ -112,7 +112,7 @@ describe('the link of an attempt to connect', () => {
         link.searchParams.append('padding', 'a'.repeat(8_000));
       },
     ],
-  ])('%s leads nowhere', async (_case, change) => {
+  ])('%s redirects nowhere', async (_case, change) => {
     const link = new URL((await anAttempt()).link);
     change(link);
     const response = await open(link.href);
@@ -133,7 +133,7 @@ describe('the link of an attempt to connect', () => {
     ['a browser that fetches ahead', { 'sec-purpose': 'prefetch' }],
     ['a frame in another page', { 'sec-fetch-dest': 'iframe' }],
     ['a picture in another page', { 'sec-fetch-dest': 'image' }],
-  ])('does not mark %s', async (_case, headers) => {
+  ])('sets no cookie for %s', async (_case, headers) => {
     const response = await open((await anAttempt()).link, headers);
     expect([response.status, response.headers.get('location'), response.headers.getSetCookie()]).toEqual([
       503,
@@ -142,12 +142,12 @@ describe('the link of an attempt to connect', () => {
     ]);
   });
 
-  it.each(['HEAD', 'POST'])('takes no %s', async (method) => {
+  it.each(['HEAD', 'POST'])('rejects %s', async (method) => {
     const response = await open((await anAttempt()).link, {}, method);
     expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET']);
   });
 
-  it('costs the workflow service nothing', async () => {
+  it('makes no call to Temporal', async () => {
     const { link } = await anAttempt();
     api().connectionGateway.away = true;
     expect((await open(link)).status).toBe(303);
@@ -157,7 +157,7 @@ describe('the link of an attempt to connect', () => {
 describe('a callback in another browser', () => {
   const elsewhere = { sameBrowser: false };
 
-  it('is told to begin again in this one, and neither spends nor learns anything', async () => {
+  it('is told to start again in this one, and neither uses up the state nor learns anything', async () => {
     const begun = await anAttempt();
     const answer = await visit({ state: begun.state, code: CODE }, elsewhere);
     expectPage(answer, 403, 'authorization-other-browser');
@@ -174,14 +174,14 @@ describe('a callback in another browser', () => {
     expectPage(await visit({ state: begun.state, code: CODE }), 200);
   });
 
-  it('is not sent on to the return URL', async () => {
+  it('is not redirected to the return URL', async () => {
     const begun = await anAttempt('square', { returnUrl: 'https://shop.test/connected' });
     const answer = await visit({ state: begun.state, code: CODE }, elsewhere);
     expectPage(answer, 403, 'authorization-other-browser');
     expect(answer.headers.get('location')).toBeNull();
   });
 
-  it('is refused with the cookie of another attempt, whatever name it is given', async () => {
+  it('is rejected with the cookie of another attempt, whatever its name', async () => {
     const [own, other] = [await anAttempt(), await anAttempt()];
     const cookieOf = async ({ link }: { readonly link: string }) =>
       ((await open(link)).headers.getSetCookie()[0] ?? '').split(';')[0] ?? '';
@@ -207,14 +207,14 @@ describe('a callback in another browser', () => {
     );
   });
 
-  it('does not spend the attempt’s own visits', async () => {
+  it('does not use up the attempt’s own visits', async () => {
     const begun = await anAttempt();
     for (let round = 0; round < 61; round += 1)
       expectPage(await visit({ state: begun.state, code: CODE }, elsewhere), 403, 'authorization-other-browser');
     expectPage(await visit({ state: begun.state, code: CODE }), 200);
   });
 
-  it('asks the workflow service nothing, nor does a state that we have not made', async () => {
+  it('makes no call to Temporal, and neither does a state that we have not made', async () => {
     const begun = await anAttempt();
     api().connectionGateway.away = true;
     expectPage(await visit({ state: begun.state, code: CODE }, elsewhere), 403, 'authorization-other-browser');
@@ -235,7 +235,7 @@ describe('where the public URL is http', () => {
   let world: ApiWorld | null = null;
   afterAll(() => world?.close());
 
-  it('the cookie has no prefix and is not Secure, since programs and Safari would not send it', async () => {
+  it('gives the cookie no prefix and no Secure, since programs and Safari would not send it', async () => {
     const publicUrl = 'http://127.0.0.1:3000';
     world = await createApiWorld({ config: { publicUrl } });
     const { port } = world;

@@ -8,7 +8,7 @@ const { api, anAttempt, visit } = createVisitors();
 
 const unknownState = () => randomBytes(32).toString('base64url');
 
-/** Statuses of so many visits with a state that no attempt has. */
+/** Statuses of that many visits with a state that no attempt has. */
 async function hammer(
   world: ApiWorld,
   query: () => string,
@@ -31,13 +31,16 @@ describe('strangers at the callback', () => {
     ['unknown', () => `state=${unknownState()}&code=x`],
     ['malformed', () => 'state=x&code=x'],
     ['missing', () => 'code=x'],
-  ])('with %s states are limited, and an owner behind the same address connects all the same', async (_case, query) => {
-    const attempt = await anAttempt();
-    expect(await hammer(api(), query)).toContain(429);
-    expectPage(await visit({ state: attempt.state, code: CODE }), 200);
-  });
+  ])(
+    'with %s states are limited, and an account owner behind the same address still connects',
+    async (_case, query) => {
+      const attempt = await anAttempt();
+      expect(await hammer(api(), query)).toContain(429);
+      expectPage(await visit({ state: attempt.state, code: CODE }), 200);
+    },
+  );
 
-  it('are asked to come again, and the page does so by itself', async () => {
+  it('are asked to retry, and the page does so by itself', async () => {
     await hammer(api(), () => 'state=x');
     const page = await visit('state=x');
     expectPage(page, 429, 'rate-limited');
@@ -56,7 +59,7 @@ describe('strangers at the callback', () => {
 describe('behind a proxy', () => {
   const from = (address: string) => ({ 'x-forwarded-for': address });
 
-  it('that is trusted, visitors are told apart by the address that it names', async () => {
+  it('that is trusted, visitors are distinguished by the address that the proxy names', async () => {
     const world = await createApiWorld({ config: { trustedProxies: ['127.0.0.1/32'] } });
     expect(await hammer(world, () => 'state=x', from('203.0.113.7'))).toEqual([404, 429]);
     expect(
@@ -65,7 +68,7 @@ describe('behind a proxy', () => {
     await world.close();
   });
 
-  it('that nobody trusts, what it says counts for nothing', async () => {
+  it('that is not trusted, the address that it names is ignored', async () => {
     const world = await createApiWorld();
     expect(await hammer(world, () => 'state=x', from('203.0.113.7'))).toEqual([404, 429]);
     expect(

@@ -19,11 +19,14 @@ export interface Begun {
 interface VisitOptions extends SendOptions {
   readonly provider?: string;
   readonly method?: string;
-  /** With the cookies of the browser that has opened the links; false: another browser's visit. */
+  /** Sends the cookies of the browser that opened the links; false visits from another browser. */
   readonly sameBrowser?: boolean;
 }
 
-/** Owners of accounts and what their browsers do, against an API for the tests of a file. Each begins with a venue of its own, with everything answering and every attempt succeeding. */
+/**
+ * Account owners and their browsers, against an API for the tests of a file. Each test starts with a new venue, with
+ * everything available and every attempt succeeding.
+ */
 export function createVisitors() {
   let api: ApiWorld;
   let venueId: VenueId;
@@ -70,7 +73,7 @@ export function createVisitors() {
   };
 }
 
-/** What every page of the callback keeps, whatever it says. */
+/** Checks what every page of the callback has in common. */
 export function expectPage(answer: Answered, status: number, code?: string): void {
   expect(answer.status).toBe(status);
   expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');

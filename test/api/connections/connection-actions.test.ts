@@ -59,20 +59,23 @@ describe('disconnecting', () => {
     ['', 'keep'],
     ['?records=keep', 'keep'],
     ['?records=delete', 'delete'],
-  ] as const)('with %j asks the connection’s owner to end it and answers 202 disconnecting', async (query, records) => {
-    const id = await aKeyConnection();
-    expect(await remove(id, query)).toMatchObject({ status: 202, json: { id, state: 'disconnecting' } });
-    expect(asked(id)).toEqual([{ venueId, connectionId: id, provider: 'stripe', records, requestedBy: 'tester' }]);
-    expect((await audits()).at(-1)).toMatchObject({
-      action: 'connection.disconnect-requested',
-      actor: 'tester',
-      outcome: 'ok',
-      target_id: id,
-      details: { provider: 'stripe', records },
-    });
-  });
+  ] as const)(
+    'with %j asks the token manager to end the connection and answers 202 disconnecting',
+    async (query, records) => {
+      const id = await aKeyConnection();
+      expect(await remove(id, query)).toMatchObject({ status: 202, json: { id, state: 'disconnecting' } });
+      expect(asked(id)).toEqual([{ venueId, connectionId: id, provider: 'stripe', records, requestedBy: 'tester' }]);
+      expect((await audits()).at(-1)).toMatchObject({
+        action: 'connection.disconnect-requested',
+        actor: 'tester',
+        outcome: 'ok',
+        target_id: id,
+        details: { provider: 'stripe', records },
+      });
+    },
+  );
 
-  it('again is fine, also when it is done', async () => {
+  it('again succeeds, also when it is done', async () => {
     const id = await aKeyConnection();
     await remove(id);
     expect((await remove(id)).status).toBe(202);
@@ -90,7 +93,7 @@ describe('disconnecting', () => {
     expect(api.connectionGateway.withdrawn).toContain(id);
   });
 
-  it('of another venue’s connection is 404, and nobody is asked', async () => {
+  it('of another venue’s connection is 404, and sends no request to a workflow', async () => {
     const id = await aKeyConnection();
     const other = await api.aVenue();
     expect(await api.send('DELETE', `/v1/venues/${other}/connections/${id}`)).toMatchObject({
@@ -103,15 +106,18 @@ describe('disconnecting', () => {
   it.each([
     ['away', 'temporal-unavailable'],
     ['noWorker', 'worker-unavailable'],
-  ] as const)('while nobody can take the request (%s) is 503, and the connection is as it was', async (fault, code) => {
-    const id = await aKeyConnection();
-    api.connectionGateway[fault] = true;
-    expect(await remove(id)).toMatchObject({ status: 503, json: { code } });
-    expect(await stateOf(id)).toBe('active');
-    expect(await actions()).not.toContain('connection.disconnect-requested');
-  });
+  ] as const)(
+    'while no workflow can take the request (%s) is 503, and leaves the connection as it was',
+    async (fault, code) => {
+      const id = await aKeyConnection();
+      api.connectionGateway[fault] = true;
+      expect(await remove(id)).toMatchObject({ status: 503, json: { code } });
+      expect(await stateOf(id)).toBe('active');
+      expect(await actions()).not.toContain('connection.disconnect-requested');
+    },
+  );
 
-  it.each(['?records=archive', '?records=', '?record=keep'])('refuses %s', async (query) => {
+  it.each(['?records=archive', '?records=', '?record=keep'])('rejects %s', async (query) => {
     expect(await remove(await aKeyConnection(), query)).toMatchObject({
       status: 400,
       json: { code: 'invalid-request' },
@@ -119,9 +125,9 @@ describe('disconnecting', () => {
   });
 });
 
-describe('re-authorising', () => {
+describe('reauthorizing', () => {
   it.each(['active', 'degraded', 'needs-reauth', 'suspended'] as const)(
-    'a connection that is %s answers a URL for its owner, and leaves it as it is',
+    'a connection that is %s answers a URL for the account owner, and leaves the connection as it is',
     async (state) => {
       const id = await aGrantedConnection(state);
       const answer = await post(id, 'reauthorize', { json: { returnUrl: RETURN_URL, scopes: ['ITEMS_READ'] } });
@@ -139,7 +145,7 @@ describe('re-authorising', () => {
     },
   );
 
-  it('takes no body too', async () => {
+  it('accepts an empty body', async () => {
     expect((await post(await aGrantedConnection(), 'reauthorize')).status).toBe(200);
     expect((await post(await aGrantedConnection(), 'reauthorize', { json: {} })).status).toBe(200);
     expect(
@@ -148,7 +154,7 @@ describe('re-authorising', () => {
     ).toBe(415);
   });
 
-  it('a connection that nobody has approved yet asks once more, for whatever account', async () => {
+  it('a connection that was never approved starts another attempt, for any account', async () => {
     const id = await aGrantedConnection('connecting');
     const answer = await post(id, 'reauthorize');
     const attempt = attemptOf(new URL(answer.json.authorizationUrl).searchParams.get('state') ?? '');
@@ -162,7 +168,7 @@ describe('re-authorising', () => {
     expect(answer.json.detail).toContain(state);
   });
 
-  it('a connection with a key says how a key is replaced', async () => {
+  it('a connection with a key explains how to replace the key', async () => {
     const answer = await post(await aKeyConnection(), 'reauthorize');
     expect(answer).toMatchObject({ status: 409, json: { code: 'connection-not-reauthorizable' } });
     expect(answer.json.detail).toContain('POST …/connections');
@@ -182,7 +188,7 @@ describe('testing', () => {
     ['unavailable', 'provider-unexpected', 'provider-unexpected-response'],
     ['unavailable', 'permissions-missing', 'credentials-insufficient'],
   ] as const)(
-    'answers that the credentials are %s, why, with the connection, and leaves a trace',
+    'answers that the credentials are %s, with the reason and the connection, and writes an audit row',
     async (outcome, refusal, code) => {
       api.connectionGateway.testResult = { outcome, refusal };
       const id = await aKeyConnection();
@@ -193,7 +199,7 @@ describe('testing', () => {
   );
 
   it.each(CONNECTION_STATES.filter((state) => !['active', 'degraded'].includes(state)))(
-    'asks nobody about a connection that is %s',
+    'makes no provider call for a connection that is %s',
     async (state) => {
       const id = await aGrantedConnection(state);
       expect(await post(id, 'test')).toMatchObject({ status: 409, json: { code: 'connection-not-active' } });
@@ -203,7 +209,7 @@ describe('testing', () => {
 });
 
 describe('suspending and resuming', () => {
-  it('says who did it, tells the connection’s owner, and a sync is refused meanwhile', async () => {
+  it('records who did it, notifies the token manager, and syncs are rejected meanwhile', async () => {
     const id = await aKeyConnection();
     expect(await post(id, 'suspend')).toMatchObject({
       status: 200,
@@ -237,7 +243,7 @@ describe('suspending and resuming', () => {
     });
   });
 
-  it('twice is once: one entry in the audit trail, and no new since', async () => {
+  it('twice has one effect: one entry in the audit trail, and the original time', async () => {
     const id = await aKeyConnection();
     const first = await post(id, 'suspend');
     const second = await post(id, 'suspend');
@@ -248,7 +254,7 @@ describe('suspending and resuming', () => {
   });
 
   it.each(CONNECTION_STATES.filter((state) => !['active', 'degraded', 'suspended'].includes(state)))(
-    'a connection that is %s can be neither suspended nor resumed',
+    'is refused for a connection that is %s',
     async (state) => {
       const id = await aGrantedConnection(state);
       const [suspended, resumed] = [await post(id, 'suspend'), await post(id, 'resume')];
@@ -259,14 +265,14 @@ describe('suspending and resuming', () => {
     },
   );
 
-  it('holds though Temporal is away: what counts is stored', async () => {
+  it('works although Temporal is away, because the stored state counts', async () => {
     const id = await aKeyConnection();
     api.connectionGateway.away = true;
     expect((await post(id, 'suspend')).status).toBe(200);
     expect(await stateOf(id)).toBe('suspended');
   });
 
-  it('is an operator’s, and of another venue nobody’s', async () => {
+  it('needs an operator, and is 404 for another venue', async () => {
     const id = await aKeyConnection();
     const other = await api.aVenue();
     expect((await post(id, 'suspend', { token: await aToken({ role: 'operator' }) })).status).toBe(200);

@@ -7,7 +7,7 @@ import { keepConnectionFreshWorkflowId } from '../../../contracts/connections.ts
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import { awayTemporal, useTemporalClient } from '../../support/services/temporal.ts';
 
-// No worker runs here: workflows stay where the gateway has put them.
+// No worker runs here: workflows stay as the gateway started them.
 let connection: Connection;
 let client: Client;
 let gateway: ConnectionGateway;
@@ -22,8 +22,8 @@ afterAll(() => connection.close());
 const aConnection = () =>
   ({ venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, provider: 'square' }) as const;
 
-describe('the owner of a connection', () => {
-  it('is started where it is not running, once, and told to look again', async () => {
+describe('the token manager of a connection', () => {
+  it('is started once if it is not running, and signalled to look again', async () => {
     const ours = aConnection();
     await Promise.all([gateway.lookAgain(ours), gateway.lookAgain(ours), gateway.lookAgain(ours)]);
     const handle = client.workflow.getHandle(keepConnectionFreshWorkflowId(ours.connectionId));
@@ -36,7 +36,7 @@ describe('the owner of a connection', () => {
     await handle.terminate('test');
   });
 
-  it('is told of a revocation, also while no worker runs, in a signal that carries nothing', async () => {
+  it('is signalled about a revocation, even while no worker runs, with an empty signal', async () => {
     const ours = aConnection();
     await gateway.accessRevoked(ours);
     await gateway.accessRevoked(ours);
@@ -52,7 +52,7 @@ describe('the owner of a connection', () => {
     await handle.terminate('test');
   });
 
-  it('that nobody works for does not take a disconnection, and says so', async () => {
+  it('without a worker does not accept a disconnection, and the gateway says so', async () => {
     await expect(gateway.disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({
       code: 'worker-unavailable',
     });
@@ -60,7 +60,7 @@ describe('the owner of a connection', () => {
 });
 
 describe('while Temporal is away', () => {
-  it('every question is answered in time, as one to repeat', async () => {
+  it('the gateway answers every request within the timeout and marks it retryable', async () => {
     const nowhere = awayTemporal();
     const away = createConnectionGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const ours = aConnection();
@@ -68,7 +68,7 @@ describe('while Temporal is away', () => {
       ...[away.lookAgain(ours), away.accessRevoked(ours), away.test(ours)].map((question: Promise<unknown>) =>
         expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' }),
       ),
-      // Whether Temporal or the worker is away cannot be told apart here: nobody answers.
+      // Temporal and the worker being away cannot be distinguished here: nothing answers.
       expect(away.disconnect(ours, { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({ status: 503 }),
     ]);
     await nowhere.connection.close();

@@ -50,7 +50,7 @@ describe('connecting Stripe with a key', () => {
     });
   });
 
-  it('replaces the key of an account that is connected already: the same connection, 200', async () => {
+  it('replaces the key of an account that is already connected: the same connection, 200', async () => {
     const first = await connect();
     const again = await connect();
     expect([again.status, again.json.id]).toEqual([200, first.json.id]);
@@ -59,7 +59,7 @@ describe('connecting Stripe with a key', () => {
     expect((await stored()).length).toBe(1);
   });
 
-  it('says at the second venue with the account that there is another, in every answer, and not which', async () => {
+  it('shows a second venue with the account that there is another, in every answer, but not which', async () => {
     const { secretKey } = await api.stripe.addAccount();
     const first = await connect(secretKey);
     expect(first).toMatchObject({ status: 201, json: { notes: [] } });
@@ -87,7 +87,7 @@ describe('connecting Stripe with a key', () => {
     expect((await stored()).length).toBe(1);
   });
 
-  it('refuses a key that Stripe does not know', async () => {
+  it('rejects a key that Stripe does not know', async () => {
     expect(await connect('sk_test_0123456789abcdefghijklmn')).toMatchObject({
       status: 422,
       json: { code: 'credentials-refused' },
@@ -100,13 +100,13 @@ describe('connecting Stripe with a key', () => {
     });
   });
 
-  it('refuses a restricted key that may read the account but not what a sync reads', async () => {
+  it('rejects a restricted key that may read the account but not what a sync reads', async () => {
     const { restrictedKey } = (await api.stripe.addAccount()) as unknown as { restrictedKey: string };
     expect(await connect(restrictedKey)).toMatchObject({ status: 422, json: { code: 'credentials-insufficient' } });
     expect(await stored()).toEqual([]);
   });
 
-  it('refuses a test key for production', async () => {
+  it('rejects a test key for production', async () => {
     expect(await connect(api.sandbox.secretKey, 'production')).toMatchObject({
       status: 422,
       json: { code: 'environment-mismatch' },
@@ -134,12 +134,12 @@ describe('connecting Stripe with a key', () => {
     ['an empty key', { credentials: { secretKey: '' } }, 'credentials.secretKey'],
     ['a key with a line break', { credentials: { secretKey: 'sk_test_a\nb' } }, 'credentials.secretKey'],
     ['a field beside the key', { credentials: { secretKey: 'x', publishableKey: 'y' } }, 'credentials.publishableKey'],
-  ])('refuses %s by name', async (_case, wrong, field) => {
+  ])('rejects %s by name', async (_case, wrong, field) => {
     const answer = await api.send('POST', path, { json: { ...aKey('sk_test_1'), ...wrong } });
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path: field }] } });
   });
 
-  it('says that QuickBooks cannot be connected with a key', async () => {
+  it('answers that QuickBooks cannot be connected with a key', async () => {
     expect(await api.send('POST', path, { json: { ...aKey('x'), provider: 'quickbooks' } })).toMatchObject({
       status: 422,
       json: { code: 'provider-not-supported' },
@@ -154,7 +154,7 @@ describe('a key that is entered again', () => {
   }
   const woken = (id: string) => api.gateway.woken.filter((run) => run.id === id).length;
 
-  it('makes every open run of the connection look again at once, and no other', async () => {
+  it('wakes every open run of the connection, and no other', async () => {
     const { id } = (await connect()).json;
     const other = (await connect((await api.stripe.addAccount()).secretKey)).json;
     const [push, dryRun, over, theirs] = [
@@ -174,7 +174,7 @@ describe('a key that is entered again', () => {
     expect([woken(over), woken(theirs)]).toEqual([0, 0]);
   });
 
-  it('is stored and answered though Temporal is away, and the runs are woken when it is back', async () => {
+  it('is stored and answered although Temporal is away, and the runs are woken once it is back', async () => {
     const { id } = (await connect()).json;
     const run = await anOpenRun(id);
     api.gateway.away = true;
@@ -190,7 +190,7 @@ describe('a key that is entered again', () => {
 });
 
 describe('a key for a connection', () => {
-  it('that is being disconnected is refused until that is done, and nothing is stored', async () => {
+  it('that is being disconnected is rejected until that is done, and nothing is stored', async () => {
     const { id } = (await connect()).json;
     const ref = { venueId, connectionId: id as ConnectionId };
     await api.connections.setState(ref, { state: 'disconnecting', cause: 'Asked for.', nextAction: null });
@@ -200,7 +200,7 @@ describe('a key for a connection', () => {
     expect((await api.connections.findApiKey(ref))?.generation).toBe(1);
     await api.connections.setState(ref, { state: 'disconnected', cause: 'Asked for.', nextAction: null });
     expect(await connect()).toMatchObject({ status: 200, json: { id, state: 'active' } });
-    // What owns the connection's credentials hears of it.
+    // The connection's token manager is notified.
     await until(() => api.connectionGateway.looked.includes(ref.connectionId), {
       limitMs: 5_000,
       what: 'the owner is told',
@@ -209,7 +209,7 @@ describe('a key for a connection', () => {
 });
 
 describe('a secret key', () => {
-  it('never shows in an answer, a log line or the database, whatever becomes of it', async () => {
+  it('never appears in an answer, a log line or the database, whatever the outcome', async () => {
     const before = api.logLines.length;
     const known = api.sandbox.secretKey;
     const unknown = 'sk_test_canaryCanaryCanary1234';
@@ -249,7 +249,7 @@ describe('a secret key', () => {
   });
 });
 
-/** Every row of every table of ours, as text; bytes as hex. */
+/** Every row of all our tables as text, with bytes as hex. */
 async function everyRow(): Promise<string[]> {
   const { admin } = api.database;
   const tables =

@@ -24,7 +24,7 @@ interface Integration {
 }
 
 describe('the integrations', () => {
-  it('are every provider, with what it can do here', async () => {
+  it('include every provider, with what it supports here', async () => {
     const answer = await api.send('GET', '/v1/integrations');
     const data = answer.json.data as unknown as readonly Integration[];
     expect(data.map(({ provider }) => provider)).toEqual(PROVIDERS.map(({ id }) => id));
@@ -43,7 +43,7 @@ describe('the integrations', () => {
         credentialFields: [{ name: 'secretKey', description: expect.any(String) as string, secret: true }],
         apiVersion: { name: API_VERSION, endsOn: null },
       },
-      // The operator's own budget, which the calls really go by.
+      // The operator's own budget, which the calls really use.
       limits: {
         sandbox: { requestsPerSecond: 2_000, concurrency: concurrencyOf(limits.sandbox), windows: [] },
         production: { requestsPerSecond: 2_000, concurrency: concurrencyOf(limits.production), windows: [] },
@@ -55,26 +55,23 @@ describe('the integrations', () => {
     ['square', ['pkce', 'code'], 'sandbox'],
     ['quickbooks', ['code'], 'sandbox'],
     ['mailchimp', ['code'], 'production'],
-  ])(
-    'list %s with the flows that its app can be asked by, and the resources that its adapter declares',
-    async (provider, flows, environment) => {
-      const { json } = await api.send('GET', `/v1/integrations/${provider}`);
-      expect(json).toMatchObject({
-        provider,
-        configured: true,
-        supported: true,
-        toSet: [],
-        flows,
-        environment,
-        resources: PROVIDERS.find(({ id }) => id === provider)?.resources,
-      });
-      expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({
-        provider,
-        budgets: [],
-        circuits: [],
-      });
-    },
-  );
+  ])('list %s with the flows of its app, and no resources yet', async (provider, flows, environment) => {
+    const { json } = await api.send('GET', `/v1/integrations/${provider}`);
+    expect(json).toMatchObject({
+      provider,
+      configured: true,
+      supported: true,
+      toSet: [],
+      flows,
+      environment,
+      resources: PROVIDERS.find(({ id }) => id === provider)?.resources,
+    });
+    expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({
+      provider,
+      budgets: [],
+      circuits: [],
+    });
+  });
 
   it.each(['paypal', 'Stripe', '019a0000-0000-7000-8000-000000000000'])('answer 404 for %s', async (provider) => {
     for (const path of ['', '/status'])
@@ -108,7 +105,7 @@ describe('the status of an integration', () => {
     return { venueId, accountId: account!.id, key };
   }
 
-  it('shows circuits of the caller’s own accounts that fail, the provider’s own, and those of nobody else', async () => {
+  it('shows the circuits of the caller’s failing accounts and of the provider, and no others', async () => {
     const [mine, theirs] = [await aCalledAccount(), await aCalledAccount()];
     const store = createCircuitStore(api.database.db);
     const now = new Date();
@@ -134,7 +131,7 @@ describe('the status of an integration', () => {
     expect(await accounts('*')).toEqual([mine.accountId, theirs.accountId, null].sort());
   });
 
-  it('shows the budgets of the caller’s own accounts and of nobody else', async () => {
+  it('shows the budgets of the caller’s accounts, and no others', async () => {
     const [mine, also, theirs] = [await aCalledAccount(), await aCalledAccount(), await aCalledAccount()];
     const ids = async (venues: readonly string[] | '*') =>
       (await statusFor(venues)).map(({ accountId }) => accountId).sort();
@@ -144,7 +141,7 @@ describe('the status of an integration', () => {
     expect(await ids('*')).toEqual(expect.arrayContaining([mine.accountId, also.accountId, theirs.accountId]));
   });
 
-  it('shows a slowed-down account as what is let through, and what is leased out', async () => {
+  it('shows a throttled account’s current rate, and its leases', async () => {
     const { venueId, key, accountId } = await aCalledAccount();
     const budgets = createBudgetStore(api.database.db);
     expect(await statusFor([venueId])).toEqual([

@@ -35,26 +35,23 @@ describe('connecting another provider with a key', () => {
   it.each([
     ['square', 'sandbox', 'personalToken'],
     ['mailchimp', 'production', 'apiKey'],
-  ] as const)(
-    'works for %s without an app of ours, and shows whose account it is',
-    async (provider, environment, key) => {
-      const [account] = await oauthControl(sandboxes[provider].controlUrl).accounts();
-      const secretKey = account!.details![key]!;
-      const answer = await send(provider, environment, secretKey);
-      expect(answer).toMatchObject({
-        status: 201,
-        json: { provider, environment, state: 'active', account: { id: account!.id, name: account!.name } },
-      });
-      expect((await send(provider, environment, secretKey)).json.id).toBe(answer.json.id);
-      expect(answer.text + api.logLines.join('')).not.toContain(secretKey);
-    },
-  );
+  ] as const)('works for %s without an app of ours, and shows the account', async (provider, environment, key) => {
+    const [account] = await oauthControl(sandboxes[provider].controlUrl).accounts();
+    const secretKey = account!.details![key]!;
+    const answer = await send(provider, environment, secretKey);
+    expect(answer).toMatchObject({
+      status: 201,
+      json: { provider, environment, state: 'active', account: { id: account!.id, name: account!.name } },
+    });
+    expect((await send(provider, environment, secretKey)).json.id).toBe(answer.json.id);
+    expect(answer.text + api.logLines.join('')).not.toContain(secretKey);
+  });
 
   it.each([
     ['square', 'sandbox', 'personalToken'],
     ['mailchimp', 'production', 'apiKey'],
   ] as const)(
-    'works for an account of %s whose name Postgres does not store as it is',
+    'works for an account of %s whose name Postgres cannot store as it is',
     async (provider, environment, key) => {
       const account = await oauthControl(sandboxes[provider].controlUrl).addAccount('Caf\u0000e \ud83c');
       expect(await send(provider, environment, account.details![key]!)).toMatchObject({
@@ -68,7 +65,7 @@ describe('connecting another provider with a key', () => {
     ['square', 'sandbox', 'personalToken'],
     ['mailchimp', 'production', 'apiKey'],
   ] as const)(
-    'says at a second venue of %s that another has the account, and not which',
+    'shows a second venue of %s that another has the account, but not which',
     async (provider, environment, key) => {
       const account = await oauthControl(sandboxes[provider].controlUrl).addAccount();
       const secretKey = account.details![key]!;
@@ -91,14 +88,14 @@ describe('connecting another provider with a key', () => {
     ['mailchimp', 'production', '0123456789abcdef0123456789abcdef-us6'],
     ['mailchimp', 'production', 'a-key-without-a-data-centre'],
     ['mailchimp', 'production', '0123456789abcdef-us6.evil.example'],
-  ])('refuses a key of %s that nobody was given', async (provider, environment, secretKey) => {
+  ])('rejects an invalid key of %s', async (provider, environment, secretKey) => {
     expect(await send(provider, environment, secretKey)).toMatchObject({
       status: 422,
       json: { code: 'credentials-refused' },
     });
   });
 
-  it('refuses an environment that the key does not belong to', async () => {
+  it('rejects an environment that the key does not belong to', async () => {
     for (const [provider, environment, key] of [
       ['square', 'production', 'personalToken'],
       ['mailchimp', 'sandbox', 'apiKey'],
@@ -111,7 +108,7 @@ describe('connecting another provider with a key', () => {
     }
   });
 
-  it('says that the provider cannot be reached, and not that the key is bad, while it is down', async () => {
+  it('reports that the provider cannot be reached, not that the key is bad, while it is down', async () => {
     const control = oauthControl(sandboxes.square.controlUrl);
     const [account] = await control.accounts();
     await control.fault({ kind: 'html', status: 503, times: 1 });

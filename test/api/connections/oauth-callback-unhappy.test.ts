@@ -5,7 +5,7 @@ import type { Begun } from './callback-visitors.ts';
 
 const { api, anAttempt, visit, handedOver } = createVisitors();
 
-describe('a callback that is not as it should be', () => {
+describe('a malformed callback', () => {
   it.each<[string, string, string]>([
     ['with no query', '', 'callback-invalid'],
     ['without a state', `code=${CODE}`, 'callback-invalid'],
@@ -17,7 +17,7 @@ describe('a callback that is not as it should be', () => {
       `state=${encodeURIComponent('<script>alert(1)</script>')}&code=${CODE}`,
       'authorization-not-found',
     ],
-  ])('%s is refused', async (_case, query, code) => {
+  ])('with %s is rejected', async (_case, query, code) => {
     const answer = await visit(query);
     expectPage(answer, PROBLEMS[code as keyof typeof PROBLEMS].status, code);
     expect(answer.text).not.toContain('alert');
@@ -49,7 +49,7 @@ describe('a callback that is not as it should be', () => {
       ({ state }) => `state=${state}&error=${encodeURIComponent('<b onclick=alert(1)>')}`,
       'provider-error',
     ],
-  ])('%s is refused, and the attempt stays open', async (_case, queryOf, code) => {
+  ])('%s is rejected, and the attempt stays open', async (_case, queryOf, code) => {
     const begun = await anAttempt();
     const answer = await visit(queryOf(begun));
     expectPage(answer, PROBLEMS[code as keyof typeof PROBLEMS].status, code);
@@ -62,7 +62,7 @@ describe('a callback that is not as it should be', () => {
     ['without the company that QuickBooks sends', ''],
     ['with a company that is no number', '&realmId=..%2Fadmin'],
     ['with two companies', '&realmId=1&realmId=2'],
-  ])('%s is refused, and the attempt stays open', async (_case, more) => {
+  ])('%s is rejected, and the attempt stays open', async (_case, more) => {
     const begun = await anAttempt('quickbooks');
     const answer = await visit(`state=${begun.state}&code=${CODE}${more}`, { provider: 'quickbooks' });
     expectPage(answer, 400, 'callback-invalid');
@@ -70,7 +70,7 @@ describe('a callback that is not as it should be', () => {
     expectPage(await visit({ state: begun.state, code: CODE, realmId: '1' }, { provider: 'quickbooks' }), 200);
   });
 
-  it('on another provider’s path is refused, and the attempt stays open', async () => {
+  it('on another provider’s path is rejected, and the attempt stays open', async () => {
     const begun = await anAttempt();
     expectPage(await visit({ state: begun.state, code: CODE }, { provider: 'stripe' }), 400, 'callback-other-provider');
     expect(handedOver(begun)).toEqual([]);
@@ -104,7 +104,7 @@ describe('a state', () => {
     expect(handedOver(begun)).toHaveLength(1);
   });
 
-  it('of many visits at once serves one', async () => {
+  it('of many concurrent visits is accepted for one', async () => {
     const begun = await anAttempt();
     const answers = await Promise.all(
       Array.from({ length: 10 }, (_, index) => visit({ state: begun.state, code: `${CODE}${index}` })),
@@ -116,7 +116,7 @@ describe('a state', () => {
   it.each([
     ['expired', 410, 'authorization-expired'],
     ['cancelled', 409, 'authorization-cancelled'],
-  ] as const)('of an attempt that has %s says so', async (code, status, problem) => {
+  ] as const)('of an attempt that has %s is answered with that', async (code, status, problem) => {
     const begun = await anAttempt();
     api().connectionGateway.finish(begun.attempt, 'ended', {
       outcome: 'refused',
@@ -127,7 +127,7 @@ describe('a state', () => {
     expect(handedOver(begun)).toEqual([]);
   });
 
-  it('of an attempt that was ended from outside says so', async () => {
+  it('of an attempt that was terminated from outside is answered with that', async () => {
     const begun = await anAttempt();
     api().connectionGateway.finish(begun.attempt, 'failed', null);
     expectPage(await visit({ state: begun.state, code: CODE }), 500, 'authorization-failed');
@@ -139,14 +139,14 @@ describe('a state', () => {
     ['a browser that draws a preview', { 'x-purpose': 'preview' }],
     ['a frame in another page', { 'sec-fetch-dest': 'iframe' }],
     ['a picture in another page', { 'sec-fetch-dest': 'image' }],
-  ])('is not spent by %s', async (_case, headers) => {
+  ])('is not used up by %s', async (_case, headers) => {
     const begun = await anAttempt();
     expectPage(await visit({ state: begun.state, code: CODE }, { headers }), 503, 'callback-not-visited');
     expect(handedOver(begun)).toEqual([]);
     expectPage(await visit({ state: begun.state, code: CODE }, { headers: { 'sec-fetch-dest': 'document' } }), 200);
   });
 
-  it.each(['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'])('is not spent by %s', async (method) => {
+  it.each(['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'])('is not used up by %s', async (method) => {
     const begun = await anAttempt();
     const answer = await visit({ state: begun.state, code: CODE }, { method });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET']);

@@ -12,8 +12,8 @@ const refuseAll = (code: AuthorizationRefusal) => {
   api().connectionGateway.end = ({ connectionId }) => ({ outcome: 'refused', connectionId, code });
 };
 
-describe('an owner who comes back from the provider', () => {
-  it('sees that the account is connected, and the code is handed over sealed', async () => {
+describe('an account owner who returns from the provider', () => {
+  it('sees that the account is connected, and the code is passed on sealed', async () => {
     const begun = await anAttempt();
     const answer = await visit({ state: begun.state, code: CODE, response_type: 'code' });
     expectPage(answer, 200);
@@ -29,7 +29,7 @@ describe('an owner who comes back from the provider', () => {
   it.each([
     ['name', 'Corner <Café>', 'Corner &lt;Café&gt;'],
     ['id where it has no name', null, 'MLB1'],
-  ])('is told which venue has gained access to which account, by its %s', async (_case, name, shown) => {
+  ])('sees which venue has gained access to which account, by its %s', async (_case, name, shown) => {
     const begun = await anAttempt();
     await api().database
       .admin`update connections set state = 'active', external_account_id = 'MLB1', account_name = ${name} where id = ${begun.connectionId}`;
@@ -41,13 +41,13 @@ describe('an owner who comes back from the provider', () => {
     expect(first.text).toContain(names);
     const looked = await browser.visit(`${PUBLIC_URL}/oauth/attempts/${begun.attempt}`);
     expect(await looked.text()).toContain(names);
-    // Who has the id of an attempt, as Temporal's list of workflows shows it, is not told whose account it is.
+    // A person who has only the attempt's id, as Temporal's list of workflows shows it, is not told the account.
     const stranger = await api().send('GET', `/oauth/attempts/${begun.attempt}`, { token: null });
     expectPage(stranger, 200);
     expect(stranger.text).not.toContain('Harbour');
   });
 
-  it('is told that it takes longer, on a page that looks again by itself and then says how it ended', async () => {
+  it('sees that it takes longer, on a page that reloads itself and then shows the outcome', async () => {
     api().connectionGateway.end = null;
     const begun = await anAttempt();
     const answer = await visit({ state: begun.state, code: CODE });
@@ -67,7 +67,7 @@ describe('an owner who comes back from the provider', () => {
     expectPage(await look(), 500, 'authorization-failed');
   });
 
-  it.each(AUTHORIZATION_REFUSALS)('who was refused for %s reads why, under its code and status', async (reason) => {
+  it.each(AUTHORIZATION_REFUSALS)('who was refused for %s sees why, with its code and status', async (reason) => {
     refuseAll(reason);
     const begun = await anAttempt();
     const answer = await visit({ state: begun.state, code: CODE });
@@ -77,7 +77,7 @@ describe('an owner who comes back from the provider', () => {
     expect(answer.text).toContain('Square was not connected');
   });
 
-  it('after denying it reads so, and the attempt is over', async () => {
+  it('who has denied access sees that, and the attempt is over', async () => {
     const begun = await anAttempt();
     expectPage(
       await visit({ state: begun.state, error: 'access_denied', error_description: 'user_denied' }),
@@ -88,7 +88,7 @@ describe('an owner who comes back from the provider', () => {
     expectPage(await visit({ state: begun.state, code: CODE }), 409, 'authorization-used');
   });
 
-  it('with QuickBooks brings the company along, and with no other provider', async () => {
+  it('has the company passed along with QuickBooks, and with no other provider', async () => {
     const intuit = await anAttempt('quickbooks');
     await visit({ state: intuit.state, code: CODE, realmId: '9341453' }, { provider: 'quickbooks' });
     expect(handedOver(intuit)[0]?.callback).toMatchObject({ kind: 'approved', parameters: { realmId: '9341453' } });
@@ -97,14 +97,14 @@ describe('an owner who comes back from the provider', () => {
     expect(handedOver(square)[0]?.callback).not.toHaveProperty('parameters');
   });
 
-  it('after a restart of the API still connects: nothing of the attempt was in its memory', async () => {
+  it('still connects after a restart of the API: nothing of the attempt was in its memory', async () => {
     const begun = await anAttempt();
     await api().restart();
     expectPage(await visit({ state: begun.state, code: CODE }), 200);
   });
 });
 
-describe('the way back to a return URL', () => {
+describe('the redirect to a return URL', () => {
   async function goBack(query: Readonly<Record<string, string>>, begun: Begun): Promise<URL> {
     const response = await browser.visit(
       `${PUBLIC_URL}/oauth/square/callback?${new URLSearchParams({ ...query, state: begun.state }).toString()}`,
@@ -119,14 +119,14 @@ describe('the way back to a return URL', () => {
   const begin = () => anAttempt('square', { returnUrl: `${RETURN_URL}?venue=7` });
   const parametersOf = (url: URL) => Object.fromEntries(url.searchParams);
 
-  it('carries the connection and the outcome, and nothing of the provider’s', async () => {
+  it('has the connection and the outcome, and nothing of the provider’s', async () => {
     const begun = await begin();
     const url = await goBack({ code: CODE }, begun);
     expect(`${url.origin}${url.pathname}`).toBe(RETURN_URL);
     expect(parametersOf(url)).toEqual({ venue: '7', connectionId: begun.connectionId, outcome: 'connected' });
   });
 
-  it('carries the code of a refusal', async () => {
+  it('has the code of a refusal', async () => {
     const begun = await begin();
     expect(parametersOf(await goBack({ error: 'access_denied' }, begun))).toEqual({
       venue: '7',
@@ -136,7 +136,7 @@ describe('the way back to a return URL', () => {
     });
   });
 
-  it('says pending where the exchange takes longer', async () => {
+  it('says pending when the exchange takes longer', async () => {
     api().connectionGateway.end = null;
     const begun = await begin();
     expect(parametersOf(await goBack({ code: CODE }, begun))).toEqual({
@@ -155,30 +155,30 @@ describe('the way back to a return URL', () => {
     });
   });
 
-  it('is not taken by a state that was used before: that ends on our page', async () => {
+  it('does not happen for a state that was used before, which ends on our page', async () => {
     const begun = await begin();
     await goBack({ code: CODE }, begun);
     expectPage(await visit({ state: begun.state, code: CODE }), 409, 'authorization-used');
   });
 });
 
-describe('what is away', () => {
+describe('an outage during a callback', () => {
   it.each([
     ['Temporal', 'away', 'temporal-unavailable'],
     ['every worker', 'noWorker', 'worker-unavailable'],
-  ] as const)('%s: the page says so, comes again by itself, and nothing is lost', async (_who, fault, code) => {
+  ] as const)('of %s: the page says so and reloads itself, and nothing is lost', async (_who, fault, code) => {
     const begun = await anAttempt();
     api().connectionGateway[fault] = true;
     const answer = await visit({ state: begun.state, code: CODE });
     expectPage(answer, 503, code);
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    // The same address once more: it is not written into the page.
+    // The same address, which is therefore not written into the page.
     expect(answer.text).toContain('<meta http-equiv="refresh" content="5">');
     api().connectionGateway[fault] = false;
     expectPage(await visit({ state: begun.state, code: CODE }), 200);
   });
 
-  it('a worker that takes the callback after the visitor was told that none had: the page that comes again follows it to its end', async () => {
+  it('of the worker, which takes the callback after the visitor was told to wait: the reloaded page follows it to its end', async () => {
     const begun = await anAttempt();
     api().connectionGateway.lateWorker = true;
     expectPage(await visit({ state: begun.state, code: CODE }), 503, 'worker-unavailable');
@@ -191,7 +191,7 @@ describe('what is away', () => {
 });
 
 describe('what a callback leaves behind', () => {
-  it('holds neither its query nor its code nor its state: not in the log, not in the database, whatever becomes of it', async () => {
+  it('includes neither its query nor its code nor its state, in the log or the database, whatever the outcome', async () => {
     const before = api().logLines.length;
     const begun = await anAttempt();
     const { state } = begun;
@@ -214,7 +214,7 @@ describe('what a callback leaves behind', () => {
     for (const secret of [CODE, state]) expect(seen).not.toContain(secret);
   });
 
-  it('is limited by the address of the visitor', async () => {
+  it('is rate-limited by the visitor’s address', async () => {
     const limited = await createApiWorld();
     try {
       const codes = new Set<number>();

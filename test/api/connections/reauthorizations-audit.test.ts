@@ -63,7 +63,7 @@ describe('the forecast', () => {
     return id;
   }
 
-  it('lists every access that ends, by date, and first those that have ended', async () => {
+  it('lists every access that will expire, by date, with expired ones first', async () => {
     await aKeyConnection();
     const later = await aGrant('active', { idle: inDays(100), hard: inDays(1_825) });
     const soon = await aGrant('degraded', { hard: inDays(7) });
@@ -79,7 +79,7 @@ describe('the forecast', () => {
     for (const { why, action } of entries) expect([why, action].every((text) => text.length > 10)).toBe(true);
   });
 
-  it('of another venue shows nothing of this one', async () => {
+  it('for another venue shows nothing of this one', async () => {
     await aGrant('active', { idle: inDays(5) });
     expect(await forecast(await api.aVenue())).toEqual([]);
   });
@@ -97,7 +97,7 @@ describe('the audit trail', () => {
     return { ...answer, entries: answer.json.data as unknown as readonly Entry[] };
   };
 
-  it('tells who did what, newest first, by action, target and time', async () => {
+  it('shows who did what, newest first, by action, target and time', async () => {
     const [one, other] = [await aKeyConnection(), await aGrantedConnection()];
     await post(one, 'suspend');
     await post(one, 'resume');
@@ -124,7 +124,7 @@ describe('the audit trail', () => {
     expect((await list(`?to=2020-01-01T00:00:00Z`)).entries).toEqual([]);
   });
 
-  it('comes in pages that fit together while rows are written, and a cursor belongs to its filters', async () => {
+  it('has consistent pages while rows are written, and cursors bound to their filters', async () => {
     const id = await aKeyConnection();
     for (let round = 0; round < 3; round += 1) {
       await post(id, 'suspend');
@@ -151,7 +151,7 @@ describe('the audit trail', () => {
   });
 
   it.each(['?from=yesterday', '?to=2026-11-21', '?actor=tester', '?action='])(
-    'refuses the filter %s',
+    'rejects the filter %s',
     async (query) => {
       expect(await list(query)).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
     },

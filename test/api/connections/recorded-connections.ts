@@ -14,7 +14,10 @@ import type {
 } from '../../../contracts/connections.ts';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 
-/** Stands where the workflows of connections stand: an attempt can be completed once. Can be told to be away, and how the next attempts end. */
+/**
+ * In-memory replacement for the workflows of connections: an attempt can be completed once. Tests choose how the next
+ * attempts end, and can simulate that Temporal is away.
+ */
 export class RecordedConnections implements AuthorizationGateway, ConnectionGateway {
   readonly inputs = new Map<string, AuthorizeConnectionInput>();
   readonly callbacks: { readonly attempt: string; readonly callback: AuthorizationCallback }[] = [];
@@ -28,11 +31,11 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
   onListAccounts: ((connection: AccountConnection) => Promise<ConnectionTestResult>) | null = null;
   testResult: ConnectionTestResult = { outcome: 'accepted', refusal: null };
   away = false;
-  /** Nobody takes what is handed over. */
+  /** No worker takes what is passed on. */
   noWorker = false;
-  /** What is handed over is taken after its sender was told that nobody would. */
+  /** The worker takes it after the sender was told that none would. */
   lateWorker = false;
-  /** Of the attempts that are completed from now on; null: none is done in time. */
+  /** Outcome of attempts that are completed from now on; null when none completes in time. */
   end: ((input: AuthorizeConnectionInput) => AuthorizationOutcome) | null = ({ connectionId }) => ({
     outcome: 'connected',
     connectionId,
@@ -101,7 +104,7 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
     this.revoked.push({ venueId, connectionId, provider });
   }
 
-  /** An attempt ends without its callback: time, or somebody in the Web UI. */
+  /** Ends an attempt without its callback, as its time limit or an operator does. */
   finish(attempt: string, state: 'ended' | 'failed', outcome: AuthorizationOutcome | null): void {
     const known = this.#attempts.get(attempt);
     if (known) this.#attempts.set(attempt, { ...known, state, outcome });

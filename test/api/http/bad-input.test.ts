@@ -32,7 +32,7 @@ describe('a body', () => {
     ['of two values', '{} {}'],
     ['that is empty', ''],
     ['of a word', 'name=x'],
-  ])('%s is malformed JSON, and the answer does not quote it', async (_case, body) => {
+  ])('of %s is rejected as malformed JSON without quoting it', async (_case, body) => {
     for (const path of ['/v1/venues', batch]) {
       const answer = await postRaw(path, body);
       expect(answer).toMatchObject({ status: 400, json: { code: 'malformed-json' } });
@@ -45,18 +45,18 @@ describe('a body', () => {
     ['an array', '[]'],
     ['a string', '"x"'],
     ['a number', '1e400'],
-  ])('of %s in place of an object is refused', async (_case, body) => {
+  ])('of %s in place of an object is rejected', async (_case, body) => {
     for (const path of ['/v1/venues', batch])
       expect(await postRaw(path, body)).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
   });
 
-  it('that is not UTF-8 is refused', async () => {
+  it('that is not UTF-8 is rejected', async () => {
     const body = new Uint8Array([...Buffer.from('{"records":[{"sourceId":"'), 0xc3, 0x28, ...Buffer.from('"}]}')]);
     expect(await postRaw(batch, body)).toMatchObject({ status: 400, json: { code: 'invalid-encoding' } });
     expect(await count()).toBe(0);
   });
 
-  it.each([33, 10_000, 1_000_000])('nested %d deep is refused, and does not exhaust the stack', async (depth) => {
+  it.each([33, 10_000, 1_000_000])('nested %d deep is rejected, and does not exhaust the stack', async (depth) => {
     const deep = '['.repeat(depth) + ']'.repeat(depth);
     expect(await postRaw(batch, `{"records":${deep}}`)).toMatchObject({
       status: 400,
@@ -69,14 +69,14 @@ describe('a body', () => {
       });
   });
 
-  it('is not taken for deep because of brackets inside its strings', async () => {
+  it('with brackets in its strings does not count as deep', async () => {
     const answer = await api.send('POST', batch, {
       json: { records: [{ sourceId: 'a', name: `${'['.repeat(100)}"\\{` }] },
     });
     expect(answer.json).toMatchObject({ created: 1, rejected: 0 });
   });
 
-  it('of 50 MB is refused, and so is one that only unpacks to it', async () => {
+  it('of 50 MB is rejected, also when only its decompressed size is that large', async () => {
     const huge = Buffer.alloc(50 * 1_048_576, ' ');
     expect(await postRaw(batch, huge)).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
     expect(await postRaw('/v1/venues', huge)).toMatchObject({ status: 413, json: { code: 'body-too-large' } });
@@ -87,7 +87,7 @@ describe('a body', () => {
     });
   });
 
-  it('that is gzipped is taken, and one that only says so is refused', async () => {
+  it('that is gzipped is accepted, and one that only claims to be is rejected', async () => {
     const headers = { ...JSON_HEADERS, 'content-encoding': 'gzip' };
     const packed = new Uint8Array(gzipSync(JSON.stringify({ records: [{ sourceId: 'zipped' }] })));
     expect((await postRaw(batch, packed, headers)).json).toMatchObject({ created: 1 });
@@ -109,14 +109,14 @@ describe('a body', () => {
     ['application/jsonp'],
     ['multipart/form-data; boundary=x'],
     [''],
-  ])('of type "%s" is refused', async (type) => {
+  ])('of type "%s" is rejected', async (type) => {
     expect(await postRaw('/v1/venues', '{}', { 'content-type': type })).toMatchObject({
       status: 415,
       json: { code: 'unsupported-media-type' },
     });
   });
 
-  it('of JSON with a charset of UTF-8 is taken', async () => {
+  it('of JSON with a UTF-8 charset is accepted', async () => {
     expect(
       await postRaw(batch, '{"records":[]}', { 'content-type': 'Application/JSON; charset="UTF-8"' }),
     ).toMatchObject({ status: 200 });
@@ -127,7 +127,7 @@ describe('a string', () => {
   it.each([
     ['NUL', 'a\0b'],
     ['half a surrogate pair', 'a\ud800b'],
-  ])('with %s is an error of its field, wherever it stands', async (_case, text) => {
+  ])('with %s is an error of its field at any depth', async (_case, text) => {
     const venue = await api.send('POST', '/v1/venues', { json: { name: text, timeZone: 'UTC', currency: 'EUR' } });
     expect(venue.json).toMatchObject({ code: 'invalid-request', errors: [{ path: 'name' }] });
     const records = [
@@ -144,9 +144,9 @@ describe('a string', () => {
   });
 });
 
-describe('keys that reach for a prototype', () => {
+describe('keys that target prototypes', () => {
   it.each(['__proto__', 'constructor', 'prototype'])(
-    '%s is an unknown field at any depth, and pollutes nothing',
+    'include %s, which is an unknown field at any depth and pollutes nothing',
     async (key) => {
       const evil = `{"${key}":{"polluted":true}}`;
       const venue = await postRaw(
@@ -188,14 +188,14 @@ describe('a query', () => {
     ['a connection that is no id', '?connectionId=stripe', 'connectionId'],
     ['a flag that is none', '?includeDeleted=1', 'includeDeleted'],
     ['an empty cursor', '?cursor=', 'cursor'],
-  ])('with %s is refused by name', async (_case, query, path) => {
+  ])('with %s is rejected by name', async (_case, query, path) => {
     expect(await api.send('GET', `${customers}${query}`)).toMatchObject({
       status: 400,
       json: { code: 'invalid-request', errors: [{ path }] },
     });
   });
 
-  it('and a body that are both wrong are told together', async () => {
+  it('and a body that are both wrong are reported together', async () => {
     const answer = await api.send('POST', '/v1/venues?colour=red', { json: { timeZone: 'UTC', currency: 'EUR' } });
     expect(pathsOf(answer.json.errors)).toEqual(['colour', 'name']);
   });
@@ -215,7 +215,7 @@ describe('a path', () => {
     '/health/deep',
     '/docs/swagger-ui.js',
     '/docs/../package.json',
-  ])('%s that is not ours is 404 with problem details', async (path) => {
+  ])('%s that does not exist is 404 with problem details', async (path) => {
     const answer = await api.send('GET', path);
     expect(answer).toMatchObject({
       status: 404,
@@ -224,7 +224,7 @@ describe('a path', () => {
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   });
 
-  it('of a resource that there is not is 404', async () => {
+  it('of an unknown resource is 404', async () => {
     const path = customers.replace('customers', 'orders');
     expect(await api.send('GET', path)).toMatchObject({ status: 404, json: { code: 'not-found' } });
     expect(await api.send('POST', `${path}/batch`, { json: { records: [] } })).toMatchObject({
@@ -240,7 +240,7 @@ describe('a path', () => {
     });
   });
 
-  it('that is known answers 405 with Allow to other methods, and OPTIONS with Allow alone', async () => {
+  it('that exists answers 405 with Allow to other methods, and OPTIONS with Allow alone', async () => {
     for (const [path, allow] of [
       ['/v1/venues', 'POST, GET, HEAD, OPTIONS'],
       [customers, 'GET, HEAD, OPTIONS'],
@@ -256,7 +256,7 @@ describe('a path', () => {
     }
   });
 
-  it('answers HEAD as GET without a body', async () => {
+  it('answers HEAD like GET without a body', async () => {
     const head = await api.send('HEAD', '/v1/venues');
     expect([head.status, head.text, head.headers.get('content-type')]).toEqual([
       200,

@@ -17,7 +17,7 @@ afterAll(() => api.close());
 const MIB = 1_048_576;
 
 describe('a page of records', () => {
-  it('ends before it has 5 MB, and its cursor goes on where it ended', async () => {
+  it('ends before it has 5 MB, and its cursor continues there', async () => {
     const products = `/v1/venues/${await api.aVenue()}/records/products`;
     const sourceIds = Array.from({ length: 80 }, (_, index) => `p${String(index).padStart(3, '0')}`);
     for (let start = 0; start < sourceIds.length; start += 40) {
@@ -60,7 +60,7 @@ describe('a record', () => {
       { lines: Array.from({ length: 200 }, () => ({ amountMinor: 1, description: 'd'.repeat(4_500) })) },
       'lines',
     ],
-  ])('with %s is refused', async (_case, resource, fields, path) => {
+  ])('with %s is rejected', async (_case, resource, fields, path) => {
     const whole: Readonly<Record<string, object>> = {
       customers: {},
       invoices: { status: 'open', currency: 'EUR', totalMinor: 1 },
@@ -79,8 +79,8 @@ describe('a record', () => {
   });
 });
 
-describe('a reader that stalls', () => {
-  it('is cut off, and what it does not take is let go', async () => {
+describe('a stalled reader', () => {
+  it('is disconnected, and what it has not read is freed', async () => {
     const closed = Promise.withResolvers<boolean>();
     const app = express();
     app.get('/', (_req, res) => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
 
-/** 64 KB of errors and what stands around them. */
+/** 64 KB of errors plus the rest of the answer. */
 const MAX_ANSWER_BYTES = 100_000;
 
 let api: ApiWorld;
@@ -20,7 +20,9 @@ const sizeOf = ({ json }: { readonly json: unknown }) => Buffer.byteLength(JSON.
 const post = (path: string, body: string, type = 'application/json') =>
   api.send('POST', path, { body, headers: { 'content-type': type } });
 
-/** Nested thirty deep under long keys, with a NUL in each of the innermost values: every error has a path of kilobytes. */
+/**
+ * Values nested thirty deep under long keys, each with an innermost NUL, so that every error has a path of kilobytes.
+ */
 function deepAndWrong(valueCount: number): string {
   const values = Array.from({ length: valueCount }, () => '"\\u0000"').join(',');
   return Array.from({ length: 28 }, () => 'k'.repeat(100)).reduceRight(
@@ -30,7 +32,7 @@ function deepAndWrong(valueCount: number): string {
 }
 
 describe('an answer to bad input', () => {
-  it('stays small when every value of a body of almost 1 MB is wrong, and says how many errors are left out', async () => {
+  it('stays small when every value of a body of almost 1 MB is wrong, and counts the errors left out', async () => {
     for (const body of [deepAndWrong(90_000), `[${'"\\u0000",'.repeat(90_000)}1]`]) {
       const answer = await post('/v1/venues', `{"name":${body}}`);
       expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
@@ -47,7 +49,7 @@ describe('an answer to bad input', () => {
       readonly errors: readonly { readonly path: string }[];
       readonly errorsOmitted: number;
     };
-    // `name`, `timeZone` and `currency` are missing besides.
+    // Plus the missing `name`, `timeZone` and `currency`.
     expect(wrong.errors.length + wrong.errorsOmitted).toBe(5_003);
     expect(Math.max(...wrong.errors.map(({ path }) => path.length))).toBeLessThanOrEqual(301);
   });
@@ -64,7 +66,7 @@ describe('an answer to bad input', () => {
     expect(sizeOf(refused)).toBeLessThan(MAX_ANSWER_BYTES);
   });
 
-  it('refuses a body, and a record of a load, of more values than any record holds', async () => {
+  it('rejects a body, or a record of a load, with more values than any record holds', async () => {
     const many = `[${'0,'.repeat(100_000)}0]`;
     expect(await post('/v1/venues', `{"name":${many}}`)).toMatchObject({
       status: 400,

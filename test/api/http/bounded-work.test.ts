@@ -28,7 +28,7 @@ async function* oneChunk(text: string): AsyncGenerator<Buffer> {
   yield Buffer.from(text);
 }
 
-/** How many turns of the event loop others get while `parts` are read. */
+/** Counts how many turns of the event loop other work gets while `parts` are read. */
 async function turnsWhile(parts: AsyncIterable<unknown>): Promise<number> {
   let turns = 0;
   let reading = true;
@@ -44,16 +44,16 @@ async function turnsWhile(parts: AsyncIterable<unknown>): Promise<number> {
 }
 
 describe('reading a load', () => {
-  it('gives other requests their turn between blank lines, which are no records', async () => {
+  it('gives other requests turns between blank lines, which are no records', async () => {
     expect(await turnsWhile(readLines(oneChunk('\n'.repeat(500_000))))).toBeGreaterThan(10);
   });
 
-  it('gives other requests their turn between records that came in one piece', async () => {
+  it('gives other requests turns between records that arrive in one chunk', async () => {
     const records = Array.from({ length: 50_000 }, () => '{"sourceId":"a"}');
     expect(await turnsWhile(readBatch(oneChunk(`{"records":[${records.join(',')}]}`)))).toBeGreaterThan(5);
   });
 
-  it('refuses more lines than a load may have, blank ones counted', async () => {
+  it('rejects more lines than a load may have, blank ones included', async () => {
     const answer = await api.send('POST', batch, {
       body: `{"sourceId":"a"}${'\n'.repeat(1_000_001)}`,
       headers: NDJSON,
@@ -64,7 +64,7 @@ describe('reading a load', () => {
   it.each([
     ['in one line', NDJSON, ' '.repeat(17 * MIB)],
     ['before a record', JSON_TYPE, `{"records":[${' '.repeat(17 * MIB)}]}`],
-  ])('refuses more than 16 MB of white space %s', async (_case, headers, body) => {
+  ])('rejects more than 16 MB of white space %s', async (_case, headers, body) => {
     expect(await api.send('POST', batch, { body, headers })).toMatchObject({
       status: 413,
       json: { code: 'body-too-large' },
@@ -75,7 +75,7 @@ describe('reading a load', () => {
 describe('a compressed body', () => {
   const gzipped = { ...JSON_TYPE, 'content-encoding': 'gzip' };
 
-  it('is refused once it has become more than a hundred times larger than what was sent', async () => {
+  it('is rejected once it expands to more than a hundred times its size', async () => {
     const packed = new Uint8Array(gzipSync(`{"records":[{"sourceId":"a","name":"${'x'.repeat(20 * MIB)}"}]}`));
     expect(packed.length).toBeLessThan(MIB / 10);
     const answer = await api.send('POST', batch, { body: packed, headers: gzipped });
@@ -83,7 +83,7 @@ describe('a compressed body', () => {
     expect(answer.json.detail).toContain('compressed');
   });
 
-  it('of up to 4 MB may be as compressible as it likes', async () => {
+  it('of up to 4 MB may compress as well as it likes', async () => {
     const records = Array.from({ length: 1_000 }, (_, index) => ({ sourceId: `c${index}`, name: 'x'.repeat(1_000) }));
     const answer = await api.send('POST', batch, {
       body: new Uint8Array(gzipSync(JSON.stringify({ records }))),
@@ -92,7 +92,7 @@ describe('a compressed body', () => {
     expect(answer).toMatchObject({ status: 200, json: { created: 1_000 } });
   });
 
-  it('of any other request is refused beyond 1 MB, however small it was sent', async () => {
+  it('of any other request is rejected above 1 MB, however small its compressed size', async () => {
     const packed = new Uint8Array(gzipSync(`{"name":"${'x'.repeat(50 * MIB)}"}`));
     expect(await api.send('POST', '/v1/venues', { body: packed, headers: gzipped })).toMatchObject({
       status: 413,
@@ -101,8 +101,8 @@ describe('a compressed body', () => {
   });
 });
 
-describe('a sender', () => {
-  /** What becomes of a body whose first byte comes, and nothing after it. */
+describe('a slow sender', () => {
+  /** What happens to a body whose first byte comes and nothing after it. */
   async function codeOfIdle(headers: Readonly<Record<string, string>>): Promise<string> {
     const read = Promise.withResolvers<string>();
     const server = createServer((req, res) => {
@@ -135,11 +135,11 @@ describe('a sender', () => {
     }
   }
 
-  it('that stops in the middle of a body is not waited for until the whole request times out', async () => {
+  it('that stops halfway is timed out before the whole request’s timeout', async () => {
     expect(await codeOfIdle({})).toBe('request-timeout');
   });
 
-  it('that stops in the middle of a compressed body is told so, not that its compression is wrong', async () => {
+  it('that stops in a compressed body gets that error, not one about its compression', async () => {
     expect(await codeOfIdle({ 'content-encoding': 'gzip' })).toBe('request-timeout');
   });
 });

@@ -24,7 +24,7 @@ describe('every answer', () => {
     '/v1/venues/x',
   ];
 
-  it('carries the request id that was sent when it is sane, and a new one otherwise', async () => {
+  it('has the request id that was sent if it is valid, and a new one otherwise', async () => {
     for (const path of paths) {
       expect(
         (await api.send('GET', path, { headers: { 'x-request-id': 'My-id_1.2' } })).headers.get('x-request-id'),
@@ -37,7 +37,7 @@ describe('every answer', () => {
     }
   });
 
-  it('warns of the development keyring, hides what serves it, and is guarded against browsers', async () => {
+  it('warns about the development keyring, hides the server software, and has browser security headers', async () => {
     for (const path of paths) {
       const { headers } = await api.send('GET', path);
       expect(headers.get('interlock-warning')).toBe('development-keyring');
@@ -47,7 +47,7 @@ describe('every answer', () => {
     }
   });
 
-  it('has no warning under a real key service', async () => {
+  it('has no warning with a real key service', async () => {
     const real = await createApiWorld({ config: { developmentKeyring: false } });
     expect((await real.send('GET', '/v1/venues')).headers.get('interlock-warning')).toBeNull();
     await real.close();
@@ -55,7 +55,7 @@ describe('every answer', () => {
 });
 
 describe('an error', () => {
-  it('is problem details with everything that the contract names', async () => {
+  it('is problem details with every field of the contract', async () => {
     const answer = await api.send('POST', '/v1/venues', { json: { name: 7 }, headers: { 'x-request-id': 'req-1' } });
     expect(answer.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
     expect(answer.json).toEqual({
@@ -73,7 +73,7 @@ describe('an error', () => {
     });
   });
 
-  it('of ours tells the caller nothing but the request id, and the log everything but data', async () => {
+  it('on our side shows the caller only the request id, and the log everything except data', async () => {
     const failure = { query: 'select x', params: ['ada@example.com'], cause: new RangeError('inner') };
     vi.spyOn(api.venues, 'list').mockRejectedValueOnce(
       Object.assign(new Error('Failed query: select x\nparams: ada@example.com'), failure),
@@ -93,7 +93,7 @@ describe('an error', () => {
     expect(line).not.toContain('ada@example.com');
   });
 
-  it('of the database being away is 503, and nothing of it is shown', async () => {
+  it('of an unavailable database is 503 and shows nothing of it', async () => {
     const cause = Object.assign(new Error('connect ECONNREFUSED 10.0.0.1:5432'), { code: 'ECONNREFUSED' });
     vi.spyOn(api.venues, 'list').mockRejectedValueOnce(new DrizzleQueryError('select', [], cause));
     const answer = await api.send('GET', '/v1/venues');
@@ -104,7 +104,7 @@ describe('an error', () => {
 });
 
 describe('the access log', () => {
-  it('has one line a request with the template of its path, never the path or the query', async () => {
+  it('has one line per request with the path’s template, never the path or the query', async () => {
     const venueId = await api.aVenue();
     const before = api.logLines.length;
     await api.send('GET', `/v1/venues/${venueId}/records/customers?sourceId=private-key`, {
@@ -131,7 +131,7 @@ describe('the access log', () => {
 });
 
 describe('our own rate limits', () => {
-  it('show on every answer how much is left, and answer 429 with Retry-After past it: per caller', async () => {
+  it('show the remaining count on every answer, and answer 429 with Retry-After above it: per caller', async () => {
     const limited = await createApiWorld({
       config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 3, perVenuePerMinute: 100 } },
     });
@@ -146,7 +146,7 @@ describe('our own rate limits', () => {
     await limited.close();
   });
 
-  it('hold for a venue over all its callers, and strangers do not use them up', async () => {
+  it('apply to a venue across all its callers, and strangers do not use them up', async () => {
     const limited = await createApiWorld({
       config: { rateLimits: { ...WIDE_LIMITS, perCallerPerMinute: 100, perVenuePerMinute: 2 } },
     });
@@ -171,7 +171,7 @@ describe('health', () => {
     });
   });
 
-  it('is ready when Postgres and Temporal answer, and says which does not', async () => {
+  it('is ready when Postgres and Temporal answer, and otherwise names the one that does not', async () => {
     expect(await api.send('GET', '/health/ready', { token: null })).toMatchObject({
       status: 200,
       json: { status: 'ok', checks: { postgres: 'ok', temporal: 'ok' } },
@@ -184,7 +184,7 @@ describe('health', () => {
     api.gateway.away = false;
   });
 
-  it('answers in time when a service hangs, and asks it once however often it is asked', async () => {
+  it('answers in time when a service hangs, and checks it once for concurrent requests', async () => {
     let asked = 0;
     const hanging = await createApiWorld({
       deps: {

@@ -23,7 +23,7 @@ const aKeyHeader = () => ({ 'idempotency-key': `key ${(keys += 1)}` });
 const venues = async () => Number((await api.database.admin`select count(*) from venues`)[0]?.['count']);
 
 describe('a POST with an Idempotency-Key', () => {
-  it('gives the first answer again: status, body and Location', async () => {
+  it('returns the first answer again: status, body and Location', async () => {
     const headers = aKeyHeader();
     const first = await api.send('POST', '/v1/venues', { json: VENUE, headers });
     const before = await venues();
@@ -41,7 +41,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(await venues()).toBe(before);
   });
 
-  it('gives the first answer again after a restart', async () => {
+  it('returns the first answer again after a restart', async () => {
     const headers = aKeyHeader();
     const first = await api.send('POST', '/v1/venues', { json: VENUE, headers });
     await api.restart();
@@ -51,7 +51,7 @@ describe('a POST with an Idempotency-Key', () => {
     });
   });
 
-  it('gives a refusal again too', async () => {
+  it('returns a refusal again too', async () => {
     const headers = aKeyHeader();
     const path = batch.replace('records/customers/batch', 'connections');
     const before = (await api.stripe.calls()).length;
@@ -68,7 +68,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect((await api.stripe.calls()).length).toBe(calls);
   });
 
-  it('is refused with another body or another query, and the first answer stands', async () => {
+  it('is rejected with another body or another query, and the first answer stays', async () => {
     const headers = aKeyHeader();
     await api.send('POST', batch, { json: { records: [{ sourceId: 'a' }] }, headers });
     expect(await api.send('POST', batch, { json: { records: [{ sourceId: 'b' }] }, headers })).toMatchObject({
@@ -97,7 +97,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(await api.send('POST', batch, { json: { records: [] }, headers })).toMatchObject({ status: 200 });
   });
 
-  it('does its work once when duplicates arrive together: all get the one answer', async () => {
+  it('does its work once when duplicates arrive together, and all get the one answer', async () => {
     const headers = aKeyHeader();
     const before = await venues();
     const answers = await Promise.all(
@@ -109,7 +109,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(await venues()).toBe(before + 1);
   });
 
-  it('is tried again when the first try failed on our side', async () => {
+  it('runs again when the first try failed on our side', async () => {
     const headers = aKeyHeader();
     const venueId = await api.aVenue();
     const connectionId = await api.aConnection(venueId);
@@ -124,7 +124,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(api.gateway.started.filter((run) => run.id === again.json.id).length).toBe(1);
   });
 
-  it('is not kept for a request that was not valid', async () => {
+  it('stores no answer for an invalid request', async () => {
     const headers = aKeyHeader();
     expect(await api.send('POST', '/v1/venues', { json: { ...VENUE, currency: 'X' }, headers })).toMatchObject({
       status: 400,
@@ -132,7 +132,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(await api.send('POST', '/v1/venues', { json: VENUE, headers })).toMatchObject({ status: 201 });
   });
 
-  it('gives no answer of one token to another of the same subject that may do or see less', async () => {
+  it('returns no answer of one token to another of the same subject with fewer rights', async () => {
     const headers = aKeyHeader();
     const first = await api.send('POST', '/v1/venues', { json: VENUE, headers });
     expect(first.status).toBe(201);
@@ -150,7 +150,7 @@ describe('a POST with an Idempotency-Key', () => {
     });
   });
 
-  it('gives no refusal of one token to another of the same subject that may do more', async () => {
+  it('returns no refusal of one token to another of the same subject with more rights', async () => {
     const headers = aKeyHeader();
     const elsewhere = await aToken({ venues: [await api.aVenue()] });
     expect(await api.send('POST', '/v1/venues', { json: VENUE, headers, token: elsewhere })).toMatchObject({
@@ -169,7 +169,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(first.json).toMatchObject({ created: 1 });
   });
 
-  it('stores neither the key nor the answer in the clear, and shows one caller nothing of another', async () => {
+  it('stores neither the key nor the answer in clear text, and shows one caller nothing of another', async () => {
     const key = 'a key that nobody may read';
     const json = { provider: 'square', environment: api.environmentOf('square') };
     const path = batch.replace('records/customers/batch', 'connections');
@@ -184,7 +184,7 @@ describe('a POST with an Idempotency-Key', () => {
       first.json.id,
     ])
       expect(stored).not.toContain(secret);
-    // Without a caller in scope the query fails, or, on a connection that had one, finds nothing.
+    // Without a caller in scope the query fails, or finds nothing on a connection that had one before.
     expect(await api.database.db.execute(sql`select * from idempotency_keys`).catch(() => [])).toEqual([]);
     expect(
       await withCaller(api.database.db, 'someone else', (tx) => tx.execute(sql`select * from idempotency_keys`)),
@@ -192,7 +192,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect((await api.send('POST', path, { json, headers: { 'idempotency-key': key } })).text).toBe(first.text);
   });
 
-  it('finds a refusal out anew that may have passed', async () => {
+  it('evaluates a temporary refusal again', async () => {
     const headers = aKeyHeader();
     const json = { ...VENUE, sourceId: 'taken' };
     expect(await api.send('POST', '/v1/venues', { json })).toMatchObject({ status: 201 });
@@ -204,7 +204,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(await api.send('POST', '/v1/venues', { json, headers })).toMatchObject({ status: 201 });
   });
 
-  it('that is still at work elsewhere is waited for, and then told to come back', async () => {
+  it('that another process still handles is waited for, and then told to retry', async () => {
     const headers = { 'idempotency-key': 'held' };
     const ref = idempotencyRefOf(
       { subject: 'tester', role: 'admin', venues: '*', expiresAt: new Date() },
@@ -222,7 +222,7 @@ describe('a POST with an Idempotency-Key', () => {
     expect(performance.now() - startedAt).toBeLessThan(15_000);
   });
 
-  it.each([[''], ['x'.repeat(256)], ['caf\u00e9']])('whose key is "%s" is refused', async (key) => {
+  it.each([[''], ['x'.repeat(256)], ['caf\u00e9']])('whose key is "%s" is rejected', async (key) => {
     expect(await api.send('POST', '/v1/venues', { json: VENUE, headers: { 'idempotency-key': key } })).toMatchObject({
       status: 400,
       json: { errors: [{ path: 'Idempotency-Key' }] },
@@ -234,7 +234,7 @@ describe('an NDJSON load with an Idempotency-Key', () => {
   const send = (body: string, headers: Readonly<Record<string, string>>) =>
     api.send('POST', batch, { body, headers: { ...headers, 'content-type': 'application/x-ndjson' } });
 
-  it('gives the first answer again for the same bytes, and refuses others', async () => {
+  it('returns the first answer again for the same bytes, and rejects others', async () => {
     const headers = aKeyHeader();
     const first = await send('{"sourceId":"a"}\n{"sourceId":"b"}', headers);
     const again = await send('{"sourceId":"a"}\n{"sourceId":"b"}', headers);

@@ -15,7 +15,7 @@ const codeOf = (bytes: Uint8Array): string => {
 };
 
 describe('reading JSON', () => {
-  it('gives what JSON.parse gives, for any value', () => {
+  it('returns what JSON.parse returns, for any value', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 20 }), (value) => {
         const text = JSON.stringify(value);
@@ -24,7 +24,7 @@ describe('reading JSON', () => {
     );
   });
 
-  it('fails on any bytes in words of our own, never in the engine’s', () => {
+  it('fails on any invalid bytes with our own message, never the engine’s', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (bytes) => {
         expect(['none', 'malformed-json', 'invalid-encoding', 'too-deeply-nested']).toContain(codeOf(bytes));
@@ -32,7 +32,7 @@ describe('reading JSON', () => {
     );
   });
 
-  it('takes 32 levels and refuses 33, however they are mixed and whatever stands in strings between', () => {
+  it('accepts 32 levels and rejects 33, for any mix and whatever is in strings between', () => {
     fc.assert(
       fc.property(fc.array(fc.boolean(), { minLength: 1, maxLength: 60 }), fc.string(), (kinds, name) => {
         const key = JSON.stringify(`${name}[{"\\`);
@@ -46,7 +46,7 @@ describe('reading JSON', () => {
     );
   });
 
-  it('says where it stopped and never what stood there', () => {
+  it('reports where it stopped but never the text there', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[a-z]{8,20}$/), (secret) => {
         try {
@@ -61,14 +61,14 @@ describe('reading JSON', () => {
   });
 });
 
-describe('what no field may hold', () => {
+describe('a value that no field may hold', () => {
   function hazardsOf(value: unknown) {
     const errors = new ErrorList();
     findHazards(value, errors);
     return errors.kept;
   }
 
-  it('is found wherever it stands, and named by its path', () => {
+  it('is found at any depth, and named by its path', () => {
     fc.assert(
       fc.property(
         fc.array(fc.stringMatching(/^[a-z]{1,5}$/), { minLength: 1, maxLength: 8 }),

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** The value of a series; 0 before it has one. */
+/** The value of a series, or 0 before it has one. */
 async function valueOf(metric: string, labels: Readonly<Record<string, string>>): Promise<number> {
   const { values } = await registry.getSingleMetric(metric)!.get();
   const [key = '', word = ''] = Object.entries(labels)[0] ?? [];
@@ -33,7 +33,7 @@ interface Line {
   readonly code: string | null;
   readonly limit: string | null;
 }
-/** The access log's line of what `send` sends, which comes when the answer is out. */
+/** The access log line of the request that `send` makes. It is written after the answer is sent. */
 async function lineOf(send: () => Promise<unknown>): Promise<Line> {
   const before = api.logLines.length;
   await send();
@@ -49,7 +49,7 @@ async function lineOf(send: () => Promise<unknown>): Promise<Line> {
 
 const MANY_WRONG = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`wrong${index}`, 1]));
 
-describe('a limit that rejects or cuts something', () => {
+describe('a limit that rejects or truncates', () => {
   const product = (index: number) => ({ sourceId: `p${index}`, name: 'p', description: '€'.repeat(40_000) });
 
   it.each([
@@ -64,14 +64,14 @@ describe('a limit that rejects or cuts something', () => {
       'body-too-large',
       () => api.send('POST', '/v1/venues', { json: { name: 'x'.repeat(1_100_000) } }),
     ],
-  ])('%s is counted once, and stands in the log line with %s', async (limit, code, send) => {
+  ])('%s is counted once, and the log line has it with %s', async (limit, code, send) => {
     const [before, refusals] = [await limitOf(limit), await valueOf('interlock_refusals_total', { code })];
     expect(await lineOf(send)).toMatchObject({ limit, code });
     expect(await limitOf(limit)).toBe(before + 1);
     expect(await valueOf('interlock_refusals_total', { code })).toBe(refusals + 1);
   });
 
-  it('is counted by name where many share a code', async () => {
+  it('is counted by its own name when several limits share a code', async () => {
     const path = `/v1/venues/${await api.aVenue()}/connections`;
     await api.send('POST', path, { json: {} });
     const before = await limitOf('rate-limited-venue-connecting');
@@ -82,7 +82,7 @@ describe('a limit that rejects or cuts something', () => {
     expect(await limitOf('rate-limited-venue-connecting')).toBe(before + 1);
   });
 
-  it('is counted for a page that ends at its bytes, and not for one that ends at its limit', async () => {
+  it('is counted for a page cut at its byte limit, and not for one at its item limit', async () => {
     const products = `/v1/venues/${await api.aVenue()}/records/products`;
     for (const start of [0, 40])
       await api.send('POST', `${products}/batch`, {
@@ -99,7 +99,7 @@ describe('a limit that rejects or cuts something', () => {
   });
 });
 
-describe('a limit that a connection meets', () => {
+describe('a connection limit', () => {
   const lines: (object & { readonly message: string })[] = [];
   const note = (fields: object, message: string) => void lines.push({ ...fields, message });
   const log = { debug: note, info: note, warn: note, error: note };
@@ -123,7 +123,7 @@ describe('a limit that a connection meets', () => {
   const counted = (limit: string, before: number) =>
     until(async () => (await limitOf(limit)) > before, { limitMs: 5_000, what: `${limit} is counted` });
 
-  it('is counted for a reader that takes nothing of its answer', async () => {
+  it('is counted for a reader that reads nothing of its answer', async () => {
     const before = await limitOf('reader-cut');
     const server = await serve({ stalledMs: 50 });
     const reader = reach(server.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n');
@@ -145,7 +145,7 @@ describe('a limit that a connection meets', () => {
     await server.stop();
   });
 
-  it('is counted for every connection beyond those that a process takes, and logged once a minute', async () => {
+  it('is counted for every connection above the process’s maximum, and logged once a minute', async () => {
     const before = await limitOf('too-many-connections');
     const server = await serve({ maxConnections: 1 });
     const sockets = [1, 2, 3, 4].map(() => reach(server.port, ''));
@@ -159,6 +159,6 @@ describe('a limit that a connection meets', () => {
   });
 });
 
-it('never serves metrics where callers come', async () => {
+it('the public port never serves metrics', async () => {
   expect((await api.send('GET', '/metrics', { token: null })).status).toBe(404);
 });

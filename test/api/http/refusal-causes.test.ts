@@ -21,7 +21,7 @@ const KEYS = [
   ['mailchimp', 'production', '0123456789abcdef0123456789abcdef-us6'],
 ] as const;
 
-/** Each provider's own words for a request that it understands and refuses. */
+/** Each provider's own refusal of a request that it understands. */
 const REFUSED = {
   stripe: { error: { type: 'invalid_request_error', code: 'resource_missing', message: 'secret-page-text' } },
   square: { errors: [{ category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail: 'secret-page-text' }] },
@@ -63,7 +63,7 @@ describe('connecting with a key', () => {
     const [provider] = key;
 
     it.each([404, 400, 405, 401, 410])(
-      `tells that what answers is not the API of ${provider}: a page with %i, as at a wrong address`,
+      `reports that the answer is not from the API of ${provider}: a page with %i, as at a wrong address`,
       async (status) => {
         const cause = await causeOf(key, page(status));
         expect(cause).toMatchObject({ status: 502, code: 'provider-unexpected-response', retryAfter: null });
@@ -71,7 +71,7 @@ describe('connecting with a key', () => {
       },
     );
 
-    it(`tells that what answers is not the API of ${provider}: a page with 200, and another server’s JSON`, async () => {
+    it(`reports that the answer is not from the API of ${provider}: a page with 200, or another server’s JSON`, async () => {
       expect(await causeOf(key, page(200))).toMatchObject({ status: 502, code: 'provider-unexpected-response' });
       expect(await causeOf(key, json(200, { hello: 'world' }))).toMatchObject({
         status: 502,
@@ -79,7 +79,7 @@ describe('connecting with a key', () => {
       });
     });
 
-    it.each([404, 400, 405])(`tells a refusal that ${provider} itself makes with %i`, async (status) => {
+    it.each([404, 400, 405])(`reports a refusal that ${provider} itself makes with %i`, async (status) => {
       expect(await causeOf(key, json(status, REFUSED[provider]))).toMatchObject({
         status: 502,
         code: 'provider-refused',
@@ -87,7 +87,7 @@ describe('connecting with a key', () => {
       });
     });
 
-    it.each([500, 502, 503])(`tells that ${provider} is in trouble: %i`, async (status) => {
+    it.each([500, 502, 503])(`reports that ${provider} is failing: %i`, async (status) => {
       for (const answer of [page(status), json(status, {})])
         expect(await causeOf(key, answer)).toMatchObject({
           status: 503,
@@ -96,12 +96,12 @@ describe('connecting with a key', () => {
         });
     });
 
-    it(`tells that ${provider} broke off`, async () => {
+    it(`reports that ${provider} broke off the connection`, async () => {
       expect(await causeOf(key, (res) => res.destroy())).toMatchObject({ status: 503, code: 'provider-unavailable' });
     });
   }
 
-  it('tells a key that is refused from one that may not read', async () => {
+  it('distinguishes a key that is refused from one with too few permissions', async () => {
     expect(
       await causeOf(KEYS[0], json(401, { error: { type: 'invalid_request_error', message: 'Invalid API Key' } })),
     ).toMatchObject({ status: 422, code: 'credentials-refused' });
@@ -111,12 +111,12 @@ describe('connecting with a key', () => {
   });
 });
 
-describe('connecting with a key while nobody is at the provider’s address', () => {
+describe('connecting with a key when nothing answers at the provider’s address', () => {
   it.each([
     ['nothing listens there', (_plain: string, closed: string) => closed],
     ['its name is unknown', () => 'http://provider.invalid'],
     ['it does not speak TLS', (plain: string) => plain.replace('http:', 'https:')],
-  ])('tells that no connection can be made: %s', async (_what, urlOf) => {
+  ])('reports that no connection can be made: %s', async (_what, urlOf) => {
     const [plain, closed] = await Promise.all([aServer((_asked, res) => res.end()), aServer(() => undefined)]);
     await closed.close();
     const api = await createApiWorld({ providers: configAt(urlOf(plain.url, closed.url)) });

@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** Writes to the server as no HTTP client would, and gives back all that it says. */
+/** Writes raw text to the server, as no HTTP client would, and returns the whole answer. */
 async function speak(...pieces: readonly string[]): Promise<string> {
   const socket = connect(api.port, '127.0.0.1');
   for (const piece of pieces) socket.write(piece);
@@ -50,7 +50,7 @@ describe('the server', () => {
     expect(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))).toMatchObject({ status, code });
   });
 
-  it('goes on serving after callers that hang up in the middle of a load', async () => {
+  it('keeps serving after callers that hang up during a load', async () => {
     const venueId = await api.aVenue();
     const token = await aToken();
     const head = `POST /v1/venues/${venueId}/records/customers/batch HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/x-ndjson\r\nIdempotency-Key: cut\r\nContent-Length: 1000000\r\n\r\n`;
@@ -62,7 +62,7 @@ describe('the server', () => {
       limitMs: 10_000,
       what: 'the log says that the caller hung up',
     });
-    // The key is free again: the work was not done.
+    // The key can be used again because the work was not done.
     const again = await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, {
       body: '{"sourceId":"a"}',
       headers: { 'content-type': 'application/x-ndjson', 'idempotency-key': 'cut' },
@@ -71,7 +71,7 @@ describe('the server', () => {
     expect(api.logLines.filter((line) => line.includes('unexpected error'))).toEqual([]);
   });
 
-  it('lets a request finish, ends live streams and takes no more when it stops', async () => {
+  it('lets a request finish, ends live streams and accepts no more when it stops', async () => {
     const world = await createApiWorld();
     const venueId = await world.aVenue();
     const connectionId = await world.aConnection(venueId);
@@ -111,7 +111,7 @@ describe('the process', () => {
     const env = {
       PATH: process.env['PATH'],
       DATABASE_URL: database.url,
-      // Nobody listens there: the API starts all the same.
+      // Nothing listens there, and the API must start all the same.
       TEMPORAL_ADDRESS: '127.0.0.1:1',
       JWT_SECRET,
       MOCK_KMS: 'true',
@@ -144,7 +144,7 @@ describe('the process', () => {
     );
   }
 
-  it('starts without Temporal, warns of the development keyring, serves, and stops on SIGTERM', async () => {
+  it('starts without Temporal, warns about the development keyring, serves, and stops on SIGTERM', async () => {
     const child = start();
     const port = await portOf(child);
     expect(child.lines.some((line) => line.includes('"level":"warn"') && line.includes('MOCK_KMS'))).toBe(true);
@@ -163,13 +163,13 @@ describe('the process', () => {
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('stops in good order while it still asks a Temporal that is away', async () => {
+  it('stops cleanly while it still waits for a Temporal that is away', async () => {
     const child = start();
     const port = await portOf(child);
     const hungUp = new AbortController();
     const token = await aToken();
     await database.admin.begin(async (sql) => {
-      // Keeps one statement open, and with it the process, for as long as its pool waits.
+      // Keeps a statement open, which keeps the process running as long as its pool waits.
       await sql`lock table venues`;
       const ask = (path: string): void => {
         fetch(`http://127.0.0.1:${port}${path}`, {
@@ -192,14 +192,14 @@ describe('the process', () => {
     });
   });
 
-  it('stops by itself when its parent is gone', async () => {
+  it('stops by itself when its parent process is gone', async () => {
     const child = start();
     await portOf(child);
     child.disconnect();
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
 
-  it('logs why it cannot start when Postgres is away, as every line through the logger that removes secrets', async () => {
+  it('logs why it cannot start when Postgres is away, through the logger that removes secrets', async () => {
     const child = start({ DATABASE_URL: `postgres://someone:hunter2@127.0.0.1:${await freePort()}/none` });
     expect(await once(child, 'close')).toEqual([1, null]);
     const lines = child.lines.map((line) => JSON.parse(line) as Record<string, unknown>);
@@ -211,7 +211,7 @@ describe('the process', () => {
     expect(child.lines.join('\n')).not.toContain('hunter2');
   });
 
-  it('says what is wrong with its settings and exits with 78', async () => {
+  it('reports what is wrong with its settings and exits with 78', async () => {
     const child = start({ JWT_SECRET: 'short', DATABASE_URL: '' });
     expect(await once(child, 'exit')).toEqual([78, null]);
     expect(child.lines.join('\n')).toMatch(/DATABASE_URL[^]*JWT_SECRET|JWT_SECRET[^]*DATABASE_URL/);

@@ -19,7 +19,7 @@ import { startAttributes } from '../../../domain/sync/search-attributes.ts';
 import { createTestNamespace } from '../../support/services/temporal.ts';
 import type { TestTemporal } from '../../support/services/temporal.ts';
 
-/** What Temporal takes at once for one workflow (server 1.32.0, `history.maxInFlightUpdates`). */
+/** Temporal's limit of concurrent updates per workflow (server 1.32.0, `history.maxInFlightUpdates`). */
 const MAX_IN_FLIGHT = 10;
 
 let temporal: TestTemporal;
@@ -52,8 +52,8 @@ function anAttempt(sealedVerifier: string): AuthorizeConnectionInput {
   return { ...aConnection(), ...asked, sealedVerifier, expiresAt: new Date(Date.now() + 600_000).toISOString() };
 }
 
-describe('what Temporal refuses for good', () => {
-  it('is told as ours to mend, without a time to come again: a search attribute that is not registered', async () => {
+describe('a permanent rejection by Temporal', () => {
+  it('is reported as our fault, without Retry-After: a search attribute that is not registered', async () => {
     const typedSearchAttributes = new TypedSearchAttributes([
       { key: defineSearchAttributeKey('NobodyRegisteredThis', SearchAttributeType.KEYWORD), value: 'x' },
     ]);
@@ -72,7 +72,7 @@ describe('what Temporal refuses for good', () => {
       client.workflow.signalWithStart('any', { ...workflow, signal: 'any' }),
     );
     await expect(signal).rejects.toMatchObject(refused);
-    // What such a call throws has another shape.
+    // This call throws an error of another shape.
     const update = callTemporal(access, (client) =>
       client.workflow.executeUpdateWithStart('any', {
         startWorkflowOperation: new WithStartWorkflowOperation('any', workflow),
@@ -81,13 +81,13 @@ describe('what Temporal refuses for good', () => {
     await expect(update).rejects.toMatchObject(refused);
   });
 
-  it('is told as ours to mend: an argument that is too large', async () => {
+  it('is reported as our fault: an argument that is too large', async () => {
     await expect(
       createAuthorizationGateway(access).begin(uuidv7(), anAttempt('x'.repeat(3_000_000)), null),
     ).rejects.toMatchObject(refused);
   });
 
-  it('is told as ours to mend: a namespace that is not registered', async () => {
+  it('is reported as our fault: a namespace that is not registered', async () => {
     const nowhere = { ...access, client: new Client({ connection, namespace: 'nobody-registered-this' }) };
     await expect(createJobGateway(nowhere).startKeyRotation(uuidv7() as JobId)).rejects.toMatchObject(refused);
     const schedule = { ...aConnection(), resource: 'customers' } as const;
@@ -105,17 +105,17 @@ describe('what Temporal refuses for good', () => {
   });
 });
 
-describe('a call to Temporal that fails in our own code', () => {
-  it('is no word of Temporal’s, whatever number it carries', async () => {
+describe('an error in our own code during a call to Temporal', () => {
+  it('is not taken for one of Temporal’s, whatever number it has', async () => {
     const aborted = new DOMException('stopped', 'AbortError');
     await expect(callTemporal(access, () => Promise.reject(aborted))).rejects.toBe(aborted);
   });
 });
 
-describe('a caller behind as many updates as a workflow takes', () => {
-  it('is told within the deadline to come again', async () => {
+describe('a caller behind as many updates as a workflow allows', () => {
+  it('is told within the deadline to retry', async () => {
     const native = await NativeConnection.connect({ address: temporal.address });
-    // Workflows alone: an owner that asks for its grant waits, and so does everybody who asks the owner.
+    // Runs workflows only: the token manager waits for its grant, and so do all who ask it.
     const worker = await Worker.create({
       connection: native,
       namespace: temporal.namespace,
@@ -133,7 +133,7 @@ describe('a caller behind as many updates as a workflow takes', () => {
         });
       for (let inFlight = 0; inFlight < MAX_IN_FLIGHT; inFlight += 1) await ask();
       const gateway = createConnectionGateway({ ...access, acceptTimeoutMs: 1_000 });
-      // The client alone would wait for 41 s: longer than this test may take.
+      // The client alone would wait for 41 s, longer than this test may take.
       await expect(gateway.disconnect(ours, { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({
         code: 'worker-unavailable',
         status: 503,

@@ -31,7 +31,7 @@ const summary = (venueId: string): Promise<Answered> =>
 const daysOf = async (venueId: string) =>
   (await summary(venueId)).json.data.map((row) => (row as unknown as { day: string }).day);
 
-/** A venue of before: its zone was stored when more names were accepted. */
+/** A venue whose zone was stored by an earlier version, which accepted more names. */
 async function anOldVenue(timeZone: string): Promise<string> {
   const venueId = await api.aVenue();
   await api.database.admin`update venues set time_zone = ${timeZone} where id = ${venueId}`;
@@ -39,7 +39,7 @@ async function anOldVenue(timeZone: string): Promise<string> {
 }
 
 describe('the days of a summary', () => {
-  // Postgres takes these names for abbreviations with a fixed offset, or for POSIX rules.
+  // Postgres treats these names as abbreviations with a fixed offset, or as POSIX rules.
   it.each([
     ['MET', '2026-06-10T22:20:00Z', '2026-06-11'],
     ['CET', '2026-06-10T22:20:00Z', '2026-06-11'],
@@ -82,7 +82,7 @@ describe('the days of a summary', () => {
   });
 });
 
-describe('a zone that a venue is given', () => {
+describe('a new time zone of a venue', () => {
   it.each([
     'ACT',
     'BST',
@@ -100,14 +100,14 @@ describe('a zone that a venue is given', () => {
     '+01:00',
     'Etc/Unknown',
     ' UTC',
-  ])('is refused as %s, which not every engine knows', async (timeZone) => {
+  ])('is rejected as %s, which not every engine knows', async (timeZone) => {
     expect(await create(timeZone)).toMatchObject({
       status: 400,
       json: { code: 'invalid-request', errors: [{ path: 'timeZone' }] },
     });
   });
 
-  it('is kept as the time zone database spells it, whatever the case', async () => {
+  it('is stored in the time zone database’s spelling, whatever its case', async () => {
     expect(await create('america/argentina/buenos_aires')).toMatchObject({
       status: 201,
       json: { timeZone: 'America/Argentina/Buenos_Aires' },
@@ -118,7 +118,7 @@ describe('a zone that a venue is given', () => {
   });
 });
 
-describe('a schedule by the clock', () => {
+describe('a cron schedule', () => {
   async function scheduler(venueId: string) {
     const connectionId = await api.aConnection(venueId as VenueId);
     return (settings: object) =>
@@ -127,14 +127,14 @@ describe('a schedule by the clock', () => {
       });
   }
 
-  it('takes the zones that a venue takes, and no others', async () => {
+  it('accepts the same zones as a venue', async () => {
     const schedule = await scheduler(await api.aVenue());
     expect(await schedule({ timeZone: 'met' })).toMatchObject({ status: 200, json: { timeZone: 'MET' } });
     for (const timeZone of ['ACT', 'SystemV/AST4'])
       expect(await schedule({ timeZone })).toMatchObject({ status: 400, json: { errors: [{ path: 'timeZone' }] } });
   });
 
-  it('runs in the listed zone of a venue that has another name for it from before', async () => {
+  it('runs in the canonical zone when the venue has an older name for it', async () => {
     expect(await (await scheduler(await anOldVenue('ACT')))({})).toMatchObject({
       status: 200,
       json: { timeZone: 'Australia/Darwin' },

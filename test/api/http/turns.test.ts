@@ -18,7 +18,7 @@ describe('the turns of long work', () => {
     expect(turns.endsWith(1)).toBe(false);
   });
 
-  it('of many requests come one in a round of the event loop, in the order in which they were asked for', async () => {
+  it('run one per round of the event loop, in the order of the requests', async () => {
     const done: string[] = [];
     const all = ['first', 'second', 'third'].map((name) => new Turns().next().then(() => done.push(name)));
     const rounds: string[][] = [];

@@ -19,14 +19,14 @@ beforeEach(() => {
   headers = { 'idempotency-key': key };
 });
 
-/** What a process leaves that dies after its work and before it can store the answer, once its claim has lapsed. */
+/** Simulates a process that died after its work and before it stored the answer, once its claim has lapsed. */
 async function loseAnswer(): Promise<void> {
   const lost = await api.database.admin`
     update idempotency_keys set status = null, answer = null, locked_until = now() - interval '1 second' where key = ${digestOf({ key })} returning key`;
   expect(lost.length).toBeGreaterThan(0);
 }
 
-describe('the repeat of a start whose answer was never stored', () => {
+describe('a retried start whose answer was never stored', () => {
   let venueId: VenueId;
   let connectionId: ConnectionId;
   let path: string;
@@ -52,7 +52,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     api.gateway.running.delete(id);
   };
 
-  it('answers 202 with the run that the first has opened, and starts no second workflow', async () => {
+  it('answers 202 with the run that the first request opened, and starts no second workflow', async () => {
     const first = await start();
     await loseAnswer();
     const again = await start();
@@ -78,7 +78,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     },
   );
 
-  it('gives the run its workflow when the process died before it could', async () => {
+  it('starts the run’s workflow when the process died before it could', async () => {
     const first = await start();
     api.gateway.running.delete(first.json.id);
     await loseAnswer();
@@ -90,7 +90,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     expect(startedFor(first.json.id)).toBe(2);
   });
 
-  it('is answered though the connection cannot be synced any more, and Temporal is away', async () => {
+  it('is answered although the connection can no longer be synced and Temporal is away', async () => {
     const first = await start();
     await finish(first.json.id);
     await api.connections.setState(
@@ -104,7 +104,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     expect(again).toMatchObject({ status: 202, json: { id: first.json.id } });
   });
 
-  it('is not told that the plan is used which the first has taken', async () => {
+  it('is not told that the plan is used, since the first request used it', async () => {
     const dry = await api.send('POST', path, { json: order({ dryRun: true }) });
     await finish(dry.json.id);
     const first = await start({ planId: dry.json.id });
@@ -117,7 +117,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     });
   });
 
-  it('is refused with another body, whose run it is not', async () => {
+  it('is rejected with another body', async () => {
     const first = await start();
     await finish(first.json.id);
     await loseAnswer();
@@ -128,7 +128,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     expect(await runs()).toEqual([first.json.id]);
   });
 
-  it('with another body opens a run of its own where the first answer was an error of ours, which frees the key', async () => {
+  it('with another body opens its own run when the first answer was a 5xx, which frees the key', async () => {
     api.gateway.away = true;
     expect(await start()).toMatchObject({ status: 503 });
     api.gateway.away = false;
@@ -139,7 +139,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     expect(other.json.id).not.toBe(first);
   });
 
-  it('of which many come at once gets one run', async () => {
+  it('gets one run when many arrive at once', async () => {
     const first = await start();
     await finish(first.json.id);
     await loseAnswer();
@@ -148,7 +148,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     expect(await runs()).toEqual([first.json.id]);
   });
 
-  it('gets its own venue’s run, and its own caller’s, where others use the same key', async () => {
+  it('gets the run of its own venue and caller when others use the same key', async () => {
     const first = await start();
     const otherVenue = await api.aVenue();
     const otherConnection = (await aConnection(api.database.db, otherVenue)).id;
@@ -174,7 +174,7 @@ describe('the repeat of a start whose answer was never stored', () => {
     ).toMatchObject({ status: 202, json: { id: theirs.json.id } });
   });
 
-  it('joins as the first did: that one has opened nothing', async () => {
+  it('joins an earlier run as the first request did', async () => {
     const open = await api.send('POST', path, { json: order() });
     expect(await start()).toMatchObject({ status: 200, json: { id: open.json.id } });
     await loseAnswer();
@@ -182,7 +182,7 @@ describe('the repeat of a start whose answer was never stored', () => {
   });
 });
 
-describe('the repeat of a venue’s creation whose answer was never stored', () => {
+describe('a retried creation of a venue whose answer was never stored', () => {
   const VENUE = { name: 'Once', timeZone: 'UTC', currency: 'EUR' };
   const create = (changes: object = {}, token?: string) =>
     api.send('POST', '/v1/venues', { json: { ...VENUE, ...changes }, headers, ...(token !== undefined && { token }) });
@@ -191,7 +191,7 @@ describe('the repeat of a venue’s creation whose answer was never stored', () 
   it.each([
     ['without a sourceId', {}],
     ['with a sourceId', { sourceId: 'shop-unanswered' }],
-  ])('%s answers 201 with the venue that the first has made', async (_case, changes) => {
+  ])('%s answers 201 with the venue that the first request created', async (_case, changes) => {
     const first = await create(changes);
     const before = await venues();
     await loseAnswer();
@@ -204,7 +204,7 @@ describe('the repeat of a venue’s creation whose answer was never stored', () 
     expect(await venues()).toBe(before);
   });
 
-  it('makes none of many that come at once', async () => {
+  it('creates none when many arrive at once', async () => {
     const first = await create();
     const before = await venues();
     await loseAnswer();
@@ -213,7 +213,7 @@ describe('the repeat of a venue’s creation whose answer was never stored', () 
     expect(await venues()).toBe(before);
   });
 
-  it('is refused with another body, and gives another caller nothing', async () => {
+  it('is rejected with another body, and shows another caller nothing', async () => {
     const first = await create();
     const other = await create({}, await aToken({ sub: 'someone else' }));
     await loseAnswer();

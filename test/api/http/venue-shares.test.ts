@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 describe('the pool of database connections', () => {
-  it('keeps connections for other venues while one waits for its own locks with all it may have', async () => {
+  it('keeps connections for other venues while one venue’s requests wait for its own locks', async () => {
     const db = openDatabase({
       url: api.database.url,
       maxConnections: 4,
@@ -63,7 +63,7 @@ describe('the pool of database connections', () => {
       async (db: Database, venue: Parameters<typeof withVenue>[1]) =>
         withVenue(db, venue, (tx) => tx.execute(sql`select pg_sleep(60)`)),
     ],
-  ] as const)('gives up waiting for %s in time, and says that the database is busy', async (_case, timeouts, work) => {
+  ] as const)('stops waiting for %s in time, and answers that the database is busy', async (_case, timeouts, work) => {
     const db = openDatabase({ url: api.database.url, maxConnections: 2, timeouts, applicationName: 'timeouts' });
     const venue = await api.aVenue();
     await api.database.admin.begin(async (tx) => {
@@ -78,7 +78,7 @@ describe('the pool of database connections', () => {
     await db.$client.end();
   });
 
-  it('ends a transaction that does nothing, and goes on', async () => {
+  it('ends an idle transaction, and continues', async () => {
     const db = openDatabase({
       url: api.database.url,
       maxConnections: 1,
@@ -96,13 +96,13 @@ describe('the pool of database connections', () => {
     await db.$client.end();
   });
 
-  it('tells a caller whose venue holds its share that the database is busy', () => {
+  it('answers that the database is busy when the venue uses its whole share', () => {
     expect(isDatabaseBusy(new VenueBusyError())).toBe(true);
   });
 });
 
-describe('what a venue may start', () => {
-  it('is bounded for attempts to connect, and another venue’s are not its own', async () => {
+describe('what one venue may start', () => {
+  it('is limited for attempts to connect, separately from other venues', async () => {
     const [a, b] = [await api.aVenue(), await api.aVenue()];
     const connect = (venue: string) =>
       api.send('POST', `/v1/venues/${venue}/connections`, {
@@ -115,7 +115,7 @@ describe('what a venue may start', () => {
     expect((await connect(b)).status).toBe(201);
   });
 
-  it('is bounded for runs', async () => {
+  it('is limited for runs', async () => {
     const venue = await api.aVenue();
     const connectionId = await api.aConnection(venue);
     const start = () =>
@@ -127,7 +127,7 @@ describe('what a venue may start', () => {
     expect(statuses).toEqual([202, 200, 200, 429]);
   });
 
-  it('is bounded for event streams, of which each venue has a share', async () => {
+  it('is limited for event streams, of which each venue has a share', async () => {
     const watch = async (venue: string) => {
       const connectionId = (
         await api.send('POST', `/v1/venues/${venue}/connections`, { json: aKey(api.sandbox.secretKey) })

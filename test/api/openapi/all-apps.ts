@@ -1,7 +1,7 @@
 import type { TestSettings } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 
-/** As of an installation that has an app at every provider. The pages of consent are not opened here. */
+/** Settings of an installation with an app at every provider. Tests do not open the consent pages. */
 export function allApps(stripeApiUrl: string): Required<TestSettings> {
   const secret = new Secret('an app’s own secret');
   const url = (name: string) => `https://${name}.test`;

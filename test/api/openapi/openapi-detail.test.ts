@@ -43,11 +43,11 @@ const parametersNamed = (name: string) =>
   operations().flatMap(({ parameters = [] }) => parameters.filter((parameter) => parameter.name === name));
 const patternOf = (name: string) => new RegExp(parametersNamed(name)[0]?.schema.pattern ?? 'no pattern', 'u');
 
-/** Sent by Node, or by the security middleware on any answer alike. */
+/** Headers that Node or the security middleware sends on every answer. */
 const EVERYWHERE =
   /^(date|connection|keep-alive|content-(length|type|security-policy)|transfer-encoding|cross-origin-.*|origin-agent-cluster|referrer-policy|strict-transport-security|x-(robots-tag|content-type-options|dns-prefetch-control|download-options|frame-options|permitted-cross-domain-policies|xss-protection|accel-buffering))$/;
 
-/** Headers of an answer that the document does not have for its operation and status, and such as do not match their schema. */
+/** Headers of an answer that the document lacks for its operation and status, or that do not match their schema. */
 function undescribed(id: string, { status, headers }: Answered): readonly string[] {
   const described = new Map(
     Object.entries(operation(id).responses[status]?.headers ?? {}).map(([name, { $ref }]) => [
@@ -67,7 +67,7 @@ function undescribed(id: string, { status, headers }: Answered): readonly string
 }
 
 describe('the OpenAPI document', () => {
-  it('is valid OpenAPI 3.1 to a validator that others keep', async () => {
+  it('is valid OpenAPI 3.1 according to an independent validator', async () => {
     expect(await new Validator().validate({ ...document })).toEqual({ valid: true });
   });
 
@@ -186,12 +186,12 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('has no pattern for X-Request-Id, which is replaced and not refused', async () => {
+  it('has no pattern for X-Request-Id, because an invalid one is replaced and not rejected', async () => {
     expect(parametersNamed('X-Request-Id').filter(({ schema }) => schema.pattern !== undefined)).toEqual([]);
     expect((await api.send('GET', '/v1/venues', { headers: { 'x-request-id': 'not sane' } })).status).toBe(200);
   });
 
-  it('says what currency, scopes, modes and a schedule’s times must be', () => {
+  it('describes the formats of currency, scopes, modes and a schedule’s times', () => {
     expect(parametersNamed('currency').map(({ schema }) => schema.pattern)).toEqual([
       '^[A-Z]{3}$',
       '^[A-Z]{3}$',
@@ -204,7 +204,7 @@ describe('the OpenAPI document', () => {
     });
   });
 
-  it('lets a schedule have exactly one of every and cron, as the API does', async () => {
+  it('requires exactly one of every and cron in a schedule, as the API does', async () => {
     const ajv = new Ajv2020({
       strict: false,
       validateFormats: false,
@@ -231,7 +231,7 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('names the schema of every object in an answer, page, body and of each repeated set of words', () => {
+  it('names the schema of every object in an answer, page, body and of each repeated enumeration', () => {
     const anonymous = operations().flatMap(({ operationId, responses }) =>
       Object.entries(responses).flatMap(([status, answer]) =>
         Object.values((answer as { content?: Record<string, { schema: object }> }).content ?? {}).flatMap(
@@ -249,7 +249,7 @@ describe('the OpenAPI document', () => {
     expect([...words].filter(([, count]) => count > 1)).toEqual([]);
   });
 
-  it('tells how to make a token: the claims in the description and with the security scheme', () => {
+  it('explains how to make a token: the claims in the description and in the security scheme', () => {
     const text = `${document.info.description}\n${document.components.securitySchemes.token.description ?? ''}`;
     for (const word of [
       '`sub`',

@@ -7,7 +7,7 @@ import { createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
 
 let api: ApiWorld;
-/** As much of the document as is read here. */
+/** The part of the document that these tests read. */
 interface Operation {
   readonly operationId: string;
   readonly summary: string;
@@ -35,7 +35,7 @@ interface Layer {
   readonly handle?: { readonly stack?: readonly Layer[] };
 }
 
-/** What Express has mounted, in OpenAPI's notation: asked of Express itself, not of our own table. */
+/** The routes that Express has mounted, in OpenAPI notation, read from Express itself and not from our own table. */
 function mounted(layers: readonly Layer[]): string[] {
   return layers.flatMap((layer) => {
     if (layer.handle?.stack) return mounted(layer.handle.stack);
@@ -60,7 +60,7 @@ describe('the OpenAPI document', () => {
     expect(described.length).toBeGreaterThan(20);
   });
 
-  it('is OpenAPI 3.1 whose every schema is a valid JSON Schema and whose every reference leads somewhere', () => {
+  it('is OpenAPI 3.1 with valid JSON Schemas and resolvable references', () => {
     expect(document.openapi).toBe('3.1.0');
     const ajv = new Ajv2020({ strict: false, validateFormats: false });
     for (const [name, schema] of Object.entries(document.components.schemas)) {
@@ -73,7 +73,7 @@ describe('the OpenAPI document', () => {
       expect(() => new RegExp(JSON.parse(`"${pattern ?? ''}"`) as string, 'u')).not.toThrow();
   });
 
-  it('gives each operation an id of its own, a summary, its answers, and its problems by code', () => {
+  it('gives each operation a unique id, a summary, its answers, and its problems by code', () => {
     const operations = Object.values(document.paths).flatMap((item) => Object.values(item));
     expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
     for (const operation of operations) {
@@ -86,7 +86,7 @@ describe('the OpenAPI document', () => {
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(['400', '401', '429', '500', '503']));
   });
 
-  it('names every code of a status that is ours', () => {
+  it('names every code of our statuses', () => {
     const described = new Set([...JSON.stringify(document.paths).matchAll(/`([a-z-]+)`: /g)].map(([, code]) => code));
     const outside = ['not-found', 'method-not-allowed', 'headers-too-large'];
     expect(
@@ -96,7 +96,7 @@ describe('the OpenAPI document', () => {
     ).toEqual(outside.sort());
   });
 
-  it('holds for real answers', async () => {
+  it('matches real answers', async () => {
     const venueId = await api.aVenue();
     const connectionId = await api.aConnection(venueId);
     const base = `/v1/venues/${venueId}`;
@@ -192,7 +192,7 @@ async function aPlan(venueId: string, connectionId: string): Promise<string> {
 }
 
 describe('the reference page', () => {
-  it('loads scripts and styles from this origin only, has none inline, and each is there', async () => {
+  it('loads only existing scripts and styles of this origin, none of them inline', async () => {
     const page = await api.send('GET', '/docs', { token: null });
     expect(page.status).toBe(200);
     expect(page.headers.get('content-security-policy')).toContain("script-src 'self';");
@@ -210,7 +210,7 @@ describe('the reference page', () => {
     expect((await api.send('GET', '/docs/start.js')).text).toContain("url: 'openapi.json'");
   });
 
-  it('explains every problem code where `type` points', async () => {
+  it('explains every problem code at its `type` URL', async () => {
     const problem = (await api.send('GET', '/nowhere')).json;
     const { pathname, hash } = new URL(problem.type);
     const page = await api.send('GET', pathname, { token: null });

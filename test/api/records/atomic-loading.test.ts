@@ -29,8 +29,8 @@ const counts = ({ json }: Answered) => ({
   rejected: json.rejected,
 });
 
-describe('all or nothing', () => {
-  /** Waits until so many loads hold a transaction that waits for their callers. */
+describe('an atomic load', () => {
+  /** Waits until that many loads hold an open transaction while they wait for their callers. */
   const openLoads = (count: number) =>
     vi.waitFor(async () => {
       const [activity] = await api.database.admin`
@@ -44,7 +44,7 @@ describe('all or nothing', () => {
     await api.database
       .admin`select version, xmin::text as transaction from customers where venue_id = ${venueIdOf(customers)}`;
 
-  it('takes more than fits in one write, in one transaction, and finds it unchanged the next time', async () => {
+  it('accepts more than fits in one write, in one transaction, and reports it unchanged the next time', async () => {
     expect(counts(await loadLines(asLines(many(12_000)), '?atomic=true'))).toEqual({
       received: 12_000,
       created: 12_000,
@@ -71,13 +71,13 @@ describe('all or nothing', () => {
     await writer.write(new Uint8Array(Buffer.from(`${asLines(many(3_000))}\n`)));
     await openLoads(1);
     expect(await list()).toEqual([]);
-    // Others write the same records meanwhile, and wait for nothing.
+    // Other writes to the same records are not blocked meanwhile.
     expect(counts(await load([{ sourceId: 'c7', name: 'Written meanwhile' }]))).toMatchObject({ created: 1 });
     await writer.close();
     expect(counts(await answer)).toMatchObject({ received: 3_000, created: 2_999, updated: 1 });
   });
 
-  it('is asked to come back while its venue has two others being sent, or all venues five', async () => {
+  it('gets Retry-After while its venue sends two others, or all venues five', async () => {
     const others = await Promise.all(
       [1, 2, 3].map(async () => `/v1/venues/${await api.aVenue()}/records/customers/batch`),
     );
@@ -115,10 +115,10 @@ describe('all or nothing', () => {
     expect(await atomic(batch)).toMatchObject({ status: 200 });
   });
 
-  it('keeps nothing when the caller hangs up in the middle, and the connection is free again', async () => {
+  it('stores nothing when the caller hangs up halfway, and releases its connection', async () => {
     const venues: string[] = [];
     for (let attempt = 0; attempt < 12; attempt += 1) {
-      // Each of a venue of its own: two that are being given up would be all that one venue may have.
+      // One venue each, because two loads that are being aborted may take a venue's whole share.
       venues.push(await api.aVenue());
       const path = `/v1/venues/${venues.at(-1) ?? ''}/records/customers/batch`;
       const hangUp = new AbortController();
@@ -146,7 +146,7 @@ describe('all or nothing', () => {
     ).toHaveLength(0);
   });
 
-  it('tells what breaks a rule of the stored record together with what is wrong by itself, each by its place', async () => {
+  it('reports database violations together with validation errors, each with its position', async () => {
     const products = batch.replace('customers', 'products');
     const body = asLines([
       { sourceId: 'a', name: 'A', amountMinor: 5 },
@@ -168,7 +168,7 @@ describe('all or nothing', () => {
     expect((await api.send('GET', batch.replace('customers/batch', 'products'))).json.data).toEqual([]);
   });
 
-  it('of two that overlap in opposite orders lets both through', async () => {
+  it('does not deadlock with another that overlaps in opposite order', async () => {
     const [one, other] = [
       many(3_000),
       many(3_000)

@@ -17,7 +17,7 @@ async function readAll(text: string, size: number): Promise<unknown[]> {
 describe('a JSON batch that arrives in pieces', () => {
   const piece = fc.integer({ min: 1, max: 40 });
 
-  it('gives the records that JSON.parse gives, wherever it is cut', async () => {
+  it('parses the same records as JSON.parse, wherever it is split', async () => {
     const value = fc.jsonValue({ maxDepth: 6 });
     await fc.assert(
       fc.asyncProperty(
@@ -32,7 +32,7 @@ describe('a JSON batch that arrives in pieces', () => {
     );
   });
 
-  it('is taken or refused as a whole text would be, whatever stands in it', async () => {
+  it('is accepted or rejected exactly as the whole text would be', async () => {
     const token = fc.constantFrom('{', '}', '[', ']', ',', ':', '"', '\\', '"records"', '"a"', '1', ' ', 'null');
     await fc.assert(
       fc.asyncProperty(fc.array(token, { maxLength: 14 }), piece, async (tokens, size) => {

@@ -47,7 +47,7 @@ const ADA = {
 };
 
 describe('loading customers', () => {
-  it('creates, then finds unchanged, then updates what changed and nothing else', async () => {
+  it('creates, then reports unchanged, then updates exactly what changed', async () => {
     expect(counts(await load([ADA, { sourceId: 'BOB' }]))).toEqual({
       received: 2,
       created: 2,
@@ -75,13 +75,13 @@ describe('loading customers', () => {
     ]);
   });
 
-  it('keeps the value of a field that is left out, and clears one that is null', async () => {
+  it('keeps the value of an omitted field, and clears a null one', async () => {
     await load([ADA]);
     await load([{ sourceId: 'ADA', phone: null, metadata: null }]);
     expect(await list()).toMatchObject([{ name: ADA.name, email: ADA.email, phone: null, metadata: {} }]);
   });
 
-  it('keeps the good and lists the bad, every wrong field of each', async () => {
+  it('stores the good records and lists the bad, with every wrong field of each', async () => {
     const answer = await load([
       ADA,
       { sourceId: '', email: 'no-email', colour: 1 },
@@ -126,7 +126,7 @@ describe('loading customers', () => {
     expect(pathsOf(answer.json.rejections[0]?.errors)).toEqual([path]);
   });
 
-  it('takes what is just within the limits', async () => {
+  it('accepts values exactly at the limits', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 50 }, (_, index) => [`k${index}`.padEnd(100, 'k'), 'v'.repeat(100)]),
     );
@@ -153,7 +153,7 @@ describe('loading customers', () => {
     expect(await list()).toMatchObject([{ name: ADA.name }, {}]);
   });
 
-  it('refuses all when one is bad and all or nothing was asked for', async () => {
+  it('stores nothing when one record is bad and an atomic load was requested', async () => {
     const refused = await load([ADA, { sourceId: 'BOB', email: 'x', phone: 7 }, ADA], '?atomic=true');
     expect(refused).toMatchObject({ status: 422, json: { code: 'batch-refused' } });
     expect(pathsOf(refused.json.errors)).toEqual(['records.1.email', 'records.1.phone', 'records.2.sourceId']);
@@ -166,12 +166,12 @@ describe('loading customers', () => {
     ['no records', '{}', 'records'],
     ['records that are no list', '{"records":{}}', 'records'],
     ['another field beside records', '{"records":[],"mode":"fast"}', 'mode'],
-  ])('refuses %s as a batch', async (_case, body, path) => {
+  ])('rejects %s as a batch', async (_case, body, path) => {
     const answer = await api.send('POST', batch, { body, headers: { 'content-type': 'application/json' } });
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request', errors: [{ path }] } });
   });
 
-  it('leaves counts, and no record, in the audit trail', async () => {
+  it('writes counts, and no record, to the audit trail', async () => {
     await load([ADA, { sourceId: '' }]);
     const rows = await api.database
       .admin`select action, actor, details from audit_log where action = 'records.loaded' order by id desc limit 1`;
@@ -182,7 +182,7 @@ describe('loading customers', () => {
 });
 
 describe('loading customers as NDJSON', () => {
-  it('reads a line a record, skips blank ones, and counts lines as an editor does', async () => {
+  it('reads one record a line, skips blank ones, and counts lines as an editor does', async () => {
     const lines = [JSON.stringify(ADA), '', '{"sourceId":', '\r', '{"sourceId":"BOB"}\r', '[1]', '{"sourceId":"ADA"}'];
     const answer = await loadLines(`\ufeff${lines.join('\n')}`);
     expect(counts(answer)).toEqual({ received: 5, created: 2, updated: 0, unchanged: 0, rejected: 3 });
@@ -193,7 +193,7 @@ describe('loading customers as NDJSON', () => {
     ]);
   });
 
-  it('rejects a line that is not UTF-8, too deep or too long, and goes on', async () => {
+  it('rejects a line that is not UTF-8, too deep or too long, and continues', async () => {
     const encode = (text: string) => Buffer.from(text);
     const body = Buffer.concat([
       encode('{"sourceId":"'),
@@ -212,7 +212,7 @@ describe('loading customers as NDJSON', () => {
     ]);
   });
 
-  it('puts lines together whose pieces arrive one by one', async () => {
+  it('assembles lines whose parts arrive one by one', async () => {
     const bytes = Buffer.from(`${JSON.stringify(ADA)}\n${JSON.stringify({ sourceId: 'Ü' })}`);
     const pieces = new ReadableStream({
       async start(controller) {
@@ -227,7 +227,7 @@ describe('loading customers as NDJSON', () => {
     expect(await list()).toMatchObject([ADA, { sourceId: 'Ü' }]);
   });
 
-  it('loads 12,345 records in bounded pieces', async () => {
+  it('loads 12,345 records in bounded chunks', async () => {
     const lines = Array.from({ length: 12_345 }, (_, index) =>
       JSON.stringify({ sourceId: `c${index}`, name: `Customer ${index}` }),
     );
@@ -238,14 +238,14 @@ describe('loading customers as NDJSON', () => {
     expect(row).toEqual({ n: 12_345, transactions: 13 });
   });
 
-  it('refuses all when one is bad and all or nothing was asked for', async () => {
+  it('stores nothing when one record is bad and an atomic load was requested', async () => {
     const refused = await loadLines('{"sourceId":"A"}\n{"sourceId":"B","email":"x"}\nnonsense', '?atomic=true');
     expect(refused).toMatchObject({ status: 422, json: { code: 'batch-refused' } });
     expect(pathsOf(refused.json.errors)).toEqual(['lines.2.email', 'lines.3']);
     expect(await list()).toEqual([]);
   });
 
-  it('is not taken compressed', async () => {
+  it('rejects a compressed body', async () => {
     const answer = await api.send('POST', batch, { body: 'x', headers: { ...NDJSON, 'content-encoding': 'gzip' } });
     expect(answer).toMatchObject({ status: 415, json: { code: 'unsupported-media-type' } });
   });
@@ -256,7 +256,7 @@ describe('loading a JSON list', () => {
   const post = (body: string | ReadableStream, query = '') =>
     api.send('POST', `${batch}${query}`, { body, headers: JSON_TYPE });
 
-  it('takes more than is written at once, a thousand a transaction, whatever white space is between', async () => {
+  it('accepts more than one write holds, a thousand a transaction, with any white space between records', async () => {
     const records = Array.from({ length: 3_500 }, (_, index) => ({
       sourceId: `c${index}`,
       name: `[{"Customer, \\ ${index}`,
@@ -275,13 +275,13 @@ describe('loading a JSON list', () => {
     expect(await list('?sourceId=c3499')).toMatchObject([records[3_499]]);
   });
 
-  it('rejects a record of more than 1 MB by itself', async () => {
+  it('rejects just the record that is larger than 1 MB', async () => {
     const answer = await load([ADA, { sourceId: 'L', name: 'x'.repeat(1_100_000) }, { sourceId: 'BOB' }]);
     expect(counts(answer)).toMatchObject({ received: 3, created: 2, rejected: 1 });
     expect(answer.json.rejections).toMatchObject([{ line: 2, errors: [{ path: '', message: 'Longer than 1 MB' }] }]);
   });
 
-  it('that is not JSON from some place on is refused with that place, and says how many before it were kept', async () => {
+  it('that is malformed from some point on is rejected with that position, and says how many records before it were stored', async () => {
     const good = Array.from({ length: 2_500 }, (_, index) => `{"sourceId":"c${index}"}`);
     const broken = await post(`{"records":[${[...good, '{"sourceId":secret}', '{"sourceId":"z"}'].join(',')}]}`);
     expect(broken).toMatchObject({
@@ -308,18 +308,18 @@ describe('loading a JSON list', () => {
     ['a list of other things first', '{"other":[{"sourceId":"a"}],"records":[{"sourceId":"a"}]}', 'invalid-request'],
     ['no object around a long list', `[${'{"sourceId":"a"},'.repeat(1_000)}{}]`, 'invalid-request'],
     ['much around the records', `{"x":"${'x'.repeat(5_000)}","records":[]}`, 'body-too-large'],
-  ])('with %s is refused, and nothing is kept', async (_case, body, code) => {
+  ])('with %s is rejected, and nothing is stored', async (_case, body, code) => {
     expect((await post(body)).json).toMatchObject({ code });
     expect(await list()).toEqual([]);
   });
 
-  it('knows its records by their name however it is spelled', async () => {
+  it('finds the records by their key however it is escaped', async () => {
     expect((await post('{ "r\\u0065cords" : [ {"sourceId":"a"} ] }')).json).toMatchObject({ created: 1 });
   });
 });
 
 describe('customers with accents and gaps', () => {
-  it('load whole', async () => {
+  it('loads completely', async () => {
     const records = NORTHWIND.map((row) => ({
       sourceId: row.customer_id,
       name: row.company_name,
@@ -337,7 +337,7 @@ describe('customers with accents and gaps', () => {
   });
 });
 
-/** Of the well-known sample: accents, a missing region, a long street. */
+/** From the Northwind sample: accents, a missing region, a long street. */
 const NORTHWIND = [
   {
     customer_id: 'ANATR',

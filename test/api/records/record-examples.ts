@@ -1,6 +1,8 @@
 import type { KindName } from '../../support/record-types.ts';
 
-/** All fields of each resource; what a whole record cannot be without; and what a record without the rest looks like. */
+/**
+ * Examples for each resource: a record with all fields, the required fields, and the result when only those are sent.
+ */
 export const EXAMPLES: Readonly<
   Record<KindName, { readonly full: object; readonly required: object; readonly rest: object }>
 > = {

@@ -26,7 +26,7 @@ describe('the price of a product', () => {
   const wrong = async (record: object) =>
     pathsOf((await load('products', [{ sourceId: 'p', ...record }])).json.rejections[0]?.errors);
 
-  it('is an amount and a currency together, also over what is stored', async () => {
+  it('needs an amount and a currency together, also in combination with what is stored', async () => {
     expect(await wrong({ name: 'P', amountMinor: 5 })).toEqual(['currency']);
     expect(await wrong({ name: 'P', currency: 'EUR' })).toEqual(['amountMinor']);
     expect(await wrong({ name: 'P' })).toEqual([]);
@@ -55,7 +55,7 @@ describe('the price of a product', () => {
     });
   });
 
-  it('keeps the good records of a batch when others break it', async () => {
+  it('in a bad record does not affect the other records of the batch', async () => {
     await load('products', [{ sourceId: 'b', name: 'B', amountMinor: 1, currency: 'EUR' }]);
     const answer = await load('products', [
       { sourceId: 'a', name: 'A' },
@@ -128,7 +128,7 @@ describe('a field', () => {
       { ...TRANSACTION, relatedTransactionId: 'x' },
       'relatedTransactionId',
     ],
-  ])('with %s is refused by name', async (_case, resource, record, path) => {
+  ])('with %s is rejected by name', async (_case, resource, record, path) => {
     const answer = await load(resource, [{ sourceId: 'a', ...record }]);
     expect(answer.json).toMatchObject({ created: 0, rejected: 1 });
     expect(pathsOf(answer.json.rejections[0]?.errors)).toEqual([path]);
@@ -142,7 +142,7 @@ describe('a field', () => {
     });
   });
 
-  it('that is a time with another offset is the same time in UTC', async () => {
+  it('that is a time is stored in UTC, whatever its offset', async () => {
     await load('inventory', [
       { sourceId: 'a', ...EXAMPLES.inventory.required, countedAt: '2026-03-29T03:30:00+02:00' },
     ]);
@@ -157,7 +157,7 @@ describe('transactions', () => {
     ...change,
   });
 
-  it('belong to transactions of the same venue only, and never to themselves', async () => {
+  it('refer only to transactions of the same venue, and never to themselves', async () => {
     await load('transactions', [payment('p')]);
     const id = (await list('transactions'))[0]?.id ?? '';
     expect(

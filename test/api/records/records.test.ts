@@ -26,7 +26,7 @@ const itemOf = async (resource: Resource, sourceId: string) =>
 describe.each(KIND_NAMES)('records of %s', (resource) => {
   const { full, required, rest } = EXAMPLES[resource];
 
-  it('come back as they were sent, with everything that a record carries and nothing else', async () => {
+  it('are returned as they were sent, with every envelope field and nothing else', async () => {
     expect(
       (
         await load(resource, [
@@ -43,7 +43,7 @@ describe.each(KIND_NAMES)('records of %s', (resource) => {
     expect((await api.send('GET', await itemOf(resource, 'full'))).json).toEqual(first);
   });
 
-  it('are found unchanged when what was read is sent back: in a batch, by PATCH and by PUT', async () => {
+  it('are unchanged when what was read is sent back: in a batch, by PATCH and by PUT', async () => {
     await load(resource, [{ sourceId: 'a', ...full }]);
     expect((await load(resource, [{ sourceId: 'a', ...full }])).json).toMatchObject({ unchanged: 1 });
     expect((await load(resource, [{ sourceId: 'a', ...full }], '?atomic=true')).json).toMatchObject({ unchanged: 1 });
@@ -53,7 +53,7 @@ describe.each(KIND_NAMES)('records of %s', (resource) => {
       expect((await api.send(method, item, { json: { sourceId: 'a', ...full } })).json).toEqual(before);
   });
 
-  it('lose by PUT what is left out, and keep it by PATCH and in a batch', async () => {
+  it('lose omitted fields by PUT, and keep them by PATCH and in a batch', async () => {
     await load(resource, [{ sourceId: 'a', ...full }]);
     const item = await itemOf(resource, 'a');
     expect((await api.send('PATCH', item, { json: { metadata: { changed: '1' } } })).json).toMatchObject({
@@ -71,7 +71,7 @@ describe.each(KIND_NAMES)('records of %s', (resource) => {
     });
   });
 
-  it('need what they cannot be without: when they are new, and by PUT; null is no value for it', async () => {
+  it('need their required fields when they are new and by PUT, and null does not count', async () => {
     const names = Object.keys(required);
     const answer = await load(resource, [{ sourceId: 'new' }]);
     expect(answer.json).toMatchObject(names.length === 0 ? { created: 1 } : { created: 0, rejected: 1 });
@@ -86,7 +86,7 @@ describe.each(KIND_NAMES)('records of %s', (resource) => {
     expect((await api.send('GET', item)).json).toMatchObject({ ...full, version: 1 });
   });
 
-  it('refuse unknown fields by name, all wrong fields at once', async () => {
+  it('reject unknown fields by name and all wrong fields at once', async () => {
     const answer = await load(resource, [{ sourceId: 'a', ...full, colour: 1, metadata: 7 }]);
     expect(pathsOf(answer.json.rejections[0]?.errors).sort()).toEqual(['colour', 'metadata']);
     await load(resource, [{ sourceId: 'a', ...full }]);
@@ -110,7 +110,7 @@ describe.each(KIND_NAMES)('records of %s', (resource) => {
     }
   });
 
-  it('are deleted once however often they are: still read, listed when asked for, changed no more, and back when sent again', async () => {
+  it('are deleted once however often: still readable, listed on request, not updated, and restored when sent again', async () => {
     await load(resource, [
       { sourceId: 'a', ...full },
       { sourceId: 'b', ...full },
@@ -134,7 +134,7 @@ describe.each(KIND_NAMES)('records of %s', (resource) => {
     expect(row).toEqual({ actor: 'tester', target_type: resource });
   });
 
-  it('are 404 under another venue, another resource and where there is none, in the same words', async () => {
+  it('are 404 under another venue, under another resource and when missing, with the same answer', async () => {
     await load(resource, [{ sourceId: 'a', ...full }]);
     const item = await itemOf(resource, 'a');
     const other = await api.aVenue();
@@ -243,7 +243,7 @@ describe('a list', () => {
     expect(seen.filter((sourceId) => sourceId.startsWith('c')).length).toBe(25);
   });
 
-  it('shows what was changed at or after a time', async () => {
+  it('returns what was changed at or after a time', async () => {
     await load('customers', [{ sourceId: 'a' }, { sourceId: 'b' }, { sourceId: 'c' }]);
     const updatedAt = (await list('customers', '?sourceId=c'))[0]?.updatedAt ?? '';
     await new Promise((resolve) => setTimeout(resolve, 5));
@@ -253,7 +253,7 @@ describe('a list', () => {
     expect(await sources(`?updatedSince=${updatedAt}`)).toEqual(['a', 'b', 'c']);
   });
 
-  it('refuses a cursor that was altered, or is of another list or other filters', async () => {
+  it('rejects a cursor that was altered or belongs to another list or other filters', async () => {
     await load(
       'customers',
       Array.from({ length: 3 }, (_, index) => ({ sourceId: `c${index}` })),

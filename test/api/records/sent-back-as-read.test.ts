@@ -16,7 +16,7 @@ type SyncWorld = Awaited<ReturnType<typeof createSyncWorld>>;
 type Shown = Readonly<Record<string, unknown>> & { readonly id: string; readonly version: number };
 
 const ENVELOPE = ['id', 'venueId', 'version', 'createdAt', 'updatedAt', 'deletedAt', 'links'];
-/** What Stripe stores and shows: lengths beyond today's limits come from times before them. */
+/** Text as Stripe stores it: lengths beyond today's limits date from before the limits. */
 const text = fc
   .oneof(
     fc.string({ unit: 'grapheme', maxLength: 30 }),
@@ -103,7 +103,7 @@ describe('a record that a pull has stored', () => {
   const fieldsOf = (record: Shown) =>
     Object.fromEntries(Object.entries(record).filter(([name]) => !ENVELOPE.includes(name)));
 
-  /** Sends every record back whole, its fields alone, and as a change. */
+  /** Sends every record back as a whole record, as its fields alone, and as a change. */
   async function expectAccepted(resource: Resource, of = venue): Promise<number> {
     const records = await all(resource, of);
     for (const record of records) {
@@ -143,7 +143,7 @@ describe('a record that a pull has stored', () => {
     120_000,
   );
 
-  it('is accepted with 6,000 lines of an invoice, odd quantities, and more metadata than one may send', async () => {
+  it('is accepted with 6,000 invoice lines, odd quantities, and more metadata than callers may send', async () => {
     await world.stripe.seed({ resource: 'charges', records: [{ amount: 5_000, metadata: { a: '1' } }] });
     await world.sync(venue, 'pull', 'full', { resource: 'transactions' });
     const lines = Array.from({ length: 6_000 }, (_, index) => ({
@@ -161,7 +161,7 @@ describe('a record that a pull has stored', () => {
     expect(await expectAccepted('transactions')).toBe(1);
   });
 
-  it('is accepted with a quantity that has more digits than one may send', async () => {
+  it('is accepted with a quantity that has more digits than callers may send', async () => {
     await createRecordStore(world.database.db, inventory).upsertMany(venue.venueId, [
       {
         sourceId: 'i',
@@ -175,7 +175,7 @@ describe('a record that a pull has stored', () => {
     expect(await expectAccepted('inventory')).toBe(1);
   });
 
-  it('is judged by what was changed alone: the unchanged stays, the bad is named', async () => {
+  it('is validated only where it was changed: unchanged fields stay, and bad ones are named', async () => {
     await world.stripe.seed({
       resource: 'customers',
       records: [{ name: 'Ada', email: 'no address', phone: '1'.repeat(80) }],
@@ -204,7 +204,7 @@ describe('a record that a pull has stored', () => {
     });
   });
 
-  it('does not lend its odd values to another record', async () => {
+  it('does not allow its out-of-range values in another record', async () => {
     await world.stripe.seed({
       resource: 'customers',
       records: [{ name: 'Ada', email: 'no address' }, { name: 'Berta' }],

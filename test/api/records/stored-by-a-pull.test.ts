@@ -22,7 +22,7 @@ const ENVELOPE = ['id', 'venueId', 'version', 'createdAt', 'updatedAt', 'deleted
 const withoutEnvelope = (record: Shown) =>
   Object.fromEntries(Object.entries(record).filter(([name]) => !ENVELOPE.includes(name)));
 
-/** Whatever a kind's descriptor lets a pull store, its API has to take back. */
+/** The API must accept whatever a kind's descriptor allows a pull to store. */
 describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
   'what a pull may store of %s',
   (_name, kind) => {
@@ -95,7 +95,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
 );
 
 describe('a batch of bad records', () => {
-  it('is compared with what is stored only until its list of rejections is full', () => {
+  it('is compared with stored records only until its list of rejections is full', () => {
     const validator = new BatchValidator(schemasOf(customers).record);
     for (let line = 1; line <= 1_000; line += 1) {
       const verdict = validator.validate({ line, value: { sourceId: `c${line}`, email: 'no address' } });

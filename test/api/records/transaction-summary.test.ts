@@ -8,7 +8,7 @@ let venue: string;
 let now = new Date();
 
 beforeAll(async () => {
-  // Tokens are made by the real clock, so under a clock of last summer they are good for months.
+  // Tokens are made with the real clock, so they must stay valid for months under a clock of last summer.
   const jwt = { kind: 'secret', secret: new Secret(JWT_SECRET), maxLifeSeconds: 400 * 86_400 } as const;
   api = await createApiWorld({ config: { jwt }, deps: { clock: () => now } });
 });
@@ -33,7 +33,7 @@ const load = (...records: readonly object[]) =>
   });
 
 describe('the summary of transactions', () => {
-  it('is by the days of the venue, and says which', async () => {
+  it('groups by the days of the venue’s time zone, and names the zone', async () => {
     expect(
       (
         await load(
@@ -68,7 +68,7 @@ describe('the summary of transactions', () => {
     expect((await summary('?from=2026-05-01&to=2026-05-31&kind=refund')).json.data).toEqual([]);
   });
 
-  it('is of the last 30 days of the venue’s calendar when none are named', async () => {
+  it('covers the last 30 days of the venue’s calendar by default', async () => {
     const named = () => summary().then(({ json }) => json as unknown as { from: string; to: string });
     // Half past midnight in Berlin.
     now = new Date('2026-07-09T22:30:00Z');
@@ -85,17 +85,17 @@ describe('the summary of transactions', () => {
     ['a day before calendars', '?to=0000-01-01', 'to'],
     ['an unknown parameter', '?day=2026-02-01', 'day'],
     ['a currency that there is not', '?currency=EUX', 'currency'],
-  ])('refuses %s by name', async (_case, query, path) => {
+  ])('rejects %s by name', async (_case, query, path) => {
     const answer = await summary(query);
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
     expect(pathsOf(answer.json.errors)).toEqual([path]);
   });
 
-  it('takes a leap year', async () => {
+  it('accepts a leap year', async () => {
     expect(await summary('?from=2024-01-01&to=2024-12-31')).toMatchObject({ status: 200 });
   });
 
-  it('refuses to show a sum that is not exact', async () => {
+  it('refuses to return a sum that is not exact', async () => {
     await load({ amountMinor: Number.MAX_SAFE_INTEGER }, { amountMinor: 1 });
     expect(await summary('?from=2026-05-01&to=2026-05-31')).toMatchObject({
       status: 422,

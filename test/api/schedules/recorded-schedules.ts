@@ -15,7 +15,7 @@ interface Kept extends ScheduleSettings {
   readonly direction: SyncKey['direction'];
 }
 
-/** Stands where Temporal's schedules stand: keeps them by id, never runs one, and can be told to be away. */
+/** In-memory replacement for Temporal's schedules. Never runs one, and can simulate that Temporal is away. */
 export class RecordedSchedules implements ScheduleGateway {
   readonly kept = new Map<string, Kept>();
   away = false;

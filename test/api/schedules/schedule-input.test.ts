@@ -14,7 +14,7 @@ afterAll(() => api.close());
 
 const put = (json: object, resource = 'customers') => api.send('PUT', `${schedules}/${resource}`, { json });
 
-describe('what a schedule takes', () => {
+describe('the input of a schedule', () => {
   const EVERY = 'Must be a whole number of s, m, h or d from 1m to 31d, such as 15m';
 
   it.each<[string, object, string[]]>([
@@ -30,16 +30,16 @@ describe('what a schedule takes', () => {
       { every: 'soon', direction: 'up', paused: 'no', note: 'x'.repeat(201), at: 1 },
       ['at', 'direction', 'every', 'note', 'paused'],
     ],
-  ])('is told field by field: %s', async (_, body, paths) => {
+  ])('is rejected field by field: %s', async (_, body, paths) => {
     const { status, json } = await put(body);
     expect([status, pathsOf(json.errors).sort()]).toEqual([400, [...paths].sort()]);
   });
 
-  it.each(['59s', '0m', '32d', '1 h', '1.5h'])('is an interval from a minute to 31 days, not %s', async (every) => {
+  it.each(['59s', '0m', '32d', '1 h', '1.5h'])('allows an interval from a minute to 31 days, not %s', async (every) => {
     expect((await put({ every })).json.errors).toEqual([{ path: 'every', message: EVERY }]);
   });
 
-  it('is a cron expression that comes true; what is wrong is said in words', async () => {
+  it('allows a cron expression that has a next time, and explains what is wrong with another', async () => {
     expect((await put({ cron: '0 25 * * *' })).json.errors).toEqual([
       { path: 'cron', message: 'Hour must be 0 to 23, as a value, a range (1-5), a step (*/2) or a list of these' },
     ]);
@@ -49,7 +49,7 @@ describe('what a schedule takes', () => {
     expect((await put({ cron: '0 6 * * * #comment' })).status).toBe(400);
   });
 
-  it('is a direction and a resource that the provider has', async () => {
+  it('allows a direction and a resource that the provider supports', async () => {
     expect(await put({ every: '1h', direction: 'push' }, 'transactions')).toMatchObject({
       status: 422,
       json: { code: 'direction-not-supported' },
@@ -66,7 +66,7 @@ describe('what a schedule takes', () => {
   });
 
   it.each(['59m', '91d', '0d', 'weekly', ''])(
-    'is a full pass every hour to 90 days, or null, not %s',
+    'allows a full pass every hour to 90 days, or null, not %s',
     async (fullEvery) => {
       expect((await put({ every: '1h', fullEvery })).json.errors).toEqual([
         { path: 'fullEvery', message: 'Must be a whole number of s, m, h or d from 1h to 90d, such as 15m' },

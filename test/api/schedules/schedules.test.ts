@@ -15,7 +15,7 @@ type ScheduleBody = z.output<typeof scheduleAnswer>;
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
-// A real Temporal keeps the schedules; no worker runs here, so that what they start stays open.
+// Uses a real Temporal for the schedules. No worker runs, so that the workflows they start stay open.
 let api: ApiWorld;
 let connection: Connection;
 let client: Client;
@@ -65,7 +65,7 @@ const wallClock = (time: string, timeZone: string) =>
   new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', minute: '2-digit' }).format(new Date(time));
 
 describe('connecting', () => {
-  it('makes an hourly pull of each resource that can be pulled, and nothing runs within the hour', async () => {
+  it('makes an hourly pull of each resource that can be pulled, none of which runs within the hour', async () => {
     const made = await list();
     expect(made.map(({ resource }) => resource)).toEqual(['products', 'customers', 'transactions', 'invoices']);
     for (const schedule of made) {
@@ -86,7 +86,7 @@ describe('connecting', () => {
     }
   });
 
-  it('again keeps a schedule that was changed or paused, and does not bring back one that was deleted', async () => {
+  it('again keeps a schedule that was changed or paused, and does not restore a deleted one', async () => {
     await put({ every: '15m', paused: true, note: 'month’s end' });
     await api.send('DELETE', `${schedules}/products`);
     expect(
@@ -97,7 +97,7 @@ describe('connecting', () => {
     expect((await api.send('GET', `${schedules}/products`)).json).toMatchObject({ code: 'schedule-not-found' });
   });
 
-  it('brings back none that somebody deleted in the Temporal Web UI', async () => {
+  it('does not restore a schedule that was deleted in the Temporal Web UI', async () => {
     await handleOf('transactions').delete();
     expect((await list()).map(({ resource }) => resource)).toEqual(['products', 'customers', 'invoices']);
   });
@@ -110,7 +110,7 @@ describe('connecting while Temporal is away', () => {
   });
   afterAll(() => away.close());
 
-  it('connects, and a later change of one of its schedules makes those that are missing', async () => {
+  it('succeeds, and a later change of one schedule makes the missing ones', async () => {
     const venue = await away.aVenue();
     away.scheduleGateway.away = true;
     const ofConnection = await away.aConnection(venue);
@@ -130,7 +130,7 @@ describe('connecting while Temporal is away', () => {
     ]);
   });
 
-  it('makes nothing later for a connection that is disconnected by then', async () => {
+  it('makes no schedule later when the connection is disconnected by then', async () => {
     const venue = await away.aVenue();
     away.scheduleGateway.away = true;
     const ofConnection = await away.aConnection(venue);
@@ -142,7 +142,7 @@ describe('connecting while Temporal is away', () => {
     expect((await away.send('GET', pathOf(venue, ofConnection))).json.data).toEqual([]);
   });
 
-  it('does not make one later that was deleted before it could be made', async () => {
+  it('makes no schedule later that was deleted before it could be made', async () => {
     const venue = await away.aVenue();
     away.scheduleGateway.away = true;
     const ofConnection = await away.aConnection(venue);
@@ -158,7 +158,7 @@ describe('connecting while Temporal is away', () => {
 });
 
 describe('a schedule', () => {
-  it('is found by operators in Temporal, waits for the run before it, makes up for a minute, and runs with the venue’s fairness', async () => {
+  it('is visible in Temporal, waits for the run before it, catches up for a minute, and runs with the venue’s fairness', async () => {
     await put({ every: '1d', direction: 'push', jitter: '2m' });
     const { spec, action, policies, typedSearchAttributes, memo } = await handleOf().describe();
     expect(spec.intervals?.map(({ every }) => every)).toEqual([24 * HOUR_MS]);
@@ -191,7 +191,7 @@ describe('a schedule', () => {
     });
   });
 
-  it('goes through everything once a week, as often as it is told, or never', async () => {
+  it('makes a full pass weekly by default, at the given interval, or never', async () => {
     const made = await read();
     expect(made).toMatchObject({ fullEvery: '7d', lastFullAt: null, nextFullAt: made.nextRuns[0] });
     expect(scheduleOf(await put({ every: '1h', fullEvery: '2d' }))).toMatchObject({ fullEvery: '2d' });
@@ -205,14 +205,14 @@ describe('a schedule', () => {
     expect(scheduleOf(await put({ every: '3h', fullEvery: '48h' }))).toMatchObject({ fullEvery: '2d' });
   });
 
-  it('shows when the last full pass ended and which run will be the next; so does its connection', async () => {
+  it('shows the last full pass and the next runs, and so does its connection', async () => {
     const ended = new Date(Date.now() - 2 * HOUR_MS);
     await api.database
       .admin`insert into sync_cursors (connection_id, resource, direction, venue_id, watermark, full_started_at, full_finished_at)
       values (${connectionId}, 'customers', 'pull', ${venueId}, now(), ${ended}, ${ended}), (${connectionId}, 'products', 'pull', ${venueId}, now(), null, null)`;
     const { lastFullAt, nextFullAt, nextRuns } = scheduleOf(await put({ every: '1h', jitter: '0s', fullEvery: '4h' }));
     expect(lastFullAt).toBe(ended.toISOString());
-    // It began two hours ago and comes up to a tenth earlier than four hours after: not with the first run.
+    // It began two hours ago and may come up to a tenth early, so it comes after four hours: not with the first run.
     expect(nextFullAt).toBe(nextRuns[1]);
     const far = scheduleOf(await put({ every: '1h', jitter: '0s', fullEvery: '7d' }));
     expect(new Date(far.nextFullAt ?? 0).getTime() - ended.getTime()).toBeGreaterThan(6 * 24 * HOUR_MS);
@@ -228,7 +228,7 @@ describe('a schedule', () => {
     ]);
   });
 
-  it('that is sent again unchanged keeps its times; a new interval begins anew', async () => {
+  it('keeps its times when the same schedule is sent again; a new interval starts anew', async () => {
     const first = scheduleOf(await put({ every: '2h', jitter: '0s' }));
     expect(scheduleOf(await put({ every: '120m', jitter: '0s', note: 'same' })).nextRuns).toEqual(first.nextRuns);
     const changed = scheduleOf(await put({ every: '3h', jitter: '0s' }));
@@ -236,26 +236,26 @@ describe('a schedule', () => {
     expect(changed).toMatchObject({ every: '3h', note: 'same' });
   });
 
-  it('by the clock runs in the venue’s time zone, across a change of the clocks too', async () => {
+  it('by cron runs in the venue’s time zone, also across a clock change', async () => {
     const monthly = scheduleOf(await put({ cron: '30 6 1 */3 *', jitter: '0s' }));
     expect(monthly).toMatchObject({ every: null, cron: '30 6 1 */3 *', timeZone: 'Europe/Berlin' });
     expect(monthly.nextRuns).toHaveLength(5);
     expect(new Set(monthly.nextRuns.map((time) => wallClock(time, 'Europe/Berlin')))).toEqual(new Set(['06:30']));
-    // A year of quarters has summer and winter in it: the same wall clock is two times of UTC.
+    // A year of quarters includes summer and winter, so one local time gives two times in UTC.
     expect(new Set(monthly.nextRuns.map((time) => wallClock(time, 'UTC')))).toEqual(new Set(['04:30', '05:30']));
     const elsewhere = scheduleOf(await put({ cron: '0 9 * * mon-fri', timeZone: 'America/New_York', jitter: '0s' }));
     expect(elsewhere).toMatchObject({ cron: '0 9 * * mon-fri', timeZone: 'America/New_York' });
     expect(new Set(elsewhere.nextRuns.map((time) => wallClock(time, 'America/New_York')))).toEqual(new Set(['09:00']));
   });
 
-  it('with both days limited runs on either', async () => {
+  it('with both a day of the month and a day of the week runs on either', async () => {
     const { nextRuns } = scheduleOf(await put({ cron: '0 0 13 * 5', timeZone: 'UTC', jitter: '0s' }));
     const days = nextRuns.map((time) => new Date(time));
     expect(days.every((day) => day.getUTCDate() === 13 || day.getUTCDay() === 5)).toBe(true);
     expect(days.filter((day) => day.getUTCDay() === 5).length).toBeGreaterThanOrEqual(4);
   });
 
-  it('whose times were changed in the Temporal Web UI says so, and still tells its next runs', async () => {
+  it('whose times were changed in the Temporal Web UI shows that, and still its next runs', async () => {
     await put({ cron: '0 6 * * *' });
     await handleOf().update((previous) => ({
       ...previous,
@@ -286,7 +286,7 @@ describe('a schedule', () => {
     expect(await read('transactions')).toMatchObject({ paused: true, note: null });
   });
 
-  it('is deleted once, can be made again, and others stay', async () => {
+  it('is deleted once, can be made again, and leaves the others alone', async () => {
     expect(await api.send('DELETE', `${schedules}/customers`)).toMatchObject({
       status: 200,
       json: { resource: 'customers', deleted: true },
@@ -305,14 +305,14 @@ describe('a schedule', () => {
     expect(scheduleOf(await put({ every: '31d' }))).toMatchObject({ every: '31d', paused: false });
   });
 
-  it('starts one run however often it is triggered while that is on, also when it is paused', async () => {
+  it('starts one run however often it is triggered during that run, even when it is paused', async () => {
     await put({ every: '1h', paused: true });
     const trigger = async (times: number) =>
       (await Promise.all(Array.from({ length: times }, () => api.send('POST', `${schedules}/customers/trigger`)))).map(
         ({ status }) => status,
       );
-    // The Schedule is a workflow of its own: it takes triggers up a moment after they were accepted, and takes those of
-    // one moment as one. A later one is skipped, and counted, since the run of the first is still on.
+    // A Schedule is a workflow itself: it handles triggers a moment after they are accepted, and treats those of one
+    // moment as one. A later one is skipped and counted while the first run is open.
     expect(await trigger(4)).toEqual([202, 202, 202, 202]);
     await expect
       .poll(async () => (await handleOf().describe()).info.runningActions.length, { timeout: 10_000 })
@@ -330,7 +330,7 @@ describe('a schedule', () => {
 });
 
 describe('schedules of another venue', () => {
-  it('do not exist, whatever is done to them', async () => {
+  it('answer 404 to every operation', async () => {
     const stranger = await api.aVenue('Another venue');
     const theirs = pathOf(stranger, connectionId);
     const before = await read();
@@ -355,7 +355,7 @@ describe('schedules of another venue', () => {
 });
 
 describe('roles', () => {
-  it('a viewer reads; changing, pausing and triggering take an operator', async () => {
+  it('let a viewer read; changing, pausing and triggering need an operator', async () => {
     const viewer = await aToken({ role: 'viewer' });
     const operator = await aToken({ role: 'operator' });
     expect((await api.send('GET', `${schedules}/customers`, { token: viewer })).status).toBe(200);

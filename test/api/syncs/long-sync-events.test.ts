@@ -32,7 +32,7 @@ describe('the feed of a run with a long log', () => {
   const newest = async () =>
     Number((await database.admin`select max(seq) as seq from sync_logs where sync_id = ${syncId}`)[0]?.['seq']);
 
-  /** The views that a viewer gets who watches until `stop` is called. */
+  /** The views that a viewer gets until `stop` is called. */
   function watch() {
     const views: FeedView[] = [];
     const feeds = createSyncFeeds(runs, createLogger({ name: 'test', level: 'silent' }));
@@ -48,7 +48,7 @@ describe('the feed of a run with a long log', () => {
     return { views, stop, reached };
   }
 
-  it('shows its first viewer the run without reading the log that has been written so far', async () => {
+  it('shows its first viewer the run without reading the log written so far', async () => {
     await reject(10_000);
     const listLog = vi.spyOn(runs, 'listLog');
     const { views, stop, reached } = watch();
@@ -58,7 +58,7 @@ describe('the feed of a run with a long log', () => {
       listLog.mock.results.map(({ value }) => value as ReturnType<SyncRunStore['listLog']>),
     );
     expect(pages.flatMap(({ data }) => data)).toEqual([]);
-    // The reader fetches what came before by itself, as fast as its viewer takes it.
+    // The reader fetches earlier rows itself, as fast as its viewer reads them.
     expect(views.at(-1)?.rowsAfter(0)).toBeNull();
   });
 
@@ -78,7 +78,7 @@ describe('the feed of a run with a long log', () => {
     expect(views.at(-1)?.rowsAfter(before)).toBeNull();
   });
 
-  it('hands rows that come after the first view to every viewer from memory, in their order', async () => {
+  it('serves rows written after the first view to every viewer from memory, in their order', async () => {
     const { views, stop, reached } = watch();
     await reached(await newest());
     const before = views.at(-1)!.head;

@@ -4,14 +4,14 @@ import type { SyncGateway } from '../../../api/temporal/sync-gateway.ts';
 import type { ApproveSignal } from '../../../contracts/sync.ts';
 import type { SyncRun } from '../../../db/runs/sync-run-store.ts';
 
-/** Stands where Temporal stands: remembers what it was asked, and can be told to be away. */
+/** In-memory replacement for Temporal: records what it was asked, and can simulate that Temporal is away. */
 export class RecordingGateway implements SyncGateway {
   readonly started: SyncRun[] = [];
   readonly cancelled: SyncRun[] = [];
   readonly approved: (ApproveSignal & { readonly run: SyncRun })[] = [];
   readonly woken: SyncRun[] = [];
   readonly jobs: string[] = [];
-  /** Workflow run ids by run: what is at work. */
+  /** Open workflow run ids, by run. */
   readonly running = new Map<string, string>();
   away = false;
 

@@ -61,7 +61,7 @@ describe('cancelling a sync', () => {
     expect(await cancel(id)).toMatchObject({ status: 409, json: { code: 'sync-finished' } });
   });
 
-  it('gives a run that never got its workflow one that is cancelled at once', async () => {
+  it('starts the workflow of a run that has none, cancelled from the beginning', async () => {
     const { run } = await api.runs.openOrJoin({
       venueId,
       connectionId,
@@ -88,7 +88,7 @@ describe('approving a sync', () => {
   const approve = (id: string, headers = {}) => api.send('POST', `${path}/${id}/approve`, { headers });
   const approvals = (id: string) => api.gateway.approved.filter(({ run }) => run.id === id);
 
-  it('tells the run who said yes, and the audit log too', async () => {
+  it('signals who approved to the run, and records it in the audit log', async () => {
     const { id } = (await start()).json;
     await setPhase(id, 'awaiting-approval');
     const token = await aToken({ sub: 'alice', role: 'operator', venues: [venueId] });
@@ -100,7 +100,7 @@ describe('approving a sync', () => {
     expect(await audited(id)).toEqual(['tester sync.started', 'alice sync.approved']);
   });
 
-  it('tells the run which count was approved; the answer shows only its two numbers', async () => {
+  it('signals the approved count to the run; the answer shows only its two numbers', async () => {
     const { id } = (await start()).json;
     await setPhase(id, 'awaiting-approval');
     const awaiting = { archiving: 30, of: 100, archived: 2, newestDeletionEpochUs: 1_700_000_000_000_001 };
@@ -110,7 +110,7 @@ describe('approving a sync', () => {
     expect(approvals(id)).toMatchObject([{ awaiting }, { awaiting }]);
   });
 
-  it('may be repeated: before the run has heard it, and after', async () => {
+  it('may be repeated, before and after the run has received it', async () => {
     const { id } = (await start()).json;
     await setPhase(id, 'awaiting-approval');
     expect([(await approve(id)).status, (await approve(id)).status]).toEqual([202, 202]);
@@ -144,7 +144,7 @@ describe('approving a sync', () => {
     expect(await approve(id)).toMatchObject({ status: 409, json: { code: 'not-awaiting-approval' } });
   });
 
-  it('gives a run that lost its workflow another, and asks to be repeated', async () => {
+  it('starts a new workflow for a run that lost its own, and asks for a retry', async () => {
     const { id } = (await start()).json;
     await setPhase(id, 'awaiting-approval');
     api.gateway.running.delete(id);
@@ -160,7 +160,7 @@ describe('retrying a sync', () => {
   const retry = (id: string, headers = {}) => api.send('POST', `${path}/${id}/retry`, { headers });
 
   it.each(['failed', 'cancelled'] as const)(
-    'takes up a run that %s under the same id, with a workflow of its own',
+    'restarts a run that %s under the same id, with a workflow of its own',
     async (outcome) => {
       const { id } = (await start()).json;
       await api.database.admin`update sync_runs set done = 40, read_count = 40 where id = ${id}`;
@@ -190,7 +190,7 @@ describe('retrying a sync', () => {
     expect(startedFor(id)).toBe(1);
   });
 
-  it('names the other run of the same sync that is open; a dry run is not in the way', async () => {
+  it('names the other open run of the same sync; a dry run does not block it', async () => {
     const { id } = (await start()).json;
     await end(id, 'failed');
     const dry = await start({ dryRun: true });
@@ -221,15 +221,18 @@ describe('retrying a sync', () => {
     expect(startedFor(id)).toBe(1);
   });
 
-  it.each(['waiting', 'running', 'queued'])('gives a run that is %s and lost its workflow another', async (phase) => {
-    const { id } = (await start()).json;
-    await setPhase(id, phase);
-    api.gateway.running.delete(id);
-    expect(await retry(id)).toMatchObject({ status: 202, json: { runId: api.gateway.running.get(id) } });
-    expect(startedFor(id)).toBe(2);
-  });
+  it.each(['waiting', 'running', 'queued'])(
+    'starts a new workflow for a run that is %s and lost its own',
+    async (phase) => {
+      const { id } = (await start()).json;
+      await setPhase(id, phase);
+      api.gateway.running.delete(id);
+      expect(await retry(id)).toMatchObject({ status: 202, json: { runId: api.gateway.running.get(id) } });
+      expect(startedFor(id)).toBe(2);
+    },
+  );
 
-  it('refuses a connection that is not active, and says what to do', async () => {
+  it('is rejected on a connection that is not active, with what to do', async () => {
     const { id } = (await start()).json;
     await end(id, 'failed');
     await api.connections.setState(
@@ -241,7 +244,7 @@ describe('retrying a sync', () => {
     expect(answer.json.detail).toContain('enter a valid key');
   });
 
-  it('that failed because Temporal was away is mended by repeating it', async () => {
+  it('that failed because Temporal was away succeeds when repeated', async () => {
     const { id } = (await start()).json;
     await end(id, 'failed');
     const untilClosed = api.gateway.untilClosed.bind(api.gateway);
@@ -256,7 +259,7 @@ describe('retrying a sync', () => {
     expect(startedFor(id)).toBe(2);
   });
 
-  it('under one Idempotency-Key happens once; the answer is given again', async () => {
+  it('under one Idempotency-Key happens once, and the answer is returned again', async () => {
     const { id } = (await start()).json;
     await end(id, 'failed');
     const first = await retry(id, { 'idempotency-key': 'again' });
@@ -267,7 +270,7 @@ describe('retrying a sync', () => {
     expect(startedFor(id)).toBe(2);
   });
 
-  it('asked for by many at once starts one workflow, and nobody is told a lie', async () => {
+  it('many times at once starts one workflow, and every caller gets a true answer', async () => {
     const { id } = (await start()).json;
     await end(id, 'failed');
     const answers = await Promise.all(Array.from({ length: 6 }, () => retry(id)));

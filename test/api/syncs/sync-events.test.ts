@@ -34,7 +34,7 @@ interface Event {
   readonly at: number;
 }
 
-/** Reads events as they come. `until` ends the reading; so does the end of the stream. */
+/** Reads events as they arrive, until `until` holds or the stream ends. */
 async function watch(
   options: { readonly lastEventId?: string; readonly until?: (events: readonly Event[]) => boolean } = {},
 ): Promise<readonly Event[]> {
@@ -55,7 +55,7 @@ async function watch(
   return events;
 }
 
-/** Nothing for a comment or a `retry`. */
+/** Empty for a comment or a `retry`. */
 function toEvent(block: string): Event[] {
   const fields = new Map(
     block.split('\n').map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 2)]),
@@ -95,7 +95,7 @@ const rejected = (events: readonly Event[]) =>
   events.filter(({ event }) => event === 'record-rejected').map(({ data }) => data.sourceId);
 const names = (count: number) => Array.from({ length: count }, (_, index) => `c${index}`);
 
-/** What the OpenAPI document says of an event. */
+/** The OpenAPI document's schema of an event. */
 async function describedEvent() {
   const { components } = (await api.send('GET', '/openapi.json')).json as unknown as { readonly components: object };
   return new Ajv2020({ strict: false, validateFormats: false, schemas: [{ $id: 'interlock', components }] }).compile({
@@ -103,8 +103,8 @@ async function describedEvent() {
   });
 }
 
-describe('watching a run', () => {
-  it('tells phases, rejected records, progress and the end, and closes', async () => {
+describe('the event stream of a run', () => {
+  it('sends phases, rejected records, progress and the end, and closes', async () => {
     let told: readonly Event[] = [];
     const watching = watch({
       until: (events) => {
@@ -147,7 +147,7 @@ describe('watching a run', () => {
     expect(validate({ id: '1', event: 'progress', data: {} })).toBe(false);
   });
 
-  it('tells that a run waits, for what, and for how many records it wants approval, and guesses no time meanwhile', async () => {
+  it('shows that a run waits, for what, and for the approval of how many records, with no time estimate', async () => {
     const { admin } = api.database;
     const waitingFor = { what: 'rate-limit', since: '2026-11-21T10:00:00.000Z', until: '2026-11-21T10:05:00.000Z' };
     await setPhase('running');
@@ -182,7 +182,7 @@ describe('watching a run', () => {
     expect(phases).toEqual(['queued', 'running', 'waiting', 'awaiting-approval', 'running', 'finished']);
   });
 
-  it('goes on to tell a run that was over and is retried, also to who has seen its end', async () => {
+  it('continues when a run that was over is retried, also for a watcher who has seen its end', async () => {
     await reject(2);
     await api.progress.finish(inputOf(), { outcome: 'failed', error: null, plan: null, watermark: null });
     const first = await watch();
@@ -201,7 +201,7 @@ describe('watching a run', () => {
     expect(second.at(-1)).toMatchObject({ event: 'finished', data: { outcome: 'completed-with-rejections' } });
   });
 
-  it('tells progress at most four times a second', async () => {
+  it('sends progress at most four times a second', async () => {
     const watching = watch();
     const until = performance.now() + 2_500;
     for (let done = 0; performance.now() < until; done += 1) {
@@ -215,7 +215,7 @@ describe('watching a run', () => {
       expect(times.filter((other) => other >= time && other < time + 1_000).length).toBeLessThanOrEqual(4);
   });
 
-  it('resumes after the last event seen without loss or repetition, wherever it broke off, also after a restart', async () => {
+  it('resumes after the last event without loss or repetition, wherever it broke off and after a restart', async () => {
     await setPhase('running');
     await reject(450);
     const events: Event[] = [];
@@ -241,7 +241,7 @@ describe('watching a run', () => {
     expect(events.at(-1)?.event).toBe('finished');
   });
 
-  it('tells a run that is long over from its beginning, and again only what is asked for', async () => {
+  it('replays a run that ended long ago from its beginning, and then only what is asked for', async () => {
     await reject(5);
     await finish();
     const events = await watch();
@@ -252,7 +252,7 @@ describe('watching a run', () => {
     expect([over.status, await over.text()]).toEqual([204, '']);
   });
 
-  it('gives every watcher everything, early or late', async () => {
+  it('sends every watcher everything, early or late', async () => {
     const watchers = [watch(), watch()];
     await reject(300);
     await sleep(350);
@@ -264,14 +264,14 @@ describe('watching a run', () => {
     for (const events of await Promise.all(watchers)) expect(rejected(events)).toEqual(names(600));
   });
 
-  it.each(['x', '-1', '1-2-3', '99999999999999999999', '7-done'])('refuses %s as Last-Event-ID', async (id) => {
+  it.each(['x', '-1', '1-2-3', '99999999999999999999', '7-done'])('rejects %s as Last-Event-ID', async (id) => {
     expect(await api.send('GET', path, { headers: { 'last-event-id': id } })).toMatchObject({
       status: 400,
       json: { errors: [{ path: 'Last-Event-ID' }] },
     });
   });
 
-  it('refuses an id that this run never gave: its watcher would miss what is written before it', async () => {
+  it('rejects an id that this run never sent, because its watcher would miss what comes before it', async () => {
     const [row] = await api.database.admin<{ next: string }[]>`select max(seq) + 1000 as next from sync_logs`;
     expect(await api.send('GET', path, { headers: { 'last-event-id': row?.next ?? '' } })).toMatchObject({
       status: 400,
@@ -296,7 +296,7 @@ describe('watching a run', () => {
     const since = performance.now();
     await sleep(1_500);
     await until(() => reads() > 2, { limitMs: 10_000, what: 'the run is polled again and again' });
-    // Four times a second.
+    // Four reads a second.
     expect(reads()).toBeLessThanOrEqual(1 + (performance.now() - since) / 250);
     for (const controller of controllers) controller.abort();
     const isQuiet = async () => {
@@ -307,7 +307,7 @@ describe('watching a run', () => {
     await until(isQuiet, { limitMs: 10_000, what: 'nobody polls the run' });
   });
 
-  it('does not keep in memory what a slow reader does not take', async () => {
+  it('does not keep in memory what a slow reader does not read', async () => {
     const token = await aToken();
     const socket = connect(api.port, '127.0.0.1');
     onTestFinished(() => {
@@ -320,7 +320,7 @@ describe('watching a run', () => {
     await api.database.admin`insert into sync_logs (venue_id, sync_id, level, action, source_id, message)
       select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, repeat('x', 2000) from generate_series(1, 30000) n order by n`;
     await sleep(4_000);
-    // Other work of the process may hold something for a moment; what is kept for the reader would stay.
+    // Other work of the process may hold memory briefly; what is kept for the reader would stay.
     await until(async () => ((await heldBytes()) - before) / 1_048_576 < 15, {
       limitMs: 20_000,
       everyMs: 500,
@@ -329,12 +329,12 @@ describe('watching a run', () => {
   });
 });
 
-/** What is left in memory after a collection. The rows of the test are 60 MB. */
+/** Memory in use after a garbage collection. The rows of the test are 60 MB. */
 async function heldBytes(): Promise<number> {
   const { gc: collect } = globalThis;
   if (!collect) throw new Error('vitest.config.ts starts test processes with --expose-gc');
   collect();
-  // Buffers are given back after a collection, not by it.
+  // Buffers are freed after a collection, not during it.
   await sleep(200);
   collect();
   const { heapUsed, external } = process.memoryUsage();

@@ -10,7 +10,7 @@ import { APPROVE_SIGNAL, syncWorkflowId, WAKE_SIGNAL } from '../../../contracts/
 import type { SyncRun } from '../../../db/runs/sync-run-store.ts';
 import { awayTemporal, useTemporalClient } from '../../support/services/temporal.ts';
 
-// No worker runs here: workflows stay where the gateway has put them.
+// No worker runs here: workflows stay as the gateway started them.
 let connection: Connection;
 let client: Client;
 let gateway: SyncGateway;
@@ -69,7 +69,7 @@ const describeWorkflow = (run: SyncRun) => client.workflow.getHandle(run.workflo
 const terminate = (run: SyncRun) => client.workflow.getHandle(run.workflowId).terminate('test');
 
 describe('the gateway to Temporal', () => {
-  it('starts a run as the Web UI shall show it: summary, attributes, priority, memo, and ids alone for input', async () => {
+  it('starts a run with its summary, attributes, priority and memo for the Web UI, and only ids as input', async () => {
     const run = aRun();
     const runId = await gateway.start(run);
     const description = await describeWorkflow(run);
@@ -134,7 +134,7 @@ describe('the gateway to Temporal', () => {
     await Promise.all([terminate(run), terminate(dry)]);
   });
 
-  it('tells the run’s own workflow who approved it and that it shall look again, and never another run of the same sync', async () => {
+  it('signals approvals and wake-ups to the run’s own workflow, and never to another run of the same sync', async () => {
     const run = aRun();
     await gateway.start(run);
     const other = { ...run, id: uuidv7() as SyncId };
@@ -153,7 +153,7 @@ describe('the gateway to Temporal', () => {
   it('waits until the workflow of a run that is over has closed', async () => {
     const run = aRun();
     const runId = await gateway.start(run);
-    // One that another start has given the run is at work, not closing.
+    // A workflow run that another start gave the run is working, not closing.
     await gateway.untilClosed({ ...run, workflowRunId: uuidv7() });
     let closed = false;
     const waiting = gateway.untilClosed({ ...run, workflowRunId: runId }).then(() => {
@@ -186,7 +186,7 @@ describe('the gateway to Temporal', () => {
     await terminate(run);
   });
 
-  it('gives up, to be asked again, when the earlier run does not close', async () => {
+  it('gives up with a retryable error when the earlier run does not close', async () => {
     const earlier = aRun();
     await gateway.start(earlier);
     await expect(gateway.start({ ...earlier, id: uuidv7() as SyncId })).rejects.toMatchObject({
@@ -196,7 +196,7 @@ describe('the gateway to Temporal', () => {
     await terminate(earlier);
   });
 
-  it('starts a run again whose workflow was ended by hand', async () => {
+  it('restarts a run whose workflow was terminated by hand', async () => {
     const run = aRun();
     const first = await gateway.start(run);
     await terminate(run);
@@ -205,7 +205,7 @@ describe('the gateway to Temporal', () => {
     await terminate(run);
   });
 
-  it('asks a run to stop, again and again, and never another run of the same sync', async () => {
+  it('asks a run to stop, repeatedly, and never another run of the same sync', async () => {
     const run = aRun();
     await gateway.start(run);
     expect(await gateway.cancel({ ...run, id: uuidv7() as SyncId })).toBe(false);
@@ -217,7 +217,7 @@ describe('the gateway to Temporal', () => {
     expect(await gateway.cancel(aRun())).toBe(false);
   });
 
-  it('has the cancellation in the history before the first step of a run that was started to be cancelled', async () => {
+  it('records the cancellation before the first step of a run that is started to be cancelled', async () => {
     const run = aRun();
     await gateway.start(run, { delayMs: 1_000 });
     await gateway.cancel(run);
@@ -235,7 +235,7 @@ describe('the gateway to Temporal', () => {
     await terminate(run);
   });
 
-  it('answers pings, and says within its deadline when Temporal is not there', async () => {
+  it('answers pings, and reports within its deadline when Temporal is not there', async () => {
     await expect(gateway.ping(2_000)).resolves.toBeUndefined();
     const nowhere = awayTemporal();
     const lost = createSyncGateway({ ...nowhere, namespace: 'default', providerName: () => 'Stripe' });
@@ -247,7 +247,7 @@ describe('the gateway to Temporal', () => {
     await nowhere.connection.close();
   });
 
-  it('has no workflow for a run that nobody started', async () => {
+  it('has no workflow for a run that was never started', async () => {
     expect(await gateway.findRunning(aRun({ workflowId: `sync/${randomUUID()}` }))).toBeNull();
   });
 });
@@ -258,7 +258,7 @@ async function inputOf(run: SyncRun): Promise<object> {
   return JSON.parse(Buffer.from(input ?? []).toString()) as object;
 }
 
-/** Name and arguments of each signal that the run was sent. */
+/** Name and arguments of each signal that the run received. */
 async function signals(run: SyncRun): Promise<unknown[][]> {
   const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
   return (events ?? []).flatMap(({ workflowExecutionSignaledEventAttributes: signal }) =>

@@ -57,7 +57,7 @@ async function aPlan({ count = 8, outcome = 'completed', changes = {} } = {}): P
 describe('the plan of a dry run', () => {
   const planOf = async (id: string) => api.send('GET', `${path}/${id}/plan`);
 
-  it('counts, samples and estimates what a run would do, and says how long it is good', async () => {
+  it('counts, samples and estimates what a run would do, and shows how long it is valid', async () => {
     const id = await aPlan({ count: 100 });
     const answer = await planOf(id);
     expect(answer).toMatchObject({
@@ -103,7 +103,7 @@ describe('the plan of a dry run', () => {
   });
 
   it.each(['', '/items'])(
-    'is not there (/plan%s) for a run that was not dry, and not before the dry run has looked at everything',
+    'is 404 (/plan%s) for a run that was not dry, and before the dry run has read everything',
     async (rest) => {
       const real = await start();
       expect(await api.send('GET', `${path}/${real.json.id}/plan${rest}`)).toMatchObject({
@@ -125,7 +125,7 @@ describe('the plan of a dry run', () => {
 });
 
 describe('carrying a plan out', () => {
-  it('a run takes the newest on by itself, shows it, tells its workflow, and shows how much came out otherwise', async () => {
+  it('happens by default for the newest plan: the run shows it, tells its workflow, and counts deviations', async () => {
     await aPlan();
     const planId = await aPlan();
     const run = await start();
@@ -137,7 +137,7 @@ describe('carrying a plan out', () => {
     });
   });
 
-  it('a run takes on the one it is told to, or is not started', async () => {
+  it('happens for the plan that the request names, or the run is not started', async () => {
     const planId = await aPlan();
     await aPlan();
     const failed = await aPlan({ outcome: 'failed' });
@@ -150,7 +150,7 @@ describe('carrying a plan out', () => {
     expect(await start({ planId })).toMatchObject({ status: 202, json: { plan: { id: planId } } });
   });
 
-  it('never takes on one of another venue', async () => {
+  it('never happens for a plan of another venue', async () => {
     const planId = await aPlan();
     const otherVenue = await api.aVenue();
     const order = {

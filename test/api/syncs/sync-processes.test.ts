@@ -8,7 +8,7 @@ import { aCustomer } from '../../support/worlds/sync-world.ts';
 
 let system: System;
 beforeAll(async () => {
-  // Slow enough to step in twice, with a start of the API between: 700 records take twenty-eight seconds.
+  // Slow enough for the test to intervene twice, with a restart of the API between: 700 records take 28 seconds.
   system = await startSystem({ env: { STRIPE_REQUESTS_PER_SECOND: '25' } });
 }, 120_000);
 afterAll(() => system.stop());
@@ -25,13 +25,13 @@ async function aVenueWith(records: readonly object[]) {
   return { account, venueId, connectionId };
 }
 
-/** Reads the live events as a browser does: a line that breaks is taken up again after the last event seen. */
-/** How a follower fares: lines that broke off after they had told something, and whether the present one has. */
+/** Counts connections of a follower that broke after they had sent something, and whether the current one has. */
 interface Following {
   breaks: number;
   live: boolean;
 }
 
+/** Reads the live events as a browser does, and resumes after the last event when the connection breaks. */
 async function follow(venueId: string, id: string, following: Following): Promise<readonly LiveEvent[]> {
   const events: LiveEvent[] = [];
   const deadline = performance.now() + 80_000;
@@ -60,8 +60,8 @@ async function follow(venueId: string, id: string, following: Following): Promis
   return events;
 }
 
-describe('live events of a run', () => {
-  it('miss nothing and repeat nothing though the API is killed twice meanwhile', async () => {
+describe('the live events of a run', () => {
+  it('arrive without loss or repetition although the API is killed twice', async () => {
     const tooLong = (index: number) => ({ ...aCustomer(index), phone: '+49 30 123456789012345 ext. 99' });
     const { venueId, connectionId } = await aVenueWith(
       Array.from({ length: RECORDS }, (_, index) => (index % REJECTED_EVERY === 0 ? tooLong(index) : aCustomer(index))),
@@ -99,8 +99,8 @@ describe('live events of a run', () => {
   }, 120_000);
 });
 
-describe('a run that was cancelled', () => {
-  it('goes on from its last committed page when it is retried, by many at once, and writes each record once', async () => {
+describe('a cancelled run', () => {
+  it('resumes from its last committed page when many retry it at once, and writes each record once', async () => {
     const { account, venueId, connectionId } = await aVenueWith(
       Array.from({ length: 80 }, (_, index) => aCustomer(index)),
     );
@@ -109,7 +109,7 @@ describe('a run that was cancelled', () => {
     await system.api.cancel(venueId, id);
     const cancelled = await system.api.finished(venueId, id);
     expect(cancelled).toMatchObject({ outcome: 'cancelled' });
-    // At once: the old workflow may still be closing.
+    // Immediately, while the old workflow may still be closing.
     const answers = await Promise.all(
       [1, 2, 3].map(() => system.api.tryPost(`/v1/venues/${venueId}/syncs/${id}/retry`, {})),
     );
@@ -134,7 +134,7 @@ describe('a run that was cancelled', () => {
 });
 
 describe('a plan', () => {
-  it('is made without a write, and carried out to the letter', async () => {
+  it('is made without a write, and carried out exactly', async () => {
     const { account, venueId, connectionId } = await aVenueWith(
       Array.from({ length: 30 }, (_, index) => aCustomer(index)),
     );
@@ -160,7 +160,7 @@ describe('a plan', () => {
 });
 
 describe('a run whose key is revoked', () => {
-  it('waits, and goes on as soon as the key is entered again', async () => {
+  it('waits, and resumes as soon as the key is entered again', async () => {
     const { account, venueId, connectionId } = await aVenueWith(
       Array.from({ length: 60 }, (_, index) => aCustomer(index)),
     );

@@ -19,7 +19,7 @@ import { createTestNamespace } from '../../support/services/temporal.ts';
 import { buildWorkflowBundle } from '../../../worker/workflow-bundle.ts';
 import { installTemporalRuntime } from '../../support/services/temporal-runtime.ts';
 
-/** As much as is read here of what the SDK tells of a running workflow. */
+/** The part of the SDK's workflow metadata that the test reads. */
 interface WorkflowMetadata {
   readonly definition: Readonly<
     Partial<
@@ -30,7 +30,7 @@ interface WorkflowMetadata {
 
 const root = (folder: string) => new URL(`../../../${folder}/`, import.meta.url);
 
-/** Every name in the contracts under which a workflow is spoken to. */
+/** Every signal, query and update name in the contracts. */
 async function contractNames(): Promise<readonly { readonly kind: string; readonly name: string }[]> {
   const found: { kind: string; name: string }[] = [];
   for (const file of await readdir(root('contracts'))) {
@@ -51,7 +51,7 @@ const keyOfRun = () =>
     direction: 'pull',
   }) as const;
 
-/** What the gateway reads of a run. */
+/** The fields of a run that the gateway reads. */
 function aRun(): SyncRun {
   const key = keyOfRun();
   return {
@@ -66,7 +66,7 @@ function aRun(): SyncRun {
   } as Partial<SyncRun> as SyncRun;
 }
 
-describe('what the API says to a workflow', () => {
+describe('the signals, queries and updates of the API', () => {
   let worker: Worker;
   let running: Promise<void>;
   let native: NativeConnection;
@@ -75,7 +75,7 @@ describe('what the API says to a workflow', () => {
   const run = aRun();
   let handled: Readonly<Record<string, readonly string[]>>;
 
-  // The real bundle, and nobody to do its activities: the workflow stands at its first step and hears.
+  // Runs the real bundle without activities, so that the workflow waits at its first step.
   beforeAll(async () => {
     installTemporalRuntime();
     const { address, namespace } = await createTestNamespace();
@@ -88,7 +88,7 @@ describe('what the API says to a workflow', () => {
     await gateway.start(run);
     expect([await gateway.approve(run, { by: 'alice' }), await gateway.wake(run)]).toEqual([true, true]);
     const jobId = uuidv7() as JobId;
-    // One that has begun already: its first step is nobody's either.
+    // A rotation that has started; its first step has no worker either.
     const rotation = {
       taskQueue: WORKFLOW_QUEUE,
       workflowId: rotateVaultKeysWorkflowId(jobId),
@@ -127,13 +127,13 @@ describe('what the API says to a workflow', () => {
     await Promise.all([native.close(), connection.close()]);
   });
 
-  it('has a handler in the bundled workflow, name by name of the contracts', async () => {
+  it('have a handler in the bundled workflow, name by name of the contracts', async () => {
     const names = await contractNames();
     expect(names.length).toBeGreaterThan(0);
     for (const { kind, name } of names) expect.soft(handled[kind], `${kind} ${name}`).toContain(name);
   });
 
-  it('is understood as it was really sent', async () => {
+  it('are understood as they are really sent', async () => {
     const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
     const sent = (events ?? []).flatMap(
       ({ workflowExecutionSignaledEventAttributes: signal }) => signal?.signalName ?? [],
@@ -142,7 +142,7 @@ describe('what the API says to a workflow', () => {
     expect(handled['signal']).toEqual(expect.arrayContaining(sent));
   });
 
-  it('is named by the contracts and nowhere else', async () => {
+  it('are named in the contracts and nowhere else', async () => {
     const sources = (await readdir(root('api'), { recursive: true })).filter((file) => file.endsWith('.ts'));
     expect(sources.length).toBeGreaterThan(20);
     for (const file of sources) {

@@ -40,7 +40,7 @@ const inputOf = (id: string) =>
 const startedFor = (id: string) => api.gateway.started.filter((run) => run.id === id).length;
 
 describe('starting a sync', () => {
-  it('answers 202 with the run as the contract has it, and starts its workflow', async () => {
+  it('answers 202 with the run of the contract, and starts its workflow', async () => {
     const answer = await start({ dryRun: false });
     const { id } = answer.json;
     const workflowId = `sync/${venueId}/${connectionId}/customers/push`;
@@ -75,7 +75,7 @@ describe('starting a sync', () => {
     expect(startedFor(id)).toBe(1);
   });
 
-  it('joins the one that is running: 200, the same id, no second workflow', async () => {
+  it('joins the open run: 200, the same id, no second workflow', async () => {
     const first = await start();
     const second = await start({ mode: 'incremental' });
     expect([second.status, second.json.id, second.headers.get('location')]).toEqual([
@@ -90,13 +90,13 @@ describe('starting a sync', () => {
     expect(actions.map(({ action }) => action)).toEqual(['sync.started', 'sync.joined']);
   });
 
-  it('opens one run when asked many times at once', async () => {
+  it('opens one run when requested many times at once', async () => {
     const answers = await Promise.all(Array.from({ length: 10 }, () => start()));
     expect(new Set(answers.map((answer) => answer.json.id)).size).toBe(1);
     expect(answers.filter((answer) => answer.status === 202).length).toBe(1);
   });
 
-  it('gives a run its workflow when a process died before it could', async () => {
+  it('starts the workflow of a run whose process died before it could', async () => {
     const { run } = await api.runs.openOrJoin({
       venueId,
       connectionId,
@@ -110,7 +110,7 @@ describe('starting a sync', () => {
     expect(startedFor(run.id)).toBe(1);
   });
 
-  it('answers 503 when Temporal is away, keeps the run, and a repeat mends it', async () => {
+  it('answers 503 when Temporal is away, keeps the run, and succeeds when repeated', async () => {
     api.gateway.away = true;
     const away = await start();
     api.gateway.away = false;
@@ -121,7 +121,7 @@ describe('starting a sync', () => {
     expect(startedFor(mended.json.id)).toBe(1);
   });
 
-  it('opens a dry run beside a run that is open, and a window with it', async () => {
+  it('opens a dry run, also with a window, beside an open run', async () => {
     const real = await start({ direction: 'pull' });
     const window = { from: '2026-01-01T00:00:00.000Z', to: '2026-02-01T00:00:00.000Z' };
     const dry = await start({ direction: 'pull', dryRun: true, ...window });
@@ -141,14 +141,14 @@ describe('starting a sync', () => {
     });
   });
 
-  it('takes a window that is open at one end', async () => {
+  it('accepts a window that is open at one end', async () => {
     expect(await start({ direction: 'pull', from: '2026-01-01T01:00:00+01:00' })).toMatchObject({
       status: 202,
       json: { window: { from: '2026-01-01T00:00:00.000Z', to: null } },
     });
   });
 
-  it('makes one that waits look again at once, and leaves one that is at work alone', async () => {
+  it('makes a waiting run look again at once, and leaves a working one alone', async () => {
     const { id } = (await start()).json;
     const woken = () => api.gateway.woken.filter((run) => run.id === id).length;
     await start();
@@ -175,7 +175,7 @@ describe('starting a sync', () => {
     ['a resource that Stripe lacks', { resource: 'inventory' }, 'resource-not-supported'],
     ['a direction that the resource lacks', { resource: 'transactions', direction: 'push' }, 'direction-not-supported'],
     ['a direction that is not synced', { direction: 'both' }, 'direction-not-supported'],
-  ])('refuses %s', async (_case, changes, code) => {
+  ])('rejects %s', async (_case, changes, code) => {
     expect(await start(changes)).toMatchObject({ status: 422, json: { code } });
     expect((await api.send('GET', path)).json.data).toEqual([]);
   });
@@ -202,14 +202,14 @@ describe('starting a sync', () => {
     ['a window before providers count', { direction: 'pull', from: '1969-12-31T23:59:59Z' }, 'from'],
     ['a plan that is no id', { planId: 'newest' }, 'planId'],
     ['a plan of a dry run', { dryRun: true, planId: '019a0000-0000-7000-8000-000000000000' }, 'planId'],
-  ])('refuses %s by name', async (_case, changes, field) => {
+  ])('rejects %s by name', async (_case, changes, field) => {
     expect(await start(changes)).toMatchObject({
       status: 400,
       json: { code: 'invalid-request', errors: [{ path: field }] },
     });
   });
 
-  it('refuses a connection that is not active, or not there', async () => {
+  it('is rejected on a connection that is not active or does not exist', async () => {
     await api.connections.setState(
       { venueId, connectionId },
       { state: 'needs-reauth', cause: 'revoked', nextAction: 'Enter a new key.' },
@@ -226,7 +226,7 @@ describe('starting a sync', () => {
 });
 
 describe('a sync run', () => {
-  it('shows how far it is and how long it will take', async () => {
+  it('shows its progress and its estimated time left', async () => {
     const { id } = (await start()).json;
     await api.database
       .admin`update sync_runs set done = 40, total = 100, rate_per_second = 7, phase = 'running', started_at = now() where id = ${id}`;
@@ -245,7 +245,7 @@ describe('a sync run', () => {
     ],
     ['while it waits for approval', { phase: 'awaiting-approval', awaiting: { archiving: 30, of: 100 } }],
     ['when it is over', { phase: 'finished', finished_at: new Date() }],
-  ])('does not guess how long it will take %s', async (_case, row) => {
+  ])('has no estimate %s', async (_case, row) => {
     const { id } = (await start()).json;
     const { admin } = api.database;
     await admin`update sync_runs set ${admin({ done: 40, total: 100, rate_per_second: 7, phase: 'running', ...row } as never)} where id = ${id}`;
@@ -254,7 +254,7 @@ describe('a sync run', () => {
     });
   });
 
-  it('shows what it waits for, and what waits for approval', async () => {
+  it('shows what it waits for, and what needs approval', async () => {
     const { id } = (await start()).json;
     const waitingFor = { what: 'needs-reauth', since: '2026-11-21T10:00:00.000Z', until: '2026-11-21T11:00:00.000Z' };
     const { admin } = api.database;
@@ -283,7 +283,7 @@ describe('a sync run', () => {
     expect((await api.send('GET', `${path}?connectionId=019a0000-0000-7000-8000-000000000000`)).json.data).toEqual([]);
   });
 
-  it('shows its log with every rejected record and why, by level and action, page by page', async () => {
+  it('shows its log with every rejected record and the reason, by level and action, page by page', async () => {
     const { id } = (await start()).json;
     for (let index = 0; index < 5; index += 1) await reject(id, `c${index}`);
     const all = await api.send('GET', `${path}/${id}/log`);

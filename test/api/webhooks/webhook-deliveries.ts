@@ -23,7 +23,7 @@ export const anAccount = (provider: Receiver) =>
     ? `acct_${randomBytes(8).toString('hex')}`
     : `ML${randomBytes(6).toString('hex').toUpperCase()}`;
 
-/** What the provider sends when the account's owner has taken the access back. */
+/** The event that the provider sends when the account owner has revoked the access. */
 export function revocation(provider: Receiver, account: string): string {
   const event =
     provider === 'stripe'

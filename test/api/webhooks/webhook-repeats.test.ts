@@ -41,7 +41,7 @@ async function aGrant(
 }
 
 describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
-  it('sent again has no second effect, also after a restart, and is answered as the first', async () => {
+  it('sent again has no second effect, also after a restart, and gets the same answer', async () => {
     const account = anAccount(provider);
     const ref = await aGrant(provider, account);
     const body = revocation(provider, account);
@@ -99,7 +99,7 @@ describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
   it.each([
     ['without a signature', null],
     ['with one of another shape', 'x'.repeat(44)],
-  ])('%s is refused before anything of its body is read', async (_case, signature) => {
+  ])('%s is rejected before anything of its body is read', async (_case, signature) => {
     const name = provider === 'stripe' ? 'stripe-signature' : 'x-square-hmacsha256-signature';
     const never = new ReadableStream({
       start: (controller) => {

@@ -41,7 +41,7 @@ interface Granted {
   readonly connectionId: ConnectionId;
 }
 
-/** A connection of a venue of its own, as its owner's approval leaves it. */
+/** A connection in a venue of its own, as its owner's approval leaves it. */
 async function aGrant(
   provider: Receiver,
   account: string,
@@ -60,7 +60,7 @@ async function aGrant(
 const told = () => api.connectionGateway.revoked;
 
 describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (provider) => {
-  it('reaches the owners of every venue’s connection to the account, before it is answered', async () => {
+  it('reaches the token managers of every venue’s connection to the account, before it is answered', async () => {
     const account = anAccount(provider);
     const here = await aGrant(provider, account);
     const there = await aGrant(provider, account, { state: 'degraded' });
@@ -77,7 +77,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     ]);
   });
 
-  it('reaches no connection that has a key, another environment, or nothing to lose any more', async () => {
+  it('reaches no connection that has a key, another environment, or nothing left to lose', async () => {
     const account = anAccount(provider);
     await aGrant(provider, account, { key: true });
     await aGrant(provider, account, { environment: 'production' });
@@ -87,8 +87,8 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     expect(told()).toEqual([{ ...suspended, provider }]);
   });
 
-  it('about an account that nobody has connected is taken, and changes nothing', async () => {
-    // Postgres takes no U+0000, also not to look for it.
+  it('about an account that is not connected is accepted, and changes nothing', async () => {
+    // Postgres rejects U+0000, even in a search.
     for (const account of [anAccount(provider), `${anAccount(provider)}\u0000`])
       expect((await send(provider, revocation(provider, account))).status).toBe(200);
     expect(told()).toEqual([]);
@@ -114,7 +114,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
       'with the signature in another header',
       (body) => ({ authorization: Object.values(signed(provider, body))[0] ?? '' }),
     ],
-  ])('%s is refused, and changes nothing', async (_case, headersOf) => {
+  ])('%s is rejected, and changes nothing', async (_case, headersOf) => {
     const account = anAccount(provider);
     await aGrant(provider, account);
     const body = revocation(provider, account);
@@ -124,7 +124,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     expect(told()).toEqual([]);
   });
 
-  it('of which any one byte was altered on the way is refused', async () => {
+  it('with any single byte altered is rejected', async () => {
     const account = anAccount(provider);
     await aGrant(provider, account);
     const body = Buffer.from(revocation(provider, account));
@@ -145,15 +145,15 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     ['that is nested without end', '['.repeat(100_000), 400, 'too-deeply-nested'],
     ['that is no event', '{"a":1}', 400, 'invalid-request'],
     ['that is a list', '[]', 400, 'invalid-request'],
-  ])('%s is refused although it is signed', async (_case, body, status, code) => {
+  ])('%s is rejected although it is signed', async (_case, body, status, code) => {
     expect(await send(provider, String(body))).toMatchObject({ status, json: { code } });
   });
 
-  it('with nothing in it is refused', async () => {
+  it('that is empty is rejected', async () => {
     expect(await post(provider, undefined, signed(provider, 'x'))).toMatchObject({ status: 401 });
   });
 
-  it('larger than a megabyte is refused before it is looked at', async () => {
+  it('larger than a megabyte is rejected before it is parsed', async () => {
     const body = JSON.stringify({ type: 'x'.repeat(1_100_000) });
     expect(await post(provider, body, signed(provider, body))).toMatchObject({
       status: 413,
@@ -161,14 +161,14 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     });
   });
 
-  it('in a compressed body is refused: what unfolds was not signed', async () => {
+  it('in a compressed body is rejected, because the decompressed text was not signed', async () => {
     const body = revocation(provider, anAccount(provider));
     expect(
       await post(provider, Uint8Array.from(gzipSync(body)), { ...signed(provider, body), 'content-encoding': 'gzip' }),
     ).toMatchObject({ status: 415 });
   });
 
-  it('while Temporal is away is answered 503, so that it comes again', async () => {
+  it('while Temporal is away is answered 503, so that it is sent again', async () => {
     const account = anAccount(provider);
     const ref = await aGrant(provider, account);
     api.connectionGateway.away = true;
@@ -181,7 +181,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     expect(told()).toEqual([{ ...ref, provider }]);
   });
 
-  it('leaves nothing of itself in the log but that it came', async () => {
+  it('leaves nothing in the log except that it arrived', async () => {
     const account = anAccount(provider);
     await aGrant(provider, account);
     const before = api.logLines.length;
@@ -203,7 +203,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
       expect(lines).not.toContain(secret);
   });
 
-  it('takes another type of event, does nothing with it, and says so at the level of debugging', async () => {
+  it('of another type is accepted and ignored, and logged at debug level', async () => {
     const before = api.logLines.length;
     const answer = await send(
       provider,
@@ -216,14 +216,14 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     expect(api.logLines.slice(before).join('')).not.toContain('a@shop.test');
   });
 
-  it.each(['GET', 'PUT', 'DELETE'])('is not taken by %s', async (method) => {
+  it.each(['GET', 'PUT', 'DELETE'])('is rejected by %s', async (method) => {
     const answer = await api.send(method, `/webhooks/${provider}`, { token: null });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
   });
 });
 
-describe('the times and addresses that are signed', () => {
-  it('of Stripe’s are five minutes at most in the past', async () => {
+describe('the signed times and addresses', () => {
+  it('of Stripe are at most five minutes in the past', async () => {
     const account = anAccount('stripe');
     const ref = await aGrant('stripe', account);
     const body = revocation('stripe', account);
@@ -232,7 +232,7 @@ describe('the times and addresses that are signed', () => {
     expect(told()).toEqual([{ ...ref, provider: 'stripe' }]);
   });
 
-  it('of Square’s are those of this service, whatever host the request names', async () => {
+  it('of Square are those of this service, whatever host the request names', async () => {
     const body = revocation('square', anAccount('square'));
     for (const url of [
       'https://other.test/webhooks/square',
@@ -244,7 +244,7 @@ describe('the times and addresses that are signed', () => {
   });
 });
 
-describe('a path that takes no webhooks', () => {
+describe('a path that accepts no webhooks', () => {
   it.each([
     ['quickbooks', 'quickbooks sends no event that this service takes.'],
     ['mailchimp', 'mailchimp sends no event that this service takes.'],
@@ -255,7 +255,7 @@ describe('a path that takes no webhooks', () => {
     expect(await post(provider, '{}')).toMatchObject({ status: 404, json: { code: 'webhook-not-found', detail } });
   });
 
-  it('of a provider whose secret is not set says what to set, also to who signs with nothing', async () => {
+  it('of a provider whose secret is not set says what to set, even to an unsigned request', async () => {
     const bare = await createApiWorld({ providers: allApps('http://127.0.0.1:1') });
     try {
       for (const [provider, variable] of [
@@ -278,8 +278,8 @@ describe('a path that takes no webhooks', () => {
   });
 });
 
-describe('a service behind us that is away', () => {
-  it('makes the provider send it again: Temporal, in earnest', async () => {
+describe('an unavailable service behind us', () => {
+  it('makes the provider send the event again: Temporal, with real processes', async () => {
     const nowhere = awayTemporal();
     const gateway = createConnectionGateway({ ...nowhere, providerName: () => 'Square' });
     const world = await createApiWorld({
@@ -301,7 +301,7 @@ describe('a service behind us that is away', () => {
     }
   }, 30_000);
 
-  it('makes the provider send it again: Postgres, in earnest', async () => {
+  it('makes the provider send the event again: Postgres, with real processes', async () => {
     const db = openDatabase({
       url: `postgres://nobody@127.0.0.1:${await freePort()}/nothing`,
       maxConnections: 1,
