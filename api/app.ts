@@ -5,6 +5,7 @@ import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/con
 import { POOLS } from '../config/limit-variables.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
 import type { AccessCheckStore } from '../db/connections/access-check-store.ts';
+import type { AccountChoiceStore } from '../db/connections/account-choice-store.ts';
 import type { AccountConnections } from '../db/connections/account-connections.ts';
 import type { AuditStore } from '../db/core/audit-store.ts';
 import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
@@ -60,6 +61,7 @@ import { connectionActionRoutes } from './routes/connection-action-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
+import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
@@ -109,6 +111,7 @@ export interface AppDeps {
   readonly connectionGateway: ConnectionGateway;
   readonly accountConnections: AccountConnections;
   readonly accessChecks: AccessCheckStore;
+  readonly accountChoices: AccountChoiceStore;
   readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
@@ -225,6 +228,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),
     ...connectionActionRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
+    ...grantAccountRoutes({ ...deps, connectionGateway, audit }),
     reauthorizationRoute(deps),
     auditRoute(deps),
     ...scheduleRoutes({

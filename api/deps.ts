@@ -5,6 +5,7 @@ import { POOLS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
+import { createAccountChoiceStore } from '../db/connections/account-choice-store.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
@@ -95,6 +96,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     states: createAuthorizationStates(await readStateKey(db)),
     connectionGateway: createConnectionGateway(temporal),
     accountConnections: createAccountConnections(db),
+    accountChoices: createAccountChoiceStore(db),
     accessChecks: createAccessCheckStore(db),
     deliveries: createWebhookDeliveryStore(db),
     runs: createSyncRunStore(db),

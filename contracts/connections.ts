@@ -290,8 +290,13 @@ export const TEST_CONNECTION = 'testConnection';
 /** One test at a time: concurrent callers get the same answer. */
 export const testConnectionWorkflowId = (connectionId: ConnectionId): string => `test/${connectionId}`;
 
+/** One listing at a time. */
+export const listAccountsWorkflowId = (connectionId: ConnectionId): string => `accounts/${connectionId}`;
+
 export interface TestConnectionInput extends ConnectionRef {
   readonly provider: ProviderId;
+  /** Asks which accounts the grant opens, in place of whose it is, and stores the answer. */
+  readonly listAccounts?: true;
 }
 
 /**
@@ -309,6 +314,6 @@ export interface ConnectionTestResult {
 
 /** Runs on the provider's interactive queue. */
 export interface ConnectionTestActivities {
-  /** Asks the provider whose credentials these are. Throws on an outage. */
+  /** Asks the provider whose credentials these are, or which accounts they open. Throws on an outage. */
   readonly tryCredentials: (input: TestConnectionInput) => Promise<Exclude<ConnectionTestOutcome, 'unavailable'>>;
 }

@@ -33,6 +33,10 @@ export type ConnectionState = (typeof CONNECTION_STATES)[number];
 export const OAUTH_FLOWS = ['connect', 'app', 'code', 'pkce'] as const;
 export type OAuthFlow = (typeof OAUTH_FLOWS)[number];
 
+/** What an account is that a grant opens beside others, such as a location of a merchant. */
+export const GRANT_ACCOUNT_KINDS = ['organisation', 'company', 'audience', 'location'] as const;
+export type GrantAccountKind = (typeof GRANT_ACCOUNT_KINDS)[number];
+
 /** What one provider supports. Shown by `GET /v1/integrations` and checked when a sync starts. */
 export interface ProviderCapabilities {
   readonly provider: ProviderId;

@@ -1,5 +1,6 @@
 import { cleanDeep, cleanText } from '../domain/reference/foreign-text.ts';
 import { unreadableRejection } from './items.ts';
+import type { GrantAccount } from '../domain/grants/account-choice.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
 import type { ProviderPage, ProviderRecord, ProviderSession, ResourceSession, ResourceWriter } from './provider.ts';
@@ -25,6 +26,13 @@ export const cleanOAuth = (adapter: OAuthAdapter): OAuthAdapter => ({
   ...adapter,
   account: async (grant, calls) => cleanDeep(await adapter.account(grant, calls)),
 });
+
+/** As `cleanSession`, for the accounts that a grant opens. An id that would have to be altered is not the provider's: nobody could choose it. */
+export function cleanAccounts(provider: ProviderId, accounts: readonly GrantAccount[]): readonly GrantAccount[] {
+  if (accounts.some(({ id }) => cleanText(id) !== id))
+    throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200, code: 'unreadable-account' });
+  return cleanDeep(accounts);
+}
 
 function cleanResource(provider: ProviderId, session: ResourceSession): ResourceSession {
   return {

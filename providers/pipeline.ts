@@ -10,7 +10,14 @@ import type { WebhookSetup } from './kit/webhook-definition.ts';
 import { ProviderError } from './provider-error.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import type { Call, ProviderAdapter } from './provider.ts';
-import type { BudgetAccount, CallOptions, ConcurrencyLease, Integration, Providers } from './providers.ts';
+import type {
+  AccountListing,
+  BudgetAccount,
+  CallOptions,
+  ConcurrencyLease,
+  Integration,
+  Providers,
+} from './providers.ts';
 
 const LEASE_TTL_MS = 60_000;
 
@@ -22,6 +29,8 @@ export interface SetUpProvider {
   readonly flows: readonly OAuthAdapter[];
   /** Variables to set for there to be one. */
   readonly missing: readonly string[];
+  /** Null: a grant opens one account. */
+  readonly accounts: AccountListing | null;
   /** Null: it sends none that this service takes. */
   readonly webhooks: WebhookSetup | null;
   /** An operator's own figure instead of the declared one, requests per second and account. */
@@ -99,6 +108,7 @@ export function createPipeline({ providers, budget, circuits = NO_CIRCUITS }: Pi
           secretKey: options.secretKey,
           onBehalfOf: options.onBehalfOf,
           fields: options.fields,
+          accounts: options.accounts,
           signal: options.signal,
           call: callOf(provider, options, { mustPass: false }),
         }),
@@ -107,6 +117,7 @@ export function createPipeline({ providers, budget, circuits = NO_CIRCUITS }: Pi
       const adapter = byId.get(provider)?.flows.find((one) => one.flow === flow);
       return adapter ? cleanOAuth(adapter) : null;
     },
+    accounts: (provider) => byId.get(provider)?.accounts ?? null,
     integration,
     calls: (provider, options) => ({ call: callOf(provider, options, { mustPass: true }), signal: options.signal }),
     ratePerSecond,

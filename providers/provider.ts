@@ -211,6 +211,11 @@ export interface SessionOptions {
   readonly onBehalfOf?: string | undefined;
   /** Of entered credentials with several fields all of them, by name. */
   readonly fields?: CredentialValues | undefined;
+  /**
+   * Ids of the accounts that are chosen of those that the grant opens (`oauth2({ accounts })`); null or absent: all. One of them may have gone
+   * at the provider since: it then has nothing, which is no error.
+   */
+  readonly accounts?: readonly string[] | null | undefined;
   /** Every HTTP call of the session is made through it. */
   readonly call: Call;
   /** Cancels every call of the session: the activity is asked to stop, or has run out of time. */

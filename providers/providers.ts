@@ -1,9 +1,10 @@
-import type { Environment, OAuthFlow, ProviderId } from '../contracts/providers.ts';
+import type { Environment, GrantAccountKind, OAuthFlow, ProviderId } from '../contracts/providers.ts';
+import type { GrantAccount } from '../domain/grants/account-choice.ts';
 import type { LeaseRequest } from './budget.ts';
 import type { ProviderDefinition } from './kit/define-provider.ts';
 import type { WebhookSetup } from './kit/webhook-definition.ts';
 import type { OAuthAdapter, OAuthCalls, SessionCredential } from './oauth.ts';
-import type { ProviderAdapter, ProviderSession } from './provider.ts';
+import type { ProviderAdapter, ProviderSession, SessionOptions } from './provider.ts';
 
 /** Whose budget calls count against. */
 export interface BudgetAccount {
@@ -23,7 +24,7 @@ export interface CallOptions {
   readonly onCall?: ((durationMs: number) => void) | undefined;
 }
 
-export type OpenOptions = CallOptions & SessionCredential;
+export type OpenOptions = CallOptions & SessionCredential & Pick<SessionOptions, 'accounts'>;
 
 /** Whether a provider's app is set up here, as `GET /v1/integrations` shows it. */
 export interface Integration {
@@ -35,6 +36,12 @@ export interface Integration {
   readonly environment: Environment | null;
   /** Variables that an operator has to set before the first flow can be used. */
   readonly missing: readonly string[];
+}
+
+/** How the accounts that a grant opens are listed. */
+export interface AccountListing {
+  readonly kind: GrantAccountKind;
+  list(credential: SessionCredential, calls: OAuthCalls): Promise<readonly GrantAccount[]>;
 }
 
 /** A share of how many requests at once the provider account allows. Lapses by itself when it is not renewed. */
@@ -58,6 +65,8 @@ export interface Providers {
   webhooks(provider: ProviderId): WebhookSetup | null;
   /** Null: not set up here, or no flow of this provider. */
   oauth(provider: ProviderId, flow: OAuthFlow): OAuthAdapter | null;
+  /** Null: a grant of this provider opens one account. */
+  accounts(provider: ProviderId): AccountListing | null;
   integration(provider: ProviderId): Integration;
   /** How an OAuth adapter reaches its provider: through the same pipeline as a session. */
   calls(provider: ProviderId, options: CallOptions & { readonly signal: AbortSignal }): OAuthCalls;

@@ -1,10 +1,11 @@
 import { withDefaults, variableName } from '../config/provider-settings.ts';
-import type { ProvidersConfig } from '../config/provider-settings.ts';
+import type { ProviderSettings, ProvidersConfig, SettingValues } from '../config/provider-settings.ts';
 import { RECORD_KINDS } from '../records/registry.ts';
 import type { RecordKinds } from '../records/registry.ts';
 import type { Secret } from '../vault/secret.ts';
 import type { Budget } from './budget.ts';
 import type { Circuits } from './circuits.ts';
+import { cleanAccounts } from './clean-session.ts';
 import { capabilitiesOf, oauthMethodOf, variablesForConsent } from './kit/define-provider.ts';
 import type { ProviderDefinition } from './kit/define-provider.ts';
 import { readerOf } from './kit/webhook-definition.ts';
@@ -12,7 +13,7 @@ import type { WebhookSetup } from './kit/webhook-definition.ts';
 import { mailchimp } from './mailchimp/index.ts';
 import { createPipeline } from './pipeline.ts';
 import type { SetUpProvider } from './pipeline.ts';
-import type { Providers } from './providers.ts';
+import type { AccountListing, Providers } from './providers.ts';
 import { quickbooks } from './quickbooks/index.ts';
 import { square } from './square/index.ts';
 import { stripe } from './stripe/index.ts';
@@ -67,8 +68,18 @@ function setUp(definition: ProviderDefinition, given: ProvidersConfig[string] | 
     adapter: { id: definition.id, capabilities: capabilitiesOf(definition), ...definition.adapter(settings) },
     flows,
     missing: flows.length > 0 ? [] : variablesForConsent(definition),
+    accounts: accountsOf(definition, settings),
     webhooks: webhooksOf(definition, settings),
     requestsPerSecond: definition.requestsPerSecond?.(settings) ?? null,
+  };
+}
+
+function accountsOf(definition: ProviderDefinition, settings: SettingValues<ProviderSettings>): AccountListing | null {
+  const accounts = oauthMethodOf(definition)?.accounts;
+  if (!accounts) return null;
+  return {
+    kind: accounts.kind,
+    list: async (credential, calls) => cleanAccounts(definition.id, await accounts.list(settings, credential, calls)),
   };
 }
 

@@ -4,6 +4,7 @@ import type { ConnectionUpkeepDeps } from '../activities/connections/connection-
 import { createCredentials } from '../activities/connections/credentials.ts';
 import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/disconnect.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
+import type { TestingDeps } from '../activities/connections/test-credentials.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
 import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
 import type { SchedulingDeps } from '../activities/sync/schedules.ts';
@@ -14,6 +15,7 @@ import type { WorkerConfig } from '../config/config.ts';
 import { createAbandonedGrants } from '../activities/connections/abandoned-grants.ts';
 import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../db/connections/account-connections.ts';
+import { createAccountChoiceStore } from '../db/connections/account-choice-store.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createAuthorizationExchangeStore } from '../db/connections/authorization-exchange-store.ts';
 import { createAuthorizationStore } from '../db/connections/authorization-store.ts';
@@ -59,7 +61,8 @@ export type WorkerDeps = SyncChunkDeps &
   AuthorizingDeps &
   ActivateConnectionDeps &
   DisconnectingDeps &
-  RevokingDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
+  RevokingDeps &
+  TestingDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** How long a chunk works before it returns to the workflow, which records its progress and requests the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -107,6 +110,7 @@ export async function createDeps(
     brakes: createBrakeStore(db),
     accountConnections,
     accessChecks: createAccessCheckStore(db),
+    accountChoices: createAccountChoiceStore(db),
     connections,
     tokens,
     authorizations: createAuthorizationStore(db, { tokens, audit }),

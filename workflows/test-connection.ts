@@ -13,7 +13,9 @@ export async function testConnection(input: TestConnectionInput): Promise<Connec
     scheduleToCloseTimeout: '20 seconds',
     priority: { priorityKey: PRIORITY.interactive, fairnessKey: input.venueId },
     retry: { initialInterval: '500 milliseconds' },
-    summary: 'Ask the provider whose credentials these are',
+    summary: input.listAccounts
+      ? 'Ask the provider which accounts they open'
+      : 'Ask the provider whose credentials these are',
   });
   try {
     return { outcome: await tryCredentials(input), refusal: null };

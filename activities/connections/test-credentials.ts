@@ -4,13 +4,15 @@ import type { ConnectionTestActivities, TestConnectionInput } from '../../contra
 import { FAILURE } from '../../contracts/failures.ts';
 import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
+import type { AccountChoiceStore } from '../../db/connections/account-choice-store.ts';
 import type { Providers } from '../../providers/providers.ts';
-import type { Credentials } from './credentials.ts';
+import type { Credentials, OpenedConnection } from './credentials.ts';
 import { finalAfter, toFailure } from '../failures.ts';
 
 export interface TestingDeps {
   readonly credentials: Credentials;
   readonly providers: Providers;
+  readonly accountChoices: Pick<AccountChoiceStore, 'noteListed'>;
 }
 
 /** A person waits for the answer. */
@@ -35,22 +37,33 @@ export function createTestingActivities(deps: TestingDeps): ConnectionTestActivi
 }
 
 /** False when the provider has refused what there was, and there is something newer to try. Throws `needs-reauth` when there is nothing. */
-async function accepted({ credentials, providers }: TestingDeps, input: TestConnectionInput): Promise<boolean> {
-  const { account, credential, generation, kind } = await credentials.open(input);
-  const session = providers.open(input.provider, {
-    ...credential,
-    account,
-    lane: 'interactive',
-    signal: Context.current().cancellationSignal,
-  });
+async function accepted(deps: TestingDeps, input: TestConnectionInput): Promise<boolean> {
+  const opened = await deps.credentials.open(input);
   try {
-    await session.account();
+    await (input.listAccounts ? listAccounts(deps, input, opened) : askWhose(deps, input, opened));
     return true;
   } catch (error) {
     if (!(error instanceof ProviderError) || error.details.kind !== 'needs-reauth') throw error;
-    if (await credentials.replaceRefused(input, { generation, kind })) return false;
+    if (await deps.credentials.replaceRefused(input, opened)) return false;
     throw error;
   }
+}
+
+const callOptions = ({ account }: OpenedConnection) =>
+  ({ account, lane: 'interactive', signal: Context.current().cancellationSignal }) as const;
+
+async function askWhose({ providers }: TestingDeps, { provider }: TestConnectionInput, opened: OpenedConnection) {
+  await providers.open(provider, { ...opened.credential, ...callOptions(opened) }).account();
+}
+
+/** Names of accounts stay out of the workflow's history: they go to the database alone. */
+async function listAccounts(deps: TestingDeps, input: TestConnectionInput, opened: OpenedConnection): Promise<void> {
+  const { providers, accountChoices } = deps;
+  const listing = providers.accounts(input.provider);
+  if (!listing)
+    throw ApplicationFailure.nonRetryable(`a grant of ${input.provider} opens one account`, FAILURE.rejected);
+  const calls = providers.calls(input.provider, callOptions(opened));
+  await accountChoices.noteListed(input, await listing.list(opened.credential, calls));
 }
 
 function isRefusal(error: unknown): boolean {

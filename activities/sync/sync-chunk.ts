@@ -115,6 +115,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
     const session = deps.providers.open(scope.provider, {
       ...credential,
       account,
+      accounts: state.accounts,
       lane: 'bulk',
       signal: hardStop.signal,
       onCall: (durationMs) => {

@@ -89,6 +89,13 @@ export const AUTHORIZATION_PROBLEMS = {
       'The account’s connection is being disconnected at this moment: what was stored now would be wiped with the rest. Nothing was stored.',
     remedy: REPEAT_LATER,
   },
+  'accounts-not-choosable': {
+    status: 409,
+    title: 'There are no accounts to choose from',
+    meaning:
+      'The connection opens one account at the provider, or has a key in place of its owner’s consent. `detail` says which.',
+    remedy: 'Nothing has to be chosen: the connection’s own account is synced.',
+  },
   'connection-not-suspendable': {
     status: 409,
     title: 'The connection cannot be suspended',

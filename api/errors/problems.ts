@@ -220,6 +220,13 @@ export const PROBLEMS = {
     meaning: 'This service does not speak to the provider yet.',
     remedy: 'Choose another provider.',
   },
+  'account-not-granted': {
+    status: 422,
+    title: 'The grant does not open this account',
+    meaning:
+      'An id in `chosen` is none of the accounts that the connection’s grant opens at this moment. `errors` names each. Nothing was changed.',
+    remedy: 'Choose from what `GET …/connections/{connectionId}/accounts` lists.',
+  },
   'resource-not-supported': {
     status: 422,
     title: 'The provider does not have this resource',

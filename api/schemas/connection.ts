@@ -1,16 +1,19 @@
 import { z } from 'zod';
 import type { Connection } from '../../db/connections/connection-store.ts';
+import { isChosen } from '../../domain/grants/account-choice.ts';
+import type { AccountChoice } from '../../domain/grants/account-choice.ts';
 import type { FullPasses } from '../../domain/sync/full-pass.ts';
 import { notesOf } from '../../domain/grants/connection-notes.ts';
 import { MAX_RETURN_URL_LENGTH } from '../../domain/grants/return-url.ts';
-import type { ProviderId } from '../../contracts/providers.ts';
+import { GRANT_ACCOUNT_KINDS } from '../../contracts/providers.ts';
+import type { GrantAccountKind, ProviderId } from '../../contracts/providers.ts';
 import { apiKey } from '../../providers/kit/connect-methods.ts';
 import type { CredentialFields, CredentialValues } from '../../providers/kit/connect-methods.ts';
 import { credentialsMethodOf } from '../../providers/kit/define-provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { StartedAuthorization } from '../connections/authorize.ts';
-import { orNull, timestamp } from './common.ts';
+import { orNull, pageOf, timestamp } from './common.ts';
 import { connectionState, environment, oauthFlow, provider, providerOf, direction, resource } from './words.ts';
 
 /** RFC 6749 section 3.3 (October 2012). */
@@ -102,6 +105,48 @@ export function newConnectionBody(providers: Pick<Providers, 'ids' | 'definition
 const namedProvider = z.object({ provider: z.string() });
 
 export const reauthorizeBody = z.strictObject(wishes).meta({ id: 'Reauthorization' });
+
+const MAX_CHOSEN = 1_000;
+
+export const accountChoiceBody = z
+  .strictObject({
+    chosen: z
+      .array(z.string().min(1).max(255))
+      .min(1)
+      .max(MAX_CHOSEN)
+      .refine((ids) => new Set(ids).size === ids.length, 'Must name each account once')
+      .nullable()
+      .meta({ description: 'Ids of the accounts to sync; null: all, also those that come later.', uniqueItems: true }),
+  })
+  .meta({ id: 'AccountChoice' });
+
+const grantAccountAnswer = z
+  .object({
+    id: z.string().meta({ description: 'The provider’s id of it.' }),
+    name: z.string().nullable(),
+    kind: z.enum(GRANT_ACCOUNT_KINDS),
+    chosen: z.boolean().meta({ description: 'It is synced, from the next run on.' }),
+    gone: z.boolean().meta({ description: 'The provider does not list it any more.' }),
+  })
+  .meta({ id: 'GrantAccount' });
+
+export const grantAccountsAnswer = pageOf('GrantAccount', grantAccountAnswer)
+  .extend({
+    all: z.boolean().meta({ description: 'All are chosen, also those that come later.' }),
+    listedAt: timestamp.meta({ description: 'When the provider was asked.' }),
+  })
+  .meta({ id: 'GrantAccounts' });
+
+/** A choice that was listed at least once. */
+export function presentAccounts(choice: AccountChoice, kind: GrantAccountKind): z.input<typeof grantAccountsAnswer> {
+  const { listed, listedAt, chosen } = choice;
+  return {
+    data: (listed ?? []).map((account) => ({ ...account, kind, chosen: isChosen(choice, account) })),
+    nextCursor: null,
+    all: chosen === null,
+    listedAt: (listedAt ?? new Date(0)).toISOString(),
+  };
+}
 
 export const disconnectQuery = z.strictObject({
   records: z

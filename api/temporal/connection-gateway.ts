@@ -5,6 +5,7 @@ import {
   GRANT_REPLACED_SIGNAL,
   KEEP_CONNECTION_FRESH,
   TEST_CONNECTION,
+  listAccountsWorkflowId,
   testConnectionWorkflowId,
 } from '../../contracts/connections.ts';
 import type {
@@ -36,6 +37,8 @@ export interface ConnectionGateway {
   disconnect(connection: AccountConnection, request: DisconnectRequest): Promise<void>;
   /** Has a worker try the stored credentials. */
   test(connection: AccountConnection): Promise<ConnectionTestResult>;
+  /** Has a worker ask the provider which accounts the connection's grant opens; the answer is in the database afterwards. */
+  listAccounts(connection: AccountConnection): Promise<ConnectionTestResult>;
   /** Tells the connection's owner that something about it was changed here. */
   lookAgain(connection: AccountConnection): Promise<void>;
   /** Tells the connection's owner that the provider has sent word of a revocation. Resolves when Temporal has it: a worker need not be there. */
@@ -68,18 +71,44 @@ class TemporalConnectionGateway implements ConnectionGateway {
     );
   }
 
-  async test(connection: AccountConnection): Promise<ConnectionTestResult> {
+  test(connection: AccountConnection): Promise<ConnectionTestResult> {
+    return this.#ask(connection, {
+      workflowId: testConnectionWorkflowId(connection.connectionId),
+      what: 'test the credentials',
+    });
+  }
+
+  listAccounts(connection: AccountConnection): Promise<ConnectionTestResult> {
+    return this.#ask(connection, {
+      workflowId: listAccountsWorkflowId(connection.connectionId),
+      what: 'list the accounts',
+      input: { listAccounts: true },
+    });
+  }
+
+  async #ask(
+    connection: AccountConnection,
+    {
+      workflowId,
+      what,
+      input = {},
+    }: {
+      readonly workflowId: string;
+      readonly what: string;
+      readonly input?: Pick<TestConnectionInput, 'listAccounts'>;
+    },
+  ): Promise<ConnectionTestResult> {
     const { venueId, connectionId, provider } = connection;
     const handle = await callTemporal(this.#options, ({ workflow }) =>
       workflow.start<Tester>(TEST_CONNECTION, {
         taskQueue: WORKFLOW_QUEUE,
-        workflowId: testConnectionWorkflowId(connectionId),
-        args: [{ venueId, connectionId, provider }],
+        workflowId,
+        args: [{ venueId, connectionId, provider, ...input }],
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowIdReusePolicy: 'ALLOW_DUPLICATE',
         workflowExecutionTimeout: TEST_TIMEOUT_MS,
         typedSearchAttributes: startAttributes(connectionKeywords(connection, 'testing')),
-        staticSummary: `${this.#options.providerName(provider)}: test the credentials`,
+        staticSummary: `${this.#options.providerName(provider)}: ${what}`,
         priority: { priorityKey: PRIORITY.interactive, fairnessKey: venueId },
       }),
     );
@@ -89,7 +118,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
     } catch (error) {
       // Its time limit is far above what the test itself takes.
       if (!(error instanceof WorkflowFailedError)) throw error;
-      throw workerUnavailable('No worker has made the test in time.', error);
+      throw workerUnavailable('No worker has asked the provider in time.', error);
     }
   }
 

@@ -1,4 +1,4 @@
-import { and, asc, eq, exists, getTableColumns, gt, inArray, ne, sql } from 'drizzle-orm';
+import { and, asc, eq, exists, gt, inArray, ne, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, VenueId } from '../../contracts/ids.ts';
 import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../../contracts/providers.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
@@ -247,11 +247,18 @@ async function requireRoomUnlessCounted(
   if (known === undefined || known.state === 'disconnected') await requireRoomForConnection(tx, venueId, max);
 }
 
-type Row = typeof connections.$inferSelect;
+type Row = Omit<typeof connections.$inferSelect, 'listedAccounts' | 'accountsListedAt' | 'chosenAccounts'>;
 
-/** A connection's row, with what only a function may look for in other venues. */
+/** A connection's row without the accounts that its grant opens, which may be many, and with what only a function may look for in other venues. */
 const SHOWN = {
-  ...getTableColumns(connections),
+  ...{ id: connections.id, venueId: connections.venueId, provider: connections.provider },
+  ...{ environment: connections.environment, state: connections.state, stateSince: connections.stateSince },
+  ...{ cause: connections.cause, nextAction: connections.nextAction },
+  ...{ externalAccountId: connections.externalAccountId, accountName: connections.accountName },
+  ...{ flow: connections.flow, scopes: connections.scopes, scheduledResources: connections.scheduledResources },
+  liveSchedules: connections.liveSchedules,
+  ...{ expiresAt: connections.expiresAt, nextRefreshAt: connections.nextRefreshAt },
+  ...{ createdAt: connections.createdAt, updatedAt: connections.updatedAt },
   accountShared: sql<boolean>`provider_account_is_elsewhere(${connections.id})`,
 };
 

@@ -125,8 +125,8 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
           .set({
             ...(!again && explainDisconnection(revocation, { hadKey: keys.length > 0 })),
             ...(records === 'keep' && !again && { state: 'disconnected', stateSince: sql`now()` }),
-            expiresAt: null,
-            nextRefreshAt: null,
+            ...{ expiresAt: null, nextRefreshAt: null },
+            ...{ listedAccounts: null, accountsListedAt: null, chosenAccounts: null },
             updatedAt: sql`now()`,
           })
           .where(isRow(ref));

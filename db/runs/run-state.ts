@@ -23,6 +23,8 @@ export interface RunState extends SyncProgress {
   /** Of a dry run: calls that the run itself would take, as far as it came. */
   readonly plannedCalls: number;
   readonly startedAt: Date;
+  /** Accounts of the grant that the run reads and writes, as they were chosen when it began; null: all. */
+  readonly accounts: readonly string[] | null;
 }
 
 /** What one commit adds to a run. */
@@ -87,6 +89,7 @@ export interface RunRow extends Record<string, unknown> {
   readonly stop_requested_at: Date | string | null;
   readonly approved: ArchivingCount | null;
   readonly plan: { readonly calls: number } | null;
+  readonly accounts: readonly string[] | null;
   readonly started_at: Date | string;
   readonly finished_at: Date | string | null;
   readonly done: string;
@@ -111,6 +114,7 @@ export function toState(row: RunRow): RunState {
     approved: row.approved,
     plannedCalls: row.plan?.calls ?? 0,
     startedAt: new Date(row.started_at),
+    accounts: row.accounts,
     done: Number(row.done),
     total: row.total === null ? null : Number(row.total),
     counts: {

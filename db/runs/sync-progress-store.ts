@@ -124,7 +124,7 @@ async function finish(
     where id = ${input.syncId} returning *`);
   if (input.planId !== undefined && end.outcome.startsWith('completed')) await noteUnmet(tx, input, input.planId);
   await logEnd(tx, input, end);
-  await moveCursor(tx, row ?? open, { ...input, ...end });
+  await moveCursor(tx, row ?? open, { ...input, ...end, wasFull: await wasFullPass(tx, input, end) });
   return recordWith(tx, { ...toState(row ?? open), outcome: end.outcome }, end.auditOf);
 }
 
@@ -135,6 +135,19 @@ async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, er
 }
 
 const jsonOf = (cursor: Cursor | null) => (cursor === null ? null : JSON.stringify(cursor));
+
+/** Whether everything that is chosen now was read: not when other accounts have been chosen since the run began. */
+async function wasFullPass(
+  tx: Transaction,
+  { syncId }: SyncConnectionInput,
+  { wasFull = false }: RunEnd,
+): Promise<boolean> {
+  if (!wasFull) return false;
+  const [row] = await tx.execute<{ same: boolean }>(sql`
+    select r.accounts is not distinct from c.chosen_accounts as same
+    from sync_runs r join connections c on c.id = r.connection_id where r.id = ${syncId}`);
+  return row?.same === true;
+}
 
 async function moveCursor(
   tx: Transaction,

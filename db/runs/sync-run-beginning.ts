@@ -78,9 +78,11 @@ async function begin(
   input: SyncConnectionInput,
   workflowRunId: string | null,
 ): Promise<RunState | null> {
+  // The choice of accounts is taken once: a run that goes on keeps what it began with.
   // A reset run takes its place only while no other run of the same sync is open: the unique index would refuse it.
   const [row] = await tx.execute<RunRow>(sql`
     update sync_runs set started_at = coalesce(started_at, now()), finished_at = null, outcome = null, error = null, waiting_for = null, awaiting = null,
+      accounts = case when checkpoint is null then (select chosen_accounts from connections where id = ${input.connectionId}) else accounts end,
       stop_requested_at = null, workflow_run_id = coalesce(${workflowRunId}, workflow_run_id), updated_at = now()
     where id = ${input.syncId} and not exists (
       select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import type { OAuthFlow } from '../../contracts/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
-import type { OAuthAdapter } from '../oauth.ts';
+import type { GrantAccountKind, OAuthFlow } from '../../contracts/providers.ts';
+import type { GrantAccount } from '../../domain/grants/account-choice.ts';
+import type { OAuthAdapter, OAuthCalls, SessionCredential } from '../oauth.ts';
 
 /** A query parameter that a provider adds when it sends the owner back, and that the exchange of the code needs. */
 export interface CallbackParameter {
@@ -12,6 +13,13 @@ export interface CallbackParameter {
   readonly description: string;
 }
 
+/** The accounts that one grant opens, of which the venue chooses: a session is told which are chosen (`SessionOptions.accounts`). */
+export interface GrantAccounts<Settings> {
+  readonly kind: GrantAccountKind;
+  /** All of them. Throws ProviderError and nothing else. */
+  list(settings: Settings, credential: SessionCredential, calls: OAuthCalls): Promise<readonly GrantAccount[]>;
+}
+
 /** Access by the consent of the account's owner: OAuth 2.0 with an authorization code. */
 export interface OAuth2Method<Settings> {
   readonly kind: 'oauth';
@@ -20,6 +28,8 @@ export interface OAuth2Method<Settings> {
   /** What may be asked for, by flow. A flow that is left out takes no scopes. */
   readonly scopes: Readonly<Partial<Record<OAuthFlow, readonly string[]>>>;
   readonly callbackParameters: Readonly<Record<string, CallbackParameter>>;
+  /** Absent where a grant opens one account and there is nothing to choose. */
+  readonly accounts?: GrantAccounts<Settings>;
   /** The flows that can be used with these settings, the usual one first. */
   flows(settings: Settings): readonly OAuthAdapter[];
 }

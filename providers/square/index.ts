@@ -3,6 +3,7 @@ import { defineProvider } from '../kit/define-provider.ts';
 import { createSquareAdapter } from './adapter.ts';
 import { SQUARE_CAPABILITIES } from './capabilities.ts';
 import { SQUARE_VERSION } from './http/ask.ts';
+import { listSquareLocations } from './locations.ts';
 import { squareFlows } from './oauth.ts';
 import { SQUARE_SETTINGS, squareConfigOf } from './settings.ts';
 import type { SquareSettings } from './settings.ts';
@@ -39,6 +40,11 @@ export const square = defineProvider({
     oauth2({
       needs: ['appId', 'appSecret'],
       scopes: { code: SCOPES, pkce: SCOPES },
+      accounts: {
+        kind: 'location',
+        list: (settings: SquareSettings, credential, calls) =>
+          listSquareLocations(squareConfigOf(settings), credential, calls),
+      },
       flows: (settings: SquareSettings) => squareFlows(squareConfigOf(settings)),
     }),
     apiKey(),

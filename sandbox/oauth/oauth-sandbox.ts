@@ -73,6 +73,8 @@ export interface ProviderRules {
   readonly accountNames: readonly string[];
   /** Absent for a stand-in that keeps nothing of an account but its grants. */
   readonly records?: (host: RecordHost) => Promise<RecordPart>;
+  /** What the control API of this stand-in has besides. */
+  readonly controls?: (ledger: Ledger) => ControlRoutes;
   /** Absent for a provider that sends no webhooks. */
   readonly webhooks?: {
     readonly secretOf: (app: App) => string;
@@ -109,6 +111,7 @@ export async function startOAuthSandbox(
   const base = {
     ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }),
     ...webhooks?.controls,
+    ...ownControls(rules, ledger),
   };
   const controls = records.controls(base);
   const control = await listen(createControlApi(controls, onError), options.controlPort ?? 0).catch(
@@ -131,6 +134,8 @@ export async function startOAuthSandbox(
     },
   };
 }
+
+const ownControls = ({ controls }: ProviderRules, ledger: Ledger): ControlRoutes => controls?.(ledger) ?? {};
 
 /** Undefined for a provider that sends no webhooks. */
 function openWebhooks(

@@ -3,6 +3,7 @@ import { startOAuthSandbox } from '../oauth/oauth-sandbox.ts';
 import type { OAuthSandbox, OAuthSandboxOptions, ProviderRules } from '../oauth/oauth-sandbox.ts';
 import { SQUARE_CONSENT } from './consent.ts';
 import { ofStatus } from './errors.ts';
+import { locationControls } from './locations.ts';
 import { listMerchants, retrieveMerchant, tokenStatus } from './merchants.ts';
 import { openSquareRecords } from './square-records.ts';
 import { obtainToken, revokeToken } from './tokens.ts';
@@ -29,6 +30,7 @@ const SQUARE: ProviderRules = {
       createdAt: new Date().toISOString(),
     },
   }),
+  controls: locationControls,
   accountNames: ['Corner Café', 'Harbour Bakery'],
   records: openSquareRecords,
   webhooks: { secretOf: signatureKeyOf, writer: revocationWriter, control: emitRoute },

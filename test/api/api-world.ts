@@ -9,6 +9,7 @@ import { startServer } from '../../api/http/server.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import { createAccessCheckStore } from '../../db/connections/access-check-store.ts';
+import { createAccountChoiceStore } from '../../db/connections/account-choice-store.ts';
 import { createAccountConnections } from '../../db/connections/account-connections.ts';
 import { createAuditStore } from '../../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
@@ -172,6 +173,7 @@ export async function createApiWorld(
     audit,
     accountConnections: createAccountConnections(db),
     accessChecks: createAccessCheckStore(db),
+    accountChoices: createAccountChoiceStore(db),
     deliveries: createWebhookDeliveryStore(db),
   };
   const deps: AppDeps = {

@@ -3,6 +3,7 @@ import { check, index, jsonb, pgTable, text, unique, uniqueIndex, uuid } from 'd
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS } from '../../../contracts/providers.ts';
 import type { ProviderId, Resource } from '../../../contracts/providers.ts';
+import type { ListedAccount } from '../../../domain/grants/account-choice.ts';
 import { instant, timestamps, venueId, venuePolicy } from '../columns.ts';
 import { venues } from '../venues.ts';
 
@@ -29,6 +30,11 @@ export const connections = pgTable(
     /** When the credentials die by themselves unless something is done; null: never. */
     expiresAt: instant('expires_at'),
     nextRefreshAt: instant('next_refresh_at'),
+    /** Accounts that its grant opens, such as locations, as the provider listed them last; null: never listed. */
+    listedAccounts: jsonb('listed_accounts').$type<readonly ListedAccount[]>(),
+    accountsListedAt: instant('accounts_listed_at'),
+    /** Ids of those that are synced; null: all. */
+    chosenAccounts: jsonb('chosen_accounts').$type<readonly string[]>(),
     /** Resources that have got their default schedule once: what is missing since then was deleted by a person. */
     scheduledResources: jsonb('scheduled_resources').$type<readonly Resource[]>().notNull().default([]),
     /** Resources that have a schedule in Temporal, or are about to get one: they count against the venue's cap. */

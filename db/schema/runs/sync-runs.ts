@@ -39,6 +39,8 @@ export const syncRuns = pgTable(
     /** Only what was created at the provider in [windowFrom, windowTo). */
     windowFrom: instant('window_from'),
     windowTo: instant('window_to'),
+    /** What the connection's choice of accounts was when the run began; null: all. */
+    accounts: jsonb('accounts').$type<readonly string[]>(),
     /** The dry run whose plan this run carries out. */
     planId: uuid('plan_id').$type<SyncId>(),
     /** Records that came out otherwise than that plan said. */

@@ -15,6 +15,7 @@ const STATE = {
   approved: null,
   plannedCalls: 0,
   startedAt: new Date(),
+  accounts: null,
 };
 
 function aControl(options: Partial<ChunkControlOptions> = {}) {

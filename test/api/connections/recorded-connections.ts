@@ -23,6 +23,9 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
   readonly looked: ConnectionId[] = [];
   readonly revoked: AccountConnection[] = [];
   readonly tested: ConnectionId[] = [];
+  readonly listed: ConnectionId[] = [];
+  /** What comes of asking for accounts; it may write down what the provider lists. */
+  onListAccounts: ((connection: AccountConnection) => Promise<ConnectionTestResult>) | null = null;
   testResult: ConnectionTestResult = { outcome: 'accepted', refusal: null };
   away = false;
   /** Nobody takes what is handed over. */
@@ -73,6 +76,13 @@ export class RecordedConnections implements AuthorizationGateway, ConnectionGate
     this.#mustBeThere();
     if (this.noWorker) throw noWorker();
     this.disconnected.push({ venueId, connectionId, provider, ...request });
+  }
+
+  async listAccounts(connection: AccountConnection): Promise<ConnectionTestResult> {
+    this.#mustBeThere();
+    this.listed.push(connection.connectionId);
+    if (this.noWorker) throw noWorker();
+    return (await this.onListAccounts?.(connection)) ?? { outcome: 'accepted', refusal: null };
   }
 
   async test({ connectionId }: AccountConnection): Promise<ConnectionTestResult> {

@@ -213,6 +213,7 @@ export const setUpOf = (adapter: ProviderAdapter): SetUpProvider => ({
   adapter,
   flows: [],
   missing: [],
+  accounts: null,
   webhooks: null,
   requestsPerSecond: null,
 });
