@@ -41,6 +41,7 @@ beforeAll(async () => {
     ...Object.fromEntries(records),
     syncId: sync.json.id,
     dryRunId: await aPlan(connectionId),
+    grantConnectionId: await aGrantedConnection(),
     provider: 'stripe',
     resource: 'customers',
     jobId: (await api.send('POST', '/v1/admin/keys/rotate')).json.id,
@@ -67,6 +68,19 @@ async function aRecord(resource: Resource): Promise<string> {
   const path = `/v1/venues/${venueId}/records/${resource}`;
   await api.send('POST', `${path}/batch`, { json: { records: [{ sourceId: 'a', ...FIELDS[resource] }] } });
   return (await api.send('GET', path)).json.data[0]?.id ?? '';
+}
+
+/** A connection whose owner has granted several accounts. */
+async function aGrantedConnection(): Promise<ConnectionId> {
+  const connectionId = uuidv7() as ConnectionId;
+  const environment = api.environmentOf('square');
+  await api.connectionActions.insertConnecting({
+    ...{ venueId: venueId as VenueId, connectionId, provider: 'square', environment, flow: 'code' },
+    nextAction: 'Approve.',
+  });
+  await api.database
+    .admin`update connections set state = 'active', cause = null, next_action = null, external_account_id = 'ML1' where id = ${connectionId}`;
+  return connectionId;
 }
 
 /** A dry run that has ended: only such a run has a plan. */
@@ -98,17 +112,24 @@ function bodyOf(endpoint: Endpoint): SendOptions {
     createConnection: aKey(api.sandbox.secretKey),
     startSync: aSync(ids['connectionId'] ?? ''),
     putSchedule: { every: '1d' },
+    chooseGrantAccounts: { chosen: null },
   };
   const json = bodies[endpoint.name];
   return json === undefined ? {} : { json };
 }
 
+/** Operations that not every run or connection has, by what their path holds, and the id of one that has them. */
+const SPECIAL = [
+  ['/plan', 'syncId', 'dryRunId'],
+  ['/accounts', 'connectionId', 'grantConnectionId'],
+] as const;
+
 const pathOf = (endpoint: Endpoint, values: Readonly<Record<string, string>> = ids) => {
-  const path =
-    endpoint.path.includes('/plan') && values['syncId'] === ids['syncId']
-      ? endpoint.path.replace('{syncId}', '{dryRunId}')
-      : endpoint.path;
-  return path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+  const [, usual = '', special = ''] =
+    SPECIAL.find(([part, name]) => endpoint.path.includes(part) && values[name] === ids[name]) ?? [];
+  return endpoint.path
+    .replace(`{${usual}}`, `{${special}}`)
+    .replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
 };
 const call = (endpoint: Endpoint, options: SendOptions, values?: Readonly<Record<string, string>>) =>
   api.send(endpoint.method.toUpperCase(), pathOf(endpoint, values), { ...bodyOf(endpoint), ...options });
@@ -189,7 +210,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 40, operator: 7, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 41, operator: 8, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue, and changes nothing by it', async () => {
