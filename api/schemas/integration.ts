@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { GRANT_ACCOUNT_KINDS } from '../../contracts/providers.ts';
 import type { Environment, ProviderCapabilities } from '../../contracts/providers.ts';
 import type { BudgetStatus } from '../../db/budgets/budget-status-store.ts';
 import type { CircuitStatus } from '../../db/budgets/circuit-store.ts';
 import { concurrencyOf, countedWindowsOf } from '../../providers/limits.ts';
-import { capabilitiesOf, credentialsMethodOf } from '../../providers/kit/define-provider.ts';
+import { capabilitiesOf, credentialsMethodOf, oauthMethodOf } from '../../providers/kit/define-provider.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 import { orNull } from './common.ts';
@@ -50,6 +51,10 @@ export const integrationAnswer = z
         }),
       )
       .meta({ description: 'What `credentials` hold; empty where none can be entered.' }),
+    accounts: z.enum(GRANT_ACCOUNT_KINDS).nullable().meta({
+      description:
+        'What one consent may open several of, to choose from with `…/connections/{connectionId}/accounts`; null: nothing.',
+    }),
     apiVersion: z
       .object({
         name: z.string().meta({ description: 'By the provider’s name for it.' }),
@@ -147,6 +152,7 @@ export function presentIntegration(
     environment: oauth.environment,
     resources: resources.map(({ resource, directions }) => ({ resource, directions: [...directions] })),
     connect: [...connect],
+    accounts: oauthMethodOf(definition)?.accounts?.kind ?? null,
     credentialFields: fields.map(([name, { description, secret }]) => ({ name, description, secret })),
     apiVersion: { ...definition.apiVersion },
     limits: { sandbox: limitOf('sandbox'), production: limitOf('production') },

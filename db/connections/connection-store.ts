@@ -247,10 +247,7 @@ async function requireRoomUnlessCounted(
   if (known === undefined || known.state === 'disconnected') await requireRoomForConnection(tx, venueId, max);
 }
 
-type Row = Omit<
-  typeof connections.$inferSelect,
-  'listedAccounts' | 'accountsListedAt' | 'chosenAccounts' | 'liveSchedules'
->;
+type Row = Omit<typeof connections.$inferSelect, 'listedAccounts' | 'accountsListedAt' | 'chosenAccounts'>;
 
 /** A connection's row without the accounts that its grant opens, which may be many, and with what only a function may look for in other venues. */
 const SHOWN = {
@@ -259,6 +256,7 @@ const SHOWN = {
   ...{ cause: connections.cause, nextAction: connections.nextAction },
   ...{ externalAccountId: connections.externalAccountId, accountName: connections.accountName },
   ...{ flow: connections.flow, scopes: connections.scopes, scheduledResources: connections.scheduledResources },
+  liveSchedules: connections.liveSchedules,
   ...{ expiresAt: connections.expiresAt, nextRefreshAt: connections.nextRefreshAt },
   ...{ createdAt: connections.createdAt, updatedAt: connections.updatedAt },
   accountShared: sql<boolean>`provider_account_is_elsewhere(${connections.id})`,

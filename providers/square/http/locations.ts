@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Cursor } from '../../provider.ts';
+import { isChosen } from './ask.ts';
 import type { Ask } from './ask.ts';
 
 const locationsSchema = z.object({
@@ -9,10 +10,10 @@ const locationsSchema = z.object({
     .transform((value) => value ?? []),
 });
 
-/** Ids of all locations of the merchant, also of those that are closed: they have taken payments too. */
+/** Ids of the merchant's locations that are chosen, also of those that are closed: they have taken payments too. */
 async function listLocationIds(ask: Ask): Promise<readonly string[]> {
   const { locations } = await ask(locationsSchema, { method: 'GET', path: '/v2/locations' });
-  return locations.map(({ id }) => id);
+  return locations.map(({ id }) => id).filter((id) => isChosen(ask, id));
 }
 
 /** Where a list that Square gives for one location at a time goes on. */

@@ -59,7 +59,11 @@ export function createInventorySession(ask: Ask): ResourceSession {
   };
   return {
     async listPage(query): Promise<ProviderPage> {
-      const { page, unreadable, records } = await read({ ...sinceOf(query), ...cursorOf(query) });
+      const { page, unreadable, records } = await read({
+        ...sinceOf(query),
+        ...cursorOf(query),
+        ...(ask.locations && { location_ids: ask.locations }),
+      });
       return {
         records,
         rejections: unreadable.map(unreadableRejection),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import type { Cursor, ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
-import { nullWhenMissing } from '../http/ask.ts';
+import { isChosen, nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
 import type { SquareList } from '../http/lists.ts';
@@ -75,14 +75,21 @@ class TransactionReader {
       case 'changed-refunds': {
         const parameters = { ...timeOf(query, 'changed-refunds'), ...cursorOf(query) };
         const page = await this.#ask(refundPage, { method: 'GET', path: '/v2/refunds', query: parameters });
-        return toPage(page, page.items.map(refundRecord), PAGE_SIZE);
+        return toPage(page, this.#chosen(page.items).map(refundRecord), PAGE_SIZE);
       }
       default: {
         const page = await this.#ask(disputePage, { method: 'GET', path: '/v2/disputes', query: cursorOf(query) });
-        const asked = page.items.filter(({ created_at: at }) => query.stream === 'all-disputes' || isWithin(query, at));
+        const asked = this.#chosen(page.items).filter(
+          ({ created_at: at }) => query.stream === 'all-disputes' || isWithin(query, at),
+        );
         return toPage(page, asked.map(disputeRecord), PAGE_SIZE);
       }
     }
+  }
+
+  /** Square lists those of all locations, or of one. */
+  #chosen<Item extends { readonly location_id: string | null }>(items: readonly Item[]): readonly Item[] {
+    return items.filter(({ location_id: location }) => isChosen(this.#ask, location));
   }
 
   /** A page of one location, which is all that Square gives: without one it takes the main location alone. */

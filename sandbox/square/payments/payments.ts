@@ -1,3 +1,4 @@
+import { locationsSetFor } from '../locations.ts';
 import { z } from 'zod';
 import { Refusal } from '../../oauth/exchange.ts';
 import { squareError } from '../errors.ts';
@@ -112,13 +113,15 @@ function retrieveOrders(request: SquareRequest): object {
 }
 
 function listLocations(request: SquareRequest): object {
+  const set = locationsSetFor(merchantOf(request));
+  if (set !== null) return set;
   const main = { id: mainLocationOf(request), name: 'Main', status: 'ACTIVE', merchant_id: request.merchant };
   return { locations: [main, ...request.state.list(request.merchant, 'locations')] };
 }
 
-function mainLocationOf({ visit, merchant }: SquareRequest): string {
-  return visit.accounts.list().find(({ id }) => id === merchant)?.details['mainLocationId'] ?? '';
-}
+const merchantOf = ({ visit, merchant }: SquareRequest) => visit.accounts.list().find(({ id }) => id === merchant);
+
+const mainLocationOf = (request: SquareRequest): string => merchantOf(request)?.details['mainLocationId'] ?? '';
 
 /** A card payment as it was taken at this time at a location. */
 export function seededPayment(index: number, createdAtMs: number, locationId: string): WireObject {

@@ -21,6 +21,7 @@ interface Integration {
   readonly provider: string;
   readonly configured: boolean;
   readonly toSet: readonly string[];
+  readonly accounts: string | null;
 }
 
 describe('the integrations', () => {
@@ -29,6 +30,7 @@ describe('the integrations', () => {
     const data = answer.json.data as unknown as readonly Integration[];
     expect(data.map(({ provider }) => provider)).toEqual(PROVIDERS.map(({ id }) => id));
     const { resources, limits } = STRIPE_CAPABILITIES;
+    expect(data.map(({ provider, accounts }) => [provider, accounts])).toContainEqual(['square', 'location']);
     expect(data[0]).toEqual({
       ...{
         provider: 'stripe',
@@ -41,6 +43,7 @@ describe('the integrations', () => {
         resources,
         connect: ['api-key', 'oauth'],
         credentialFields: [{ name: 'secretKey', description: expect.any(String) as string, secret: true }],
+        accounts: null,
         apiVersion: { name: API_VERSION, endsOn: null },
       },
       // The operator's own budget, which the calls really use.
