@@ -24,10 +24,16 @@ const placeSchema = z.object({
 });
 export type Place = z.output<typeof placeSchema>;
 
+/** Ids of the locations that are chosen; null: all. One that is chosen may be gone. */
+export type ChosenLocations = readonly string[] | null;
+
+export const isChosen = (chosen: ChosenLocations, location: string | null): boolean =>
+  chosen === null || (location !== null && chosen.includes(location));
+
 /** The first page of the list asks for the locations; null where there are none. */
-export async function placeOf(ask: Ask, after: Cursor | null): Promise<Place | null> {
+export async function placeOf(ask: Ask, after: Cursor | null, chosen: ChosenLocations): Promise<Place | null> {
   if (after !== null) return placeSchema.parse(after);
-  const [location, ...rest] = await listLocationIds(ask);
+  const [location, ...rest] = (await listLocationIds(ask)).filter((id) => isChosen(chosen, id));
   return location === undefined ? null : { location, rest, cursor: null };
 }
 

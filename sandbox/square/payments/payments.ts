@@ -34,7 +34,6 @@ export const PAYMENT_ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', path: /^\/v2\/disputes$/, scope: 'DISPUTES_READ', run: listDisputes },
   { method: 'GET', path: /^\/v2\/disputes\/([^/]+)$/, scope: 'DISPUTES_READ', run: getting('disputes', 'dispute') },
   { method: 'POST', path: /^\/v2\/orders\/batch-retrieve$/, scope: 'ORDERS_READ', run: retrieveOrders },
-  { method: 'GET', path: /^\/v2\/locations$/, scope: 'MERCHANT_PROFILE_READ', run: listLocations },
 ];
 
 /** "By default, results are returned for the default (main) location" (square 46.0.0, ListPaymentsRequest). */
@@ -109,11 +108,6 @@ function retrieveOrders(request: SquareRequest): object {
     .map((id) => request.state.get(request.merchant, 'orders', id))
     .filter((order) => order !== undefined);
   return orders.length > 0 ? { orders } : {};
-}
-
-function listLocations(request: SquareRequest): object {
-  const main = { id: mainLocationOf(request), name: 'Main', status: 'ACTIVE', merchant_id: request.merchant };
-  return { locations: [main, ...request.state.list(request.merchant, 'locations')] };
 }
 
 function mainLocationOf({ visit, merchant }: SquareRequest): string {

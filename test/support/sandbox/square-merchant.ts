@@ -37,7 +37,12 @@ export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: 
       client: new SquareClient({ baseUrl: apiUrl, token, maxRetries: 0 }),
       seed: (resource, count) => seed({ resource, count }),
       put: (resource, objects) => seed({ resource, objects }),
-      openLocations: (...ids) => seed({ resource: 'locations', objects: ids.map((location) => ({ id: location })) }),
+      openLocations: (...ids) => {
+        // Listed by name: the main one first.
+        const main = { id: details['mainLocationId'] ?? '', name: 'A main one' };
+        const all = [main, ...ids.map((location) => ({ id: location, name: `Branch ${location}` }))];
+        return send('PUT', '/locations', { account: id, locations: all });
+      },
       objects: async <T extends WireObject>(kind: string) =>
         (await send<{ readonly data: readonly T[] }>('GET', `/state/${kind}?account=${id}`)).data,
       calls: async () =>
