@@ -11,6 +11,7 @@ import { createCustomerSession, customerPullPlan } from './customers/customers.t
 import { SQUARE_ERRORS } from './errors.ts';
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
+import type { ChosenLocations } from './http/locations.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { createProductSession, productPullPlan } from './products/product-session.ts';
@@ -31,7 +32,8 @@ export function createSquareAdapter(config: SquareConfig): ProviderAdapterParts 
         account: () => readSquareAccount(config, secretKey, { call, signal }),
         // No call of Square's tells it for every resource: the overlap of the change feeds allows for clocks that differ.
         newestChangeEpochS: () => Promise.resolve(null),
-        resource: (resource) => resourceOf(resource).session(createAsk(config.apiUrl, options)),
+        resource: (resource) =>
+          resourceOf(resource).session(createAsk(config.apiUrl, options), options.accounts ?? null),
       };
     },
 
@@ -41,7 +43,7 @@ export function createSquareAdapter(config: SquareConfig): ProviderAdapterParts 
 }
 
 interface SquareResource {
-  readonly session: (ask: Ask) => ResourceSession;
+  readonly session: (ask: Ask, locations: ChosenLocations) => ResourceSession;
   readonly mapping: ResourceMapping;
   readonly pullPlan: PullPlan;
 }

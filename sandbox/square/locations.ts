@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import { ControlError, parseInput } from '../core/control-api.ts';
 import type { ControlRoutes } from '../core/control-api.ts';
+import { json } from '../oauth/exchange.ts';
+import type { Reply, Visit } from '../oauth/exchange.ts';
 import type { Ledger } from '../oauth/ledger.ts';
 import { put } from '../oauth/ledger-rows.ts';
 import type { Account } from '../oauth/ledger-rows.ts';
+import { bearerWith } from './merchants.ts';
 
 const location = z.strictObject({
   id: z.string().min(1).max(50),
@@ -14,14 +17,18 @@ const locationsBody = z.strictObject({ account: z.string(), locations: z.array(l
 
 type Location = z.output<typeof location>;
 
-/** What `GET /v2/locations` answers for a merchant whose locations the control API has set, by name; null for any other. Square leaves an empty list out. */
-export function locationsSetFor(merchant: Account | undefined): object | null {
-  const { locations: text } = merchant?.details ?? {};
-  if (merchant === undefined || text === undefined) return null;
-  const locations = z.array(location).parse(JSON.parse(text));
-  if (locations.length === 0) return {};
-  locations.sort((one, other) => (one.name < other.name ? -1 : 1));
-  return { locations: locations.map((each) => render(each, merchant)) };
+/** Locations of a merchant: what the control API has set, else the main one alone. */
+export function locationsOf({ name, details }: Account): readonly Location[] {
+  const { locations } = details;
+  if (locations !== undefined) return z.array(location).parse(JSON.parse(locations));
+  return [{ id: details['mainLocationId'] ?? '', name, status: 'ACTIVE' }];
+}
+
+/** `GET /v2/locations`: all of the merchant's, inactive ones too, by name. An empty list is left out of the answer, as Square does. */
+export function listLocations(visit: Visit): Reply {
+  const { merchant } = bearerWith(visit, 'MERCHANT_PROFILE_READ');
+  const locations = [...locationsOf(merchant)].sort((one, other) => (one.name < other.name ? -1 : 1));
+  return json(locations.length === 0 ? {} : { locations: locations.map((each) => render(each, merchant)) });
 }
 
 /** `PUT /locations`: makes these the locations of a merchant, in place of those it had. */

@@ -3,7 +3,7 @@ import { startOAuthSandbox } from '../oauth/oauth-sandbox.ts';
 import type { OAuthSandbox, OAuthSandboxOptions, ProviderRules } from '../oauth/oauth-sandbox.ts';
 import { SQUARE_CONSENT } from './consent.ts';
 import { ofStatus } from './errors.ts';
-import { locationControls } from './locations.ts';
+import { listLocations, locationControls } from './locations.ts';
 import { listMerchants, retrieveMerchant, tokenStatus } from './merchants.ts';
 import { openSquareRecords } from './square-records.ts';
 import { obtainToken, revokeToken } from './tokens.ts';
@@ -18,6 +18,7 @@ const SQUARE: ProviderRules = {
     { method: 'POST', path: /^\/oauth2\/revoke$/, run: revokeToken },
     { method: 'GET', path: /^\/v2\/merchants$/, run: listMerchants },
     { method: 'GET', path: /^\/v2\/merchants\/([^/]+)$/, run: retrieveMerchant },
+    { method: 'GET', path: /^\/v2\/locations$/, run: listLocations },
   ],
   refuse: ofStatus,
   newApp: () => ({ id: randomId('sandbox-sq0idb-', 22), secret: randomId('sandbox-sq0csb-', 43) }),

@@ -159,7 +159,7 @@ describe('a merchant’s transactions', () => {
       ...{ created_at: at, updated_at: at, total_money: money(900), location_id: 'SECOND', customer_id: customer },
       ...more,
     });
-    await merchant.put('locations', [{ id: 'SECOND' }]);
+    await merchant.openLocations('SECOND');
     await merchant.put('payments', [payment({ status: 'APPROVED' })]);
     await pull(venue, 'customers');
     expect(await pull(venue, 'transactions')).toMatchObject({ outcome: 'completed', counts: { created: 106 } });

@@ -26,15 +26,7 @@ export interface SquareCall {
 }
 
 /** One HTTP call and its answer, which has the shape that was asked for. Throws ProviderError. */
-export interface Ask {
-  <Schema extends z.ZodType>(schema: Schema, call: SquareCall): Promise<z.output<Schema>>;
-  /** Ids of the locations that the venue has chosen; null: all. Some may have gone. */
-  readonly locations: readonly string[] | null;
-}
-
-/** Whether records of this location are read; those of no location always are. */
-export const isChosen = ({ locations }: Pick<Ask, 'locations'>, location: string | null): boolean =>
-  locations === null || location === null || locations.includes(location);
+export type Ask = <Schema extends z.ZodType>(schema: Schema, call: SquareCall) => Promise<z.output<Schema>>;
 
 /**
  * Records are read from Square's own JSON and not through the SDK: its parser turns whole numbers into BigInts, and throws for the whole
@@ -42,7 +34,7 @@ export const isChosen = ({ locations }: Pick<Ask, 'locations'>, location: string
  */
 export function createAsk(
   apiUrl: string,
-  { secretKey, call, accounts = null, signal = new AbortController().signal }: SessionOptions,
+  { secretKey, call, signal = new AbortController().signal }: SessionOptions,
 ): Ask {
   const transport = createTransport({
     provider: 'square',
@@ -50,10 +42,7 @@ export function createAsk(
     limits: LIMITS,
     errors: SQUARE_ERRORS,
   });
-  const ask = async <Schema extends z.ZodType>(
-    schema: Schema,
-    { method, path, query = {}, body, isOneObject }: SquareCall,
-  ): Promise<z.output<Schema>> => {
+  return async (schema, { method, path, query = {}, body, isOneObject }) => {
     const {
       status,
       body: answer,
@@ -76,7 +65,6 @@ export function createAsk(
       throw new ProviderError({ ...unexpected, ...(isOneObject && { unreadable: issuesOf(parsed.error) }) });
     return parsed.data;
   };
-  return Object.assign(ask, { locations: accounts });
 }
 
 function queryOf(query: NonNullable<SquareCall['query']>): string {

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { Cursor } from '../../provider.ts';
-import { isChosen } from './ask.ts';
 import type { Ask } from './ask.ts';
 
 const locationsSchema = z.object({
@@ -10,10 +9,10 @@ const locationsSchema = z.object({
     .transform((value) => value ?? []),
 });
 
-/** Ids of the merchant's locations that are chosen, also of those that are closed: they have taken payments too. */
+/** Ids of all locations of the merchant, also of those that are closed: they have taken payments too. */
 async function listLocationIds(ask: Ask): Promise<readonly string[]> {
   const { locations } = await ask(locationsSchema, { method: 'GET', path: '/v2/locations' });
-  return locations.map(({ id }) => id).filter((id) => isChosen(ask, id));
+  return locations.map(({ id }) => id);
 }
 
 /** Where a list that Square gives for one location at a time goes on. */
@@ -25,10 +24,16 @@ const placeSchema = z.object({
 });
 export type Place = z.output<typeof placeSchema>;
 
+/** Ids of the locations that are chosen; null: all. One that is chosen may be gone. */
+export type ChosenLocations = readonly string[] | null;
+
+export const isChosen = (chosen: ChosenLocations, location: string | null): boolean =>
+  chosen === null || (location !== null && chosen.includes(location));
+
 /** The first page of the list asks for the locations; null where there are none. */
-export async function placeOf(ask: Ask, after: Cursor | null): Promise<Place | null> {
+export async function placeOf(ask: Ask, after: Cursor | null, chosen: ChosenLocations): Promise<Place | null> {
   if (after !== null) return placeSchema.parse(after);
-  const [location, ...rest] = await listLocationIds(ask);
+  const [location, ...rest] = (await listLocationIds(ask)).filter((id) => isChosen(chosen, id));
   return location === undefined ? null : { location, rest, cursor: null };
 }
 

@@ -15,6 +15,8 @@ import type { Json } from '../../transport.ts';
 import { unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, squareList } from '../http/lists.ts';
+import { isChosen } from '../http/locations.ts';
+import type { ChosenLocations } from '../http/locations.ts';
 
 /** https://developer.squareup.com/reference/square/inventory-api/batch-retrieve-inventory-counts, read 2026-11-28. */
 const PAGE_SIZE = 1_000;
@@ -47,7 +49,7 @@ const list = z
 const countsPage = z.object({ cursor: z.string().nullish(), counts: list });
 const changesPage = z.object({ cursor: z.string().nullish(), changes: list });
 
-export function createInventorySession(ask: Ask): ResourceSession {
+export function createInventorySession(ask: Ask, chosen: ChosenLocations): ResourceSession {
   const read = async (filter: Readonly<Record<string, unknown>>) => {
     const body = { states: STATES, limit: PAGE_SIZE, ...filter };
     const page = await ask(countsPage, { method: 'POST', path: '/v2/inventory/counts/batch-retrieve', body });
@@ -61,11 +63,12 @@ export function createInventorySession(ask: Ask): ResourceSession {
     async listPage(query): Promise<ProviderPage> {
       const { page, unreadable, records } = await read({
         ...sinceOf(query),
+        ...(chosen && { location_ids: chosen }),
         ...cursorOf(query),
-        ...(ask.locations && { location_ids: ask.locations }),
       });
       return {
-        records,
+        // Square takes an empty list of locations for all of them.
+        records: records.filter(({ fields }) => isChosen(chosen, fields.location)),
         rejections: unreadable.map(unreadableRejection),
         after: page.cursor || null,
         pageSize: PAGE_SIZE,
@@ -159,7 +162,7 @@ function placesOf(change: unknown): readonly string[] {
   });
 }
 
-function toRecord(count: SquareCount): ProviderRecord {
+function toRecord(count: SquareCount) {
   const calculatedAtMs = Date.parse(count.calculated_at);
   const fields: Omit<InventoryFields, 'productSourceId'> & { readonly productSourceId: null } = {
     // Filled in from the reference.
@@ -176,5 +179,5 @@ function toRecord(count: SquareCount): ProviderRecord {
     recordId: null,
     fields,
     refs: { product: count.catalog_object_id },
-  };
+  } satisfies ProviderRecord;
 }

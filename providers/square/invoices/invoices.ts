@@ -6,6 +6,7 @@ import { nullWhenMissing, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { listSchema, nullableText, orNull, squareList, toPage, versionNumber, withoutEmpty } from '../http/lists.ts';
 import { placeAfter, placeOf } from '../http/locations.ts';
+import type { ChosenLocations, Place } from '../http/locations.ts';
 import { moneySchema } from '../http/money.ts';
 import type { SquareMoney } from '../http/money.ts';
 import { describeLine, readOrders, splitByOrder } from '../orders/orders.ts';
@@ -62,9 +63,9 @@ type SquareInvoice = z.output<typeof invoiceSchema>;
 const invoicePage = listSchema('invoices', invoiceSchema);
 const oneInvoice = z.object({ invoice: invoiceSchema });
 
-export function createInvoiceSession(ask: Ask): ResourceSession {
+export function createInvoiceSession(ask: Ask, chosen: ChosenLocations): ResourceSession {
   return {
-    listPage: (query) => listInvoices(ask, query),
+    listPage: async (query) => listInvoices(ask, query, await placeOf(ask, query.after, chosen)),
     // Square counts no invoices.
     count: () => Promise.resolve(null),
     versionOf: (askedAtMs) => askedAtMs,
@@ -81,8 +82,7 @@ export function createInvoiceSession(ask: Ask): ResourceSession {
   };
 }
 
-async function listInvoices(ask: Ask, query: ListQuery): Promise<ProviderPage> {
-  const place = await placeOf(ask, query.after);
+async function listInvoices(ask: Ask, query: ListQuery, place: Place | null): Promise<ProviderPage> {
   if (place === null) return { records: [], after: null, pageSize: PAGE_SIZE, positions: [] };
   const body = {
     query: {

@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import type { Cursor, ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
-import { isChosen, nullWhenMissing } from '../http/ask.ts';
+import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
 import type { SquareList } from '../http/lists.ts';
-import { placeAfter, placeOf } from '../http/locations.ts';
+import { isChosen, placeAfter, placeOf } from '../http/locations.ts';
+import type { ChosenLocations } from '../http/locations.ts';
 import { readOrders, splitByOrder } from '../orders/orders.ts';
 import { disputeSchema, paymentSchema, refundSchema } from './transaction-responses.ts';
 import type { SquarePayment } from './transaction-responses.ts';
@@ -47,8 +48,8 @@ const OBJECTS = [
   ['disputes', z.object({ dispute: disputeSchema }).transform(({ dispute }) => dispute)],
 ] as const;
 
-export function createTransactionSession(ask: Ask): ResourceSession {
-  const reader = new TransactionReader(ask);
+export function createTransactionSession(ask: Ask, chosen: ChosenLocations): ResourceSession {
+  const reader = new TransactionReader(ask, chosen);
   return {
     listPage: (query) => reader.list(query),
     // Square counts no payments.
@@ -61,9 +62,11 @@ export function createTransactionSession(ask: Ask): ResourceSession {
 
 class TransactionReader {
   readonly #ask: Ask;
+  readonly #chosen: ChosenLocations;
 
-  constructor(ask: Ask) {
+  constructor(ask: Ask, chosen: ChosenLocations) {
     this.#ask = ask;
+    this.#chosen = chosen;
   }
 
   async list(query: ListQuery): Promise<ProviderPage> {
@@ -75,26 +78,24 @@ class TransactionReader {
       case 'changed-refunds': {
         const parameters = { ...timeOf(query, 'changed-refunds'), ...cursorOf(query) };
         const page = await this.#ask(refundPage, { method: 'GET', path: '/v2/refunds', query: parameters });
-        return toPage(page, this.#chosen(page.items).map(refundRecord), PAGE_SIZE);
+        return toPage(page, this.#atChosen(page.items).map(refundRecord), PAGE_SIZE);
       }
       default: {
         const page = await this.#ask(disputePage, { method: 'GET', path: '/v2/disputes', query: cursorOf(query) });
-        const asked = this.#chosen(page.items).filter(
-          ({ created_at: at }) => query.stream === 'all-disputes' || isWithin(query, at),
-        );
-        return toPage(page, asked.map(disputeRecord), PAGE_SIZE);
+        const asked = page.items.filter(({ created_at: at }) => query.stream === 'all-disputes' || isWithin(query, at));
+        return toPage(page, this.#atChosen(asked).map(disputeRecord), PAGE_SIZE);
       }
     }
   }
 
-  /** Square lists those of all locations, or of one. */
-  #chosen<Item extends { readonly location_id: string | null }>(items: readonly Item[]): readonly Item[] {
-    return items.filter(({ location_id: location }) => isChosen(this.#ask, location));
+  /** Refunds and disputes are lists of all locations. */
+  #atChosen<Item extends { readonly location_id: string | null }>(items: readonly Item[]): readonly Item[] {
+    return items.filter(({ location_id: location }) => isChosen(this.#chosen, location));
   }
 
   /** A page of one location, which is all that Square gives: without one it takes the main location alone. */
   async #payments(query: ListQuery): Promise<ProviderPage> {
-    const place = await placeOf(this.#ask, query.after);
+    const place = await placeOf(this.#ask, query.after, this.#chosen);
     if (place === null) return toPage(NOTHING, [], PAGE_SIZE);
     const page = await this.#ask(paymentPage, {
       method: 'GET',

@@ -1,4 +1,3 @@
-import { locationsSetFor } from '../locations.ts';
 import { z } from 'zod';
 import { Refusal } from '../../oauth/exchange.ts';
 import { squareError } from '../errors.ts';
@@ -35,7 +34,6 @@ export const PAYMENT_ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', path: /^\/v2\/disputes$/, scope: 'DISPUTES_READ', run: listDisputes },
   { method: 'GET', path: /^\/v2\/disputes\/([^/]+)$/, scope: 'DISPUTES_READ', run: getting('disputes', 'dispute') },
   { method: 'POST', path: /^\/v2\/orders\/batch-retrieve$/, scope: 'ORDERS_READ', run: retrieveOrders },
-  { method: 'GET', path: /^\/v2\/locations$/, scope: 'MERCHANT_PROFILE_READ', run: listLocations },
 ];
 
 /** "By default, results are returned for the default (main) location" (square 46.0.0, ListPaymentsRequest). */
@@ -112,16 +110,9 @@ function retrieveOrders(request: SquareRequest): object {
   return orders.length > 0 ? { orders } : {};
 }
 
-function listLocations(request: SquareRequest): object {
-  const set = locationsSetFor(merchantOf(request));
-  if (set !== null) return set;
-  const main = { id: mainLocationOf(request), name: 'Main', status: 'ACTIVE', merchant_id: request.merchant };
-  return { locations: [main, ...request.state.list(request.merchant, 'locations')] };
+function mainLocationOf({ visit, merchant }: SquareRequest): string {
+  return visit.accounts.list().find(({ id }) => id === merchant)?.details['mainLocationId'] ?? '';
 }
-
-const merchantOf = ({ visit, merchant }: SquareRequest) => visit.accounts.list().find(({ id }) => id === merchant);
-
-const mainLocationOf = (request: SquareRequest): string => merchantOf(request)?.details['mainLocationId'] ?? '';
 
 /** A card payment as it was taken at this time at a location. */
 export function seededPayment(index: number, createdAtMs: number, locationId: string): WireObject {

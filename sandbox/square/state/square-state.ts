@@ -7,7 +7,6 @@ export const KINDS = [
   'catalogue',
   'counts',
   'changes',
-  'locations',
   'payments',
   'refunds',
   'disputes',

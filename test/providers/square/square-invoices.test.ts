@@ -25,7 +25,7 @@ const anInvoice = async (id: string, more: object = {}): Promise<WireObject> => 
 
 describe('invoices', () => {
   it('are read of every location, and reject themselves where they or their order cannot be read', async () => {
-    await put('locations', { id: 'L2' });
+    await world.merchant().openLocations('L2');
     await put(
       'invoices',
       await anInvoice('WELL', { location_id: 'L2' }),
@@ -117,7 +117,7 @@ describe('invoices', () => {
     }
   })();
   it.skipIf(sample === null)('are read from Square’s own sample', async () => {
-    await put('locations', { id: 'ES0RJRZYEC39A' });
+    await world.merchant().openLocations('ES0RJRZYEC39A');
     await put('invoices', sample!);
     expect(await all()).toMatchObject([
       { fields: { number: 'inv-100', status: 'open', totalMinor: 10_000, dueAt: '2030-01-24T00:00:00.000Z' } },

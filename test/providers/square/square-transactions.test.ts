@@ -20,7 +20,7 @@ const put = (kind: string, ...objects: readonly WireObject[]) => world.merchant(
 
 describe('payments', () => {
   it('are listed for every location, and from before last year, which Square leaves out by default', async () => {
-    await put('locations', { id: 'L2' }, { id: 'L3' });
+    await world.merchant().openLocations('L2', 'L3');
     await put(
       'payments',
       await aPayment('P1'),
@@ -34,7 +34,7 @@ describe('payments', () => {
   });
 
   it('go on in their location by its cursor, then in the next', async () => {
-    await put('locations', { id: 'L2' });
+    await world.merchant().openLocations('L2');
     await world.merchant().seed('payments', 120);
     await put('payments', await aPayment('LAST', { location_id: 'L2' }));
     const pages = await readList(transactions(), { stream: 'payments' });
@@ -195,7 +195,7 @@ describe('Square’s own samples (skipped loudly: they are not part of this repo
   };
   const [payment, refund] = [sampleOf('PaymentUpdatedEvent'), sampleOf('RefundCreatedEvent')];
   it.skipIf(payment === null || refund === null)('of a payment and a refund are read', async () => {
-    await put('locations', { id: 'S8GWD5R9QB376' });
+    await world.merchant().openLocations('S8GWD5R9QB376');
     await put('payments', payment!['payment'] as never);
     await put('refunds', refund!['refund'] as never);
     expect(await all('payments')).toMatchObject([

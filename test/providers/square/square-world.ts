@@ -31,8 +31,9 @@ export function createSquareWorld() {
     await sandbox.close();
   });
   const control = () => squareSandboxControl(sandbox);
-  const session = (resource: string, token = merchant.token): ResourceSession =>
-    adapter.open({ secretKey: new Secret(token), call: (request) => request() }).resource(resource);
+  /** `accounts`: the locations that are chosen; null for all. */
+  const session = (resource: string, accounts: readonly string[] | null = null): ResourceSession =>
+    adapter.open({ secretKey: new Secret(merchant.token), accounts, call: (request) => request() }).resource(resource);
   return {
     control,
     session,

@@ -12,6 +12,8 @@ export interface SquareMerchant {
   seed(resource: string, count: number): Promise<readonly string[]>;
   /** Puts objects there as Square would answer with them. */
   put(resource: string, objects: readonly (WireObject & { readonly id: string })[]): Promise<readonly string[]>;
+  /** Opens locations beside the main one. */
+  openLocations(...ids: readonly string[]): Promise<unknown>;
   objects<T extends WireObject>(kind: string): Promise<readonly T[]>;
   /** Requests for this merchant alone. */
   calls(): Promise<readonly SandboxCall[]>;
@@ -35,6 +37,12 @@ export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: 
       client: new SquareClient({ baseUrl: apiUrl, token, maxRetries: 0 }),
       seed: (resource, count) => seed({ resource, count }),
       put: (resource, objects) => seed({ resource, objects }),
+      openLocations: (...ids) => {
+        // Listed by name: the main one first.
+        const main = { id: details['mainLocationId'] ?? '', name: 'A main one' };
+        const all = [main, ...ids.map((location) => ({ id: location, name: `Branch ${location}` }))];
+        return send('PUT', '/locations', { account: id, locations: all });
+      },
       objects: async <T extends WireObject>(kind: string) =>
         (await send<{ readonly data: readonly T[] }>('GET', `/state/${kind}?account=${id}`)).data,
       calls: async () =>
