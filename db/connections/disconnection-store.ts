@@ -1,11 +1,12 @@
 import { and, eq, isNull, notInArray, sql } from 'drizzle-orm';
 import type { DeletionCursor, Revocation } from '../../contracts/connections.ts';
 import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { explainDisconnection } from '../../domain/grants/disconnection.ts';
 import type { AuditStore } from '../core/audit-store.ts';
 import { deleteReferences } from '../records/record-references.ts';
-import { tableOf } from '../records/record-tables.ts';
+import { columnName, tableOf } from '../records/record-tables.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
@@ -171,10 +172,13 @@ async function deleteSome(
   }
   // A separate statement, so that it sees a link that another connection's run created before the lock was taken.
   const deleted = await tx.execute<{ id: RecordId }>(sql`
-    delete from ${tableOf(kinds.get(resource))} c where c.id in (select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid)
-      and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})
-    returning c.id`);
+    select c.id from ${tableOf(kinds.get(resource))} c where c.id in (select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid)
+      and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})`);
   const ids = JSON.stringify(deleted.map(({ id }) => id));
+  await emptyNames(tx, kinds.get(resource), ids);
+  await tx.execute(
+    sql`delete from ${tableOf(kinds.get(resource))} c where c.id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)`,
+  );
   await tx.execute(
     sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
   );
@@ -183,6 +187,21 @@ async function deleteSome(
     deleted.map(({ id }) => id),
   );
   return { resource, after: last, deleted: deleted.length };
+}
+
+/** Empties what names the records by our ids, which are about to be deleted: for the venue a change like any other, and not one to push. */
+async function emptyNames(tx: Transaction, kind: RecordKind, ids: string): Promise<void> {
+  for (const [field, { value }] of Object.entries(kind.fields)) {
+    if (value.type !== 'record-id' || value.of !== kind.name) continue;
+    const column = sql.identifier(columnName(field));
+    await tx.execute(sql`
+      with emptied as (
+        update ${tableOf(kind)} t set ${column} = null, version = t.version + 1, updated_at = now()
+        where t.${column} in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)
+        returning t.id, t.version)
+      update record_links l set record_version = emptied.version from emptied
+      where l.resource = ${kind.name} and l.record_id = emptied.id and l.record_version = emptied.version - 1`);
+  }
 }
 
 /**

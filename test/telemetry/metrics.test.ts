@@ -47,7 +47,8 @@ it('has labels of a fixed set of words only: nothing of a venue, a caller or an 
   countRefusal('not-found');
   const labels = [...(await metrics()).matchAll(/^interlock_\w+\{([^}]*)\}/gm)].map(([, text = '']) => text);
   expect(labels.length).toBeGreaterThan(LIMITS.length);
-  expect(labels.filter((label) => !/^(limit|code|pool)="[a-z-]+"$/.test(label))).toEqual([]);
+  const known = /^((limit|code|pool|lane|provider|environment|scope|state)="[a-z-]+"(,|$))+$/;
+  expect(labels.filter((label) => !known.test(label))).toEqual([]);
 });
 
 it('shows the process itself, and answers probes beside, and nothing else', async () => {

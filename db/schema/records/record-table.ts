@@ -1,5 +1,18 @@
-import { bigint, boolean, index, jsonb, numeric, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-import type { PgColumnBuilderBase, PgTable } from 'drizzle-orm/pg-core';
+import { sql } from 'drizzle-orm';
+import {
+  bigint,
+  boolean,
+  foreignKey,
+  index,
+  jsonb,
+  numeric,
+  pgTable,
+  text,
+  unique,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core';
+import type { AnyPgColumn, PgColumnBuilderBase, PgTable } from 'drizzle-orm/pg-core';
 import type { RecordKind } from '../../../records/record-kind.ts';
 import { columnName, recordTable } from '../../records/record-tables.ts';
 import type { Column, ColumnType } from '../../records/record-tables.ts';
@@ -19,7 +32,7 @@ export function defineRecordTable(kind: RecordKind): PgTable {
     },
     (table) => [
       uniqueIndex(`${kind.table}_source`).on(table.venueId, table.sourceId),
-      index(`${kind.table}_page`).on(table.venueId, table.id),
+      ...pageIndex(kind, table),
       index(`${kind.table}_updated`).on(table.venueId, table.updatedAt),
       ...kind.indexed.map((field) =>
         index(`${kind.table}_${columnName(field).replace(/_at$/, '')}`).on(
@@ -30,6 +43,45 @@ export function defineRecordTable(kind: RecordKind): PgTable {
       venuePolicy(kind.table),
     ],
   );
+}
+
+/** The part of a record's table that every kind has. */
+interface EnvelopeColumns {
+  readonly venueId: AnyPgColumn;
+  readonly id: AnyPgColumn;
+}
+
+/** Fields that name another record of the same kind by our id. */
+const namingFields = (kind: RecordKind): readonly string[] =>
+  Object.entries(kind.fields).flatMap(([field, { value }]) =>
+    value.type === 'record-id' && value.of === kind.name ? [field] : [],
+  );
+
+/**
+ * The index of a page. A kind whose fields name other records of it has a unique constraint in its place, which their foreign keys refer to, and an index
+ * for each, by which a deletion finds who names what is deleted.
+ */
+function pageIndex(kind: RecordKind, table: EnvelopeColumns) {
+  const naming = namingFields(kind);
+  return [
+    naming.length === 0
+      ? index(`${kind.table}_page`).on(table.venueId, table.id)
+      : unique(`${kind.table}_venue`).on(table.venueId, table.id),
+    ...naming.flatMap((field) => {
+      const column = (table as unknown as Readonly<Record<string, AnyPgColumn>>)[field] ?? table.id;
+      const name = `${kind.table}_${columnName(field).replace(/_id$/, '')}`;
+      return [
+        index(name)
+          .on(table.venueId, column)
+          .where(sql`${sql.raw(columnName(field))} is not null`),
+        foreignKey({
+          name: `${name}_fk`,
+          columns: [table.venueId, column],
+          foreignColumns: [table.venueId, table.id],
+        }),
+      ];
+    }),
+  ];
 }
 
 /**

@@ -105,4 +105,25 @@ describe('the deletion of a connection’s records', () => {
     expect(asked[0]).toEqual(beats.at(-1));
     expect(await left(venue)).toBe(1_100);
   });
+
+  it('empties what the venue’s own records name of them, as a change that the venue sees', async () => {
+    const venue = await world.aVenue();
+    const { admin } = world.database;
+    const [payment, refund] = [crypto.randomUUID(), crypto.randomUUID()];
+    const insert = (id: string, sourceId: string, related: string | null) => admin`
+      insert into transactions (id, venue_id, source_id, kind, occurred_at, amount_minor, currency, status, related_transaction_id, updated_at)
+      values (${id}, ${venue.venueId}, ${sourceId}, 'payment', now(), 1, 'EUR', 'succeeded', ${related}, now() - interval '1 hour')`;
+    await insert(payment, 'stripe:ch_1', null);
+    await insert(refund, 'own-refund', payment);
+    await admin`
+      insert into record_links (connection_id, resource, record_id, venue_id, external_id, state, record_version, synced_at, brought)
+      values (${venue.connectionId}, 'transactions', ${payment}, ${venue.venueId}, 'ch_1', 'linked', 1, now(), true)`;
+    let cursor: DeletionCursor | null = store.firstDeletion;
+    while (cursor !== null) cursor = await store.deleteSome(venue, cursor, 100);
+    expect([
+      ...(await admin`
+        select source_id, related_transaction_id, version, updated_at > now() - interval '1 minute' as is_new
+        from transactions where venue_id = ${venue.venueId}`),
+    ]).toEqual([{ source_id: 'own-refund', related_transaction_id: null, version: 2, is_new: true }]);
+  });
 });

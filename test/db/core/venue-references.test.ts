@@ -50,7 +50,11 @@ async function aVenueWithRuns() {
   const runs = createSyncRunStore(database.db);
   const { run } = await runs.openOrJoin(aNewRun(connection));
   const { run: dryRun } = await runs.openOrJoin(aNewRun(connection, { dryRun: true }));
-  return { venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id };
+  const transactionId = uuidv7();
+  await database.admin`
+    insert into transactions (id, venue_id, source_id, kind, occurred_at, amount_minor, currency, status)
+    values (${transactionId}, ${venueId}, 'p', 'payment', now(), 1, 'EUR', 'succeeded')`;
+  return { venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id, transactionId };
 }
 
 describe('a reference between two venue tables', () => {
@@ -87,6 +91,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into sync_plan_items (venue_id, sync_id, key, action) values (${ours}, ${theirs.planId}, 'x', 'create')`,
     sync_runs_connection_fk: () => aRun(theirs.connectionId, null),
     sync_runs_plan_fk: () => aRun(ownConnection, theirs.planId),
+    transactions_related_transaction_fk: () =>
+      sql`insert into transactions (id, venue_id, source_id, kind, occurred_at, amount_minor, currency, status, related_transaction_id) values (${uuidv7()}, ${ours}, 'r', 'refund', now(), 1, 'EUR', 'succeeded', ${theirs.transactionId})`,
     venue_api_keys_connection_fk: () =>
       // A connection of another venue without an API key; otherwise the primary key would reject the row first.
       sql`insert into venue_api_keys (connection_id, venue_id, sealed_key) values (${theirs.connectionId}, ${ours}, '\\x00')`,
@@ -112,6 +118,50 @@ describe('a reference between two venue tables', () => {
     await database.admin`update sync_runs set plan_id = ${venue.planId} where id = ${venue.syncId}`;
     await database.admin`delete from connections where id = ${venue.connectionId}`;
     expect(await database.admin`select id from sync_runs where venue_id = ${venue.venueId}`).toEqual([]);
+  });
+});
+
+describe('a column that names a row by its id', () => {
+  /** Why each of those without a foreign key has none: docs/decisions/0064. */
+  const WITHOUT_KEY = [
+    ...['record_links.record_id', 'record_references.record_id', 'sync_logs.record_id'],
+    ...['sync_missing.record_id', 'sync_plan_items.record_id'],
+    ...['record_links.last_sync_id', 'sync_plan_items.met_by'],
+  ];
+
+  it('has a foreign key in every table of venues, but for those that are listed with a reason', async () => {
+    const columns = await database.admin<{ name: string }[]>`
+      select c.relname || '.' || a.attname as name
+      from pg_attribute a join pg_class c on c.oid = a.attrelid
+      where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and a.attnum > 0 and not a.attisdropped
+        and a.atttypid = 'uuid'::regtype and a.attname <> 'venue_id'
+        and exists (select from pg_attribute v where v.attrelid = c.oid and v.attname = 'venue_id')
+        and not exists (select from pg_index i where i.indrelid = c.oid and i.indisprimary and i.indnatts = 1 and a.attnum = any (i.indkey))
+        and not exists (select from pg_constraint k where k.conrelid = c.oid and k.contype = 'f' and a.attnum = any (k.conkey))`;
+    expect(columns.map(({ name }) => name).sort()).toEqual([...WITHOUT_KEY].sort());
+  });
+
+  it.each([
+    ['record_links.last_sync_id', 'sync_runs'],
+    ['sync_plan_items.met_by', 'sync_runs'],
+  ])('%s shows nothing of another venue’s run', async (name, target) => {
+    const [table = '', column = ''] = name.split('.');
+    const connection = await aConnection(database.db, ours);
+    const connectionId = connection.id;
+    const { run } = await createSyncRunStore(database.db).openOrJoin(aNewRun(connection, { dryRun: true }));
+    const joined = await withVenue(database.db, ours, async (tx) => {
+      await (table === 'record_links'
+        ? tx.execute(
+            sql`insert into record_links (connection_id, resource, record_id, venue_id, state, last_sync_id) values (${connectionId}, 'customers', ${uuidv7()}, ${ours}, 'linked', ${theirs.syncId})`,
+          )
+        : tx.execute(
+            sql`insert into sync_plan_items (venue_id, sync_id, key, action, met_by) values (${ours}, ${run.id}, 'x', 'create', ${theirs.syncId})`,
+          ));
+      return tx.execute(
+        sql`select t.id from ${sql.identifier(table)} s join ${sql.identifier(target)} t on t.id = s.${sql.identifier(column)} where s.${sql.identifier(column)} = ${theirs.syncId}`,
+      );
+    });
+    expect(joined).toEqual([]);
   });
 });
 
