@@ -81,17 +81,17 @@ import { webhookRouter } from './webhooks/webhooks.ts';
 export interface AppConfig {
   /** Without a trailing slash. */
   readonly publicUrl: string;
-  /** Proxies whose `X-Forwarded-For` is believed: addresses, networks, and Express's names for some. */
+  /** Proxies whose `X-Forwarded-For` is trusted: addresses, networks, and Express's names for some. */
   readonly trustedProxies: readonly string[];
-  /** Under which owners may be sent back after they have approved. */
+  /** URLs under which account owners may be sent back after the consent. */
   readonly returnUrls: readonly string[];
   readonly jwt: JwtConfig;
   readonly rateLimits: RateLimitConfig;
   readonly venueShares: VenueShareConfig;
-  /** Null: no links to runs. */
+  /** Null omits links to runs. */
   readonly temporalUiUrl: string | null;
   readonly temporalNamespace: string;
-  /** Credentials are sealed under a key of this machine: every answer says so. */
+  /** Credentials are sealed under a key of this machine, and every answer warns about it. */
   readonly developmentKeyring: boolean;
 }
 
@@ -132,13 +132,13 @@ export interface AppDeps {
 
 export interface App {
   readonly express: Express;
-  /** What is mounted under /v1. */
+  /** The operations under /v1. */
   readonly endpoints: readonly Endpoint[];
-  /** Ends every live stream: their readers resume elsewhere. */
+  /** Ends every live stream; readers resume with another process. */
   endStreams(): void;
 }
 
-/** The whole API over the services it is given. */
+/** The whole API on top of the given services. */
 export function createApp(deps: AppDeps): App {
   const { config, log } = deps;
   const streams = new Set<EventStream>();
@@ -147,7 +147,7 @@ export function createApp(deps: AppDeps): App {
   const common = commonOf(deps);
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('strict routing').enable('case sensitive routing');
-  // Queries are read by the operations themselves, which refuse what they do not know.
+  // Operations parse queries themselves, and reject unknown parameters.
   app.set('query parser', false);
   app.set('trust proxy', [...config.trustedProxies]);
 
@@ -251,7 +251,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
   ];
 }
 
-/** The batch comes before the routes of one record, whose id it would be taken for. */
+/** The batch comes first, because the routes of one record would match its path. */
 const recordEndpoints = (deps: RecordBatchRouteDeps): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
@@ -263,7 +263,7 @@ function commonOf({ config, clock, venues, idempotency }: AppDeps) {
   };
 }
 
-/** For answers that no browser renders; the reference page has a policy of its own. */
+/** For answers that browsers do not render; the reference page has its own policy. */
 function securityHeaders(): RequestHandler {
   return helmet({
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
@@ -278,7 +278,7 @@ function keyringWarning(developmentKeyring: boolean): RequestHandler {
   };
 }
 
-/** Made once: it changes with the code and with nothing else. */
+/** Built once, because it depends only on the code. */
 function openApi(endpoints: readonly Endpoint[], about: Parameters<typeof buildOpenApi>[1]): RequestHandler {
   const document = JSON.stringify(buildOpenApi(endpoints, about));
   return (_req, res) => {

@@ -45,16 +45,19 @@ import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
 export interface ApiDeps extends AppDeps {
-  /** Closes the database. The connection to Temporal stays: see `temporalConnection`. */
+  /** Closes the database. The connection to Temporal stays open: see `temporalConnection`. */
   close(): Promise<void>;
   /**
-   * Left open by the process until its end: once it is closed, a call that its SDK repeats throws where nobody can catch it
-   * (@temporalio/client 1.24.0, lib/grpc-retry.js).
+   * Stays open until the process ends: after it is closed, a call that the SDK retries throws where nothing can catch
+   * it (@temporalio/client 1.24.0, lib/grpc-retry.js).
    */
   readonly temporalConnection: Connection;
 }
 
-/** Everything that the API is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */
+/**
+ * Builds everything that the API consists of, for the providers and kinds of record of `registries`. Throws when the
+ * database is not prepared.
+ */
 export async function createApiDeps(config: ApiConfig, log: Logger, registries: Registries): Promise<ApiDeps> {
   const db = await openApiDatabase(config);
   const sealer = createSealer(config.keyring);
@@ -71,7 +74,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     circuits,
   });
   watchCircuits(providers.ids, circuitStore);
-  // Lazy: the API serves what needs no Temporal while Temporal is still coming; readiness tells.
+  // Lazy, so that the API serves requests that need no Temporal before Temporal is up; readiness shows the difference.
   const connection = Connection.lazy(await temporalConnectionOptions(config.temporal));
   const { namespace } = config.temporal;
   const temporal = {
@@ -90,7 +93,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     summaries: createTransactionSummaryStore(db),
     connections: createConnectionStore(db, venueCaps.connections),
     connectionActions: createConnectionActionsStore(db, venueCaps.connections),
-    // The API refreshes nothing: it only reads when grants end.
+    // The API only reads when grants expire and refreshes nothing.
     oauthTokens: createOAuthTokenStore({ db, audit }),
     authorizationGateway: createAuthorizationGateway(temporal),
     states: createAuthorizationStates(await readStateKey(db)),

@@ -8,11 +8,11 @@ import { createApp } from './app.ts';
 import { createApiDeps } from './deps.ts';
 import { startServer } from './http/server.ts';
 
-// Reads the environment and starts the API: `deps.ts` says what it is made of.
+// Reads the environment and starts the API, which `deps.ts` assembles.
 const config = exitOnConfigError(() => readApiConfig(process.env, REGISTRIES.providers));
 const log = createLogger({ name: 'api', level: config.logLevel });
 exitOnUncaught(log);
-// Stripe's notices and hints would stand between the lines of a structured log.
+// Stripe's notices and hints would break up the structured log.
 process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
 
 if (config.keyring.kind === 'local')
@@ -42,5 +42,5 @@ const stop = (): void => {
   })();
 };
 process.on('SIGTERM', stop).on('SIGINT', stop);
-// Started as a child: without its parent nobody would stop it.
+// As a child process, the API stops when its parent is gone, because nobody else would stop it.
 process.once('disconnect', stop);

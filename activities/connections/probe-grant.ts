@@ -21,12 +21,14 @@ export interface ProbeGrantDeps {
   readonly log: Logger;
 }
 
-/** Below the activity's own limit. */
+/** Below the activity's own timeout. */
 const CALL_TIMEOUT_MS = 20_000;
-/** More than clocks differ: a token that only the provider takes for expired would look like one that was revoked. */
+/** More than clocks may differ: a token that has expired only by the provider's clock would look revoked. */
 const SHORTEST_REST_MS = 15 * 60_000;
 
-/** The live test of a grant as it lies there: it neither refreshes the grant nor changes its connection. Counts the check. */
+/**
+ * Tests a stored grant at the provider, and counts the check. Neither refreshes the grant nor changes its connection.
+ */
 export function createProbeGrantActivities(deps: ProbeGrantDeps): Pick<TokenActivities, 'tryGrant'> {
   return { tryGrant: (input) => guarded(() => tryGrant(deps, input)) };
 }
@@ -35,7 +37,8 @@ async function tryGrant(
   deps: ProbeGrantDeps,
   input: ConnectionRef & { readonly provider: ProviderId },
 ): Promise<GrantTrial> {
-  // Before the grant is read and the provider asked: word that comes later is about more than this check can see.
+  // Counted before the grant is read and the provider asked, because a webhook that arrives later may be about more
+  // than this check can see.
   await deps.accessChecks.begin(input);
   const grant = await deps.tokens.find(input);
   if (!grant) return { outcome: 'gone', generation: null };

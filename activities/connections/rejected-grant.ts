@@ -20,13 +20,13 @@ export type RejectedAttempt = GrantedExchange;
 
 export type RejectedRevocation = 'revoked' | 'already-gone' | 'not-supported' | 'shared';
 
-/** Below the activity's own limit. */
+/** Below the activity's own timeout. */
 const REVOKE_LIMIT_MS = 15_000;
 
 /**
- * Revokes at the provider what the code of a refused attempt has brought: nobody would use it, and nobody would know of it. Leaves it where another
- * connection uses the same account, because some providers end all grants of an account at once, and where nobody can tell whose it is. Never throws:
- * the attempt is refused all the same. Null when it has brought no grant.
+ * Revokes at the provider the grant of a refused attempt, which nobody would use or know of. Leaves it when another
+ * connection uses the same account, because some providers end all grants of an account at once, and when its account
+ * is unknown. Never throws, because the attempt is refused either way. Null when it brought no grant.
  */
 export async function revokeRejected(
   deps: RejectedGrantDeps,
@@ -48,7 +48,7 @@ export async function revokeRejected(
   }
 }
 
-/** Null when the attempt has brought no grant. */
+/** Null when the attempt brought no grant. */
 async function tryToRevoke(
   { exchanges, accountConnections, providers, vault }: RejectedGrantDeps,
   attempt: RejectedAttempt,

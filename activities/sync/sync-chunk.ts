@@ -34,8 +34,8 @@ export interface SyncChunkDeps {
   /** How long one chunk works before it returns to the workflow. */
   readonly chunkMs: number;
   /**
-   * Key by which other processes see that this one lives (`WorkerPresence`); without it, only missed heartbeats reveal
-   * its death.
+   * Key by which other processes see that this one lives (`WorkerPresence`); without it, only missed heartbeats show
+   * that it is gone.
    */
   readonly workerKey?: number;
   readonly bulkThrottle?: BulkThrottle;

@@ -13,13 +13,14 @@ export interface Actor {
   readonly requestId: string;
 }
 
-/** Who did what to a venue. Never a secret, never a customer's data. */
+/** Records who did what to a venue. Never holds a secret or customers' data. */
 export interface AuditTrail {
-  /** The row that a store writes in the transaction of the change that it tells of. */
+  /** Makes the row that a store writes in the transaction of the change. */
   entry(actor: Actor, venueId: VenueId, auditEvent: AuditEvent): AuditEntry;
   /**
-   * For what changes nothing in our database: a signal to a workflow, a schedule of Temporal's, a refusal. Never throws: the change is done, and its
-   * answer must not say otherwise. A row that cannot be written is in the log.
+   * Records an action that changes nothing in our database: a signal to a workflow, a Temporal schedule, a refusal.
+   * Never throws, because the action is done and its answer must not say otherwise. A row that cannot be written is
+   * logged.
    */
   note(actor: Actor, venueId: VenueId, auditEvent: AuditEvent): Promise<void>;
 }

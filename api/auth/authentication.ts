@@ -7,7 +7,7 @@ import { ApiError } from '../errors/api-error.ts';
 import { ROLES } from './caller.ts';
 import type { Caller } from './caller.ts';
 
-/** Pinned: a token that names another algorithm, `none` among them, is refused whatever its signature. */
+/** Pinned: a token that names another algorithm, including `none`, is rejected whatever its signature. */
 const SECRET_ALGORITHMS = ['HS256'];
 const PUBLIC_KEY_ALGORITHMS = [
   'RS256',
@@ -26,7 +26,7 @@ const PUBLIC_KEY_ALGORITHMS = [
 const CLOCK_TOLERANCE_S = 5;
 const KEYS_TIMEOUT_MS = 3_000;
 const KEYS_RETRY_AFTER_MS = 5_000;
-/** How long a token that was verified is taken to be so: a signing key that is withdrawn takes effect after this. */
+/** How long a verification is cached; a withdrawn signing key takes effect after this. */
 const VERIFIED_FOR_MS = 30_000;
 const MAX_VERIFIED = 10_000;
 const BEARER = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *$/i;
@@ -40,7 +40,7 @@ const claims = z.object({
 });
 
 export interface Authenticator {
-  /** Throws `not-authenticated`, or `authentication-unavailable` when the keys to check with cannot be had. */
+  /** Throws `not-authenticated`, or `authentication-unavailable` when the verification keys are unavailable. */
   authenticate(authorization: string | undefined): Promise<Caller>;
 }
 
@@ -66,7 +66,7 @@ export function createAuthenticator(config: JwtConfig, clock: () => Date): Authe
       if (known && nowMs < known.untilMs) return known.caller;
       const caller = toCaller(await verify(token), nowMs + config.maxLifeSeconds * 1_000);
       if (verified.size >= MAX_VERIFIED) verified.clear();
-      // The signature costs a fifth of a whole read, and callers send one token many times.
+      // Cached, because checking the signature takes a fifth of a whole read and callers send one token many times.
       verified.set(token, { caller, untilMs: Math.min(nowMs + VERIFIED_FOR_MS, caller.expiresAt.getTime()) });
       return caller;
     },
@@ -93,7 +93,7 @@ export function createAuthenticator(config: JwtConfig, clock: () => Date): Authe
 function keySource(config: JwtConfig): JWTVerifyGetKey {
   if (config.kind === 'jwks') return createRemoteJWKSet(new URL(config.url), { timeoutDuration: KEYS_TIMEOUT_MS });
   const secret = new TextEncoder().encode(config.secret.expose());
-  // Imported once: as bytes, the key would be imported again for every request.
+  // Imported once, because raw bytes would be imported again for every request.
   const key = crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
   return () => key;
 }
@@ -110,13 +110,15 @@ function toCaller(payload: JWTPayload, latestExpiry: number): Caller {
   return { subject: sub, role, venues, expiresAt: new Date(exp * 1000) };
 }
 
-/** The key set could not be fetched or read; a key that is simply not in it is the token's fault. */
+/** Whether the key set could not be fetched or read. A key that is missing from it is the token's fault. */
 function isKeyOutage(error: unknown): boolean {
   if (error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid) return true;
   return !(error instanceof errors.JOSEError) || error.code === 'ERR_JOSE_GENERIC';
 }
 
-/** `WWW-Authenticate` as RFC 6750 section 3 has it (October 2012): no error code when there was no token at all. */
+/**
+ * The `WWW-Authenticate` header of RFC 6750 section 3 (October 2012), without an error code when there was no token.
+ */
 function refuse(detail: string, error: 'invalid_request' | 'invalid_token' | null): ApiError {
   const challenge = `Bearer realm="interlock"${error === null ? '' : `, error="${error}"`}`;
   return new ApiError('not-authenticated', detail, { headers: { 'WWW-Authenticate': challenge } });

@@ -2,11 +2,11 @@ import type { VenueId } from '../../contracts/ids.ts';
 import type { VenueReach } from '../../db/core/venue-scope.ts';
 import { ApiError } from '../errors/api-error.ts';
 
-/** From least to most. Each role may do what those before it may. */
+/** From least to most rights. Each role includes the ones before it. */
 export const ROLES = ['viewer', 'operator', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Who a token speaks for. */
+/** The identity and rights of a token. */
 export interface Caller {
   readonly subject: string;
   readonly role: Role;

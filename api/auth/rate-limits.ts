@@ -8,17 +8,21 @@ import { noteLimit } from '../http/request-context.ts';
 import type { Caller } from './caller.ts';
 
 export interface RateLimits {
-  /** Counts the request, adds `RateLimit` and `RateLimit-Policy` to the answer, and throws `rate-limited` (with Retry-After) past the limit. */
+  /**
+   * Counts the request, adds `RateLimit` and `RateLimit-Policy` to the answer, and throws `rate-limited` (with
+   * Retry-After) above the limit.
+   */
   countCaller(exchange: Exchange, caller: Caller): Promise<void>;
   countVenue(exchange: Exchange, venueId: VenueId): Promise<void>;
-  /** What costs more than a request: it starts something that lasts. */
+  /** Counts requests that start something lasting and therefore cost more. */
   countEffort(exchange: Exchange, effort: Effort, venueId: VenueId): Promise<void>;
   /**
-   * For paths without a token. By the address that the connection comes from, or that a trusted proxy names: others' visitors share the
-   * proxy's own. `stranger`: it has shown nothing of ours; `look`: it asks what became of an attempt.
+   * Counts requests without a token by the connection's address, or by the one that a trusted proxy names; visitors
+   * behind other proxies share the proxy's address. `stranger`: presents nothing that we have made; `look`: asks for
+   * the outcome of an attempt.
    */
   countVisitor(exchange: Exchange, kind: 'stranger' | 'look'): Promise<void>;
-  /** For a visit with a state that we have made: by its attempt, wherever it comes from. */
+  /** Counts a visit with a state that we have made, by its attempt and from any address. */
   countReturn(exchange: Exchange, attempt: string): Promise<void>;
 }
 
@@ -27,17 +31,20 @@ interface Exchange {
   readonly res: Response;
 }
 
-/** `start`: something begins or changes in Temporal; `connect`: a provider is asked, or an attempt to connect is opened. */
+/**
+ * `start`: something starts or changes in Temporal; `connect`: a provider is called, or an attempt to connect is
+ * opened.
+ */
 export type Effort = 'start' | 'connect';
 
 const MINUTE_MS = 60_000;
-/** Each costs the workflow service one question at most. */
+/** Each visit costs at most one request to Temporal. */
 const VISITS_PER_MINUTE = 600;
-/** An owner comes back once, and reloads a few times. */
+/** An account owner returns once and may reload a few times. */
 const RETURNS_PER_MINUTE = 60;
 const IPV6_SUBNET_BITS = 56;
 
-/** Counted in this process's memory: with several API processes behind one address, each allows the whole limit. */
+/** Counts in this process's memory: with several API processes behind one address, each allows the full limit. */
 export function createRateLimits({
   perCallerPerMinute,
   perVenuePerMinute,
@@ -61,7 +68,7 @@ export function createRateLimits({
   };
 }
 
-/** Some proxies add a port, which makes it no address: then the proxy's own counts. */
+/** Some proxies add a port, which makes the text no address; then the proxy's own address counts. */
 function addressOf({ ip, socket }: Request): string {
   return ip !== undefined && isIP(ip) !== 0 ? ip : (socket.remoteAddress ?? '');
 }
@@ -76,7 +83,7 @@ function limiter(name: RateLimitName, limit: number, minutes = 1): (exchange: Ex
     identifier: name,
     standardHeaders: 'draft-8',
     legacyHeaders: false,
-    // Express has read the forwarding headers of trusted proxies, and nothing here reads others.
+    // Express reads the forwarding headers of trusted proxies, and nothing here reads others.
     validate: { xForwardedForHeader: false, forwardedHeader: false },
     keyGenerator: (req) => keys.get(req) ?? '',
     handler: (req, _res, next: NextFunction) => {

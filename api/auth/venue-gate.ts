@@ -4,12 +4,12 @@ import { reaches } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { notFound } from '../errors/not-found.ts';
 
-/** How long a venue that was there a moment ago is taken to be there still: saves every request a query. */
+/** How long a venue's existence is cached, which saves most requests a query. */
 const KNOWN_FOR_MS = 30_000;
 const MAX_KNOWN = 10_000;
 
 export interface VenueGate {
-  /** Throws `venue-not-found` for a venue outside the token and for one that does not exist, with the same words. */
+  /** Throws `venue-not-found` with the same text for a venue outside the token and for one that does not exist. */
   enter(caller: Caller, venueId: VenueId): Promise<void>;
 }
 

@@ -10,19 +10,25 @@ import { requireVisit } from './visit.ts';
 
 export const AUTHORIZE_PATH = '/oauth/{provider}/authorize';
 
-/** Of the link, beside the parameters of the provider's own URL. */
+/** Our own parameter of the link, beside those of the provider's URL. */
 const PAGE = 'interlock_page';
 const TICKET = 'interlock_ticket';
 const MAX_QUERY_LENGTH = 8_000;
 
 export interface AuthorizationLinks {
-  /** Our own URL that leads to the provider's, and has its parameters: callers may read `state`, `scope` or `redirect_uri` from it. */
+  /**
+   * Our own URL, which redirects to the provider's and has its parameters, because callers may read `state`, `scope` or
+   * `redirect_uri` from it.
+   */
   linkTo(provider: ProviderId, authorizationUrl: string): string;
-  /** The provider's URL and the attempt's state. Throws ApiError `authorization-not-found` for a link that is not of our making. */
+  /**
+   * The provider's URL and the attempt's state. Throws ApiError `authorization-not-found` for a link that we have not
+   * made.
+   */
   read(provider: ProviderId, target: string): { readonly authorizationUrl: string; readonly state: string };
 }
 
-/** Nothing is stored for a link: it is signed, so it leads nowhere but where we have made it lead. */
+/** Links are signed instead of stored, so they lead only where we have made them lead. */
 export function createAuthorizationLinks(
   states: Pick<AuthorizationStates, 'ticketFor' | 'isTicketFor'>,
   publicUrl: string,
@@ -60,7 +66,10 @@ export interface AuthorizationLinkDeps {
   readonly limits: RateLimits;
 }
 
-/** The first hop of a consent: marks the owner's browser, and leads it on to the provider. Asks nobody, so that it costs next to nothing. */
+/**
+ * The first step of a consent: binds the account owner's browser and redirects it to the provider. Makes no lookup, so
+ * it is cheap.
+ */
 export function authorizationLinkHandler({ providers, links, binding, limits }: AuthorizationLinkDeps): RequestHandler {
   return async (req, res) => {
     const { authorizationUrl, attempt } = await admit();

@@ -4,7 +4,10 @@ import type { Problem } from '../errors/service-problems.ts';
 
 const CONNECT_AGAIN = 'Start connecting once more, and approve within ten minutes.';
 
-/** Of connecting by the account owner's consent. Those of the callback stand on the page that the owner sees, and in `code` on the way back. */
+/**
+ * Problems of connecting by consent. Those of the callback are shown on the account owner's page, and in `code` on the
+ * return URL.
+ */
 export const AUTHORIZATION_PROBLEMS = {
   'callback-invalid': {
     status: 400,
@@ -160,7 +163,7 @@ export const AUTHORIZATION_PROBLEMS = {
   },
 } as const satisfies Record<string, Problem>;
 
-/** Each way an attempt ends without a connection, in the codes of docs/errors.md. */
+/** Each way an attempt ends without a connection, with its code of docs/errors.md. */
 export const REFUSAL_CODES = {
   denied: 'authorization-denied',
   expired: 'authorization-expired',

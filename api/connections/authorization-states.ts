@@ -1,23 +1,28 @@
 // eslint-disable-next-line no-restricted-imports -- the tag of a state is ours: no provider has signed it.
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** As many bits as RFC 6749 section 10.10 asks for (October 2012). */
+/** As many bits as RFC 6749 section 10.10 requires (October 2012). */
 const NONCE_BYTES = 16;
 const TAG_BYTES = 16;
 
-/** Makes and recognises what an attempt to connect is known by. Everything follows from the state and a key, so nothing is stored. */
+/**
+ * Makes and verifies the identifiers of an attempt to connect. All derive from the state and a key, so nothing is
+ * stored.
+ */
 export interface AuthorizationStates {
-  /** A nonce and its tag, so that a state that we have not made is known without asking anyone. */
+  /** A nonce with its tag, so that a state that we have not made is recognized without a lookup. */
   make(): string;
   isOurs(state: string): boolean;
-  /** Signs the query of an attempt's link. Who knows only the state, from a callback's URL, cannot make the link of it. */
+  /**
+   * Signs the query of an attempt's link. The state alone, as in a callback's URL, does not suffice to make the link.
+   */
   ticketFor(link: string): string;
   isTicketFor(link: string, ticket: string): boolean;
-  /** What the browser that opened the link of an attempt keeps in a cookie. */
+  /** The cookie of the browser that opened an attempt's link. */
   browserTokenFor(attempt: string): string;
 }
 
-/** Names an attempt: whoever reads Temporal's list of workflows cannot make the state of it. */
+/** The id of an attempt. A reader of Temporal's list of workflows cannot derive the state from it. */
 export const attemptOf = (state: string): string => createHash('sha256').update(state).digest('hex').slice(0, 32);
 
 export function createAuthorizationStates(key: Uint8Array): AuthorizationStates {
@@ -41,7 +46,7 @@ export function createAuthorizationStates(key: Uint8Array): AuthorizationStates 
   };
 }
 
-/** Compares in constant time; texts of other lengths differ. */
+/** Compares in constant time. Texts of different lengths are unequal. */
 export function sameText(given: string, expected: string): boolean {
   const [left, right] = [Buffer.from(given), Buffer.from(expected)];
   return left.length === right.length && timingSafeEqual(left, right);

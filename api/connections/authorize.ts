@@ -34,12 +34,12 @@ export interface AuthorizingDeps {
   readonly states: AuthorizationStates;
   readonly links: AuthorizationLinks;
   readonly clock: () => Date;
-  /** Without a trailing slash: providers send owners back to a path under it. */
+  /** Without a trailing slash. Providers send account owners back to a path under it. */
   readonly publicUrl: string;
 }
 
 export interface AuthorizationWishes {
-  /** `sub` of who asks. */
+  /** `sub` of the caller. */
   readonly requestedBy: string;
   readonly scopes?: readonly string[] | undefined;
   readonly returnUrl?: string | undefined;
@@ -51,7 +51,7 @@ export interface NewAuthorization extends AuthorizationWishes {
   readonly flow?: OAuthFlow | undefined;
 }
 
-/** What a person opens, in one browser from the link to the page of the outcome, and until when. */
+/** The link for the account owner, who must use one browser from the link to the outcome, and its expiry. */
 export interface StartedAuthorization {
   readonly connection: Connection;
   readonly authorizationUrl: string;
@@ -61,11 +61,14 @@ export interface StartedAuthorization {
 const VAULT_RETRY_AFTER_MS = 5_000;
 const APPROVE = 'Open the authorisation URL and approve at the provider.';
 
-/** Where the provider sends owners back to. Registered with the provider, so it never carries anything of ours. */
+/**
+ * Where the provider sends account owners back to. It is registered with the provider, so it carries nothing of an
+ * attempt.
+ */
 export const callbackUrl = (publicUrl: string, provider: ProviderId): string =>
   `${publicUrl}/oauth/${provider}/callback`;
 
-/** Begins to connect an account by its owner's consent. Throws ApiError; nothing is stored when it throws. */
+/** Starts to connect an account by its owner's consent. Throws ApiError; nothing is stored then. */
 export async function connectByConsent(
   deps: AuthorizingDeps,
   venueId: VenueId,
@@ -83,10 +86,12 @@ export async function connectByConsent(
     reauthorize: false,
     ...wishesOf(deps, { provider, flow: adapter.flow }, wanted),
   };
-  // Before the workflow, so that a venue without room starts none; what several requests do at once the insertion decides.
+  // Checked before the workflow starts, so that a venue without room starts none. The insertion decides between
+  // concurrent requests.
   await withinConnectionCap(deps.connectionActions.requireRoom(venueId));
   const started = await startAttempt(deps, attempt);
-  // After the workflow: a connection that is there without one would be `connecting` for ever. A workflow without its connection ends by itself.
+  // Stored after the workflow has started: a connection without a workflow would be `connecting` for ever, while a
+  // workflow without its connection ends by itself.
   const connecting = { ...ref, provider, environment, flow: adapter.flow, nextAction: APPROVE };
   await withinConnectionCap(deps.connectionActions.insertConnecting(connecting, wanted.auditOf?.(connecting)));
   const connection = await deps.connections.find(ref);
@@ -94,10 +99,12 @@ export async function connectByConsent(
   return { ...started, connection };
 }
 
-/** States in which a connection has an account, and is to keep it. */
+/** States in which a connection has an account that it keeps. */
 const REAUTHORIZABLE: readonly ConnectionState[] = ['active', 'degraded', 'needs-reauth', 'suspended'];
 
-/** Begins to have a connection approved anew, by the owner of the same account. It stays as it is until that is done. Throws ApiError. */
+/**
+ * Starts reauthorization by the owner of the same account. The connection stays as it is until then. Throws ApiError.
+ */
 export async function reauthorize(
   deps: AuthorizingDeps,
   ref: ConnectionRef,
@@ -114,7 +121,7 @@ export async function reauthorize(
   if (state !== 'connecting' && !REAUTHORIZABLE.includes(state))
     throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);
   const adapter = adapterFor(deps.providers, { provider, environment, flow });
-  // One that was never approved has no account to stay with: it is just asked for once more.
+  // A connection that was never approved has no account to keep, so any account may approve.
   const attempt = {
     ref,
     provider,
@@ -152,7 +159,7 @@ function notConfigured(
   return new ApiError('provider-not-configured', `No app is set up here for ${what}. ${remedy}`);
 }
 
-/** What a caller wishes for, checked: all mistakes at once. */
+/** Validates the caller's wishes and reports all mistakes at once. */
 function wishesOf(
   { returnUrls, providers }: AuthorizingDeps,
   { provider, flow }: { readonly provider: ProviderId; readonly flow: OAuthFlow },
@@ -214,7 +221,7 @@ async function startAttempt(
 /** 256 bits, the length that RFC 7636 section 4.1 suggests for a verifier. */
 const randomToken = (): string => randomBytes(32).toString('base64url');
 
-/** Sealed for as long as the attempt lives: Temporal's histories hold it. Throws ApiError `vault-unavailable`. */
+/** Sealed because Temporal's histories hold it. Throws ApiError `vault-unavailable`. */
 export async function sealForAttempt(sealer: Sealer, secret: Secret, ref: ConnectionRef): Promise<SealedText> {
   try {
     const { venueId, connectionId } = ref;

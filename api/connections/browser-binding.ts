@@ -4,13 +4,13 @@ import { sameText } from './authorization-states.ts';
 import type { AuthorizationStates } from './authorization-states.ts';
 
 /**
- * Longer than an attempt lives, so that an owner who comes back too late is told so, and who reloads the page of the outcome sees it
- * again.
+ * Longer than an attempt lives, so that an account owner who returns too late is told so, and one who reloads the
+ * outcome sees it again.
  */
 const COOKIE_LIFE_MS = 3_600_000;
 
 export interface BrowserBinding {
-  /** Marks the browser that has opened the link of the attempt. */
+  /** Binds the attempt to the browser that has opened its link. */
   bind(res: Response, attempt: string): void;
   isBound(req: Request, attempt: string): boolean;
   /** Throws ApiError `authorization-other-browser`. */
@@ -18,13 +18,13 @@ export interface BrowserBinding {
 }
 
 /**
- * Binds an attempt to connect to the browser that opened its link, by a cookie of its own: an owner may connect several accounts at
- * once. A stolen callback URL, with its code and state, is worth nothing elsewhere (RFC 9700 section 4.7.1, January 2025,
- * https://www.rfc-editor.org/rfc/rfc9700#section-4.7.1).
+ * Binds an attempt to connect to the browser that opened its link, with a cookie per attempt, because an account owner
+ * may connect several accounts at once. A stolen callback URL with its code and state is useless elsewhere (RFC 9700
+ * section 4.7.1, January 2025, https://www.rfc-editor.org/rfc/rfc9700#section-4.7.1).
  *
- * `SameSite=Lax`: the provider's page on another site leads back by a top-level GET. `__Host-` keeps other hosts of the domain from
- * setting the cookie, and needs `Secure`, so an `http:` public URL (development) has a cookie without both: Chrome and Firefox take
- * localhost for secure, Safari and most programs do not
+ * `SameSite=Lax`: the provider's page on another site leads back by a top-level GET. `__Host-` keeps other hosts of the
+ * domain from setting the cookie and needs `Secure`, so an `http:` public URL (development) has a cookie without both:
+ * Chrome and Firefox treat localhost as secure, Safari and most programs do not
  * (https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#secure, read 2026-11-28).
  */
 export function createBrowserBinding(

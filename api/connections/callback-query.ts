@@ -3,16 +3,16 @@ import { ApiError } from '../errors/api-error.ts';
 
 type CallbackParameters = Readonly<Record<string, string>>;
 
-/** What a provider sent its user back with, before anyone has looked whether it is true. */
+/** The parameters of a callback, before they are checked. */
 export type CallbackQuery = { readonly state: string } & (
   | { readonly kind: 'approved'; readonly code: string; readonly parameters: CallbackParameters }
   | { readonly kind: 'denied' }
-  /** `error`: a word of RFC 6749 section 4.1.2.1, or null for one that nobody has defined. */
+  /** `error`: a code of RFC 6749 section 4.1.2.1, or null for an unknown one. */
   | { readonly kind: 'failed'; readonly error: string | null }
 );
 
 const STATE = /^[A-Za-z0-9_-]{43}$/;
-/** Codes are opaque. The longest that are known have some hundred characters. */
+/** Codes are opaque. The longest known ones have about a hundred characters. */
 const CODE = /^[\x21-\x7e]{1,2000}$/;
 const ERROR = /^[\x20-\x7e]{1,200}$/;
 const MAX_QUERY_LENGTH = 8_000;
@@ -27,8 +27,9 @@ const DEFINED_ERRORS = new Set([
 ]);
 
 /**
- * Reads the query of a request target, with the parameters that the provider declares. What providers add besides (`scope`, `response_type`, `error_description` …) is passed over unread.
- * Throws ApiError `callback-invalid`, and `authorization-not-found` for a state that is not of our making; neither quotes a value.
+ * Parses the query of a request target, with the parameters that the provider declares. Ignores what providers add
+ * (`scope`, `response_type`, `error_description` …). Throws ApiError `callback-invalid`, and `authorization-not-found`
+ * for a state that we have not made; neither quotes a value.
  */
 export function readCallback(target: string, declared: Readonly<Record<string, CallbackParameter>>): CallbackQuery {
   const start = target.indexOf('?');
@@ -66,7 +67,10 @@ function readParameters(
   return Object.fromEntries(given);
 }
 
-/** Throws ApiError `callback-invalid` where one is absent that the exchange of the code needs: the code is not spent for nothing. */
+/**
+ * Throws ApiError `callback-invalid` when a parameter is missing that the exchange needs, so that the code is not used
+ * up.
+ */
 export function requireParameters(
   given: CallbackParameters,
   declared: Readonly<Record<string, CallbackParameter>>,
@@ -75,7 +79,7 @@ export function requireParameters(
   if (absent) throw invalid(`\`${absent[0]}\` is missing.`);
 }
 
-/** Which of two was meant is a guess. */
+/** Throws for a repeated parameter, because either could be meant. */
 function one(parameters: URLSearchParams, name: string): string | null {
   const values = parameters.getAll(name);
   if (values.length > 1) throw invalid(`\`${name}\` is given more than once.`);

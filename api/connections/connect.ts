@@ -32,7 +32,7 @@ export interface EnteredCredentials {
   readonly credentials: CredentialValues;
 }
 
-/** Tells of a stored key, and whether it replaces another. */
+/** Makes the audit row of a stored key, with whether it replaced another. */
 export type KeyAudit = (connection: Connection, replaced: boolean) => AuditEntry;
 
 const TEST_TIMEOUT_MS = 15_000;
@@ -41,8 +41,8 @@ const VAULT_RETRY_AFTER_MS = 5_000;
 const DISCONNECTING_RETRY_AFTER_MS = 2_000;
 
 /**
- * Tests a key at the provider, then seals and stores it. A key for an account that the venue has connected before replaces the old one.
- * Throws ApiError; nothing is stored when it throws.
+ * Tests a key at the provider, then seals and stores it. A key for an account that the venue has connected before
+ * replaces the old one. Throws ApiError; nothing is stored then.
  */
 export async function connectWithKey(
   deps: ConnectingDeps,
@@ -73,12 +73,12 @@ export async function connectWithKey(
       });
     if (error instanceof VenueCapError) throw tooManyConnections(error);
     if (!(error instanceof AccountAlreadyConnectedError)) throw error;
-    // Someone connected the same account at the same moment. What is sealed for our id could not be opened under theirs.
+    // Somebody connected the same account at the same moment. A key sealed for our id cannot be opened under theirs.
     return { connection: await save(error.connectionId, true), created: false };
   }
 }
 
-/** The live test: asks the provider whose key it is, and whether it may read what a sync reads. Throws what became of it in our words. */
+/** Tests a key: asks the provider for its account, and whether it may read what a sync reads. Throws ApiError. */
 async function testKey(
   providers: Providers,
   { provider, environment, credentials }: EnteredCredentials,
@@ -119,8 +119,9 @@ function toRefusal(error: unknown, name: string, signal: AbortSignal): unknown {
 }
 
 /**
- * Asks for what nobody has, records of 1970, so that no record comes along: a restricted key is refused all the same. Of every stage of a
- * listing the first list, and every change feed that asks for no token, each once: what resources share needs no second call.
+ * Requests data that does not exist, records of 1970, so that no record is returned; a restricted key is rejected all
+ * the same. Reads the first list of every listing stage and every change feed without a token, each once, because
+ * resources share lists.
  */
 async function tryReading(adapter: ProviderAdapter, session: ProviderSession): Promise<void> {
   const resourceOf = new Map<string, Resource>();
@@ -130,7 +131,7 @@ async function tryReading(adapter: ProviderAdapter, session: ProviderSession): P
     for (const { name } of [...listing.flatMap((stage) => stage.slice(0, 1)), ...feeds])
       resourceOf.set(name, resourceOf.get(name) ?? resource);
   }
-  // At once: somebody waits for the answer.
+  // Concurrently, because a person waits for the answer.
   await Promise.all(
     [...resourceOf].map(([stream, resource]) =>
       session.resource(resource).listPage({ stream, fromEpochS: null, toEpochS: 1, after: null }),
@@ -138,7 +139,7 @@ async function tryReading(adapter: ProviderAdapter, session: ProviderSession): P
   );
 }
 
-/** No cause is handed on for the caller's own mistakes: there is nothing in them for the log. */
+/** Passes no cause for the caller's own mistakes, because there is nothing to log. */
 function refusal(error: ProviderError, name: string): ApiError {
   const { kind, httpStatus, retryAfterMs = PROVIDER_RETRY_AFTER_MS } = error.details;
   switch (kind) {

@@ -7,7 +7,7 @@ export interface OwnerDeps {
   readonly log: Log;
 }
 
-/** Not waited for, and never throws: what counts is stored, and the connection's workflow only knows it sooner. */
+/** Not awaited, and never throws: the state is stored, and the token manager only learns of it sooner this way. */
 export function tellOwner(
   { connectionGateway, log }: OwnerDeps,
   { venueId, connectionId, provider }: AccountConnection,

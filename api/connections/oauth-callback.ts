@@ -38,7 +38,7 @@ export interface OAuthCallbackDeps {
   readonly sealer: Sealer;
   readonly returnUrls: ReturnUrls;
   readonly limits: RateLimits;
-  /** What a person calls a provider. */
+  /** A provider's name as people know it. */
   readonly providerName: (provider: ProviderId) => string;
   readonly providers: Pick<Providers, 'definition'>;
   readonly namesOf: (ref: ConnectionRef) => Promise<ConnectionNames | null>;
@@ -67,7 +67,7 @@ export const CALLBACK_PROBLEMS = [
 
 const ATTEMPT = /^[0-9a-f]{32}$/;
 const REPEAT_AFTER_S = 5;
-/** Nothing was taken yet: the same address can be asked again. */
+/** Nothing was accepted yet, so the same URL can be requested again. */
 const WORTH_REPEATING: readonly ApiError['code'][] = [
   'temporal-unavailable',
   'worker-unavailable',
@@ -75,7 +75,10 @@ const WORTH_REPEATING: readonly ApiError['code'][] = [
   'rate-limited',
 ];
 
-/** Where owners begin and where providers send them back to. No token and no body: what counts is the attempt's `state`, and the browser that has opened its link. */
+/**
+ * Where account owners start and where providers send them back to. Needs no token and has no body: the attempt's
+ * `state` and the browser that opened its link identify the visit.
+ */
 export function oauthCallbackRouter(deps: OAuthCallbackDeps): Router {
   const router = Router({ strict: true, caseSensitive: true });
   mountPage(router, AUTHORIZE_PATH, authorizationLinkHandler(deps));
@@ -88,9 +91,9 @@ export function oauthCallbackRouter(deps: OAuthCallbackDeps): Router {
 function mountPage(router: Router, path: string, handler: RequestHandler): void {
   const route = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
   route.all((req, _res, next) => {
-    // The template, for the log: the query holds a code, and is never logged.
+    // The template for the log, because the query holds a code and is never logged.
     contextOf(req).route = path;
-    // HEAD too: whoever only wants to see whether there is a page must not use up the state.
+    // Rejects HEAD too, because a client that only checks for the page must not use up the state.
     if (req.method !== 'GET')
       throw new ApiError('method-not-allowed', 'This path takes GET.', { headers: { Allow: 'GET' } });
     next();
@@ -109,7 +112,10 @@ function callbackHandler(deps: OAuthCallbackDeps): RequestHandler {
   };
 }
 
-/** The browser of an attempt is counted by the attempt, all others by where they come from: they cannot keep an owner out. */
+/**
+ * Counts the attempt's own browser by the attempt and all others by address, so that they cannot lock an account owner
+ * out.
+ */
 async function admit(deps: OAuthCallbackDeps, exchange: Exchange): Promise<Admitted> {
   const { req } = exchange;
   let admitted: Admitted;
@@ -175,7 +181,10 @@ async function toCallback(
   return { kind: 'approved', sealedCode, ...(Object.keys(parameters).length > 0 && { parameters }) };
 }
 
-/** Of an attempt that has been handed a callback: perhaps by this visitor, who was told that no worker took it and whose page came again. */
+/**
+ * An attempt that has a callback already, perhaps from this visitor, who was told that no worker took it and whose page
+ * reloaded.
+ */
 async function showUse(
   deps: OAuthCallbackDeps,
   exchange: Exchange,
@@ -186,7 +195,9 @@ async function showUse(
   else await showEnd(deps, exchange, attempt);
 }
 
-/** Of an attempt that was over when the visitor came. Only one that nobody has used says how it ended: a state works once. */
+/**
+ * An attempt that was over when the visitor came. Only an unused one shows how it ended, because a state works once.
+ */
 async function showEnd(deps: OAuthCallbackDeps, exchange: Exchange, attempt: AuthorizationAttempt): Promise<void> {
   const { state, outcome } = attempt;
   if (state === 'failed') throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
@@ -216,7 +227,7 @@ async function showOutcome(
   sendPage(exchange.res, outcomePage(await shown(deps, exchange.req, { attempt, outcome })));
 }
 
-/** Without names where they cannot be had: the outcome matters more. */
+/** Shows the outcome without names when they are unavailable. */
 async function shown(
   deps: OAuthCallbackDeps,
   req: Request,
@@ -258,7 +269,10 @@ function showPending(
   sendPage(exchange.res, pendingPage(deps.providerName(attempt.provider), id, contextOf(exchange.req).requestId));
 }
 
-/** False when there is nowhere to go back to. The list is asked again: it may have changed since the attempt began. */
+/**
+ * Returns false when there is no return URL. The list is checked again, because it may have changed since the attempt
+ * began.
+ */
 function goBack(
   { returnUrls }: OAuthCallbackDeps,
   { res }: Exchange,
@@ -277,7 +291,7 @@ function goBack(
   return true;
 }
 
-/** What became of an attempt whose visitor did not want to wait. Its id opens nothing: it is a digest of the state. */
+/** Shows the outcome of an attempt that takes long. Its id opens nothing, because it is a digest of the state. */
 function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
   return async (req, res) => {
     await deps.limits.countVisitor({ req, res }, 'look');
@@ -287,7 +301,7 @@ function attemptHandler(deps: OAuthCallbackDeps): RequestHandler {
     if (attempt.state === 'failed')
       throw new ApiError('authorization-failed', 'The attempt has ended without an outcome.');
     const { outcome } = attempt;
-    // Its names are for the owner's browser only.
+    // Names are shown only to the account owner's browser.
     const known = deps.binding.isBound(req, id) ? deps : { ...deps, namesOf: () => Promise.resolve(null) };
     sendPage(
       res,

@@ -7,7 +7,7 @@ import { PROBLEMS } from '../errors/problems.ts';
 export const ATTEMPT_PATH = '/oauth/attempts/{attempt}';
 const LOOK_AGAIN_AFTER_S = 3;
 
-/** Who has gained access to what. */
+/** Which venue has gained access to which account. */
 export interface ConnectionNames {
   readonly venue: string;
   /** The account's name, or its id at the provider. */
@@ -15,15 +15,15 @@ export interface ConnectionNames {
 }
 
 interface OutcomeShown {
-  /** What a person calls it. */
+  /** The provider's name as people know it. */
   readonly provider: string;
   readonly outcome: AuthorizationOutcome;
   readonly requestId: string;
-  /** Null: they cannot be had just now, or nothing was connected. */
+  /** Null when they are unavailable, or nothing was connected. */
   readonly names: ConnectionNames | null;
 }
 
-/** An owner who was led here by somebody else sees whom they have let in. */
+/** Names the venue, so that an account owner who was led here by somebody else sees it. */
 const gained = (provider: string, names: ConnectionNames | null): string[] =>
   names
     ? [
@@ -52,7 +52,10 @@ export function outcomePage({ provider, outcome, requestId, names }: OutcomeShow
   };
 }
 
-/** Who reloads the page, or comes back to it, has done all there is to do; the refusal is for whoever replays the state. */
+/**
+ * For a person who reloads the page or returns to it, who has nothing left to do; the refusing status is for a replay
+ * of the state.
+ */
 export function connectedBeforePage({
   provider,
   outcome: { connectionId },
@@ -85,7 +88,7 @@ export function pendingPage(provider: string, id: string, requestId: string): Ow
   };
 }
 
-/** The status is for whoever replays the state; its owner is led on. */
+/** The status is for a replay of the state; the account owner's page reloads. */
 export function beingUsedPage(provider: string, id: string, requestId: string): OwnersPage {
   const code = 'authorization-used';
   const { facts, ...page } = pendingPage(provider, id, requestId);

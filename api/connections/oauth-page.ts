@@ -16,7 +16,7 @@ h1 { margin: 0; font-size: 1.5rem; line-height: 1.25; text-wrap: balance; }
 .facts p { margin: 0.25rem 0; }
 `;
 
-/** No script, no picture, nothing from elsewhere, no frame around it; the one style sheet is named by its digest. */
+/** Allows no script, image, external resource or framing; the one style sheet is allowed by its digest. */
 const POLICY = [
   `default-src 'none'`,
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,
@@ -27,20 +27,20 @@ const POLICY = [
 
 type Tone = 'good' | 'waiting' | 'bad';
 
-/** What the owner of an account reads when they come back from the provider. All of it is text of ours, or is escaped. */
+/** A page for account owners who return from the provider. All text is ours or escaped. */
 export interface OwnersPage {
   readonly status: number;
-  /** The colour of the page; without it the status tells. */
+  /** The colour of the page; by default it follows the status. */
   readonly tone?: Tone;
   readonly title: string;
   readonly paragraphs: readonly string[];
-  /** Small print, for whoever is asked about it. */
+  /** Small print for support. */
   readonly facts: Readonly<Record<string, string>>;
-  /** The browser comes again after so many seconds: to a path of ours, or for null to the very address that it is at. */
+  /** The browser reloads after this many seconds: a path of ours, or for null the current address. */
   readonly again?: { readonly afterS: number; readonly path: string | null };
 }
 
-/** A refusal as a page. The problem's own words, and no more of the request than its id. */
+/** A refusal as a page, with the problem's own text and only the id of the request. */
 export function problemPage(
   { code, problem: { status, title, meaning, remedy } }: Pick<ApiError, 'code' | 'problem'>,
   about: {
@@ -107,7 +107,7 @@ function toneOf(status: number): Tone {
   return status < 300 ? 'good' : 'bad';
 }
 
-/** Backticks are for docs/errors.md. */
+/** Backticks are for docs/errors.md only. */
 const withoutCode = (text: string): string => text.replaceAll('`', '');
 
 function escape(text: string): string {

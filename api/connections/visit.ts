@@ -1,7 +1,9 @@
 import type { Request } from 'express';
 import { ApiError } from '../errors/api-error.ts';
 
-/** What browsers and chat programs fetch unasked is no visit: the account owner's own would then find the state used. */
+/**
+ * Rejects what browsers and chat programs prefetch, because it would use up the state before the account owner's visit.
+ */
 export function requireVisit({ headers }: Request): void {
   const purpose = [headers['sec-purpose'], headers['purpose'], headers['x-purpose'], headers['x-moz']].join(' ');
   const destination = headers['sec-fetch-dest'];

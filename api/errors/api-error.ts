@@ -11,16 +11,16 @@ export interface FieldError {
 
 export interface ApiErrorOptions extends ErrorOptions {
   readonly errors?: readonly FieldError[];
-  /** How many errors there are besides `errors`. */
+  /** Number of errors besides `errors`. */
   readonly errorsOmitted?: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Becomes `Retry-After`, in whole seconds, at least one. */
+  /** Becomes `Retry-After`, in whole seconds and at least one. */
   readonly retryAfterMs?: number;
-  /** What the code stands for, where it is one of a kind of record. */
+  /** The code's problem, for a code that belongs to a kind of record. */
   readonly problem?: Problem;
 }
 
-/** An answer the caller can act on. Everything else a handler throws becomes a plain 500. */
+/** An answer that the caller can act on. Any other error of a handler becomes a plain 500. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly code: ProblemCode | RecordProblemCode;
@@ -30,7 +30,7 @@ export class ApiError extends Error {
   readonly errorsOmitted: number;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** `detail` is shown to the caller; what only we may see goes in `options.cause`. */
+  /** `detail` is shown to the caller; `options.cause` is only logged. */
   constructor(code: ProblemCode | RecordProblemCode, detail: string, options: ApiErrorOptions = {}) {
     super(detail, options);
     this.code = code;

@@ -10,14 +10,16 @@ export interface ErrorHandlerDeps {
   readonly publicUrl: string;
 }
 
-/** Every error becomes problem details here and nowhere else. What we did not foresee is a plain 500; its details are for the log. */
+/**
+ * The only place where errors become problem details. An unexpected error is a plain 500 whose details are only logged.
+ */
 export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorRequestHandler {
   // eslint-disable-next-line max-params -- Express recognises an error handler by its four parameters.
   return (thrown: unknown, req, res, _next) => {
     const error = toApiError(thrown);
     logProblem(log, { req, thrown, error });
     if (res.headersSent) {
-      // Half an answer is on its way: cutting the connection is the only way left to say that it is not whole.
+      // Part of the answer is sent already, so closing the connection is the only way to show that it is incomplete.
       res.destroy();
       return;
     }
@@ -25,10 +27,13 @@ export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorR
   };
 }
 
-/** Nothing is wrong then: the access log has the code. */
+/** Expected limits; the access log has their code. */
 const OWN_LIMITS: readonly ApiError['code'][] = ['too-many-loads', 'too-many-streams', 'too-many-deliveries'];
 
-/** Notes the code for the access log, and logs what is our side's, or a service's behind us. A caller's own mistakes are for the caller. */
+/**
+ * Records the code for the access log, and logs errors on our side or in a service behind us, but not the caller's own
+ * mistakes.
+ */
 export function logProblem(
   log: Log,
   { req, thrown, error }: { readonly req: Request; readonly thrown: unknown; readonly error: ApiError },
@@ -55,7 +60,7 @@ export function sendProblem(
   res.end(req.method === 'HEAD' ? undefined : body);
 }
 
-/** What was thrown, in the words of docs/errors.md. */
+/** Translates any error into a problem of docs/errors.md. */
 export function toApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;
   return (
@@ -66,7 +71,7 @@ export function toApiError(thrown: unknown): ApiError {
 }
 
 function asHttpError(thrown: unknown): ApiError | null {
-  // Express's own, of a path that is not valid percent-encoding.
+  // Thrown by Express for a path that is not valid percent-encoding.
   return thrown instanceof URIError
     ? new ApiError('malformed-request', 'The path is not valid percent-encoding.', { cause: thrown })
     : null;

@@ -1,14 +1,17 @@
 import { shortened } from '../../domain/reference/characters.ts';
 import type { FieldError } from './api-error.ts';
 
-/** Of one answer. A body of a megabyte can hold hundreds of thousands of wrong fields, each with a path of kilobytes. */
+/**
+ * Errors of one answer. A body of a megabyte can hold hundreds of thousands of wrong fields, each with a path of
+ * kilobytes.
+ */
 const MAX_ERRORS = 1_000;
 export const MAX_ERRORS_BYTES = 64 * 1_024;
 /** In code points, before `…`. */
 const MAX_PATH_LENGTH = 300;
 const JSON_AROUND_AN_ERROR = '{"path":"","message":""},'.length;
 
-/** The first errors of an input, each once, bounded in count and bytes; the others are only counted. */
+/** The first errors of an input, without duplicates, limited in count and bytes; the others are only counted. */
 export class ErrorList {
   readonly #kept = new Map<string, FieldError>();
   #bytes = 0;
@@ -19,12 +22,12 @@ export class ErrorList {
     return [...this.#kept.values()];
   }
 
-  /** How many errors were added and not kept, but for those that say the same as one that is kept. */
+  /** Number of errors that were added but not kept, except duplicates of kept ones. */
   get omitted(): number {
     return this.#omitted;
   }
 
-  /** Nothing more is kept. Whoever looks for errors may stop. */
+  /** True when nothing more is kept, so that validation may stop. */
   get isFull(): boolean {
     return this.#seen > MAX_ERRORS || this.#bytes > MAX_ERRORS_BYTES;
   }
@@ -45,10 +48,10 @@ export class ErrorList {
   }
 }
 
-/** What an error takes of an answer. */
+/** Bytes of an error in an answer. */
 export const bytesOf = ({ path, message }: FieldError): number =>
   Buffer.byteLength(path) + Buffer.byteLength(message) + JSON_AROUND_AN_ERROR;
 
-/** The path of `key` inside the value at `path`. Costs no more the deeper it is. */
+/** The path of `key` inside the value at `path`. Its cost does not grow with depth. */
 export const pathTo = (path: string, key: string): string =>
   path === '' ? key : path.length > MAX_PATH_LENGTH ? path : shortened(`${path}.${key}`, MAX_PATH_LENGTH);

@@ -14,12 +14,12 @@ const DETAIL = {
 
 export type NotFoundCode = keyof typeof DETAIL;
 
-/** The same words whether the thing is missing, malformed or somebody else's. */
+/** Has the same text whether the object is missing, its id malformed or it belongs to somebody else. */
 export function notFound(code: NotFoundCode): ApiError {
   return new ApiError(code, DETAIL[code]);
 }
 
-/** As `notFound`, of a record. */
+/** Like `notFound`, for a record. */
 export function recordNotFound(kind: RecordKind): ApiError {
   return new ApiError(recordNotFoundCode(kind), `No such ${singularOf(kind)}.`, {
     problem: recordNotFoundProblem(kind),

@@ -4,7 +4,7 @@ import { ApiError } from './api-error.ts';
 
 const RETRY_AFTER_MS = 2_000;
 
-/** 503 when the database is the cause, however deeply it is wrapped; null otherwise. */
+/** A 503 when the database is the cause, however deeply it is wrapped; null otherwise. */
 export function asDatabaseOutage(error: unknown): ApiError | null {
   if (isDatabaseBusy(error))
     return new ApiError('database-busy', 'The database has let this request wait for as long as it may.', {
@@ -20,8 +20,8 @@ export function asDatabaseOutage(error: unknown): ApiError | null {
 }
 
 /**
- * What the log may know of an unexpected error. Messages of database errors and of their wrappers quote statements and their
- * parameters, which are customers' data, so only the innermost error that is not one of them keeps its message.
+ * What may be logged of an unexpected error. Messages of database errors and of their wrappers quote statements and
+ * parameters, which are customers' data, so only the innermost error of another type keeps its message.
  */
 export function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { name: typeof error };

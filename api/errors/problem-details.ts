@@ -3,7 +3,10 @@ import { PROBLEM_PAGE } from './problems.ts';
 
 export const PROBLEM_JSON = 'application/problem+json; charset=utf-8';
 
-/** The body of every error, as RFC 9457 defines it (https://www.rfc-editor.org/rfc/rfc9457, July 2023), with our `code`, `requestId` and `errors`. */
+/**
+ * The body of every error: RFC 9457 (https://www.rfc-editor.org/rfc/rfc9457, July 2023) plus our `code`, `requestId`
+ * and `errors`.
+ */
 export function toProblem(
   error: ApiError,
   context: { readonly requestId: string; readonly publicUrl: string },

@@ -6,7 +6,10 @@ import type { Problem } from './service-problems.ts';
 import { SYNC_PROBLEMS } from '../syncs/sync-problems.ts';
 import { WEBHOOK_PROBLEMS } from '../webhooks/webhook-problems.ts';
 
-/** The problem codes that the API answers with, besides those of records. Codes are promised to clients: docs/errors.md prints this table, and a test holds the two together. */
+/**
+ * The API's problem codes, besides those of records. Codes are promised to clients: docs/errors.md prints this table,
+ * and a test compares the two.
+ */
 export const PROBLEMS = {
   'invalid-request': {
     status: 400,
@@ -263,7 +266,7 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** Every problem by its code, also those of records, which stand with the others that are not found. */
+/** Every problem by its code, including those of records. */
 export function problemsOf(kinds: RecordKinds): Readonly<Record<string, Problem>> {
   const before = Object.entries<Problem>(PROBLEMS);
   const records = kinds.all.map((kind) => [recordNotFoundCode(kind), recordNotFoundProblem(kind)] as const);
@@ -271,5 +274,5 @@ export function problemsOf(kinds: RecordKinds): Readonly<Record<string, Problem>
   return Object.fromEntries([...before.slice(0, at), ...records, ...before.slice(at)]);
 }
 
-/** Where a code is explained. */
+/** The page that explains a code. */
 export const PROBLEM_PAGE = '/docs/errors';

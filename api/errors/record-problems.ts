@@ -4,7 +4,7 @@ import type { Problem } from './service-problems.ts';
 
 export type RecordProblemCode = `${string}-not-found`;
 
-/** Named by the record's id in paths: `invoice-not-found` for `invoiceId`. */
+/** Named after the record's id in paths: `invoice-not-found` for `invoiceId`. */
 export const recordNotFoundCode = ({ idName }: RecordKind): RecordProblemCode =>
   `${idName.replace(/Id$/, '').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}-not-found`;
 

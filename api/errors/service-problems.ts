@@ -10,7 +10,7 @@ export interface Problem {
 export const REPEAT_LATER =
   'Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key` where one was sent.';
 
-/** Of everything that is our side's, or a service's behind us. */
+/** Problems on our side or in a service behind us. */
 export const SERVICE_PROBLEMS = {
   internal: {
     status: 500,

@@ -3,7 +3,7 @@ import { countLimit, countRefusal, limitNamed } from '../../telemetry/metrics.ts
 import type { Log } from './log.ts';
 import { contextOf } from './request-context.ts';
 
-/** One line a request, when it is over. Without its path and query: they may hold what customers are called by. */
+/** Logs one line per finished request. Omits path and query because they may contain personal data. */
 export function logAccess(log: Log): RequestHandler {
   return (req, res, next) => {
     const startedAt = performance.now();

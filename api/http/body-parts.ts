@@ -2,26 +2,26 @@ import { ApiError } from '../errors/api-error.ts';
 
 /** One record of a batch, as it was sent. */
 export interface BodyPart {
-  /** From 1. In NDJSON the line, blank ones counted. */
+  /** Starts at 1. In NDJSON it is the line, including blank ones. */
   readonly number: number;
-  /** Without the white space before it. Null for one that is longer than MAX_PART_BYTES. */
+  /** Without leading white space. Null when longer than MAX_PART_BYTES. */
   readonly bytes: Uint8Array | null;
 }
 
 export const MAX_PART_BYTES = 1_048_576;
-/** Of one body, around its parts: far more than indentation takes. */
+/** White space between the parts of one body, far more than indentation takes. */
 const MAX_WHITE_SPACE_BYTES = 16 * 1_048_576;
 
 /**
- * The pieces of one part. White space before its first byte is dropped as it arrives, however long; past the limit all pieces are dropped:
- * the part is counted and its bytes are not kept.
+ * Collects the bytes of one part. Leading white space is dropped as it arrives; a part above the limit is counted but
+ * its bytes are not kept.
  */
 export class PartBuffer {
   #pieces: Buffer[] = [];
   #bytes = 0;
   #droppedBytes = 0;
 
-  /** Throws `body-too-large` once more white space was dropped than any body has. */
+  /** Throws `body-too-large` once more white space was dropped than any real body has. */
   add(piece: Buffer): void {
     const kept = this.#bytes === 0 ? withoutLeadingWhiteSpace(piece) : piece;
     this.#droppedBytes += piece.length - kept.length;
@@ -35,7 +35,7 @@ export class PartBuffer {
     else if (kept.length > 0) this.#pieces.push(kept);
   }
 
-  /** The part so far, empty when it is blank, null when it is too long; the next one begins. */
+  /** Returns the part so far, empty when it is blank, null when it is too long, and starts the next. */
   take(): Buffer | null {
     const tooLong = this.#bytes > MAX_PART_BYTES;
     const [first, ...others] = this.#pieces;
@@ -46,7 +46,7 @@ export class PartBuffer {
   }
 }
 
-/** White space as JSON has it (RFC 8259, section 2): tab, line feed, carriage return, space. */
+/** White space of JSON (RFC 8259, section 2): tab, line feed, carriage return, space. */
 const WHITE_SPACE = new Set([0x09, 0x0a, 0x0d, 0x20]);
 
 function withoutLeadingWhiteSpace(piece: Buffer): Buffer {

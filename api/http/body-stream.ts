@@ -12,22 +12,22 @@ export type Encoding = keyof typeof DECOMPRESSORS;
 export const isEncoding = (name: string): name is Encoding => Object.hasOwn(DECOMPRESSORS, name);
 
 const MIB = 1_048_576;
-/** Records in JSON become 10 to 30 times smaller. More than this is made to cost: 190 KB of gzip can be 190 MB of white space. */
+/** Records in JSON compress 10 to 30 times. More is an attack: 190 KB of gzip can be 190 MB of white space. */
 const MAX_RATIO = 100;
-/** A body of up to this size may be as compressible as it likes. */
+/** Size up to which any compression ratio is accepted. */
 const ANY_RATIO_BYTES = 4 * MIB;
-/** For how long a sender may keep us waiting, all pauses together, and how many bytes earn how much more time. */
+/** How long a sender may pause in total, and the time that received bytes add. */
 const PATIENCE_MS = 10_000;
 const MIN_BYTES_A_MS = 4;
 
 export interface BodyStreamOptions {
-  /** Counts what is left after decompression. */
+  /** Limit of the size after decompression. */
   readonly limitBytes: number;
   readonly encoding: Encoding | null;
   readonly patienceMs?: number;
 }
 
-/** A body that is worked on as it arrives; holds one chunk of it at a time, and hashes what goes by. */
+/** A body that is processed as it arrives. Holds one chunk at a time and hashes everything. */
 export class BodyStream {
   readonly #req: IncomingMessage;
   readonly #limitBytes: number;
@@ -39,41 +39,41 @@ export class BodyStream {
   #arrivedBytes = 0;
   #readBytes = 0;
   #waitedMs = 0;
-  /** What ended the body before its time, other than its own compression. */
+  /** The error that ended the body early, unless it was its own compression. */
   #brokenOff: ApiError | null = null;
 
   constructor(req: IncomingMessage, { limitBytes, encoding, patienceMs = PATIENCE_MS }: BodyStreamOptions) {
     this.#req = req;
     this.#limitBytes = limitBytes;
     this.#patienceMs = patienceMs;
-    // Giving up must not cut the connection: the answer still has to reach the caller.
+    // Returning from the iterator must not close the connection, because the answer still has to reach the caller.
     this.#arriving = req.iterator({ destroyOnReturn: false })[Symbol.asyncIterator]();
     this.#decompressor = encoding === null ? null : this.#decompress(encoding);
     this.#chunks = this.#decompressor?.[Symbol.asyncIterator]() ?? { next: () => this.#arrive() };
   }
 
   /**
-   * What has not been read yet. Throws `body-too-large`, `invalid-encoding`, `malformed-request` when the body ends before its time, and
-   * `request-timeout` when its sender is slower than anyone has to be.
+   * The rest of the body. Throws `body-too-large`, `invalid-encoding`, `malformed-request` when the body ends early,
+   * and `request-timeout` when its sender is too slow.
    */
   async *chunks(): AsyncGenerator<Buffer> {
     for (let chunk = await this.#next(); chunk !== null; chunk = await this.#next()) yield chunk;
   }
 
-  /** The whole body. Throws as `chunks` does. */
+  /** The whole body. Throws like `chunks`. */
   async bytes(): Promise<Buffer> {
     const pieces: Buffer[] = [];
     for await (const chunk of this.chunks()) pieces.push(chunk);
     return Buffer.concat(pieces);
   }
 
-  /** Reads what is left and returns the SHA-256 of the whole body in hex. */
+  /** Reads the rest and returns the SHA-256 of the whole body in hex. */
   async digest(): Promise<string> {
     while ((await this.#next()) !== null);
     return this.#hash.digest('hex');
   }
 
-  /** Drops what is left, without holding up the answer. */
+  /** Discards the rest without delaying the answer. */
   abandon(): void {
     this.#decompressor?.destroy();
     const over = () => {
@@ -85,12 +85,12 @@ export class BodyStream {
   #decompress(encoding: Encoding): Readable & Zlib {
     const decompressor = DECOMPRESSORS[encoding]();
     const compressed = Readable.from({ [Symbol.asyncIterator]: () => ({ next: () => this.#arrive() }) });
-    // What goes wrong in there is met by whoever reads what comes out.
+    // A failure in the pipeline reaches the reader of its output.
     pipeline(compressed, decompressor).catch(() => undefined);
     return decompressor;
   }
 
-  /** Only what the sender takes counts as waiting, not what we do with it. */
+  /** Counts only the time spent waiting for the sender, not our own processing. */
   async #arrive(): Promise<IteratorResult<unknown>> {
     const leftMs = this.#patienceMs + this.#arrivedBytes / MIN_BYTES_A_MS - this.#waitedMs;
     const startedAt = performance.now();

@@ -13,19 +13,24 @@ export const BATCH_LIMIT_BYTES = 256 * MIB;
 export const JSON_TYPE = 'application/json';
 export const NDJSON_TYPE = 'application/x-ndjson';
 
-/** Records that are read while they are worked on. */
+/** Records that are read while they are processed. */
 export interface BatchBody {
   readonly type: typeof JSON_TYPE | typeof NDJSON_TYPE;
   readonly stream: BodyStream;
 }
 
-/** The bytes of a JSON body of up to 1 MiB, decompressed. Throws `unsupported-media-type`, and what a BodyStream throws. */
+/**
+ * The bytes of a JSON body of up to 1 MiB, decompressed. Throws `unsupported-media-type`, and what a BodyStream throws.
+ */
 export async function readJsonBytes(req: Request): Promise<Uint8Array> {
   expectType(req, [JSON_TYPE]);
   return readWhole(req, { encoding: encodingOf(req) });
 }
 
-/** The bytes of a body of up to 1 MiB, whatever its type, as they were signed. Throws `unsupported-media-type` for one that is compressed, and what a BodyStream throws. */
+/**
+ * The bytes of a body of up to 1 MiB of any type, as they were signed. Throws `unsupported-media-type` for a compressed
+ * body, and what a BodyStream throws.
+ */
 export async function readSentBytes(req: Request, patienceMs: number): Promise<Uint8Array> {
   if (encodingOf(req) !== null) throw new ApiError('unsupported-media-type', 'Webhooks are taken uncompressed only.');
   return readWhole(req, { encoding: null, patienceMs });
@@ -41,13 +46,13 @@ async function readWhole(req: Request, options: Omit<BodyStreamOptions, 'limitBy
   }
 }
 
-/** Before anything is read. */
+/** Rejects by the announced length, before anything is read. */
 function refuseAnnounced({ headers }: Request, limitBytes: number): void {
   if (Number(headers['content-length'] ?? 0) > limitBytes)
     throw new ApiError('body-too-large', `The body is larger than ${limitBytes / MIB} MB.`);
 }
 
-/** A batch in JSON or NDJSON, of up to 256 MiB. Nothing of it has been read yet. */
+/** A batch in JSON or NDJSON of up to 256 MiB, none of which has been read yet. */
 export function openBatchBody(req: Request): BatchBody {
   const type = expectType(req, [JSON_TYPE, NDJSON_TYPE]);
   const encoding = encodingOf(req);
@@ -57,7 +62,7 @@ export function openBatchBody(req: Request): BatchBody {
   return { type, stream: new BodyStream(req, { limitBytes: BATCH_LIMIT_BYTES, encoding }) };
 }
 
-/** Whether the request announces a body, as RFC 9112 section 6.3 has it (June 2022). */
+/** Whether the request has a body according to RFC 9112 section 6.3 (June 2022). */
 export function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
@@ -69,7 +74,7 @@ function encodingOf(req: Request): Encoding | null {
   throw new ApiError('unsupported-media-type', 'This Content-Encoding is not supported.');
 }
 
-/** What makes two requests with the same idempotency key the same: the query, the type and the bytes of the body. */
+/** The hash that identifies a repeated request under an idempotency key: query, type and bytes of the body. */
 export function hashRequest(req: Pick<Request, 'url'>, type: string, bytes: Uint8Array | null): string {
   const hash = createHash('sha256').update(`${queryTextOf(req.url)}\n${type}\n`);
   return (bytes ? hash.update(bytes) : hash).digest('hex');

@@ -3,18 +3,21 @@ import type { Page } from '../../db/core/page.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { Answer } from './endpoint.ts';
 
-/** One list as a cursor belongs to it: its path and the filters it was asked with. */
+/** The list that a cursor belongs to: its path and filters. */
 export interface ListIdentity {
   readonly path: string;
   readonly filters: Readonly<Record<string, unknown>>;
-  /** What its rows are ordered by. */
+  /** Column that orders the rows. */
   readonly order: 'id' | 'seq';
 }
 
 const POSITION = { id: /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, seq: /^\d{1,15}$/ };
 const SHAPE = /^1\.([A-Za-z0-9_-]{11})\.(.+)$/;
 
-/** The id to go on after. Throws `invalid-cursor` for what this list, with these filters, did not give. */
+/**
+ * The id after which to continue. Throws `invalid-cursor` for a cursor that this list with these filters did not
+ * return.
+ */
 export function readCursor(cursor: string | undefined, list: ListIdentity): string | null {
   if (cursor === undefined) return null;
   const [, tag, position] = SHAPE.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
@@ -40,7 +43,7 @@ function encode(tag: string, position: string): string {
   return Buffer.from(`1.${tag}.${position}`, 'latin1').toString('base64url');
 }
 
-/** A check digit, not a signature: row-level security, not the cursor, decides what a caller sees. */
+/** A checksum, not a signature: row-level security decides what a caller sees, not the cursor. */
 function tagOf({ path, filters }: ListIdentity): string {
   return createHash('sha256')
     .update(JSON.stringify([path, filters]))

@@ -25,7 +25,10 @@ export interface RunnerDeps {
 
 const JSON_CONTENT = 'application/json; charset=utf-8';
 
-/** Everything that every operation has in common, in the one order that tells a stranger nothing: who, how often, where, may they, what. */
+/**
+ * Runs the steps that all operations share, in an order that reveals nothing to strangers: authentication, rate limit,
+ * venue, role, input.
+ */
 export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestHandler {
   return (endpoint) => async (req, res) => {
     const exchange = { req, res };
@@ -84,7 +87,10 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     return replayed ? { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } } : answer;
   }
 
-  /** A refusal as an answer that can be given again. Throws on what may pass by itself, and on a stream that broke off: that has no hash. */
+  /**
+   * A refusal as an answer that can be stored. Throws temporary errors, and those of a stream that broke off, which has
+   * no hash.
+   */
   function refusal(thrown: unknown, call: AnyCall, stream: BodyStream | null): SerialisedAnswer {
     const error = toApiError(thrown);
     if (error.status >= 500 || (stream && error.status !== 422)) throw thrown;
@@ -93,7 +99,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
   }
 }
 
-/** A refusal that is stored and may be given again never comes by the error handler, which notes the others. */
+/** Records a stored refusal, because only others pass through the error handler. */
 function noteRefusal(context: RequestContext, { status, body }: SerialisedAnswer): void {
   if (status < 400) return;
   const { code, errorsOmitted = 0 } = JSON.parse(body) as { code: ApiError['code']; errorsOmitted?: number };

@@ -13,7 +13,7 @@ import type { Effort } from '../auth/rate-limits.ts';
 
 export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 
-/** What the ids in a path name, besides those of records. An id that is not a UUID answers as one that does not exist. */
+/** The ids in a path, besides those of records. An id that is not a UUID counts as not found. */
 interface PathIds {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
@@ -33,20 +33,23 @@ export const NOT_FOUND = {
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
 
-/** The values of names in a path that are words of ours, not UUIDs. */
+/** The path parameters that are words of ours instead of UUIDs. */
 type PathWords = Readonly<Partial<Record<keyof PathIds, readonly string[]>>>;
 
 type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
 export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
 
-/** One checked request, as a handler gets it. */
+/** A validated request, as a handler gets it. */
 export interface Call<Ids, Query, Body> {
   readonly ids: Ids;
   readonly query: Query;
   readonly body: Body;
   readonly caller: Caller;
   readonly requestId: string;
-  /** Digest of a request with an Idempotency-Key, the same for every repeat of it: what it makes is marked with it. Null without one. */
+  /**
+   * Digest of a request with an Idempotency-Key, equal for every repeat. What the request creates is marked with it.
+   * Null without a key.
+   */
   readonly requestKey: string | null;
   /** The path without its query. */
   readonly path: string;
@@ -56,7 +59,7 @@ export interface Answer {
   readonly status: number;
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The limit that has made the answer smaller than it was asked for. */
+  /** The limit that made the answer smaller than requested. */
   readonly limit?: Limit | null;
 }
 
@@ -68,7 +71,7 @@ export interface Exchange {
 interface DescribedAnswer {
   readonly description: string;
   readonly schema: z.ZodType;
-  /** It has a `Location`: what that names. */
+  /** Value of the `Location` header, if there is one. */
   readonly location?: string;
 }
 
@@ -79,11 +82,11 @@ interface Described {
   readonly description?: string;
   readonly tag:
     'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Audit' | 'Administration';
-  /** The least role that may call it. */
+  /** The lowest role that may call it. */
   readonly role: Role;
-  /** Beyond those that every operation of its kind can answer. */
+  /** Problems beyond those of every operation of its kind. */
   readonly problems?: readonly ProblemCode[];
-  /** Of an operation on one record: its kind, by which the path names the record's id. */
+  /** For an operation on one record: its kind, whose name the path's id parameter has. */
   readonly recordKind?: RecordKind;
   readonly pathWords?: PathWords;
   readonly answers: Readonly<Record<number, DescribedAnswer>>;
@@ -91,21 +94,21 @@ interface Described {
 
 interface Spec<Path extends string, Query, Body> extends Described {
   readonly method: Method;
-  /** OpenAPI's notation: `/v1/venues/{venueId}`. */
+  /** In OpenAPI notation: `/v1/venues/{venueId}`. */
   readonly path: Path;
   readonly query?: z.ZodType<Query>;
   readonly body?: z.ZodType<Body>;
-  /** Checks the body in place of `body` alone, where what is stored decides too. */
+  /** Validates the body instead of `body` alone, when the stored object matters too. */
   readonly checkBody?: (ids: IdsOf<Path>, input: unknown) => Promise<Parsed<Body>>;
-  /** What the OpenAPI document shows in place of `body`, where that says less than it checks. */
+  /** Replaces `body` in the OpenAPI document when that shows less than it checks. */
   readonly bodyShown?: z.ZodType;
-  /** A request without a body is taken as one with `{}`. */
+  /** A request without a body counts as one with `{}`. */
   readonly bodyOptional?: boolean;
-  /** Takes `Idempotency-Key`: it creates or starts something. */
+  /** Accepts `Idempotency-Key`, because it creates or starts something. */
   readonly idempotent?: boolean;
-  /** Needs a token for all venues. Checked before a stored answer is asked for. */
+  /** Needs a token for all venues, which is checked before a stored answer is returned. */
   readonly allVenues?: boolean;
-  /** It is about a venue, and counts against what the venue may start. */
+  /** Counts against what the path's venue may start. */
   readonly effort?: Effort;
   readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
 }
@@ -114,7 +117,7 @@ interface BatchSpec<Path extends string, Query> extends Described {
   readonly method: 'post';
   readonly path: Path;
   readonly query: z.ZodType<Query>;
-  /** What the reference shows: the JSON envelope, and the schema of one line of NDJSON. */
+  /** Schemas for the reference: the JSON envelope, and one line of NDJSON. */
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType };
   readonly handle: (call: Call<IdsOf<Path>, Query, BatchBody>) => Promise<Answer>;
 }
@@ -122,7 +125,7 @@ interface BatchSpec<Path extends string, Query> extends Described {
 interface StreamSpec<Path extends string> extends Described {
   readonly method: 'get';
   readonly path: Path;
-  /** Answers on its own, over time. */
+  /** Sends its answer itself, over time. */
   readonly stream: (call: Call<IdsOf<Path>, unknown, unknown>, exchange: Exchange) => Promise<void>;
 }
 
@@ -145,7 +148,7 @@ interface Common extends Omit<Described, 'recordKind' | 'pathWords'> {
   readonly allVenues: boolean;
 }
 
-/** One operation: what is mounted, what the OpenAPI document says, and what tests walk over. It answers once, or streams. */
+/** One operation, which routing, the OpenAPI document and tests use. It answers once, or streams. */
 export type Endpoint =
   | (Common & { readonly stream: null; readonly handle: (call: AnyCall) => Promise<Answer> })
   | (Common & { readonly stream: (call: AnyCall, exchange: Exchange) => Promise<void> });
@@ -161,7 +164,8 @@ const namesOf = ({ recordKind, pathWords }: Described) => ({
   pathWords: pathWords ?? {},
 });
 
-// The three functions below forget types that the runner restores at run time: it parses with the very schemas that the types came from.
+// The three functions below drop types that the runner restores at run time, by parsing with the schemas that the types
+// came from.
 
 export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path, Query, Body>): Endpoint {
   return {

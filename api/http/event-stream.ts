@@ -8,21 +8,21 @@ export interface StreamEvent {
 }
 
 const HEARTBEAT_MS = 15_000;
-/** A reader that takes nothing for so long is gone, or may come back with its Last-Event-ID. */
+/** A reader that reads nothing for this long is disconnected. It may come back with its Last-Event-ID. */
 const STALLED_MS = 30_000;
 const RECONNECT_AFTER_MS = 2_000;
 const MAX_TIMEOUT_MS = 2_147_483_647;
 
 /**
- * One server-sent-events answer (https://html.spec.whatwg.org/multipage/server-sent-events.html).
- * Holds no more than one event back: one sender at a time, and it waits.
+ * One answer of server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html). Buffers at most
+ * one event: there is one sender, and it waits.
  */
 export class EventStream {
   readonly #res: Response;
-  /** Lets the sender go on: there is room again, or nobody to send to. */
+  /** Wakes the sender when there is room again or the reader is gone. */
   #wake: () => void = () => undefined;
 
-  /** Begins the answer. `until` ends it: the token that it was opened with has expired by then. */
+  /** Starts the answer. It ends at `until`, when the token that opened it expires. */
   constructor(res: Response, until: Date) {
     this.#res = res;
     res.status(200).set({
@@ -55,7 +55,7 @@ export class EventStream {
     return !this.#res.writableEnded && !this.#res.destroyed;
   }
 
-  /** Resolves when the reader has room for the next one, or is gone. A reader that stalls is cut off. */
+  /** Resolves when the reader has room for the next event or is gone. A stalled reader is disconnected. */
   async send({ id, event, data }: StreamEvent): Promise<void> {
     if (!this.open) return;
     if (this.#res.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`)) return;

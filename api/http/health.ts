@@ -7,7 +7,7 @@ export const readinessAnswer = z
   .meta({ id: 'Readiness' });
 
 export interface HealthDeps {
-  /** Each throws when the service does not answer. */
+  /** Each throws when its service does not answer. */
   readonly postgres: () => Promise<unknown>;
   readonly temporal: () => Promise<unknown>;
 }
@@ -18,7 +18,10 @@ export const live: RequestHandler = (_req, res) => {
   res.set('Cache-Control', 'no-store').json({ status: 'ok' });
 };
 
-/** 200 when everything that a request needs answers in time, else 503. Takes no longer than the timeout, whatever hangs. */
+/**
+ * Answers 200 when every service that requests need responds in time, otherwise 503. Never takes longer than the
+ * timeout.
+ */
 export function createReadiness({ postgres, temporal }: HealthDeps): RequestHandler {
   const checkPostgres = singleFlight(postgres);
   const checkTemporal = singleFlight(temporal);
@@ -36,7 +39,7 @@ export function createReadiness({ postgres, temporal }: HealthDeps): RequestHand
   };
 }
 
-/** One question at a time: a service that hangs must not gather a queue of health checks. */
+/** Runs one check at a time, so that checks do not pile up on a service that hangs. */
 function singleFlight(ask: () => Promise<unknown>): () => Promise<'ok' | 'down'> {
   let inFlight: Promise<'ok' | 'down'> | null = null;
   return () => {

@@ -10,7 +10,7 @@ import { invalidRequest } from './parse.ts';
 /** 1–255 printable ASCII characters. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
-/** The claim of a request that died with its process lapses after this; a load in NDJSON may take long. */
+/** Time after which the claim of a request that died with its process expires. NDJSON loads may take long. */
 const LOCK_MS = 60_000;
 const STREAM_LOCK_MS = 600_000;
 
@@ -18,10 +18,12 @@ const WAIT_FOR_DUPLICATE_MS = 10_000;
 const FIRST_POLL_MS = 25;
 const MAX_POLL_MS = 400;
 
-/** Kept beside the answer of a streamed request and never sent: its body's hash was not known when the key was claimed. */
+/**
+ * Stored with the answer of a streamed request and never sent: the body's hash was unknown when the key was claimed.
+ */
 const BODY_HASH = 'x-interlock-body-sha256';
 
-/** What the answer must hold to be given again. */
+/** What an answer needs to be returned again. */
 export interface SerialisedAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -31,15 +33,15 @@ export interface SerialisedAnswer {
 export interface IdempotentRequest {
   readonly ref: IdempotencyKeyRef;
   readonly hash: string;
-  /** A body that is read while it is worked on. Its hash is compared after a repeat has sent it all. */
+  /** A body that is read while it is processed. Its hash is compared once a repeat has been received completely. */
   readonly stream: BodyStream | null;
 }
 
 export interface Idempotency {
   /**
-   * Answers with what `work` returns or, when the key was answered before, with that answer. `work` turns its own refusals into answers;
-   * what it throws, and answers that are not final, are not kept: a repeat tries again.
-   * Throws `idempotency-key-reused` and `idempotency-in-flight`.
+   * Answers with the result of `work`, or with the stored answer when the key was used before. `work` turns its own
+   * refusals into answers; errors that it throws and answers that are not final are not stored, so that a repeat tries
+   * again. Throws `idempotency-key-reused` and `idempotency-in-flight`.
    */
   run(
     request: IdempotentRequest,
@@ -59,8 +61,9 @@ export function createIdempotency(store: IdempotencyStore, waitForDuplicateMs = 
 }
 
 /**
- * What a key belongs to. The token's role and reach are in it: an answer that one token may see is none for another of the same subject. Of
- * an operation on one venue, which both reach, the other venues play no part, so that a token that gains one repeats its requests all the same.
+ * The scope of a key. It includes the token's role and reach, so that another token of the same subject does not get an
+ * answer that it may not see. For an operation on one venue the other venues do not matter, so a token that gains one
+ * can still repeat its requests.
  */
 export function idempotencyRefOf(
   { subject, role, venues }: Caller,
@@ -73,9 +76,12 @@ export function idempotencyRefOf(
   return { caller, operation, key };
 }
 
-/** Refusals that stand whenever they are asked for again. Others, of rights or of a state that may pass, are found out anew: they have made nothing. */
+/**
+ * Refusals that stay the same when repeated. Others, about rights or a temporary state, are evaluated again; they have
+ * created nothing.
+ */
 const FINAL_REFUSALS: readonly number[] = [400, 413, 415, 422];
-/** Larger ones are not kept: whoever repeats the request has it worked on again. Lists of errors are bounded at half of it. */
+/** Larger answers are not stored, so that a repeat is processed again. Lists of errors are limited to half of it. */
 const MAX_KEPT_BYTES = 131_072;
 
 const isKept = ({ status, body }: SerialisedAnswer): boolean =>
@@ -89,8 +95,9 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
 }
 
 /**
- * What a request marks with it what it makes, in one transaction: a process that dies before its answer is stored leaves that mark, and the
- * repeat finds by it what is there. The body is in it: a key whose first request failed is free for another body. Null for a streamed body.
+ * The mark that a request writes, in one transaction, with what it creates. If the process dies before the answer is
+ * stored, the repeat finds the result by it. It includes the body, so that a key whose first request failed can be used
+ * with another body. Null for a streamed body.
  */
 export function requestKeyOf(
   { subject }: Caller,
@@ -137,7 +144,7 @@ async function workOnce(
     }
     return answer;
   } finally {
-    // A claim that cannot be given back lapses by itself; the error that led here is the one to show.
+    // A claim that cannot be released expires by itself, and the original error is the one to report.
     if (!settled) await store.release(ref).catch(() => undefined);
   }
 }

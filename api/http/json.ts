@@ -3,10 +3,10 @@ import { ApiError } from '../errors/api-error.ts';
 import { pathTo } from '../errors/error-list.ts';
 import type { ErrorList } from '../errors/error-list.ts';
 
-/** Deeper than anything the API takes, and far from what would exhaust a stack. */
+/** Deeper than any valid request, and far from exhausting the stack. */
 export const MAX_DEPTH = 32;
 
-/** Of one JSON text, far more than any record holds. What checks a body takes memory for every wrong value in it. */
+/** Values in one JSON text, far more than any record has. Validation uses memory for every wrong value. */
 const MAX_VALUES = 100_000;
 
 export const QUOTE = 0x22;
@@ -24,8 +24,8 @@ const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
 const MAX_KEY_SHOWN = 100;
 
 /**
- * Reads one JSON text. Throws ApiError `invalid-encoding`, `too-deeply-nested`, `too-many-values` or `malformed-json`; no message quotes the
- * body. Depth and values are counted on the bytes, before anything recursive sees them.
+ * Parses one JSON text. Throws ApiError `invalid-encoding`, `too-deeply-nested`, `too-many-values` or `malformed-json`;
+ * no message quotes the body. Depth and values are counted on the bytes, before any recursive parsing.
  */
 export function decodeJson(bytes: Uint8Array): unknown {
   checkShape(bytes);
@@ -45,7 +45,7 @@ export function decodeJson(bytes: Uint8Array): unknown {
 export const tooDeep = (): ApiError =>
   new ApiError('too-deeply-nested', `The body is nested deeper than ${MAX_DEPTH} levels.`);
 
-/** The engine's own message quotes the text around the place, which may be a secret: only the place is kept. */
+/** Keeps only the position from the engine's message, which quotes the surrounding text and could show a secret. */
 function placeOf(error: unknown): string {
   const place =
     error instanceof SyntaxError ? /at position \d+(?: \(line \d+ column \d+\))?/.exec(error.message)?.[0] : undefined;
@@ -55,7 +55,7 @@ function placeOf(error: unknown): string {
 function checkShape(bytes: Uint8Array): void {
   let depth = 0;
   let values = 1;
-  // An index loop: this runs over every byte of every body, and an iterator costs five times as much.
+  // An index loop, because it runs over every byte of every body and an iterator takes five times as long.
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index];
     if (byte === QUOTE) index = endOfString(bytes, index);
@@ -77,8 +77,8 @@ function endOfString(bytes: Uint8Array, start: number): number {
 }
 
 /**
- * Adds what no field of the API may hold, wherever it stands in `value`: NUL and unpaired surrogates, which Postgres cannot store, and keys
- * that reach for an object's prototype. Looks no further once the list is full.
+ * Adds errors for what no field may hold at any depth: NUL and unpaired surrogates, which Postgres cannot store, and
+ * keys that target an object's prototype. Stops once the list is full.
  */
 export function findHazards(value: unknown, errors: ErrorList, path = ''): void {
   if (typeof value === 'string') noteHazard(value, errors, path);
@@ -114,5 +114,5 @@ function hazardOf(text: string): string | null {
 
 export const UNKNOWN_FIELD = 'Unknown field';
 
-/** A key as an error's path shows it: a key may be as long as the body. */
+/** Shortens a key for an error's path, because a key may be as long as the body. */
 export const showKey = (key: string): string => shortened(key, MAX_KEY_SHOWN);

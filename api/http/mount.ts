@@ -3,12 +3,12 @@ import { ApiError } from '../errors/api-error.ts';
 import type { Endpoint, Method } from './endpoint.ts';
 import { contextOf } from './request-context.ts';
 
-/** Mounts every operation; a path that is known answers 405 to the methods that it does not take. */
+/** Mounts every operation. A known path answers 405 to other methods. */
 export function mount(app: Express, endpoints: readonly Endpoint[], run: (endpoint: Endpoint) => RequestHandler): void {
   for (const [path, group] of Map.groupBy(endpoints, (endpoint) => endpoint.path)) {
     const route = app.route(path.replace(/\{(\w+)\}/g, ':$1'));
     route.all((req, _res, next) => {
-      // The template, for the log: the path itself may hold ids.
+      // The template for the log, because the path itself may hold ids.
       contextOf(req).route = path;
       next();
     });
@@ -17,7 +17,7 @@ export function mount(app: Express, endpoints: readonly Endpoint[], run: (endpoi
   }
 }
 
-/** A path outside /v1 that only reads. */
+/** A read-only path outside /v1. */
 export function mountGet(router: IRouter, path: string, handler: RequestHandler): void {
   router
     .route(path)

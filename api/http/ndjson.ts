@@ -5,10 +5,13 @@ import { Turns } from './turns.ts';
 
 const NEWLINE = 0x0a;
 
-/** Of one load, blank ones counted: each costs time, and 256 MB hold hundreds of millions. */
+/** Lines of one load, including blank ones: each costs time, and 256 MB can hold hundreds of millions. */
 const MAX_LINES = 1_000_000;
 
-/** The lines that are not blank. A line of nothing but white space is blank. Throws `batch-too-large` past a million lines, `body-too-large` past 16 MB of white space. */
+/**
+ * Yields the lines that are not blank; white space counts as blank. Throws `batch-too-large` above a million lines,
+ * `body-too-large` above 16 MB of white space.
+ */
 export async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<BodyPart> {
   const buffer = new PartBuffer();
   const turns = new Turns();

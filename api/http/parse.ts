@@ -4,7 +4,7 @@ import type { FieldError } from '../errors/api-error.ts';
 import { ErrorList } from '../errors/error-list.ts';
 import { findHazards, showKey, UNKNOWN_FIELD } from './json.ts';
 
-/** `omitted`: how many errors there are besides those that `errors` has room for. */
+/** `omitted`: the number of errors that did not fit into `errors`. */
 export type Parsed<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly errors: readonly FieldError[]; readonly omitted: number };
@@ -13,14 +13,14 @@ type ValuesOf<Parts extends readonly Parsed<unknown>[]> = {
   [Index in keyof Parts]: Parts[Index] extends Parsed<infer Value> ? Value : never;
 };
 
-/** Checks what a caller sent against what the schema promises; names every wrong field at once, as far as an answer has room, never a value. */
+/** Validates input. Names every wrong field at once, as far as an answer has room, and never a value. */
 export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   const errors = new ErrorList();
   findHazards(input, errors);
   return checkWith(schema, input, errors);
 }
 
-/** As `check`, for a value whose parts are checked one by one later: what is deep inside is not looked at. */
+/** Like `check`, for a value whose parts are checked one by one later, so that nested values are skipped. */
 export function checkOutside<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   return checkWith(schema, input, new ErrorList());
 }
@@ -32,7 +32,7 @@ function checkWith<T>(schema: z.ZodType<T>, input: unknown, errors: ErrorList): 
   return { ok: false, errors: errors.kept, omitted: errors.omitted };
 }
 
-/** The values of parts that are all good. Throws `invalid-request` with every error of every part otherwise. */
+/** The values when all parts are valid. Otherwise throws `invalid-request` with every error of every part. */
 export function allOf<const Parts extends readonly Parsed<unknown>[]>(...parts: Parts): ValuesOf<Parts> {
   const errors = new ErrorList();
   for (const part of parts) if (!part.ok) errors.addAll(part.errors, part.omitted);

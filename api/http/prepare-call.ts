@@ -15,7 +15,7 @@ import { contextOf } from './request-context.ts';
 
 export interface PreparedCall {
   readonly call: AnyCall;
-  /** Of the whole request, for the idempotency key; of its head only when the body is a stream. */
+  /** Hash of the whole request for the idempotency key; of its head only when the body is a stream. */
   readonly hash: string;
   readonly stream: BodyStream | null;
 }
@@ -23,7 +23,7 @@ export interface PreparedCall {
 const ABSENT: Parsed<undefined> = { ok: true, value: undefined };
 const NO_BYTES = new Uint8Array();
 
-/** The ids in the path. One that is not a UUID, or not one of our words, names nothing, so it is not found. */
+/** The ids in the path. Throws not found for one that is not a UUID or not one of our words. */
 export function readIds(req: Request, endpoint: Endpoint): AnyIds {
   const ids: Record<string, string> = {};
   for (const [name, value] of Object.entries(req.params)) {
@@ -41,12 +41,12 @@ function missing({ recordKind }: Endpoint, name: string): ApiError {
   return recordKind?.idName === name ? recordNotFound(recordKind) : notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
 }
 
-/** Two spellings of an id name one resource: idempotency keys and cursors go by this one. */
+/** Spells ids uniformly, because idempotency keys and cursors compare paths. */
 function canonicalPath(template: string, ids: AnyIds): string {
   return template.replace(/\{(\w+)\}/g, (_, name: keyof AnyIds) => ids[name] ?? '');
 }
 
-/** Reads and checks query and body. Throws with every wrong field of both at once. */
+/** Reads and validates query and body. Throws with the errors of both at once. */
 export async function prepareCall(
   endpoint: Endpoint,
   { req }: Exchange,

@@ -1,14 +1,20 @@
 import { invalidRequest } from './parse.ts';
 
-/** What follows the first `?` of a request target; a query may hold further ones (RFC 3986 section 3.4). Empty without one. */
+/**
+ * The text after the first `?` of a request target, which may contain further ones (RFC 3986 section 3.4). Empty
+ * without one.
+ */
 export function queryTextOf(target: string): string {
   const start = target.indexOf('?');
   return start === -1 ? '' : target.slice(start + 1);
 }
 
-/** The query of a request target, each parameter once. Throws `invalid-request` for a repeated one: which of the two was meant is a guess. */
+/**
+ * Parses the query of a request target. Throws `invalid-request` for a repeated parameter, because either could be
+ * meant.
+ */
 export function readQuery(target: string): Readonly<Record<string, string>> {
-  // Without a prototype: a parameter may be called `__proto__`.
+  // Has no prototype, because a parameter may be called `__proto__`.
   const query = Object.create(null) as Record<string, string>;
   const repeated = new Set<string>();
   for (const [name, value] of new URLSearchParams(queryTextOf(target))) {

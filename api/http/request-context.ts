@@ -5,18 +5,21 @@ import type { VenueId } from '../../contracts/ids.ts';
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { ApiError } from '../errors/api-error.ts';
 
-/** What one request is known by in answers, logs and the audit trail. */
+/** Identifies one request in answers, logs and the audit trail. */
 export interface RequestContext {
   readonly requestId: string;
-  /** The path's template, never the path itself: that may hold a customer's id. Set when a route takes the request. */
+  /** The path's template, set when a route handles the request. The path itself may hold a customer's id. */
   route: string | null;
-  /** `sub` of the token. Set once the token is checked. */
+  /** `sub` of the token, set once the token is verified. */
   subject: string | null;
-  /** Whose data the path is about. Set once the token is known to reach it. */
+  /** The venue of the path, set once the token is known to reach it. */
   venueId: VenueId | null;
   /** Problem code of the answer; null when it is none. */
   code: ApiError['code'] | null;
-  /** The limit that has rejected or cut something, as metrics name it; null when it is told by the code, or when none has. */
+  /**
+   * The limit that rejected or cut something, as metrics name it. Null when the code identifies it, or when there was
+   * none.
+   */
   limit: Limit | null;
 }
 
@@ -24,7 +27,7 @@ const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 const contexts = new WeakMap<IncomingMessage, RequestContext>();
 
-/** Takes the caller's `X-Request-Id` when it is 1–128 letters, digits, `.`, `_` or `-`; makes a UUIDv7 otherwise. */
+/** Uses the caller's `X-Request-Id` if it has 1–128 letters, digits, `.`, `_` or `-`, otherwise a new UUIDv7. */
 export const requestContext: RequestHandler = (req, res, next) => {
   const given = req.headers['x-request-id'];
   const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : uuidv7();
@@ -39,7 +42,7 @@ export function contextOf(req: IncomingMessage): RequestContext {
   return context;
 }
 
-/** Notes the limit that has rejected or cut something of this request, for the access log and the metrics. */
+/** Records the limit that rejected or cut something of this request, for the access log and the metrics. */
 export function noteLimit(req: IncomingMessage, limit: Limit): void {
   const context = contexts.get(req);
   if (context) context.limit = limit;

@@ -13,23 +13,25 @@ import type { Log } from './log.ts';
 import { noteLimit } from './request-context.ts';
 
 const HEADERS_TIMEOUT_MS = 15_000;
-/** For the whole request: an NDJSON load may take its time. */
+/** Timeout of a whole request, long enough for an NDJSON load. */
 const REQUEST_TIMEOUT_MS = 600_000;
-/** Longer than the idle time of common load balancers (60 s), so that it is they who close. */
+/** Longer than the idle timeout of common load balancers (60 s), so that they close first. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const DRAIN_TIMEOUT_MS = 10_000;
 const CLOSE_IDLE_EVERY_MS = 100;
-/** Far more than streams, callers and idle connections of load balancers take, and fewer than the process may have files open. */
+/**
+ * Far more than streams, callers and load balancers' idle connections use, and below the process's limit of open files.
+ */
 const MAX_CONNECTIONS = 8_000;
-/** For how long a finished answer may wait for a reader that takes nothing of it, and for one that takes little. */
+/** How long a finished answer waits for a reader that reads nothing of it, or little. */
 const STALLED_MS = 30_000;
 const TELL_EVERY_MS = 60_000;
 const MAX_TAKING_MS = 300_000;
 
 export interface RunningServer {
-  /** The port that was taken, where 0 was asked for. */
+  /** The actual port when 0 was requested. */
   readonly port: number;
-  /** Takes no more requests, ends live streams, lets the rest finish for up to 10 s, then cuts what is left. */
+  /** Stops accepting requests, ends live streams, lets the rest finish for up to 10 s, then aborts what is left. */
   stop(): Promise<void>;
 }
 
@@ -42,7 +44,7 @@ export interface ServerOptions {
   readonly maxConnections?: number;
 }
 
-/** Resolves when the server listens. Rejects when it cannot: the port is in use, or may not be used. */
+/** Resolves when the server listens. Rejects when the port is in use or not permitted. */
 export async function startServer(
   app: App,
   { host, port, publicUrl, stalledMs = STALLED_MS, log, maxConnections = MAX_CONNECTIONS }: ServerOptions,
@@ -66,8 +68,9 @@ export async function startServer(
 }
 
 /**
- * Express gives every request and response its own prototypes, which makes the engine forget what it has learnt of their shape.
- * Objects that are born with them keep it: about twice the requests a second (https://github.com/expressjs/express/issues/5998).
+ * Express replaces the prototypes of every request and response, which invalidates the engine's optimizations. Objects
+ * created with the right prototypes avoid that: about twice the requests a second
+ * (https://github.com/expressjs/express/issues/5998).
  */
 function createHttpServer(app: Express): Server {
   class AppRequest extends IncomingMessage {}
@@ -88,7 +91,10 @@ function createHttpServer(app: Express): Server {
   );
 }
 
-/** A whole answer that nobody takes is held in memory. The server's own idle time replaces this one when the answer is out. */
+/**
+ * Closes the connection of a reader that does not read its answer, which is held in memory. The server's idle timeout
+ * applies again once the answer is sent.
+ */
 function cutWhenStalled(req: IncomingMessage, res: ServerResponse, stalledMs: number): void {
   res.once('prefinish', () => {
     const { socket } = res;
@@ -97,7 +103,7 @@ function cutWhenStalled(req: IncomingMessage, res: ServerResponse, stalledMs: nu
     const note = () => {
       noteLimit(req, 'reader-cut');
     };
-    // The server's own listener cuts the connection.
+    // The server's own listener closes the connection.
     socket.prependOnceListener('timeout', note);
     const cut = setTimeout(() => {
       note();
@@ -110,7 +116,9 @@ function cutWhenStalled(req: IncomingMessage, res: ServerResponse, stalledMs: nu
   });
 }
 
-/** A line a minute at most: whoever opens thousands of connections must not fill the log. The metric counts each. */
+/**
+ * Logs at most one line a minute, so that opening thousands of connections cannot fill the log. The metric counts each.
+ */
 function tellOfDropped(server: Server, log: Log | undefined): void {
   let toldAtMs = -Infinity;
   server.on('drop', () => {
@@ -127,7 +135,7 @@ async function stop(server: Server, app: App): Promise<void> {
       resolve();
     });
   });
-  // What comes in on connections that are open already is still answered, and told not to come again.
+  // Requests on open connections are still answered, with `Connection: close`.
   server.prependListener('request', (_req, res) => res.setHeader('Connection', 'close'));
   app.endStreams();
   const closeIdle = setInterval(() => {
@@ -146,13 +154,13 @@ const CLIENT_ERRORS: Partial<Record<string, readonly [ProblemCode, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: ['request-timeout', 'The request did not arrive in time.'],
 };
 
-/** What never became a request, answered by hand in the same words as everything else. */
+/** Answers what never became a request, with the same problem details as everything else. */
 function refuse(
   error: NodeJS.ErrnoException,
   socket: Duplex,
   { publicUrl, log }: { readonly publicUrl: string; readonly log: Log | undefined },
 ): void {
-  // Node keeps the answer that is being written there: in the middle of one, another cannot begin.
+  // Node keeps the current answer there: during one, no other can be sent.
   const answer = '_httpMessage' in socket ? socket._httpMessage : null;
   if (error.code === 'ECONNRESET' || !socket.writable || (answer instanceof ServerResponse && answer.headersSent)) {
     socket.destroy();
@@ -179,7 +187,7 @@ const STATUS_TEXT: Partial<Record<number, string>> = {
   431: 'Request Header Fields Too Large',
 };
 
-/** No request, so that no access log tells of it. */
+/** There is no request, so the access log has no line for it. */
 function tellOfUnread(log: Log | undefined, requestId: string, code: ProblemCode): void {
   const limit = limitNamed(code);
   countRefusal(code);

@@ -10,7 +10,7 @@ import { mountGet } from '../http/mount.ts';
 import { PROBLEM_PAGE, problemsOf } from '../errors/problems.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 
-/** Served from the package in node_modules: nothing is loaded from elsewhere. */
+/** Served from the package in node_modules, so that nothing is loaded from elsewhere. */
 const ASSETS_DIRECTORY = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
 const ASSETS = {
   'swagger-ui.css': 'text/css; charset=utf-8',
@@ -18,7 +18,7 @@ const ASSETS = {
 } as const;
 const ASSET_MAX_AGE_S = 3_600;
 
-/** Nothing inline: Swagger UI 5.35 needs none of it (seen in Chromium, 2026-11-21). */
+/** Allows nothing inline, because Swagger UI 5.35 needs none of it (seen in Chromium, 2026-11-21). */
 const policy: RequestHandler = helmet.contentSecurityPolicy({
   useDefaults: false,
   directives: {
@@ -34,7 +34,7 @@ const policy: RequestHandler = helmet.contentSecurityPolicy({
   },
 });
 
-// Addresses are relative to /docs, so that the page also works behind a proxy that adds a path.
+// URLs are relative to /docs, so that the page also works behind a proxy that adds a path.
 const PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -51,11 +51,11 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-// `validatorUrl: null`: by default the document would be shown to a public validator.
+// `validatorUrl: null` keeps the document from being sent to a public validator.
 const START = `SwaggerUIBundle({ url: 'openapi.json', dom_id: '#reference', validatorUrl: null, deepLinking: true, displayRequestDuration: true });
 `;
 
-/** The reference at /docs, its files, and the pages of record kinds and of problem codes. */
+/** The router of the reference at /docs, its files, and the pages of record kinds and problem codes. */
 export function docsRouter(kinds: RecordKinds): Router {
   const router = Router({ strict: true, caseSensitive: true });
   router.use('/docs', policy);

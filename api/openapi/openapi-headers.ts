@@ -5,7 +5,7 @@ import { LAST_EVENT_ID } from '../syncs/sync-event-reader.ts';
 
 // Headers of requests
 
-/** No pattern: what is not sane is replaced, never refused. */
+/** Has no pattern, because an invalid value is replaced and not rejected. */
 export const requestIdHeader = z.string().optional().meta({
   description:
     'Names the request in answers, logs and the audit trail. Taken over when it is 1–128 letters, digits, `.`, `_` or `-`; replaced otherwise.',
@@ -77,18 +77,18 @@ type HeaderRefs = Readonly<Record<string, { readonly $ref: string }>>;
 const refs = (names: readonly AnswerHeader[]): HeaderRefs =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 
-/** On every answer of the service. */
+/** Headers of every answer. */
 const ALWAYS: readonly AnswerHeader[] = ['X-Request-Id', 'Interlock-Warning', 'Cache-Control'];
 
 export interface AnswerKind {
   readonly status: number;
   /** Whether a limit counts the request, by its token or its address. */
   readonly counted: boolean;
-  /** Whether the operation takes `Idempotency-Key`. */
+  /** Whether the operation accepts `Idempotency-Key`. */
   readonly idempotent?: boolean;
   readonly located?: boolean;
   readonly marksBrowser?: boolean;
-  /** Whether one of the answer's problems names a time to wait. */
+  /** Whether one of the answer's problems has a time to wait. */
   readonly waits?: boolean;
 }
 
@@ -101,7 +101,7 @@ const SOMETIMES: readonly (readonly [AnswerHeader, (kind: AnswerKind) => boolean
   ['RateLimit', ({ counted, status }) => counted && status !== 401],
   ['Location', ({ located = false }) => located],
   ['Set-Cookie', ({ marksBrowser = false }) => marksBrowser],
-  // Answers from 500 up are not kept; who calls, and how often, is looked at before the key.
+  // Answers from 500 up are not stored, and authentication and rate limits come before the key.
   [
     'Idempotency-Replayed',
     ({ idempotent = false, status }) => idempotent && status < 500 && status !== 401 && status !== 429,

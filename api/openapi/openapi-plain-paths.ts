@@ -53,7 +53,7 @@ export type DescribeProblems = (
   content?: ResponseConfig['content'],
 ) => RouteConfig['responses'];
 
-/** What needs no token. */
+/** Paths that need no token. */
 export function plainPaths(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
   return [...serviceRoutes(), ...ownerRoutes(problemsBy, providers), webhookRoute(problemsBy, providers)];
 }
@@ -90,7 +90,7 @@ function serviceRoutes(): RouteConfig[] {
   ];
 }
 
-/** For the owners of accounts, in their browsers. */
+/** Paths for account owners in their browsers. */
 function ownerRoutes(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
   return [
     {
@@ -160,7 +160,7 @@ function webhookRoute(problemsBy: DescribeProblems, providers: Providers): Route
   };
 }
 
-/** The types of events that something follows from, by provider. */
+/** The handled types of events, by provider. */
 const eventsOf = (providers: Providers): string =>
   providers.ids
     .flatMap((id) => {

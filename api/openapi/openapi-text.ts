@@ -1,4 +1,4 @@
-/** Of the token, as the OpenAPI document and docs/using-the-api.md say it. A test compares the two. */
+/** The description of the token in the OpenAPI document and in docs/using-the-api.md. A test compares the two. */
 export const AUTHENTICATION = `Send \`Authorization: Bearer <JWT>\`. The token is signed with HS256 under \`JWT_SECRET\`, or with a key of the set at \`JWT_JWKS_URL\` (RS, PS or ES 256 to 512, or EdDSA), whichever the service is set up with. Its claims:
 
 | claim | what |

@@ -27,7 +27,7 @@ export interface OpenApiOptions {
   readonly providers: Providers;
 }
 
-/** The OpenAPI 3.1 document, from the very schemas that requests are checked with. */
+/** Builds the OpenAPI 3.1 document from the schemas that validate requests. */
 export function buildOpenApi(endpoints: readonly Endpoint[], { publicUrl, kinds, providers }: OpenApiOptions): object {
   const registry = new OpenAPIRegistry();
   registry.registerComponent('securitySchemes', SECURITY, {
@@ -39,7 +39,7 @@ export function buildOpenApi(endpoints: readonly Endpoint[], { publicUrl, kinds,
   registerHeaders(registry);
   for (const endpoint of endpoints) registry.registerPath(describe(endpoint));
   for (const path of plainPaths(plainProblems, providers)) registry.registerPath(path);
-  // No answer refers to the events: to OpenAPI 3.1 a stream of them is a text.
+  // No answer refers to the events, because OpenAPI 3.1 describes a stream as text.
   const document = new OpenApiGeneratorV31([
     ...registry.definitions,
     { type: 'schema', schema: syncEvent },
@@ -50,10 +50,10 @@ export function buildOpenApi(endpoints: readonly Endpoint[], { publicUrl, kinds,
       version: '1',
       description: DESCRIPTION,
     },
-    // Without scheme and host: the reference page may only call the origin that it came from, under whatever name that was reached.
+    // Without scheme and host, because the reference page may only call its own origin, whatever its name.
     servers: [{ url: new URL(publicUrl).pathname }],
   });
-  // One schema of the module stands for whatever kinds and providers this process serves.
+  // Generic schemas are replaced by those of the kinds and providers that this process serves.
   const { schemas = {} } = document.components ?? {};
   Object.assign(schemas[RESOURCE_SCHEMA] ?? {}, { enum: kinds.names });
   Object.assign(schemas[PROVIDER_SCHEMA] ?? {}, { enum: providers.ids });
@@ -103,7 +103,7 @@ function requestOf({
   };
 }
 
-/** To OpenAPI 3.1 a body of many JSON values is a text. */
+/** OpenAPI 3.1 describes a body of many JSON values as text. */
 const linesOf = (line: z.ZodType) =>
   z
     .string()
@@ -133,11 +133,11 @@ function answersOf({ answers, stream, idempotent }: Endpoint): RouteConfig['resp
   return { ...Object.fromEntries(described), ...over };
 }
 
-/** Whoever can find Temporal away can be refused by it. */
+/** An operation that can find Temporal away can also be refused by it. */
 const withRelated = (code: ProblemCode): readonly ProblemCode[] =>
   code === 'temporal-unavailable' ? [code, 'temporal-refused'] : [code];
 
-/** Problems by status, with the codes that each can have here. */
+/** Problems by status, with the codes that the operation can have. */
 function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   const codes = new Set<ProblemCode>([
     'invalid-request',
@@ -159,7 +159,7 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   );
 }
 
-/** Problems that pass by themselves besides those of 429 and 503. */
+/** Temporary problems besides those of 429 and 503. */
 const WAITING_PROBLEMS: readonly string[] = ['idempotency-in-flight', 'connection-disconnecting'];
 
 const recordProblems = ({ recordKind }: Endpoint): Readonly<Record<string, Problem>> =>
@@ -168,7 +168,7 @@ const recordProblems = ({ recordKind }: Endpoint): Readonly<Record<string, Probl
 const problemsNamed = (codes: Iterable<ProblemCode>): Readonly<Record<string, Problem>> =>
   Object.fromEntries(Array.from(codes, (code) => [code, PROBLEMS[code]]));
 
-/** Of paths that are not under /v1. */
+/** Problems of paths outside /v1. */
 const plainProblems = (
   codes: Iterable<ProblemCode>,
   kind: Omit<AnswerKind, 'status'>,

@@ -7,7 +7,10 @@ import { ApiError } from '../errors/api-error.ts';
 const RETRY_AFTER_MS = 5_000;
 
 export interface AtomicLoadSlots {
-  /** Each load holds a connection to the database for as long as its caller sends. Throws `too-many-loads` while the venue, or all, have as many at work as they may. */
+  /**
+   * Runs an atomic load, which holds a database connection for as long as its caller sends. Throws `too-many-loads`
+   * while the venue, or all venues together, have their maximum running.
+   */
   run<T>(venueId: VenueId, load: () => Promise<T>): Promise<T>;
 }
 

@@ -11,28 +11,28 @@ export interface Rejection {
   readonly errors: readonly FieldError[];
 }
 
-/** One record as it was sent, or why it could not even be read. */
+/** A record as it was sent, or why it could not be parsed. */
 export type Entry =
   { readonly line: number; readonly value: unknown } | { readonly line: number; readonly problem: string };
 
-// They keep memory and the answer bounded when everything is bad. All rejections are counted.
+// Limits memory and the size of the answer when every record is bad. All rejections are counted.
 const MAX_REJECTIONS_LISTED = 1_000;
 const MAX_ERRORS_A_RECORD = 50;
 const JSON_AROUND_A_REJECTION = 50;
 
-/** A record that is bad by itself, and may be as it is stored. */
+/** A record that is invalid by itself but may be equal to what is stored. */
 export interface Doubtful extends Rejection {
   readonly sourceId: string;
   readonly value: object;
 }
 
-/** A stored record as an answer shows it, and which of its fields can be written. */
+/** A stored record as answers show it, and its writable fields. */
 interface Stored {
   readonly shown: object;
   readonly fields: readonly string[];
 }
 
-/** Tells good records of a batch from bad ones, the second of two with one `sourceId` among them. */
+/** Separates valid records of a batch from invalid ones, including the second of two with one `sourceId`. */
 export class BatchValidator<T extends { readonly sourceId: string }> {
   received = 0;
   rejected = 0;
@@ -46,12 +46,14 @@ export class BatchValidator<T extends { readonly sourceId: string }> {
     this.#schema = schema;
   }
 
-  /** By line. */
+  /** Ordered by line. */
   get rejections(): readonly Rejection[] {
     return this.#rejections.toSorted((a, b) => a.line - b.line);
   }
 
-  /** The record; why it is doubtful, where what is stored has to be compared; or null for a bad one. */
+  /**
+   * Returns the record, why it is doubtful if it has to be compared with what is stored, or null for an invalid one.
+   */
   validate(entry: Entry): { readonly record: T } | Doubtful | null {
     this.received += 1;
     const { line } = entry;
@@ -68,7 +70,7 @@ export class BatchValidator<T extends { readonly sourceId: string }> {
     return this.reject({ line, sourceId, errors: [...(parsed.ok ? [] : parsed.errors), again] });
   }
 
-  /** Where the batch has had the `sourceId` before; null where it has not. */
+  /** The line where the batch had the `sourceId` before; null when it had not. */
   #firstLineOf(sourceId: string | null, line: number): number | null {
     if (sourceId === null) return null;
     const first = this.#firstLines.get(sourceId) ?? null;
@@ -76,21 +78,27 @@ export class BatchValidator<T extends { readonly sourceId: string }> {
     return first;
   }
 
-  /** A load of bad records must not cost more than one of good ones: once the list of rejections is full, nothing more is looked up. */
+  /**
+   * Stops looking up stored records once the list of rejections is full, so that a load of bad records costs no more
+   * than one of good ones.
+   */
   #doubt(rejection: Rejection, value: unknown): Doubtful | null {
     const { sourceId } = rejection;
     if (sourceId === null || this.rejected >= MAX_REJECTIONS_LISTED) return this.reject(rejection);
     return { ...rejection, sourceId, value: Object(value) as object };
   }
 
-  /** The record, if nothing is wrong but what is stored in the same way: a pull may store what no caller could send. */
+  /**
+   * Returns the record when its only errors are in values that are stored unchanged, because a pull may store what no
+   * caller can send.
+   */
   validateAgain({ line, sourceId, value, errors }: Doubtful, stored: Stored | null): T | null {
     const parsed = stored && checkAgainst(this.#schema, value, stored);
     if (parsed?.ok) return parsed.value;
     return this.reject({ line, sourceId, errors: parsed?.errors ?? errors });
   }
 
-  /** What was found to be bad later, too. */
+  /** Adds a rejection found later. */
   reject({ errors, ...rejection }: Rejection): null {
     this.rejected += 1;
     if (this.#isFull) return null;

@@ -18,15 +18,16 @@ import { Turns } from '../http/turns.ts';
 
 const COMMA = 0x2c;
 
-/** What stands around the records. It is read whole, many times at worst, so it must stay small. */
+/** Limit of the text around the records. It may be parsed many times, so it must stay small. */
 const MAX_ENVELOPE_BYTES = 4_096;
 
-/** Stands in for the first record while it is found out what an array belongs to. */
+/** Replaces the first record while the parser finds out which property an array belongs to. */
 const PROBE = '0]}';
 
 /**
- * The records of `{"records": […]}`, each as its bytes, while the body arrives. Their own JSON is for the caller to read; what stands
- * around them is checked here. Throws `malformed-json`, `invalid-request` or `body-too-large`, also after records were given.
+ * Yields the records of `{"records": […]}` as bytes while the body arrives. The caller parses the records; the text
+ * around them is checked here. Throws `malformed-json`, `invalid-request` or `body-too-large`, possibly after some
+ * records.
  */
 export async function* readBatch(chunks: AsyncIterable<Buffer>): AsyncGenerator<BodyPart> {
   const reader = new BatchReader();
@@ -40,7 +41,10 @@ export async function* readBatch(chunks: AsyncIterable<Buffer>): AsyncGenerator<
   reader.end();
 }
 
-/** Cuts by depth and strings alone: a record that is cut wrongly because its brackets do not match is no JSON by itself either. */
+/**
+ * Splits by depth and strings alone: a record split wrongly because its brackets do not match is not valid JSON by
+ * itself either.
+ */
 class BatchReader {
   #envelope = Buffer.alloc(0);
   readonly #part = new PartBuffer();
@@ -75,7 +79,9 @@ class BatchReader {
     allOf(checkOutside(batchEnvelope, decodeJson(this.#envelope)));
   }
 
-  /** Where a record ends, or where an array opens that may hold them; the chunk's length when neither is in it. */
+  /**
+   * Index where a record ends or an array opens that may hold the records; the chunk's length when there is neither.
+   */
   #findEdge(chunk: Buffer, from: number): number {
     let index = from;
     while (index < chunk.length) {
@@ -111,20 +117,20 @@ class BatchReader {
     return false;
   }
 
-  /** Whether what opens here may be the records. */
+  /** Whether the value that opens here may be the records. */
   #goDeeper(): boolean {
     this.#depth += 1;
     if (this.#depth > MAX_DEPTH) throw tooDeep();
     return this.#depth === 2 && !this.#inRecords;
   }
 
-  /** Whether what closes here are the records. */
+  /** Whether the value that closes here is the records. */
   #goBack(): boolean {
     this.#depth -= 1;
     return this.#inRecords && this.#depth === 1;
   }
 
-  /** Whether the array that the envelope so far ends with is that of `records`. Refuses what stands wrongly before it. */
+  /** Whether the array at the end of the envelope so far is the value of `records`. Rejects invalid text before it. */
   #opensRecords(): boolean {
     const envelope = decodeJson(Buffer.concat([this.#envelope, Buffer.from(PROBE)]));
     const records =
@@ -136,7 +142,7 @@ class BatchReader {
     return true;
   }
 
-  /** Null for the nothing in an empty array. */
+  /** Null for an empty array, which has no part. */
   #takePart(isLast: boolean): BodyPart | null {
     const bytes = this.#part.take();
     if (isLast && this.#number === 0 && bytes?.length === 0) return null;

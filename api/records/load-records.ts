@@ -26,7 +26,7 @@ export interface LoadResult extends LoadCounts {
   readonly rejections: readonly Rejection[];
 }
 
-/** Where a load goes to. */
+/** The destination of a load. */
 export interface LoadTarget {
   readonly kind: RecordKind;
   readonly store: RecordStore;
@@ -34,15 +34,15 @@ export interface LoadTarget {
 }
 
 export interface AtomicLoadTarget extends LoadTarget {
-  /** Tells of the load, in its transaction. */
+  /** Makes the load's audit row, which is written in its transaction. */
   readonly auditOf: AuditOf<LoadCounts>;
 }
 
 const RECORDS_A_WRITE = 1_000;
-/** Of the records as they were sent: a thousand large ones are not held at once. */
+/** Bytes of the records as they were sent, so that a thousand large ones are not held at once. */
 const BYTES_A_WRITE = 4 * 1_048_576;
 const MAX_RECORDS = 200_000;
-/** Records that are looked up together: each may be a megabyte. */
+/** Records that are looked up together. Each may be a megabyte. */
 const COMPARED_AT_ONCE = 4;
 
 const NOT_A_RECORD: Partial<Record<string, string>> = {
@@ -58,8 +58,9 @@ interface Judged {
 }
 
 /**
- * Keeps the good records, a thousand a transaction, and lists the bad ones. The body is read no faster than it is written.
- * Throws ApiError for a body that is not a batch, and `batch-too-large`; records before the place where it broke off may have been kept.
+ * Stores the valid records, a thousand per transaction, and lists the invalid ones. The body is read only as fast as
+ * records are written. Throws ApiError for a body that is not a batch, and `batch-too-large`; records before that point
+ * may have been stored.
  */
 export async function loadRecords({ kind, store, venueId }: LoadTarget, body: BatchBody): Promise<LoadResult> {
   const validator = new BatchValidator(schemasOf(kind).record);
@@ -86,7 +87,7 @@ export async function loadRecords({ kind, store, venueId }: LoadTarget, body: Ba
   return { received: validator.received, ...verdicts, rejected: validator.rejected, rejections: validator.rejections };
 }
 
-/** Keeps all or none, in one transaction. Throws `batch-refused` with the errors of every bad record. */
+/** Stores all records or none, in one transaction. Throws `batch-refused` with the errors of every invalid record. */
 export async function loadRecordsAtomically(
   { kind, store, venueId, auditOf }: AtomicLoadTarget,
   body: BatchBody,
@@ -121,7 +122,10 @@ async function* numbered(source: AsyncIterable<readonly Judged[]>) {
   }
 }
 
-/** As many at once as are written at once. Throws `batch-too-large` behind the last that a batch may have. */
+/**
+ * Yields groups of records that are written at once. Throws `batch-too-large` after the last record that a batch may
+ * have.
+ */
 async function* goodRecords(
   validator: BatchValidator<RecordInput>,
   body: BatchBody,
@@ -153,7 +157,7 @@ async function* goodRecords(
   if (!pile.isEmpty) yield pile.take();
 }
 
-/** What is stored under these `sourceId`s. */
+/** The stored records with these `sourceId`s. */
 async function findStored({ kind, store, venueId }: LoadTarget, doubtful: readonly Doubtful[]) {
   if (doubtful.length === 0) return new Map<string, never>();
   const records = await store.findBySourceIds(
@@ -164,7 +168,7 @@ async function findStored({ kind, store, venueId }: LoadTarget, doubtful: readon
   return new Map(records.map((record) => [record.sourceId, { shown: presentRecord(record), fields }]));
 }
 
-/** Records that wait to be written together. */
+/** Records collected for the next write. */
 class Pile {
   #records: Judged[] = [];
   #bytes = 0;
@@ -193,7 +197,10 @@ class Pile {
 const partsOf = ({ type, stream }: BatchBody): AsyncGenerator<BodyPart> =>
   (type === JSON_TYPE ? readBatch : readLines)(stream.chunks());
 
-/** A line that is not JSON costs itself. A list that is not JSON is none: what comes behind the mistake is anyone's guess. */
+/**
+ * A line that is not JSON is one rejection. In a JSON list, a syntax error makes the rest unreadable, so the body is
+ * rejected.
+ */
 function toEntry({ number, bytes }: BodyPart, { type }: BatchBody): Entry {
   if (bytes === null) return { line: number, problem: 'Longer than 1 MB' };
   try {
@@ -207,12 +214,12 @@ function toEntry({ number, bytes }: BodyPart, { type }: BatchBody): Entry {
   }
 }
 
-/** The same, with the next one already on its way while one is worked on. */
+/** Yields the same items, but requests the next while one is processed. */
 async function* ahead<T>(source: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = source[Symbol.asyncIterator]();
   const ask = () => {
     const next = iterator.next();
-    // It is waited for below, where its failure is met; until then it must not count as one that nobody meets.
+    // The promise is awaited below, where its failure is handled; this avoids an unhandled rejection until then.
     next.catch(() => undefined);
     return next;
   };

@@ -4,9 +4,9 @@ import { check } from '../http/parse.ts';
 import type { Parsed } from '../http/parse.ts';
 
 /**
- * As `check`, but a field that is sent back as it was read is never judged: a pull may store what no caller could send. `readShown` brings
- * what an answer shows of the stored object, null where there is none; it is asked only when `input` is not good by itself. `fields` are
- * those that can be written; of the others an unchanged one is dropped.
+ * Like `check`, but accepts every field that is sent back as it was read, because a pull may store what no caller can
+ * send. `readShown` returns the stored object as answers show it, or null; it is called only when `input` is invalid by
+ * itself. `fields` are the writable ones; unchanged others are dropped.
  */
 export async function checkChanged<T>(
   schema: z.ZodType<T>,
@@ -19,7 +19,7 @@ export async function checkChanged<T>(
   return shown === null ? whole : (checkAgainst(schema, input, { shown, fields }) ?? whole);
 }
 
-/** As `checkChanged`, of an input that is not good by itself; null where nothing of it is as `shown`. */
+/** Like `checkChanged`, for an input that is invalid by itself. Null when no field of it equals `shown`. */
 export function checkAgainst<T>(
   schema: z.ZodType<T>,
   input: object,

@@ -21,7 +21,7 @@ export interface AdminRouteDeps {
 
 const VAULT_RETRY_AFTER_MS = 5_000;
 
-/** What concerns all venues at once. */
+/** Operations that concern all venues at once. */
 export function adminRoutes(deps: AdminRouteDeps): Endpoint[] {
   return [rotateKeysRoute(deps), getJobRoute(deps)];
 }
@@ -43,7 +43,7 @@ function rotateKeysRoute({ rotations, jobGateway, sealer, ui, log }: AdminRouteD
     async handle({ caller, requestId }) {
       const job = await rotations.openOrJoin({ targetKey: await currentKey(sealer), requestedBy: caller.subject });
       await jobGateway.startKeyRotation(job.id);
-      // No venue's audit log has a place for it.
+      // Logged, because it belongs to no venue's audit log.
       log.info({ actor: caller.subject, requestId, jobId: job.id }, 'a rotation of the vault key was asked for');
       return { status: 202, body: presentJob(job, ui), headers: { Location: `/v1/admin/jobs/${job.id}` } };
     },

@@ -61,7 +61,8 @@ function disconnectRoute(deps: ConnectionActionRouteDeps): Endpoint {
         details: { provider, records },
       });
       const now = await find(deps, ids);
-      // The request is taken, and its first step may not be: nothing runs on the connection's old state any more.
+      // The request is accepted although its first step may be pending: nothing relies on the connection's old state
+      // any more.
       const shown = now.state === 'disconnected' ? now : { ...now, state: 'disconnecting' as const };
       return { status: 202, body: presentConnection(shown) };
     },

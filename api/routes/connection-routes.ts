@@ -41,7 +41,7 @@ export function connectionRoutes(deps: ConnectionRouteDeps): Endpoint[] {
   return [createConnection(deps), listConnections(deps), getConnection(deps)];
 }
 
-/** Every problem of a consent that is begun. */
+/** Problems of every operation that starts a consent. */
 export const AUTHORIZING_PROBLEMS = ['provider-not-configured', 'temporal-unavailable', 'vault-unavailable'] as const;
 
 function createConnection(deps: ConnectionRouteDeps): Endpoint {
@@ -60,7 +60,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     body: bodies.shown,
     checkBody: (_ids, input) => Promise.resolve(check(bodies.for(input), input)),
     answers: {
-      // The one with more fields first: a client that takes the first that fits would lose them.
+      // The schema with more fields comes first: a client that takes the first match would lose them.
       201: {
         description: 'Connected, or begun to.',
         schema: z.union([startedAuthorizationAnswer, connectionAnswer]),
@@ -127,12 +127,13 @@ async function enterKey(
     });
   const { connection, created } = await connectWithKey(deps, venueId, { ...entered, auditOf });
   if (!created) tellOwner(deps, { venueId, connectionId: connection.id, provider });
-  // Before the answer: whoever gets none asks again, so that no run stays asleep because this process ended in between.
+  // Before the answer, so that a caller without an answer repeats the request and no run stays asleep because this
+  // process died in between.
   if (!created) await wakeRunsOf(deps, { venueId, connectionId: connection.id });
   return { status: created ? 201 : 200, body: presentConnection(connection), headers: locationOf(connection) };
 }
 
-/** Where an idempotency key was given, the answer is kept with its URL, sealed so that only who has that key can read it. */
+/** With an idempotency key the answer is stored with its URL, sealed so that only the holder of the key can read it. */
 async function askForConsent(
   deps: ConnectionRouteDeps,
   { venueId, ...by }: VenueActor,

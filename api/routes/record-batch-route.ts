@@ -51,7 +51,7 @@ export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatc
       if (atomic)
         return { status: 200, body: await atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) };
       const result = await loadRecords(target, body);
-      // Kept in many transactions: the row tells of all of them, after the last.
+      // Written after the last of many transactions, because the row describes all of them.
       await audit.note(by, venueId, auditEventOf(result));
       return { status: 200, body: result };
     },

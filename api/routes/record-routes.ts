@@ -18,7 +18,7 @@ export interface RecordRouteDeps {
   readonly audit: AuditTrail;
 }
 
-/** The list of the records of one kind, and each of them. The same for every kind. */
+/** The operations on lists and single records of one kind, the same for every kind. */
 export function recordRoutes(deps: RecordRouteDeps): Endpoint[] {
   return [listRecords(deps), getRecord(deps), replaceRecord(deps), changeRecord(deps), deleteRecord(deps)];
 }
@@ -129,7 +129,7 @@ function deleteRecord({ kind, store, audit }: RecordRouteDeps): Endpoint {
   });
 }
 
-/** What a pull has stored may break the rules for input; only what differs from it is judged. */
+/** What a pull has stored may break the rules for input, so only changed fields are validated. */
 function checkBody<Body>(
   { kind, store }: RecordRouteDeps,
   ids: AnyIds,
@@ -160,7 +160,7 @@ async function update(
   return found(kind, result as StoredRecord | null);
 }
 
-// Paths are put together here, so their ids are known by name alone; every one has been read from the path that names it.
+// Paths are composed here, so their ids are typed by name only; each id was parsed from the path that names it.
 
 export const venueOf = (ids: AnyIds): VenueId => idOf(ids.venueId);
 const recordOf = ({ idName }: RecordKind, ids: AnyIds): RecordId =>

@@ -116,7 +116,7 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
       const timing = await timingOf(deps, ids, body);
       const { jitter = defaultJitterMs(timing), fullEvery, paused, note } = body;
-      // Before Temporal is asked: a schedule that may be there always counts.
+      // Reserved before Temporal is called, so that a schedule that may exist always counts.
       if ((await deps.schedules.reserve(ids, [ids.resource])).length === 0)
         throw new ApiError('schedule-limit-reached', 'The venue has as many schedules as it may have.');
       await deps.scheduleGateway.put(
@@ -148,10 +148,10 @@ function deleteRoute(deps: ScheduleRouteDeps): Endpoint {
     problems: [TEMPORAL],
     async handle({ ids, caller, requestId }) {
       await connectionToChange(deps, ids);
-      // First: what is deleted must not come back as one that is missing.
+      // Recorded first, so that a deleted schedule is not restored as a missing one.
       await deps.schedules.noteScheduled(ids, ids.resource);
       const wasThere = await deps.scheduleGateway.delete(ids);
-      // Also one that somebody has deleted in the Temporal Web UI, or that was never made.
+      // Covers a schedule that was deleted in the Temporal Web UI or never created, too.
       await deps.schedules.release(ids, ids.resource);
       if (!wasThere) throw notFound('schedule-not-found');
       await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action: 'schedule.deleted' });
@@ -218,7 +218,7 @@ const actionOf = <Verb extends 'pause' | 'resume' | 'trigger'>(verb: Verb, summa
 interface Action {
   readonly action: string;
   readonly status: number;
-  /** False when there is no such schedule. */
+  /** Returns false when there is no such schedule. */
   readonly work: (ref: ScheduleRef) => Promise<boolean>;
 }
 
@@ -233,14 +233,17 @@ async function act(
   return present(deps, ids, status);
 }
 
-/** Throws `connection-not-found`: ids of schedules name no venue. */
+/** Throws `connection-not-found`, because ids of schedules name no venue. */
 async function connectionOf({ connections }: ScheduleRouteDeps, ref: ConnectionRef): Promise<Connection> {
   const connection = await connections.find(ref);
   if (!connection) throw notFound('connection-not-found');
   return connection;
 }
 
-/** As `connectionOf`, for a request that changes schedules: makes the default schedules first that an outage of Temporal has left out. */
+/**
+ * Like `connectionOf`, for requests that change schedules: first creates the default schedules that are missing because
+ * of an outage of Temporal.
+ */
 async function connectionToChange(deps: ScheduleRouteDeps, ref: ConnectionRef): Promise<Connection> {
   const connection = await connectionOf(deps, ref);
   await deps.defaultSchedules.ensure(connection);

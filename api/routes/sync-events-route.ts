@@ -17,7 +17,7 @@ export interface SyncEventsRouteDeps {
   readonly feeds: SyncFeeds;
   readonly ui: TemporalUi;
   readonly shares: VenueShares;
-  /** The streams that are open, so that a stopping server can end them. */
+  /** The open streams, so that a stopping server can end them. */
   readonly streams: Set<EventStream>;
 }
 
@@ -61,11 +61,14 @@ export function syncEventsRoute(deps: SyncEventsRouteDeps): Endpoint {
   });
 }
 
-/** The reader has seen the end, and nothing has come after it. Throws `invalid-request` for a position that this run never had. */
+/**
+ * Whether the reader has seen the end and nothing has come after it. Throws `invalid-request` for a position that this
+ * run never had.
+ */
 async function isOver(runs: SyncRunStore, run: SyncRun, { seq, finished }: ReaderPosition): Promise<boolean> {
   if (seq === 0) return false;
   const page = await runs.listLog(run.venueId, run.id, { filter: {}, page: { limit: 2, after: String(seq - 1) } });
-  // A reader that goes on from a position ahead of the log would miss what is written before that position.
+  // A reader that continues from a position ahead of the log would miss what is written before that position.
   if (page.data[0]?.seq !== seq) throw unknownEventId();
   return finished && run.finishedAt !== null && page.data.length === 1;
 }

@@ -62,7 +62,7 @@ function itemsRoute({ runs, plans }: SyncPlanRouteDeps): Endpoint {
   });
 }
 
-/** Throws `sync-not-found`, `not-a-dry-run` and `plan-not-ready`: half a plan would be taken for a whole one. */
+/** Throws `sync-not-found`, `not-a-dry-run` and `plan-not-ready`, because half a plan would look like a whole one. */
 async function completedDryRun(
   runs: SyncRunStore,
   venueId: VenueId,

@@ -62,14 +62,14 @@ async function summarised<T>(sums: Promise<T>): Promise<T> {
   }
 }
 
-/** Throws `invalid-request` for days in the wrong order and for too many. */
+/** Throws `invalid-request` when the days are in the wrong order or too many. */
 function daysOf(
   { from, to }: { readonly from: string | undefined; readonly to: string | undefined },
   today: () => string,
 ): { readonly from: string; readonly to: string } {
   const last = to ?? today();
   const first = from ?? toDay(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS);
-  // Of days without hours: every one has the same length.
+  // In days without a time zone, which all have the same length.
   const count = (Date.parse(last) - Date.parse(first)) / DAY_MS + 1;
   if (count < 1)
     throw invalidRequest([

@@ -105,7 +105,7 @@ function changeVenue({ venues, audit }: VenueRouteDeps): Endpoint {
   });
 }
 
-/** Without the fields that are undefined: to a store they would mean something else than absent ones. */
+/** Drops undefined fields, which a store would treat differently from absent ones. */
 function present<Fields extends object>(fields: Fields): { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [Name in keyof Fields]?: Exclude<Fields[Name], undefined>;

@@ -6,7 +6,7 @@ const DIGITS = /^\d{1,9}$/;
 const FIRST_INSTANT = new Date('0001-01-01T00:00:00Z');
 const LAST_INSTANT = new Date('9999-12-31T23:59:59.999Z');
 
-/** No control characters; without a `u` flag, because the pattern is printed in the OpenAPI document. */
+/** No control characters. Without a `u` flag, because the OpenAPI document shows the pattern. */
 const NO_CONTROL = /^[^\u0000-\u001f\u007f-\u009f]*$/;
 
 export const sourceId = z
@@ -18,7 +18,7 @@ export const sourceId = z
 
 export const uuid = z.uuid().transform((id) => id.toLowerCase());
 
-/** A whole number in a query. */
+/** An integer in a query. */
 const whole = (min: number, max: number) =>
   z.preprocess(
     (value) => (typeof value === 'string' && DIGITS.test(value) ? Number(value) : value),
@@ -36,13 +36,13 @@ export const paging = {
   cursor: z.string().min(1).max(500).optional().meta({ description: '`nextCursor` of the page before.' }),
 };
 
-/** In years of four digits, whatever the offset does to them: Postgres and JavaScript write others differently. */
+/** Limited to four-digit years in any offset, because Postgres and JavaScript write others differently. */
 export const instant = z.iso
   .datetime({ offset: true, error: 'Must be a time in ISO 8601 with an offset, such as 2026-11-21T10:15:00Z' })
   .transform((text) => new Date(text))
   .refine((time) => time >= FIRST_INSTANT && time <= LAST_INSTANT, 'Must be in the years 0001 to 9999');
 
-/** What a currency must be. The pattern says nothing that the set does not; it is there for readers of the OpenAPI document. */
+/** The pattern repeats what the set enforces, for readers of the OpenAPI document. */
 const CURRENCY_RULE = 'Must be an ISO 4217 code in capitals, such as EUR';
 
 export const currency = z
@@ -51,16 +51,16 @@ export const currency = z
   .refine((code) => minorDigitsOf(code) !== null, CURRENCY_RULE)
   .meta({ description: 'ISO 4217 code.', example: 'EUR' });
 
-// Answers: `z.object`, because fields may be added to them.
+// Answers use `z.object`, because fields may be added to them.
 
-/** A schema of the OpenAPI document's own, or null. `.nullable()` would make the shared schema itself nullable in the document. */
+/** A named schema or null. `.nullable()` would make the shared schema itself nullable in the OpenAPI document. */
 export const orNull = <T extends z.ZodType>(schema: T) => z.union([schema, z.null()]);
 
 export const timestamp = z.iso.datetime().meta({ example: '2026-11-21T10:15:00.000Z' });
 
 export const currencyAnswer = z.string().meta({ description: 'ISO 4217 code.', example: 'EUR' });
 
-/** `name` of an item, in the OpenAPI document. */
+/** `name` is the item's name in the OpenAPI document. */
 export const pageOf = <Item extends z.ZodType>(name: string, item: Item) =>
   z
     .object({

@@ -41,7 +41,7 @@ const wishes = {
   }),
 };
 
-/** Credentials with these fields. Secret ones are wrapped at once: from here on nothing can print them. */
+/** Credentials with these fields. Secret ones are wrapped at once, so that nothing can print them. */
 const credentialsOf = (fields: CredentialFields): z.ZodType<CredentialValues> =>
   z.strictObject(
     Object.fromEntries(
@@ -75,11 +75,11 @@ const newConnectionOf = (ids: readonly ProviderId[], credentials: z.ZodType<Cred
       }
     });
 
-/** What a new connection is asked for with. */
+/** The body of a request for a new connection. */
 export interface NewConnectionBody {
-  /** What the OpenAPI document shows: the credentials of any provider. */
+  /** The schema that the OpenAPI document shows: credentials of any provider. */
   readonly shown: ReturnType<typeof newConnectionOf>;
-  /** What a body is checked with: the credentials of the provider that it names. */
+  /** The schema that checks a body: credentials of the provider that it names. */
   readonly for: (input: unknown) => ReturnType<typeof newConnectionOf>;
 }
 
@@ -88,7 +88,7 @@ export function newConnectionBody(providers: Pick<Providers, 'ids' | 'definition
   const fieldsOf = new Map(
     ids.map((id) => {
       const definition = providers.definition(id);
-      // Of a provider without credentials the usual ones are taken, and refused when it is known what they were for.
+      // For a provider without credentials the usual ones are accepted here and rejected later with a reason.
       return [id, ((definition && credentialsMethodOf(definition)) ?? apiKey()).fields];
     }),
   );
@@ -190,7 +190,7 @@ export const connectionAnswer = z
   })
   .meta({ id: 'Connection' });
 
-/** One connection, read by itself. */
+/** A single connection. */
 export const connectionDetailAnswer = z
   .object({
     ...connectionAnswer.shape,
@@ -216,7 +216,7 @@ export const connectionTestAnswer = z
   })
   .meta({ id: 'ConnectionTest' });
 
-/** The answer that begins to connect by consent. `expiresAt` is the attempt's: the access itself is not there yet. */
+/** The answer that starts connecting by consent. `expiresAt` is the attempt's, because there is no access yet. */
 export const startedAuthorizationAnswer = z
   .object({
     ...connectionAnswer.shape,

@@ -23,7 +23,7 @@ export const reauthorizationsAnswer = z
 
 type Entry = z.input<typeof reauthorizationAnswer>;
 
-/** By date: what waits for a person already comes first, because its date is past. */
+/** Ordered by date. Connections that wait for a person already come first, because their date is past. */
 export function presentReauthorizations(
   waiting: readonly NeedingReauth[],
   coming: readonly ForecastEntry[],

@@ -43,7 +43,7 @@ const cron = z
     if (!parsed.ok) context.addIssue({ code: 'custom', message: parsed.message });
   });
 
-/** Wrong fields one by one are told by their own schemas; here is what they may not be together. */
+/** Fields are validated by their own schemas; this rule is about their combination. */
 const ONLY_ONE = 'Send either `every` or `cron`';
 
 export const scheduleBody = z
@@ -98,7 +98,9 @@ const { every: everyField, cron: cronField, timeZone: timeZoneField, ...shared }
 const required = <T extends z.ZodType>(field: z.ZodOptional<T>) => field.unwrap().meta(field.meta() ?? {});
 const DIRECTION_NOTE = '`direction` is `pull` when it is left out.';
 
-/** The same for the OpenAPI document: exactly one of `every` and `cron`, in a form that generators of clients read. */
+/**
+ * The same for the OpenAPI document: exactly one of `every` and `cron`, in a form that client generators understand.
+ */
 export const scheduleBodyShown = z
   .union([
     z
@@ -157,7 +159,7 @@ export const deletedScheduleAnswer = z
 export interface ScheduleContext {
   readonly ref: ConnectionRef;
   readonly ui: TemporalUi;
-  /** Of the connection. */
+  /** Of all syncs of the connection. */
   readonly fullPasses: readonly FullPasses[];
 }
 
@@ -197,7 +199,10 @@ function fullPassesOf(
   return { lastFullAt: last?.finishedAt?.toISOString() ?? null, nextFullAt: next?.toISOString() ?? null };
 }
 
-/** The first planned run that is a full pass; beyond those that are known, the time from which on it comes. Null while no run is planned. */
+/**
+ * The first planned run that is a full pass, or the earliest time for one beyond the known runs. Null while no run is
+ * planned.
+ */
 function firstFull(nextRuns: readonly Date[], dueAt: Date | null): Date | null {
   return dueAt === null || nextRuns.length === 0 ? null : (nextRuns.find((run) => run >= dueAt) ?? dueAt);
 }

@@ -3,7 +3,7 @@ import { timestamp } from './common.ts';
 import { syncAnswer, syncLogAnswer } from './sync.ts';
 import { syncPhase } from './words.ts';
 
-/** What `progress` tells of a run. */
+/** The data of a run's `progress` event. */
 export const syncProgressAnswer = syncAnswer
   .pick({ id: true, phase: true, progress: true, counts: true, providerCalls: true, waitingFor: true, awaiting: true })
   .meta({ id: 'SyncProgress' });
@@ -15,7 +15,7 @@ const eventOf = <Name extends string, Data extends z.ZodType>(name: Name, data: 
 
 const LOG_ID = z.string().meta({ description: 'Of the entry in the log, `seq`.', example: '17' });
 
-/** The events of a run's stream. The lines `id`, `event` and `data` of one are its fields; `data` is JSON. */
+/** The events of a run's stream, with the lines `id`, `event` and `data` as fields; `data` is JSON. */
 export const syncEvent = z
   .discriminatedUnion('event', [
     eventOf('phase', syncPhaseChange, LOG_ID).meta({ id: 'SyncPhaseEvent' }),

@@ -32,7 +32,7 @@ const startSync = z.strictObject({
 
 export const startSyncBody = startSync.superRefine(checkWindow).meta({ id: 'StartSync' });
 
-/** As `startSyncBody`, of a resource that is one of these. */
+/** Like `startSyncBody`, limited to these resources. */
 export const startSyncBodyAmong = (resources: readonly string[]) =>
   startSync.extend({ resource: z.enum(resources) }).superRefine(checkWindow);
 
@@ -44,7 +44,7 @@ interface WindowFields {
   readonly planId?: SyncId | undefined;
 }
 
-/** Seconds, as the run will ask for it. */
+/** In whole seconds, as the run will request it. */
 const secondOf = (date: Date) => Math.ceil(date.getTime() / 1_000);
 
 type Refuse = (path: keyof WindowFields, message: string) => void;
@@ -54,7 +54,7 @@ function checkWindow(fields: WindowFields, context: z.RefinementCtx): void {
     context.addIssue({ code: 'custom', path: [path], message });
   };
   if (fields.planId !== undefined && fields.dryRun) refuse('planId', 'A dry run carries no plan out');
-  // What is no time is refused already, and comes here as it was sent.
+  // An invalid time is rejected by its own schema and arrives here unchanged.
   if (fields.direction === 'pull') checkOrder({ from: timeOrNull(fields.from), to: timeOrNull(fields.to) }, refuse);
   else for (const path of ['from', 'to'] as const) if (fields[path]) refuse(path, 'Only a pull takes a window');
 }
@@ -143,7 +143,7 @@ export const syncLogAnswer = z
   })
   .meta({ id: 'SyncLogEntry' });
 
-/** Where the Temporal Web UI shows a run. Null `baseUrl`: there is no such UI. */
+/** Where the Temporal Web UI shows a run. Without `baseUrl` there is no such UI. */
 export interface TemporalUi {
   readonly baseUrl: string | null;
   readonly namespace: string;
@@ -191,7 +191,7 @@ export function presentSyncLog(row: SyncLogRow): z.input<typeof syncLogAnswer> {
   return { ...row, at: row.at.toISOString() };
 }
 
-/** Null rather than a guess: while nobody knows the total or has measured a rate, and while nothing moves. */
+/** Null without a total or a measured rate, and while the run waits, instead of a guess. */
 function secondsLeft(run: SyncRun): number | null {
   if (run.finishedAt || run.waitingFor || AT_REST.includes(run.phase) || run.total === null || run.ratePerSecond <= 0)
     return null;

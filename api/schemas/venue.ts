@@ -4,7 +4,7 @@ import { findTimeZone } from '../../domain/schedule/time-zone.ts';
 import { currency, sourceId, timestamp } from './common.ts';
 
 const name = z.string().min(1).max(200);
-/** One of the list that every engine reads alike, as the list spells it. */
+/** A zone that every engine interprets alike, in the list's spelling. */
 export const timeZone = z
   .string()
   .min(1)

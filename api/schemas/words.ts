@@ -4,14 +4,15 @@ import type { ProviderId } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
 import { PLAN_ACTIONS, SYNC_LOG_ACTIONS, SYNC_OUTCOMES, SYNC_PHASES } from '../../contracts/sync.ts';
 
-// The closed sets of words that several schemas use. Each is one schema of the OpenAPI document: a generated client then has one type for it.
+// Enumerations used by several schemas. Each is one schema of the OpenAPI document, so that a generated client has one
+// type for it.
 
 /** The component of the OpenAPI document that names every kind of record. */
 export const RESOURCE_SCHEMA = 'Resource';
 /** The component that names every provider. */
 export const PROVIDER_SCHEMA = 'Provider';
 
-/** Any provider's id. What is checked is checked with those that the service is given. */
+/** Any provider's id. Requests are checked against the providers of the service. */
 export const provider = z.string().meta({ id: PROVIDER_SCHEMA });
 export const providerOf = (ids: readonly ProviderId[]) =>
   z.enum(ids as [ProviderId, ...ProviderId[]]).meta({ id: PROVIDER_SCHEMA });
@@ -24,9 +25,9 @@ export const oauthFlow = z.enum(OAUTH_FLOWS).meta({
     'How an account’s owner is asked for consent. The usual way of a provider is the first that `GET /v1/integrations/{provider}` lists under `flows`.',
 });
 export const connectionState = z.enum(CONNECTION_STATES).meta({ id: 'ConnectionState' });
-/** The OpenAPI document lists the names of all kinds of record; what callers send is compared with them. */
+/** The OpenAPI document lists the names of all kinds of record; requests are compared with them. */
 export const resource = z.string().meta({ id: RESOURCE_SCHEMA });
-/** Whose calls a limit counts. */
+/** Whose calls a limit counts: the account's or the app's. */
 export const limitScope = z.enum(['account', 'app']).meta({
   id: 'LimitScope',
   description: 'Whose calls a limit counts: those of one account, or of all accounts together.',

@@ -25,9 +25,9 @@ export interface SyncOrder extends ConnectionRef {
   readonly window: SyncWindow | null;
   readonly planId: SyncId | undefined;
   readonly requestedBy: string;
-  /** Digest of the request, where it may be repeated. */
+  /** Digest of the request, if it may be repeated. */
   readonly requestKey: string | null;
-  /** Tells of a run that this order opens. */
+  /** Makes the audit row of a run that this request opens. */
   readonly auditOf: AuditOf<SyncRun>;
 }
 
@@ -35,9 +35,9 @@ const MAX_ATTEMPTS = 3;
 const RETRY_AFTER_MS = 1_000;
 
 /**
- * Opens a run and starts its workflow, or joins the open one; one that waits looks again. A run that is open without a workflow, because
- * a process died or Temporal was away, gets its workflow now. A request that has opened a run before gets that one, as its first answer was
- * to be, also when it is over. Throws ApiError; what is half-done then is mended by repeating.
+ * Opens a run and starts its workflow, or joins the open one; a waiting one looks again. An open run without a
+ * workflow, because a process died or Temporal was away, gets its workflow now. A request that opened a run before gets
+ * the same run, even if it is over. Throws ApiError; repeating it completes what is half-done.
  */
 export async function startSync(
   deps: SyncDeps,
@@ -54,7 +54,7 @@ export async function startSync(
   });
 }
 
-/** Remembers which workflow run is at work; returns the run as it is now. */
+/** Stores which workflow run works on the run; returns the run as it is now. */
 export async function noteWorkflow({ runs }: SyncDeps, run: SyncRun, workflowRunId: string): Promise<SyncRun> {
   if (workflowRunId !== run.workflowRunId) await runs.setWorkflowRunId(run.venueId, run.id, workflowRunId);
   return (await runs.find(run.venueId, run.id)) ?? run;
@@ -62,7 +62,7 @@ export async function noteWorkflow({ runs }: SyncDeps, run: SyncRun, workflowRun
 
 async function openOrJoin(deps: SyncDeps, order: SyncOrder): Promise<{ readonly run: SyncRun } & Opening> {
   const { venueId, requestKey } = order;
-  // Before the order is checked: its connection may be gone by now, and its plan is carried out.
+  // Comes before the other checks, because the connection may be gone by now and the plan used.
   const own = requestKey === null ? null : await deps.runs.findByRequest(venueId, requestKey);
   if (own) return { run: own, joined: false, fresh: false };
   const newRun = await checkOrder(deps, order);
@@ -77,7 +77,7 @@ async function openOrJoin(deps: SyncDeps, order: SyncOrder): Promise<{ readonly 
   }
 }
 
-/** Null when the run has finished. A workflow closes only after its run has: this order cannot miss it. */
+/** Null when the run has finished. Because a workflow closes only after its run, this order cannot miss it. */
 async function joinWorkflow({ runs, gateway }: SyncDeps, run: SyncRun): Promise<string | null> {
   if (run.finishedAt) return null;
   const running = await gateway.findRunning(run);
@@ -110,9 +110,9 @@ async function checkOrder({ connections, providers }: SyncDeps, order: SyncOrder
   };
 }
 
-/** Throws `connection-not-active`, saying what a person should do. */
+/** Throws `connection-not-active`, with what a person should do. */
 export function requireActive({ state, nextAction }: Connection): void {
-  // A degraded one has trouble, and still works.
+  // A degraded connection has problems but still works.
   if (state === 'active' || state === 'degraded') return;
   const advice =
     nextAction ?? (state === 'needs-reauth' ? 'Re-authorise it, or enter a valid key: POST …/connections.' : null);

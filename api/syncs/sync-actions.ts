@@ -10,12 +10,15 @@ import { noteWorkflow, requireActive } from './start-sync.ts';
 import type { SyncDeps } from './start-sync.ts';
 import type { SyncGateway } from '../temporal/sync-gateway.ts';
 
-/** Long enough for the cancellation to be there before the workflow's first step, so that the step is never taken. */
+/** Long enough for the cancellation to arrive before the workflow's first step, so that the step never runs. */
 const CANCELLED_START_DELAY_MS = 1_000;
 const RETRY_AFTER_MS = 2_000;
 const WAKE_AGAIN_AFTER_MS = 2_000;
 
-/** How a retry is written down: with the run's row when it is reopened, by itself when only its workflow is woken or started again. */
+/**
+ * How a retry is audited: with the run's row when it is reopened, on its own when its workflow is only woken or started
+ * again.
+ */
 export interface RetryAudit {
   readonly entry: AuditOf<SyncRun>;
   readonly note: (run: SyncRun) => Promise<void>;
@@ -26,19 +29,20 @@ interface RunReference {
   readonly syncId: SyncId;
 }
 
-/** Asks a run to stop; asking again is fine. Throws `sync-not-found` and `sync-finished`. */
+/** Asks a run to stop; safe to repeat. Throws `sync-not-found` and `sync-finished`. */
 export async function cancelSync(deps: SyncDeps, ref: RunReference): Promise<SyncRun> {
   const { gateway } = deps;
   const run = openOnly(await find(deps, ref));
   if (await gateway.cancel(run)) return run;
-  // Either it has just finished, or it never got its workflow. Only a workflow closes a run: this one starts cancelled and does nothing else.
+  // Either it has just finished or it never got its workflow. Only a workflow closes a run, so this one is started
+  // cancelled and does nothing else.
   const now = openOnly(await find(deps, ref));
   const started = await noteWorkflow(deps, now, await gateway.start(now, { delayMs: CANCELLED_START_DELAY_MS }));
   await gateway.cancel(started);
   return started;
 }
 
-/** Lets a run go on that waits for approval; a second yes is fine. Throws `sync-not-found` and `not-awaiting-approval`. */
+/** Approves a run that waits for it; safe to repeat. Throws `sync-not-found` and `not-awaiting-approval`. */
 export async function approveSync(deps: SyncDeps, ref: RunReference, by: string): Promise<SyncRun> {
   const run = await find(deps, ref);
   if (run.phase !== 'awaiting-approval') {
@@ -55,8 +59,8 @@ export async function approveSync(deps: SyncDeps, ref: RunReference, by: string)
 }
 
 /**
- * Takes up a run that has failed or was cancelled, at its last committed page; makes a waiting one look again at once; gives an open one
- * that lost its workflow another. Repeating it mends what is half-done. Throws ApiError.
+ * Reopens a run that failed or was cancelled at its last committed page, makes a waiting one look again at once, and
+ * gives an open one that lost its workflow a new one. Repeating it completes what is half-done. Throws ApiError.
  */
 export async function retrySync(deps: SyncDeps, ref: RunReference, audited: RetryAudit): Promise<SyncRun> {
   const run = await find(deps, ref);
@@ -69,7 +73,7 @@ export async function retrySync(deps: SyncDeps, ref: RunReference, audited: Retr
   const connection = await deps.connections.find({ venueId: run.venueId, connectionId: run.connectionId });
   if (!connection) throw notFound('connection-not-found');
   requireActive(connection);
-  // Its old workflow carries the same run in its memo: one that is just closing would be taken for the new one.
+  // The old workflow has the same run in its memo, so one that is just closing would be taken for the new one.
   await deps.gateway.untilClosed(run);
   const reopened = await reopen(deps.runs, run, audited.entry);
   return giveWorkflow(deps, reopened);
@@ -124,7 +128,9 @@ export interface WakingDeps {
   readonly log: Log;
 }
 
-/** Makes every open run of a connection look again at once. Never throws: a waiting run looks by itself, only later. */
+/**
+ * Makes every open run of a connection look again at once. Never throws, because a waiting run looks by itself later.
+ */
 export async function wakeRunsOf(deps: WakingDeps, ref: ConnectionRef): Promise<void> {
   try {
     await wakeAll(deps, ref);

@@ -13,13 +13,13 @@ export const LAST_EVENT_ID = /^(\d{1,15})(?:-(\d{1,9}|finished))?$/;
 const CATCH_UP_ROWS = 200;
 const MIN_PROGRESS_GAP_MS = 250;
 
-/** Where a reader goes on: after log row `seq`. `finished`: it has seen the end. */
+/** Where a reader continues: after log row `seq`. `finished`: it has seen the end. */
 export interface ReaderPosition {
   readonly seq: number;
   readonly finished: boolean;
 }
 
-/** Throws `invalid-request` for an id that no event of ours has. */
+/** Throws `invalid-request` for an id that none of our events has. */
 export function readLastEventId(header: string | string[] | undefined): ReaderPosition {
   if (header === undefined || header === '') return { seq: 0, finished: false };
   const [, seq, rest] = LAST_EVENT_ID.exec(String(header)) ?? [];
@@ -31,7 +31,10 @@ export function unknownEventId(): ApiError {
   return invalidRequest([{ path: 'Last-Event-ID', message: 'Must be the id of an event of this stream' }]);
 }
 
-/** Turns views of a run into one reader's events, at that reader's own pace: what it has not taken yet stays in the database. */
+/**
+ * Turns views of a run into one reader's events, at the reader's own pace: what it has not read yet stays in the
+ * database.
+ */
 export class SyncEventReader implements FeedListener {
   readonly #stream: EventStream;
   readonly #runs: SyncRunStore;
@@ -68,7 +71,8 @@ export class SyncEventReader implements FeedListener {
       for (let view = this.#view; view && this.#stream.open; view = this.#view === view ? null : this.#view)
         await this.#show(view);
     } catch {
-      // The database is away in the middle of catching up: the next view, or the reader's next connection, goes on from here.
+      // The database failed while the reader was catching up: the next view, or the reader's next connection, continues
+      // from here.
     } finally {
       this.#pumping = false;
     }

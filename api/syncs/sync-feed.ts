@@ -3,33 +3,33 @@ import type { SyncLogRow, SyncRun, SyncRunStore } from '../../db/runs/sync-run-s
 import type { Log } from '../http/log.ts';
 import { describeError } from '../errors/outage.ts';
 
-/** What a run looks like at one moment. Every log row up to `head` was there then. */
+/** A run at one moment, at which every log row up to `head` existed. */
 export interface FeedView {
   readonly run: SyncRun;
   readonly head: number;
-  /** The rows after `seq`, oldest first; null when that is longer ago than what is kept in memory. */
+  /** The rows after `seq`, oldest first; null when they reach back further than the rows in memory. */
   readonly rowsAfter: (seq: number) => readonly SyncLogRow[] | null;
 }
 
 export interface FeedListener {
   onView(view: FeedView): void;
-  /** The run is not there any more. */
+  /** The run no longer exists. */
   onGone(): void;
 }
 
 export interface SyncFeeds {
-  /** Starts to tell a listener what becomes of a run; the returned function ends it. */
+  /** Subscribes a listener to a run; the returned function unsubscribes it. */
   subscribe(run: { readonly venueId: VenueId; readonly id: SyncId }, listener: FeedListener): () => void;
   countOf(id: SyncId): number;
 }
 
-/** A little over a quarter of a second: a `progress` event for each view is at most four a second. */
+/** Slightly over a quarter of a second, so that one `progress` event per view makes at most four a second. */
 const POLL_MS = 255;
 const MAX_POLL_MS = 5_000;
-/** How many of the newest log rows are kept in memory, and read between two views at most. */
+/** Number of the newest log rows in memory, and the most that are read between two views. */
 const KEPT_ROWS = 1_000;
 
-/** One poller per run, however many listen; it ends with the last of them. */
+/** One poller per run for any number of listeners. It stops with the last of them. */
 export function createSyncFeeds(runs: SyncRunStore, log: Log): SyncFeeds {
   const feeds = new Map<SyncId, RunFeed>();
   return {
@@ -58,7 +58,7 @@ class RunFeed {
   /** Every row after `#keptAfter`. */
   #kept: readonly SyncLogRow[] = [];
   #keptAfter = 0;
-  /** Null before the first look. */
+  /** Null before the first poll. */
   #head: number | null = null;
   #view: FeedView | null = null;
   #timer: NodeJS.Timeout | null = null;
@@ -78,7 +78,7 @@ class RunFeed {
     if (this.#listeners.size === 1) this.#schedule(0);
   }
 
-  /** Returns how many are left. */
+  /** Returns the number of remaining listeners. */
   remove(listener: FeedListener): number {
     this.#listeners.delete(listener);
     if (this.#listeners.size === 0 && this.#timer) clearTimeout(this.#timer);
@@ -94,7 +94,7 @@ class RunFeed {
       await this.#look();
       this.#pollMs = POLL_MS;
     } catch (error) {
-      // The lines stay open: what happens meanwhile is in the log table and follows when the database is back.
+      // The streams stay open: what happens meanwhile is in the log table and follows once the database is back.
       if (this.#pollMs === POLL_MS)
         this.#source.log.warn(
           { syncId: this.#source.id, error: describeError(error) },
@@ -107,7 +107,7 @@ class RunFeed {
 
   async #look(): Promise<void> {
     const { runs, venueId, id } = this.#source;
-    // The run before its log: when it has finished, every row that it will ever have is there.
+    // The run is read before its log, so that for a finished run the log is complete.
     const run = await runs.find(venueId, id);
     if (!run) {
       for (const listener of this.#listeners) listener.onGone();
@@ -126,20 +126,23 @@ class RunFeed {
     for (const listener of this.#listeners) listener.onView(view);
   }
 
-  /** Keeps the rows after `head` and returns the new head; null when they are more than are kept. */
+  /** Keeps the rows after `head` and returns the new head; null when there are too many to keep. */
   async #readAfter(head: number): Promise<number | null> {
     const { runs, venueId, id } = this.#source;
     const page = await runs.listLog(venueId, id, { filter: {}, page: { limit: KEPT_ROWS, after: String(head) } });
     if (page.next !== null) return null;
     const all = [...this.#kept, ...page.data];
     const dropped = all.slice(0, -KEPT_ROWS).at(-1);
-    // A new array each time: views hold on to theirs.
+    // A new array each time, because views keep theirs.
     this.#kept = all.slice(-KEPT_ROWS);
     if (dropped) this.#keptAfter = dropped.seq;
     return page.data.at(-1)?.seq ?? head;
   }
 
-  /** Keeps no row up to the newest: a log may be very long, and each reader fetches what it has not seen at its own pace. */
+  /**
+   * Starts after the newest row and keeps none before it: a log may be very long, and each reader fetches older rows at
+   * its own pace.
+   */
   async #skipToNewest(): Promise<number> {
     const { runs, venueId, id } = this.#source;
     const newest = await runs.newestLogSeq(venueId, id);

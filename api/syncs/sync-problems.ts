@@ -1,6 +1,6 @@
 import type { Problem } from '../errors/service-problems.ts';
 
-/** Of runs and plans that are not in the state that a request needs. */
+/** Problems of runs and plans in another state than a request needs. */
 export const SYNC_PROBLEMS = {
   'sync-finished': {
     status: 409,

@@ -25,9 +25,9 @@ import { startAttributes } from '../../domain/sync/search-attributes.ts';
 import { callTemporal, callWorker } from './temporal-gateway.ts';
 import type { StarterAccess, WorkerAccess } from './temporal-gateway.ts';
 
-/** What is known of one attempt to connect. */
+/** State of one attempt to connect. */
 export interface AuthorizationAttempt extends AuthorizationMemo {
-  /** `failed`: it was ended from outside, or by a mistake of ours, and has no outcome. */
+  /** `failed`: it was terminated from outside or by an error of ours, and has no outcome. */
   readonly state: 'open' | 'ended' | 'failed';
   /** Null unless it has ended. */
   readonly outcome: AuthorizationOutcome | null;
@@ -35,22 +35,26 @@ export interface AuthorizationAttempt extends AuthorizationMemo {
 
 export type Completion =
   | { readonly kind: 'ended'; readonly outcome: AuthorizationOutcome }
-  /** It was taken, and is not done: ask for the attempt later. */
+  /** The callback was accepted and is still being handled: ask for the attempt later. */
   | { readonly kind: 'pending' }
-  /** Somebody has come back with this state before, or the attempt is over. */
+  /** The state was used before, or the attempt is over. */
   | { readonly kind: 'used' };
 
 /**
- * Attempts to connect by OAuth, as Temporal's workflows hold them. `attempt` is the digest of an attempt's state. Every method throws
- * ApiError `temporal-unavailable` when Temporal, and `worker-unavailable` when no worker, answers in time; repeating is safe.
+ * Attempts to connect by OAuth, held by Temporal's workflows. `attempt` is the digest of an attempt's state. Every
+ * method throws ApiError `temporal-unavailable` when Temporal, and `worker-unavailable` when no worker, answers in
+ * time, and is safe to repeat.
  */
 export interface AuthorizationGateway {
   begin(attempt: string, input: AuthorizeConnectionInput, returnUrl: string | null): Promise<void>;
-  /** Null when there is no such attempt, or none any more. */
+  /** Null when the attempt does not exist or has expired from Temporal. */
   find(attempt: string): Promise<AuthorizationAttempt | null>;
-  /** Hands over what the owner came back with. */
+  /** Passes on what the account owner came back with. */
   complete(attempt: string, callback: AuthorizationCallback): Promise<Completion>;
-  /** Withdraws open attempts to connect this connection. One that began a second ago may be missed: its end finds the connection gone. */
+  /**
+   * Withdraws open attempts to connect this connection. One that began a second ago may be missed: at its end it finds
+   * the connection gone.
+   */
   withdraw(connectionId: ConnectionId): Promise<void>;
 }
 
@@ -80,7 +84,7 @@ class TemporalAuthorizationGateway implements AuthorizationGateway {
         taskQueue: WORKFLOW_QUEUE,
         workflowId: authorizeConnectionWorkflowId(attempt),
         args: [input],
-        // The SDK sends a request again whose answer was lost: what it then finds is its own.
+        // The SDK retries a start whose answer was lost, and must then accept its own workflow.
         workflowIdConflictPolicy: 'USE_EXISTING',
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         memo: { ...memo },
@@ -148,7 +152,7 @@ function stateOf({ status }: WorkflowExecutionDescription): AuthorizationAttempt
   return status.name === 'COMPLETED' ? 'ended' : 'failed';
 }
 
-/** Written by `begin` and by nobody else. A memo keeps no nulls: what was null is not there. */
+/** Only `begin` writes it. A memo stores no nulls, so null values are absent. */
 function memoOf({ memo }: WorkflowExecutionDescription): AuthorizationMemo {
   const { venueId, connectionId, provider, returnUrl } = memo as unknown as Omit<AuthorizationMemo, 'returnUrl'> & {
     readonly returnUrl?: string;
@@ -156,7 +160,7 @@ function memoOf({ memo }: WorkflowExecutionDescription): AuthorizationMemo {
   return { venueId, connectionId, provider, returnUrl: returnUrl ?? null };
 }
 
-/** Null for what a validator did not refuse and time did not cut off. */
+/** Null when the error is neither a validator's rejection nor a timeout. */
 function toCompletion(error: unknown): Completion | null {
   if (error instanceof WorkflowNotFoundError) return { kind: 'used' };
   if (
@@ -165,6 +169,6 @@ function toCompletion(error: unknown): Completion | null {
     error.cause.type === FAILURE.authorizationUsed
   )
     return { kind: 'used' };
-  // The workflow has it: what is being waited for is the provider.
+  // The workflow has the callback and is waiting for the provider.
   return error instanceof WorkflowUpdateRPCTimeoutOrCancelledError ? { kind: 'pending' } : null;
 }

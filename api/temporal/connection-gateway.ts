@@ -29,25 +29,29 @@ export interface AccountConnection extends ConnectionRef {
 }
 
 /**
- * Connections that are there, as Temporal's workflows hold them; `authorization-gateway.ts` has the attempts to make one. Every method throws ApiError `temporal-unavailable` when Temporal, and `worker-unavailable`
- * when no worker, answers in time; repeating is safe.
+ * Existing connections, held by Temporal's workflows; `authorization-gateway.ts` has the attempts to make one. Every
+ * method throws ApiError `temporal-unavailable` when Temporal, and `worker-unavailable` when no worker, answers in
+ * time, and is safe to repeat.
  */
 export interface ConnectionGateway {
-  /** Resolves when the connection's owner has taken the request and not when it is done. */
+  /** Resolves when the token manager has accepted the request, not when it is done. */
   disconnect(connection: AccountConnection, request: DisconnectRequest): Promise<void>;
-  /** Has a worker try the stored credentials. */
+  /** Makes a worker test the stored credentials. */
   test(connection: AccountConnection): Promise<ConnectionTestResult>;
   /** Has a worker ask the provider which accounts the connection's grant opens; the answer is in the database afterwards. */
   listAccounts(connection: AccountConnection): Promise<ConnectionTestResult>;
-  /** Tells the connection's owner that something about it was changed here. */
+  /** Tells the token manager that the connection was changed here. */
   lookAgain(connection: AccountConnection): Promise<void>;
-  /** Tells the connection's owner that the provider has sent word of a revocation. Resolves when Temporal has it: a worker need not be there. */
+  /**
+   * Tells the token manager that a revocation webhook arrived. Resolves when Temporal has the signal; no worker is
+   * needed.
+   */
   accessRevoked(connection: AccountConnection): Promise<void>;
 }
 
 export interface ConnectionGatewayOptions extends StarterAccess, WorkerAccess {}
 
-/** The activity's own limit is 20 s. */
+/** Above the activity's own limit of 20 s. */
 const TEST_TIMEOUT_MS = 24_000;
 
 export function createConnectionGateway(options: ConnectionGatewayOptions): ConnectionGateway {
@@ -116,7 +120,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
       const result = await callTemporal(this.#options, () => handle.result(), TEST_TIMEOUT_MS + CALL_TIMEOUT_MS);
       return typeof result === 'string' ? { outcome: result, refusal: null } : result;
     } catch (error) {
-      // Its time limit is far above what the test itself takes.
+      // The workflow's time limit is far above what the test takes.
       if (!(error instanceof WorkflowFailedError)) throw error;
       throw workerUnavailable('No worker has asked the provider in time.', error);
     }
@@ -144,7 +148,7 @@ class TemporalConnectionGateway implements ConnectionGateway {
   }
 }
 
-/** The workflow that owns a connection's token. */
+/** The connection's token manager. */
 type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
 type Tester = (input: TestConnectionInput) => Promise<ConnectionTestResult | ConnectionTestOutcome>;

@@ -6,9 +6,15 @@ import type { rotateVaultKeys } from '../../workflows/rotate-vault-keys.ts';
 import { callTemporal } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 
-/** Starts the workflows of administrators' jobs. Throws ApiError `temporal-unavailable` within its deadline; repeating it is always safe. */
+/**
+ * Starts the workflows of administrators' jobs. Throws ApiError `temporal-unavailable` within its deadline; always safe
+ * to repeat.
+ */
 export interface JobGateway {
-  /** Starts the job's workflow unless it runs. Of a job whose workflow was terminated, another goes on where that one stood. */
+  /**
+   * Starts the job's workflow unless it is running. If the workflow was terminated, the new one continues where it
+   * stopped.
+   */
   startKeyRotation(jobId: JobId): Promise<void>;
 }
 

@@ -20,54 +20,55 @@ export interface ScheduleRef extends ConnectionRef {
 
 export interface ScheduleSettings {
   readonly timing: ScheduleTiming;
-  /** Each run comes up to this much later: it spreads the load of many venues. */
+  /** Each run starts up to this much later, to spread the load of many venues. */
   readonly jitterMs: number;
-  /** Null: never. Undefined: stays as it is; for a new schedule the default. */
+  /** Null for never. Undefined keeps the current value; a new schedule gets the default. */
   readonly fullEveryMs?: number | null | undefined;
-  /** Undefined: stays as it is; a new schedule is not paused. */
+  /** Undefined keeps the current value; a new schedule is not paused. */
   readonly paused?: boolean | undefined;
-  /** Undefined: stays as it is. */
+  /** Undefined keeps the current value. */
   readonly note?: string | null | undefined;
 }
 
 export interface Schedule {
   readonly resource: Resource;
   readonly direction: SyncKey['direction'];
-  /** Null: somebody has given it other times in the Temporal Web UI. */
+  /** Null when the times were changed in the Temporal Web UI. */
   readonly timing: ScheduleTiming | null;
   readonly jitterMs: number;
-  /** How often a run goes through everything; null: never. */
+  /** How often a run is a full pass; null for never. */
   readonly fullEveryMs: number | null;
   readonly paused: boolean;
   readonly note: string | null;
-  /** None while it is paused. */
+  /** Empty while the schedule is paused. */
   readonly nextRuns: readonly Date[];
   /** Newest first. */
   readonly lastRuns: readonly ({ readonly at: Date } & ScheduledSyncMemo)[];
 }
 
 /**
- * Schedules as Temporal keeps them. Every method throws ApiError `temporal-unavailable` within its deadline when Temporal does not answer;
- * repeating it is safe. Ids name no venue: ask only for connections that are known to be the venue's.
+ * Schedules as Temporal stores them. Every method throws ApiError `temporal-unavailable` within its deadline when
+ * Temporal does not answer, and is safe to repeat. Ids name no venue, so callers must check that the connection is the
+ * venue's.
  */
 export interface ScheduleGateway {
   find(ref: ScheduleRef): Promise<Schedule | null>;
-  /** Makes the schedule, unless there is one: then that stays as it is. */
+  /** Creates the schedule; leaves an existing one unchanged. */
   create(key: SyncKey, settings: ScheduleSettings): Promise<void>;
-  /** Makes or changes the schedule. An unchanged interval keeps its times. */
+  /** Creates or changes the schedule. An unchanged interval keeps its times. */
   put(key: SyncKey, settings: ScheduleSettings): Promise<void>;
-  /** False when there is no such schedule; so do the next two. */
+  /** Returns false when there is no such schedule, as do the next two. */
   setPaused(ref: ScheduleRef, paused: boolean): Promise<boolean>;
-  /** Starts a run now, also of a paused schedule, unless one is on. */
+  /** Starts a run now, even for a paused schedule, unless one is open. */
   trigger(ref: ScheduleRef): Promise<boolean>;
   delete(ref: ScheduleRef): Promise<boolean>;
 }
 
 const MAX_RUNS_SHOWN = 5;
-/** Open runs are listed first, whenever they began. */
+/** Open runs come first, whenever they began. */
 const RUNS_LOOKED_AT = 10;
 const MAX_PUT_ATTEMPTS = 3;
-/** Temporal wants a note with every pause and resumption. Nobody's own words: not shown. */
+/** Temporal requires a note for every pause and resumption. These are not a person's words, so they are not shown. */
 const OWN_NOTES = { paused: 'Paused over the API', resumed: 'Resumed over the API' } as const;
 
 export function createScheduleGateway(options: StarterAccess): ScheduleGateway {
@@ -128,7 +129,7 @@ class TemporalScheduleGateway implements ScheduleGateway {
     return (await this.#onHandle(ref, (handle) => handle.delete().then(() => true))) ?? false;
   }
 
-  /** False when there is a schedule of this id already. */
+  /** Returns false when a schedule with this id exists. */
   async #tryCreate(key: SyncKey, settings: ScheduleSettings): Promise<boolean> {
     const { paused = false, note } = settings;
     const definition = this.#definitionOf(key, settings, null);
@@ -177,7 +178,7 @@ class TemporalScheduleGateway implements ScheduleGateway {
     });
   }
 
-  /** Null when there is no such schedule. */
+  /** Returns null when there is no such schedule. */
   async #onHandle<T>(
     { connectionId, resource }: ScheduleRef,
     work: (handle: ScheduleHandle) => Promise<T>,
@@ -194,7 +195,8 @@ class TemporalScheduleGateway implements ScheduleGateway {
     try {
       return await callTemporal(this.#options, work);
     } catch (error) {
-      // How the SDK hands on that the server refuses a schedule's times. Ours are made of checked numbers; only the zone is the server's own to know.
+      // The SDK's form of the server's refusal of a schedule's times. Our times are made of checked numbers, so only
+      // the zone can be unknown to the server.
       if (error instanceof TypeError && /time zone/.test(error.message))
         throw invalidRequest([{ path: 'timeZone', message: 'The workflow service does not know this time zone' }]);
       throw error;

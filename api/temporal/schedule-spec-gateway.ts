@@ -17,11 +17,11 @@ interface SpecContext {
   readonly previous: ScheduleSpecDescription | null;
 }
 
-/** Our times in Temporal's words. Throws on a cron expression that `parseCron` does not read. */
+/** Converts our times to Temporal's. Throws for a cron expression that `parseCron` does not accept. */
 export function specOf(timing: ScheduleTiming, jitterMs: number, { now, previous }: SpecContext): ScheduleSpec {
   if ('everyMs' in timing) {
     const [interval] = previous?.intervals ?? [];
-    // An unchanged interval goes on in its step: whoever sends the same again does not put the next run off.
+    // An unchanged interval keeps its phase, so that sending it again does not postpone the next run.
     const kept = interval?.every === timing.everyMs ? { offsetMs: interval.offset, startAt: previous?.startAt } : null;
     const { offsetMs, startAt } = kept ?? phaseFrom(now, timing.everyMs);
     return {
@@ -39,11 +39,11 @@ export function specOf(timing: ScheduleTiming, jitterMs: number, { now, previous
   };
 }
 
-/** The times in our words; null when somebody has set others by other means. */
+/** Converts Temporal's times to ours; null when they were changed by other means. */
 export function timingOf({ calendars = [], intervals = [], timezone }: ScheduleSpecDescription): ScheduleTiming | null {
   const [interval] = intervals;
   if (interval) return intervals.length + calendars.length === 1 ? { everyMs: interval.every } : null;
-  // The expression stands in a comment, which outlives a change of the times.
+  // The expression is stored in a comment, which survives a change of the times.
   const cron = calendars[0]?.comment ?? '';
   const parsed = parseCron(cron);
   return parsed.ok && sameTimes(calendars, parsed.times) ? { cron, timeZone: timezone || 'UTC' } : null;

@@ -13,21 +13,21 @@ import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
 import type { StarterAccess } from './temporal-gateway.ts';
 
 /**
- * The API's whole view of Temporal. Routes see this interface, never the client.
- * Every method throws ApiError `temporal-unavailable` within its deadline when Temporal does not answer; repeating it is always safe.
+ * The API's only way to Temporal for runs; routes see this interface and not the client. Every method throws ApiError
+ * `temporal-unavailable` within its deadline when Temporal does not answer, and is safe to repeat.
  */
 export interface SyncGateway {
-  /** Starts the run's workflow, or finds that it is running. Returns the id of the workflow run. */
+  /** Starts the run's workflow, or finds it running. Returns the id of the workflow run. */
   start(run: SyncRun, options?: { readonly delayMs?: number }): Promise<string>;
-  /** The id of the workflow run that is at work on this run; null when there is none. */
+  /** The id of the workflow run that is working on this run; null when there is none. */
   findRunning(run: SyncRun): Promise<string | null>;
-  /** Asks the run's workflow to stop. False when there is none at work. */
+  /** Asks the run's workflow to stop. Returns false when none is running. */
   cancel(run: SyncRun): Promise<boolean>;
-  /** Lets a run that waits for approval go on. False when no workflow is at work on it. */
+  /** Approves a run that waits for it. Returns false when no workflow is running. */
   approve(run: SyncRun, approval: ApproveSignal): Promise<boolean>;
-  /** Makes a waiting run look again at once. False when no workflow is at work on it. */
+  /** Makes a waiting run look again at once. Returns false when no workflow is running. */
   wake(run: SyncRun): Promise<boolean>;
-  /** Resolves when the workflow that ended a run has closed: it does so a moment after the run has. */
+  /** Resolves when the workflow that ended a run has closed, a moment after the run. */
   untilClosed(run: SyncRun): Promise<void>;
   /** Throws when Temporal does not answer within `timeoutMs`. */
   ping(timeoutMs: number): Promise<void>;
@@ -85,24 +85,24 @@ class TemporalSyncGateway implements SyncGateway {
 
   async untilClosed(run: SyncRun): Promise<void> {
     const deadline = performance.now() + CLOSING_TIMEOUT_MS;
-    // Any other workflow of this run is at work on it anew.
+    // Any other workflow run is a new start of this run.
     while (run.workflowRunId !== null && (await this.findRunning(run)) === run.workflowRunId) {
       if (performance.now() > deadline) throw temporalUnavailable('The workflow of this run is still closing.');
       await sleep(CLOSING_POLL_MS);
     }
   }
 
-  /** False when no workflow is at work on the run. */
+  /** Returns false when no workflow is running. */
   async #ask(run: SyncRun, question: (workflow: WorkflowHandle) => Promise<unknown>): Promise<boolean> {
     for (let attempt = 0; attempt < MAX_ASK_ATTEMPTS; attempt += 1) {
       const runId = await this.findRunning(run);
       if (runId === null) return false;
       try {
-        // Bound to the run that was just seen: the id alone could by now belong to a later sync.
+        // Bound to the workflow run that was just seen, because the id alone could belong to a later sync by now.
         await this.#call(({ workflow }) => question(workflow.getHandle(run.workflowId, runId)));
         return true;
       } catch (error) {
-        // It closed or continued as new in between: look again.
+        // It closed or continued as new in between, so look again.
         if (!(error instanceof WorkflowNotFoundError)) throw error;
       }
     }
@@ -116,7 +116,7 @@ class TemporalSyncGateway implements SyncGateway {
     );
   }
 
-  /** Null when a workflow with this id is running. */
+  /** Returns null when a workflow with this id is running. */
   async #tryStart(run: SyncRun, delayMs: number): Promise<string | null> {
     const { providerName } = this.#options;
     try {
@@ -141,7 +141,7 @@ class TemporalSyncGateway implements SyncGateway {
     }
   }
 
-  /** The workflow that is running under the run's workflow id, whoever's it is. */
+  /** The running workflow with the run's workflow id, which may belong to another run. */
   async #describe(run: SyncRun): Promise<WorkflowExecutionDescription | null> {
     try {
       const description = await this.#call(({ workflow }) => workflow.getHandle(run.workflowId).describe());

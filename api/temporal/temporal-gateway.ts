@@ -9,19 +9,19 @@ import type { ProviderId } from '../../contracts/providers.ts';
 import { isRefusedForGood } from '../../domain/errors/grpc-status.ts';
 import { ApiError } from '../errors/api-error.ts';
 
-/** What every gateway to Temporal calls it with. */
+/** Access to Temporal, common to all gateways. */
 export interface TemporalAccess {
   readonly client: Client;
   readonly connection: Connection;
 }
 
-/** For a gateway that starts workflows. */
+/** Access for gateways that start workflows. */
 export interface StarterAccess extends TemporalAccess {
-  /** What a person calls a provider: stands in the summary in the Web UI. */
+  /** A provider's name as people know it, for the summary in the Web UI. */
   readonly providerName: (provider: ProviderId) => string;
 }
 
-/** For a gateway that asks workers too. */
+/** Access for gateways that also need a worker's answer. */
 export interface WorkerAccess extends TemporalAccess {
   /** How long a worker may take to answer. */
   readonly acceptTimeoutMs?: number;
@@ -33,8 +33,8 @@ const RETRY_AFTER_MS = 2_000;
 const WORKER_RETRY_AFTER_MS = 5_000;
 
 /**
- * Throws ApiError `temporal-unavailable` when Temporal does not answer within `timeoutMs`, `temporal-refused` when it refuses the request for good,
- * and whatever else `work` throws as it is.
+ * Throws ApiError `temporal-unavailable` when Temporal does not answer within `timeoutMs`, `temporal-refused` when it
+ * rejects the request permanently, and any other error of `work` unchanged.
  */
 export async function callTemporal<T>(
   { client, connection }: TemporalAccess,
@@ -49,8 +49,9 @@ export async function callTemporal<T>(
 }
 
 /**
- * As `callTemporal`, for what only a worker can take: throws ApiError `worker-unavailable` when none does in time. Temporal refuses an update behind
- * ten in flight at once, and the client hides that behind repeats of its own, for 41 s without a deadline (@temporalio/client 1.24.0).
+ * Like `callTemporal`, for requests that need a worker: throws ApiError `worker-unavailable` when none answers in time.
+ * Temporal rejects an update behind ten in flight, and the client hides that behind its own retries, for 41 s without a
+ * deadline (@temporalio/client 1.24.0).
  */
 export async function callWorker<T>(access: WorkerAccess, work: (client: Client) => Promise<T>): Promise<T> {
   try {
@@ -64,7 +65,10 @@ export async function callWorker<T>(access: WorkerAccess, work: (client: Client)
   }
 }
 
-/** An update that starts its workflow throws some refusals bare, and not as a ServiceError around them (@temporalio/client 1.24.0, `rethrowKnownErrorTypes`). */
+/**
+ * An update that starts its workflow throws some rejections directly and not inside a ServiceError (@temporalio/client
+ * 1.24.0, `rethrowKnownErrorTypes`).
+ */
 function toApiError(error: unknown): unknown {
   if (error instanceof NamespaceNotFoundError) return temporalRefused(error);
   if (!(error instanceof ServiceError || isGrpcServiceError(error))) return error;

@@ -1,6 +1,6 @@
 import type { Problem } from '../errors/service-problems.ts';
 
-/** Of events that providers send. */
+/** Problems of events that providers send. */
 export const WEBHOOK_PROBLEMS = {
   'webhook-not-signed': {
     status: 401,

@@ -32,7 +32,7 @@ export interface WebhookDeps {
 
 export const WEBHOOK_PATH = '/webhooks/{provider}';
 
-/** What a delivery can be answered with, for the OpenAPI document. */
+/** Problem codes of webhook deliveries, for the OpenAPI document. */
 export const WEBHOOK_PROBLEM_CODES = [
   'invalid-request',
   'malformed-json',
@@ -55,19 +55,25 @@ export const WEBHOOK_PROBLEM_CODES = [
 
 export const webhookAnswer = z.object({ received: z.literal(true) }).meta({ id: 'WebhookTaken' });
 
-/** Providers send from near by and all at once: https://docs.stripe.com/webhooks (read 2026-11-21) wants an answer quickly. */
+/**
+ * Short, because providers send from nearby and all at once, and want a quick answer: https://docs.stripe.com/webhooks
+ * (read 2026-11-21).
+ */
 const PATIENCE_MS = 3_000;
-/** Each is a body in memory, a question to Postgres and signals to Temporal. Providers send again what was refused. */
+/**
+ * Each delivery holds a body in memory, a query to Postgres and signals to Temporal. Providers send a refused one
+ * again.
+ */
 const MAX_AT_WORK = 60;
 const MAX_AT_WORK_OF_A_PROVIDER = 40;
 const RETRY_AFTER_MS = 2_000;
 
-/** Of a provider's type of event, all that may stand in a log. */
+/** The part of a provider's event type that may be logged. */
 const TYPE = /^[a-z0-9._]{1,100}$/;
 
 /**
- * Where providers send events to. No token and no rate limit: what counts is the signature, which is checked before anything is read. An
- * event is answered 200 when nothing of it can be lost any more; anything else makes the provider send it again.
+ * Where providers send events. Needs no token and has no rate limit: the signature is checked before anything is
+ * parsed. An event is answered 200 once nothing of it can be lost; any other answer makes the provider send it again.
  */
 export function webhookRouter(deps: WebhookDeps): Router {
   const router = Router({ strict: true, caseSensitive: true });
@@ -83,7 +89,7 @@ export function webhookRouter(deps: WebhookDeps): Router {
   return router;
 }
 
-/** Answers what a provider asks before it sends events. False for anything else, also of a provider that asks for nothing. */
+/** Answers a provider's handshake. Returns false for any other request. */
 function shakeHands({ webhooks }: WebhookDeps['providers'], req: Request, res: Response): boolean {
   const { method } = req;
   if (method !== 'GET' && method !== 'POST') return false;
@@ -177,14 +183,14 @@ async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Re
   const body = await readSentBytes(req, PATIENCE_MS);
   const header = (name: string) => req.get(name);
   if (!reader.isGenuine({ body, header, url })) throw notSigned();
-  // As all text of a provider is cleaned where it enters: Postgres is asked for the account that it names.
+  // Cleaned like all text from a provider, because Postgres is searched for the account that it names.
   const event = reader.read(cleanDeep(decodeJson(body)));
   if (!event) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
   return event;
 }
 
 type Revocation = Extract<WebhookEffect, { readonly kind: 'revoked' }>;
-/** Answers how many connections the word is about. */
+/** Returns the number of connections that the revocation concerns. */
 type PassOn = (provider: ProviderId, revocation: Revocation) => Promise<number>;
 
 /**

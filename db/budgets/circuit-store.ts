@@ -5,10 +5,10 @@ import type { Circuit, CircuitLimits, CircuitState } from '../../domain/circuits
 import type { Database, Transaction, VenueReach } from '../core/venue-scope.ts';
 import { connectedAccounts } from './budget-status-store.ts';
 
-/** A circuit that is not closed, or whose last calls have failed. */
+/** A circuit that is not closed or whose last calls failed. */
 export interface CircuitStatus {
   readonly environment: Environment;
-  /** Null: all accounts. */
+  /** Null stands for all accounts. */
   readonly externalAccountId: string | null;
   readonly state: CircuitState;
   readonly failures: number;
@@ -39,7 +39,10 @@ export interface CircuitStore {
   openIfProviderIsDown(place: Place, limits: CircuitLimits): Promise<void>;
   /** Circuits that are not closed. */
   count(): Promise<readonly CircuitCount[]>;
-  /** The provider's own circuits, and those of accounts that a venue within `reach` has connected; at most 200, latest first. */
+  /**
+   * The provider's own circuits and those of accounts that a venue within `reach` has connected; at most 200, latest
+   * first.
+   */
   list(provider: ProviderId, reach: VenueReach): Promise<readonly CircuitStatus[]>;
 }
 
@@ -58,7 +61,10 @@ interface CountRow extends Record<string, unknown>, CircuitCount {}
 const COLUMNS = sql`key, failures, successes, opened_at, retry_at, probing_until, clock_timestamp() as now`;
 const MAX_LISTED = 200;
 
-/** Circuits as rows that every process sees. A closed one without failures has no row. All times are the database's. */
+/**
+ * Circuits as rows shared by all processes. A closed circuit without failures has no row. All times are by the
+ * database's clock.
+ */
 export function createCircuitStore(db: Database): CircuitStore {
   return {
     async read(keys) {
@@ -144,7 +150,7 @@ const circuitOf = (row: Row): Circuit => ({
   probingUntil: dateOf(row.probing_until),
 });
 
-/** Nothing for keys that are being tested: their account is not known. */
+/** Empty for keys that are being tested, whose account is unknown. */
 function statusOf(row: Row, prefix: string): CircuitStatus[] {
   const [, environment, account] = /^(sandbox|production)\/(.+)$/.exec(row.key.slice(prefix.length)) ?? [];
   if (environment === undefined || account === undefined) return [];

@@ -19,25 +19,28 @@ export interface GrantedExchange extends ExchangeRef {
 }
 
 export type BegunExchange =
-  /** Send the code now. `answeredBefore`: the provider has answered an earlier sending with an error, which may have spent the code all the same. */
+  /**
+   * Send the code now. `answeredBefore`: the provider answered an earlier request with an error, which may have used up
+   * the code.
+   */
   | { readonly status: 'begun'; readonly answeredBefore: boolean }
-  /** The code was sent before, and the answer was lost with whoever waited for it: sending it again is of no use. */
+  /** The code was sent before and the answer was lost, so sending it again is useless. */
   | { readonly status: 'unanswered' }
   | { readonly status: 'granted'; readonly sealedGrant: SealedSecret }
-  /** The connection is gone or disconnected: the code is not to be sent. */
+  /** The connection is gone or disconnected, so the code must not be sent. */
   | { readonly status: 'withdrawn' };
 
-/** What is known about the exchange of a code, durably: an activity that is tried again finds how far the one before came. */
+/** Durable progress of a code's exchange, so that a retried activity knows how far the earlier attempt came. */
 export interface AuthorizationExchangeStore {
-  /** Notes, before anything is sent, that the code is being exchanged. */
+  /** Records that the code is being exchanged, before anything is sent. */
   begin(exchange: ExchangeRef): Promise<BegunExchange>;
-  /** The provider answered with an error after which the code may be sent again. */
+  /** Records that the provider answered with an error after which the code may be sent again. */
   noteFailure(exchange: ExchangeRef): Promise<void>;
-  /** Nothing has reached the provider. */
+  /** Records that nothing has reached the provider. */
   forget(exchange: ExchangeRef): Promise<void>;
   /** Keeps what the code brought until it is stored with its connection, or revoked: also where the exchange was forgotten meanwhile. */
   keep(exchange: ExchangeRef, sealedGrant: SealedSecret): Promise<void>;
-  /** What the code has brought and no connection has yet; null when there is nothing. */
+  /** What the code brought and no connection has yet; null when there is nothing. */
   findGranted(exchange: ExchangeRef): Promise<SealedSecret | null>;
   /** Those of one connection. */
   listGranted(ref: ConnectionRef): Promise<readonly GrantedExchange[]>;
@@ -117,7 +120,7 @@ interface AbandonedRow extends Record<string, unknown>, Pick<GrantedExchange, 'p
   readonly connection_id: ConnectionId;
 }
 
-/** The attempt is over, one way or the other. */
+/** Ends the exchange of an attempt that is over. */
 export async function endExchangeIn(tx: Transaction, attemptId: string): Promise<void> {
   await tx.delete(authorizationExchanges).where(isOf(attemptId));
 }

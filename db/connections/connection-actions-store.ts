@@ -16,21 +16,24 @@ export interface NewConnecting extends ConnectionRef {
   readonly nextAction: string;
 }
 
-/** What people do to a connection's state; the workflows do the rest. A change and the audit row that tells of it are one transaction. */
+/** People's actions on a connection's state; workflows do the rest. A change and its audit row are one transaction. */
 export interface ConnectionActionsStore {
   /** Throws VenueCapError when the venue may have no further connection at this moment. */
   requireRoom(venueId: VenueId): Promise<void>;
   /** A connection whose account's owner has yet to approve. Throws VenueCapError. */
   insertConnecting(connection: NewConnecting, audit?: AuditEntry): Promise<void>;
-  /** Stops syncs of a connection that is `active` or `degraded`. False when it is in no such state; a suspended one stays as it is, true. */
+  /**
+   * Suspends a connection that is `active` or `degraded`, which stops its syncs. Returns true for one that is suspended
+   * already, false for any other state.
+   */
   suspend(
     ref: ConnectionRef,
     why: { readonly cause: string; readonly nextAction: string },
     audit?: AuditEntry,
   ): Promise<boolean>;
-  /** Makes a suspended connection active. False when it is not suspended; an active one stays as it is, true. */
+  /** Resumes a suspended connection. Returns true for one that is active already, false for any other state. */
   resume(ref: ConnectionRef, audit?: AuditEntry): Promise<boolean>;
-  /** Connections that wait for a person now, the one that has waited longest first. */
+  /** Connections that wait for a person now, longest wait first. */
   listNeedingReauth(venueId: VenueId): Promise<readonly NeedingReauth[]>;
 }
 

@@ -24,14 +24,14 @@ export interface Connection {
   readonly cause: string | null;
   readonly since: Date;
   readonly nextAction: string | null;
-  /** Null until its owner has approved. */
+  /** Null until the account owner has approved. */
   readonly account: { readonly id: string; readonly name: string | null } | null;
-  /** How its owner granted access, or is asked to; null for a connection with a key. */
+  /** How the account owner granted access or is asked to; null for a connection with a key. */
   readonly flow: OAuthFlow | null;
   readonly scopes: readonly string[];
   readonly expiresAt: Date | null;
   readonly nextRefreshAt: Date | null;
-  /** Another venue has connected the same account. Who that is stays unknown. */
+  /** Whether another venue has connected the same account. Which one is not revealed. */
   readonly accountShared: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -42,9 +42,9 @@ export interface NewApiKeyConnection extends ConnectionRef {
   readonly environment: Environment;
   readonly account: { readonly id: string; readonly name: string | null };
   readonly scopes: readonly string[];
-  /** Sealed for `connectionId`: the caller chooses the id before it seals. */
+  /** Sealed for `connectionId`, which the caller chooses before sealing. */
   readonly sealedKey: SealedSecret;
-  /** The fields that are not secret; null or absent: there is one secret key and nothing else. */
+  /** The non-secret fields; null or absent when there is just a secret key. */
   readonly fields?: Readonly<Record<string, string>> | null;
 }
 
@@ -61,7 +61,10 @@ export interface ConnectionStateChange {
 }
 
 export interface ConnectionStore {
-  /** The id under which this account is already connected, so that a re-entered key is sealed for the row it will replace. */
+  /**
+   * The id under which this account is connected already, so that a re-entered key is sealed for the row that it
+   * replaces.
+   */
   findByAccount(venueId: VenueId, account: AccountRef): Promise<ConnectionId | null>;
   /**
    * Inserts, or for a known account replaces the key (its generation grows), and makes the connection active. One transaction.
@@ -73,9 +76,15 @@ export interface ConnectionStore {
   list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
   findApiKey(ref: ConnectionRef): Promise<StoredApiKey | null>;
   setState(ref: ConnectionRef, change: ConnectionStateChange): Promise<void>;
-  /** Changes the state of a connection that is in one of these; any other stays as it is. False then. */
+  /**
+   * Changes the state of a connection that is in one of the `from` states. Returns false for any other, which stays as
+   * it is.
+   */
   changeState(ref: ConnectionRef, from: readonly ConnectionState[], change: ConnectionStateChange): Promise<boolean>;
-  /** Says that the provider no longer takes the key of this generation. A connection that has another by now stays as it is. `audit` is written with it. */
+  /**
+   * Records that the provider no longer accepts the key of this generation. A connection with a newer key stays as it
+   * is. `audit` is written with the change.
+   */
   markNeedsReauth(
     ref: ConnectionRef,
     generation: number,
@@ -83,7 +92,7 @@ export interface ConnectionStore {
   ): Promise<void>;
 }
 
-/** The account's connection is being disconnected at this moment: what is stored now would be wiped. */
+/** The account's connection is being disconnected, so anything stored now would be wiped. */
 export class DisconnectingError extends Error {
   override readonly name = 'DisconnectingError';
   constructor() {
@@ -91,7 +100,7 @@ export class DisconnectingError extends Error {
   }
 }
 
-/** The key that was given is sealed for a connection that will not exist: seal it for `connectionId` and save again. */
+/** The key was sealed for a connection that will not exist: seal it for `connectionId` and save again. */
 export class AccountAlreadyConnectedError extends Error {
   override readonly name = 'AccountAlreadyConnectedError';
   readonly connectionId: ConnectionId;
@@ -113,7 +122,8 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
 
     saveWithApiKey: (connection, auditOf) =>
       withVenue(db, connection.venueId, async (tx) => {
-        // One kind of credential a connection. The grant first, as whoever refreshes it locks it. Generations go on.
+        // A connection has one kind of credentials. Lock the grant first, in the same order as a refresh. Generations
+        // continue.
         const [grant] = await tx
           .delete(oauthTokens)
           .where(eq(oauthTokens.connectionId, connection.connectionId))
@@ -267,7 +277,7 @@ async function find(tx: Transaction, connectionId: ConnectionId): Promise<Connec
   return row ? toConnection(row) : null;
 }
 
-/** A connection that stays in its state has been there since it came. */
+/** Keeps the time of the last change while the state stays the same. */
 const sinceWhen = (state: ConnectionState) =>
   sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
 

@@ -16,14 +16,14 @@ import type { FieldProblem, NumberedDocument, WriteScope } from './record-writin
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
-/** Fields a caller sent: an absent one keeps its value, null clears it. */
+/** Fields that a caller sent: an absent field keeps its value, null clears it. */
 export type RecordChanges<Fields = RecordFields> = {
   readonly [Field in keyof Fields]?: Fields[Field] | null | undefined;
 };
 
 export type RecordInput<Fields = RecordFields> = RecordChanges<Fields> & { readonly sourceId: string };
 
-/** A record as it is stored, with its links. */
+/** A stored record with its links. */
 export type StoredRecord<Fields = RecordFields> = RecordEnvelope & Fields & { readonly links: readonly RecordLink[] };
 
 export interface RecordFilter {
@@ -31,40 +31,44 @@ export interface RecordFilter {
   readonly updatedSince?: Date | undefined;
   readonly connectionId?: ConnectionId | undefined;
   readonly includeDeleted: boolean;
-  /** By the names of the kind's own filters. */
+  /** Keyed by the names of the kind's own filters. */
   readonly [filter: string]: unknown;
 }
 
-/** Problems where the record was not written: what is stored and what was sent do not make a whole record together. */
+/** Problems when the record was not written because the stored and the sent fields together are invalid. */
 export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
 
 export interface RecordStore<Fields = RecordFields> {
   /**
-   * Creates or changes records by `sourceId`, all in one transaction and in the order given; the verdicts are in the same order.
-   * `sourceId`s in one call are distinct. A record that would not change keeps its version; a deleted one that is sent again comes back.
+   * Creates or updates records by `sourceId`, in one transaction and in the given order; the verdicts have the same
+   * order. `sourceId`s of one call are distinct. An unchanged record keeps its version; a deleted one that is sent
+   * again is restored.
    */
   upsertMany(venueId: VenueId, records: readonly RecordInput<Fields>[]): Promise<readonly UpsertVerdict[]>;
-  /** As `upsertMany`, for any number of records that are all written or none. */
+  /** Like `upsertMany`, for any number of records that are all written or none. */
   upsertAll(
     venueId: VenueId,
     load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<Fields> & NumberedDocument)[]> },
   ): Promise<StagedResult>;
   list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<Fields>>>;
-  /** Those that are there, deleted ones too. */
+  /** The existing records, including deleted ones. */
   findBySourceIds(venueId: VenueId, sourceIds: readonly string[]): Promise<readonly StoredRecord<Fields>[]>;
-  /** Also a deleted one. */
+  /** Finds deleted records too. */
   find(venueId: VenueId, id: RecordId): Promise<StoredRecord<Fields> | null>;
-  /** Null when there is none, or it is deleted; problems when the record would not be whole. An unchanged record keeps its version. */
+  /**
+   * Null when there is no such record or it is deleted; problems when the record would be invalid. An unchanged record
+   * keeps its version.
+   */
   update(
     venueId: VenueId,
     id: RecordId,
     changes: RecordChanges<Fields>,
   ): Promise<StoredRecord<Fields> | readonly FieldProblem[] | null>;
-  /** Marks it as deleted. Null when there is none; one that is deleted already stays as it is. */
+  /** Marks the record as deleted. Null when there is none; a deleted one stays as it is. */
   remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<Fields>>): Promise<StoredRecord<Fields> | null>;
 }
 
-/** A page ends with the record that goes beyond it; one record is at most a megabyte. */
+/** A page ends with the record that exceeds this; one record is at most a megabyte. */
 
 export interface RecordStores {
   of(kind: RecordKind): RecordStore;
@@ -156,7 +160,10 @@ async function upsert(
   return verdicts;
 }
 
-/** Records that are there and locked; one that is not there is not whole by itself. The verdicts are in the order given. */
+/**
+ * Writes records that exist and are locked; a record that does not exist is incomplete. The verdicts have the given
+ * order.
+ */
 async function upsertKnown(
   scope: WriteScope,
   documents: readonly NumberedDocument[],
@@ -175,8 +182,8 @@ async function upsertKnown(
 }
 
 /**
- * The rows of a list up to the one that fills the page; `found` counts them all. Bounded where they are read: 200 records can be 200 MB,
- * which the API would have to hold.
+ * The rows of a list up to the one that fills the page; `found` counts them all. Limited in the database, because 200
+ * records can be 200 MB, which the API would have to hold.
  */
 const boundedQuery = (list: SQL): SQL => sql`
   select id, venue_id, source_id, version, created_at, updated_at, deleted_at, fields, links, found
@@ -188,7 +195,7 @@ const boundedQuery = (list: SQL): SQL => sql`
   where coalesce(bytes_before, 0) < ${MAX_PAGE_BYTES}
   order by id`;
 
-/** Without the venue: row-level security leaves no other. */
+/** Has no condition on the venue, because row-level security shows no other. */
 export function listQuery(kind: RecordKind, filter: RecordFilter, { limit, after }: PageRequest): SQL {
   const { from, id } = listedFrom(kind, filter);
   return sql`
@@ -199,9 +206,10 @@ export function listQuery(kind: RecordKind, filter: RecordFilter, { limit, after
 }
 
 /**
- * Those with a link to the connection are found by their links, which the index `record_links_listing` keeps in the order of the list
- * (its predicate, `write_attempt >= 0`, always holds); one that is asked for by its key is looked up first. Lateral with a limit, so
- * that the planner does not turn it round on tables that it knows nothing of yet: a page would cost as much as the whole list.
+ * Records with a link to the connection are found through the index `record_links_listing`, which has the list's order
+ * (its predicate, `write_attempt >= 0`, always holds); a record requested by key is looked up first. LATERAL with a
+ * limit keeps the planner from reversing the join on tables without statistics, where a page would cost as much as the
+ * whole list.
  */
 function listedFrom(
   kind: RecordKind,

@@ -11,7 +11,7 @@ export interface SummaryFilter {
   readonly from: string;
   readonly to: string;
   readonly timeZone: string;
-  /** Null: all money that is posted, see `posted`. */
+  /** Null: all posted money, see `posted`. */
   readonly status: TransactionStatus | null;
   readonly kind?: TransactionKind | undefined;
   readonly currency?: string | undefined;
@@ -24,12 +24,12 @@ export interface TransactionSum {
   readonly day: string;
   readonly kind: TransactionKind;
   readonly currency: string;
-  /** Null for what the venue wrote itself. */
+  /** Null for transactions that the venue wrote itself. */
   readonly connectionId: ConnectionId | null;
   readonly count: number;
-  /** Minor units of `currency`. Exact: sums may be larger than a number holds. */
+  /** Minor units of `currency`, exact even above the range of a number. */
   readonly amountMinor: bigint;
-  /** As far as fees are known. */
+  /** Sum of the known fees. */
   readonly feeMinor: bigint;
 }
 
@@ -78,16 +78,16 @@ interface Row extends Record<string, unknown> {
 }
 
 /**
- * What a provider's balance has, whatever became of it since: what undoes it is a transaction of its own day. Where nothing says whether a
- * transaction is posted, its status tells; a dispute takes the money when it is opened.
+ * Whether the transaction is in the provider's balance, whatever happened later: a reversal is a transaction of its own
+ * day. Without a `posted` value the status decides; a dispute takes the money when it is opened.
  */
 const posted = sql`coalesce(t.posted, t.status in ('succeeded', 'won', 'lost') or t.kind = 'dispute')`;
 
 /**
- * Zones are read by Node alone, and Postgres is handed their offsets: it would read some names otherwise (`MET` as an abbreviation), and
- * others not at all. The range of time is a day wider on both sides than the days asked for, for the index; the day itself decides, so
- * that it does not matter whether a change of the clocks skips or repeats midnight. A transaction belongs to the first connection that
- * it was linked to.
+ * Only Node interprets time zones, and Postgres gets their offsets: it would read some names differently (`MET` as an
+ * abbreviation) and others not at all. The time range, which the index uses, is a day wider at both ends than the
+ * requested days; the day itself decides, so that clock changes at midnight do not matter. A transaction belongs to the
+ * first connection that it was linked to.
  */
 const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId }: SummaryFilter) => {
   const periods = offsetPeriods(timeZone, new Date(Date.parse(from) - DAY_MS), new Date(Date.parse(to) + 2 * DAY_MS));

@@ -8,19 +8,22 @@ import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
 
-/** What we remember of schedules. The schedules themselves are Temporal's: operators change them in its Web UI. */
+/**
+ * What we store about schedules. The schedules themselves are in Temporal, where operators can change them in the Web
+ * UI.
+ */
 export interface ScheduleStore {
-  /** Resources whose default schedule has been made once, whether it is still there or not. */
+  /** Resources whose default schedule was created once, whether it still exists or not. */
   listScheduled(ref: ConnectionRef): Promise<readonly Resource[]>;
-  /** From now on the resource gets no default schedule any more. */
+  /** Records that the resource gets no default schedule any more. */
   noteScheduled(ref: ConnectionRef, resource: Resource): Promise<void>;
   /** Counts schedules that are about to be made, and answers those for which the venue has room; what counts already has. */
   reserve(ref: ConnectionRef, resources: readonly Resource[]): Promise<readonly Resource[]>;
   /** A schedule is gone: it no longer counts. */
   release(ref: ConnectionRef, resource: Resource): Promise<void>;
-  /** Of every sync of the connection that had one, or tried to. */
+  /** Full passes of every sync of the connection that completed or tried one. */
   listFullPasses(ref: ConnectionRef): Promise<readonly FullPasses[]>;
-  /** The newest run of the connection that `requestedBy` opened. */
+  /** The connection's newest run that `requestedBy` opened. */
   findOpenedBy(
     ref: ConnectionRef,
     requestedBy: string,

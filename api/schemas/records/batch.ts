@@ -5,7 +5,7 @@ export const batchQuery = z.strictObject({
   atomic: flag.meta({ description: 'Refuse the whole batch when one record is bad.' }),
 });
 
-/** A batch without its records, which are read, checked and written while they arrive. */
+/** The text around a batch's records, which are read, checked and written while they arrive. */
 export const batchEnvelope = z.strictObject({ records: z.array(z.unknown()) });
 
 export const batchAnswer = z

@@ -7,12 +7,12 @@ import { flag, instant, pageOf, paging, sourceId, timestamp, uuid } from '../com
 import { linkState } from '../words.ts';
 import { clearable, fieldAnswer, fieldInput, filterInput, mapFields } from './values.ts';
 
-/** What callers may send and are shown of the records of one kind. Everything that serves records is built from this. */
+/** The input and answer schemas of one kind of record. Every operation on records is built from them. */
 export interface RecordSchemas {
-  /** One of a batch: an absent field keeps the stored value, null clears it. */
+  /** A record of a batch: an omitted field keeps the stored value, null clears it. */
   readonly record: z.ZodType<RecordInput>;
   readonly changes: z.ZodType<RecordChanges & { readonly sourceId?: string | undefined }>;
-  /** With every field that may be cleared: what was not sent is null. */
+  /** A whole record: an omitted field becomes null. */
   readonly replacement: z.ZodType<RecordChanges & { readonly sourceId?: string | undefined }>;
   readonly listQuery: z.ZodType<RecordFilter & { readonly limit: number; readonly cursor?: string | undefined }>;
   readonly batch: z.ZodType;
@@ -22,7 +22,7 @@ export interface RecordSchemas {
 
 const made = new WeakMap<RecordKind, RecordSchemas>();
 
-/** The schemas of a kind. Made once for each: a name of the OpenAPI document belongs to one schema. */
+/** The schemas of a kind, created once, because a name in the OpenAPI document belongs to one schema. */
 export function schemasOf(kind: RecordKind): RecordSchemas {
   const schemas = made.get(kind) ?? makeSchemas(kind);
   made.set(kind, schemas);
@@ -62,7 +62,7 @@ function makeSchemas({ words, fields, filters }: RecordKind): RecordSchemas {
     answer: shown,
     page: pageOf(words.one, shown),
   };
-  // Of the shapes only their keys are known here; test/api/records/records.test.ts holds them to the descriptors.
+  // Only the keys are typed here; test/api/records/records.test.ts checks the shapes against the descriptors.
   return schemas;
 }
 
@@ -75,7 +75,7 @@ function filterSchema(
   return instant.optional().meta({ description: by === 'from' ? 'At or after this time.' : 'Before this time.' });
 }
 
-/** A record as the answer shows it. */
+/** A record as answers show it. */
 export function presentRecord({
   createdAt,
   updatedAt,

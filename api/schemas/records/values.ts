@@ -2,26 +2,30 @@ import { z } from 'zod';
 import type { Field, FieldMap, ListType, ObjectType, TextType, ValueType, WordType } from '../../../records/field.ts';
 import { currency, currencyAnswer, instant, orNull, sourceId, timestamp, uuid } from '../common.ts';
 
-/** What a value must be where a caller sends it, and how an answer shows it. */
+/** The input and answer schemas of a value. */
 interface Value {
   readonly input: z.ZodType;
   readonly answer: z.ZodType;
-  /** The answer is a schema of the OpenAPI document's own. */
+  /** Whether the answer is a named schema of the OpenAPI document. */
   readonly isNamed?: boolean;
 }
 
-/** Together with the largest of the other fields a record stays below a megabyte, whatever its changes add up to. */
+/** Keeps a record below a megabyte together with its other fields at their largest, whatever its changes add up to. */
 const MAX_METADATA_BYTES = 64 * 1_024;
 
 /**
- * Refuses only what cannot be an address: a part that is missing, white space and control characters outside quotes, a second `@`, an empty
- * label in the domain. Dots may stand anywhere before the `@`, as in addresses of Japanese carriers, and any script is allowed. What a
- * provider refuses beyond that is told of the record when it is pushed. Without a `u` flag, because the pattern is printed in the OpenAPI document.
+ * Rejects only what cannot be an address: a missing part, white space and control characters outside quotes, a second
+ * `@`, an empty domain label. Dots may be anywhere before the `@`, as in addresses of Japanese carriers, and any script
+ * is allowed. A provider's further rules are reported when the record is pushed. Without a `u` flag, because the
+ * OpenAPI document shows the pattern.
  */
 const EMAIL =
   /^(?:[^\s@"\u0000-\u001f\u007f-\u009f]+|"[^"\u0000-\u001f\u007f-\u009f]+")@[^\s@.\u0000-\u001f\u007f-\u009f]+(?:\.[^\s@.\u0000-\u001f\u007f-\u009f]+)*$/;
 
-/** As far as every reader of it can be expected to go; without a `u` flag, because the pattern is printed in the OpenAPI document. */
+/**
+ * The range that every client can be expected to handle. Without a `u` flag, because the OpenAPI document shows the
+ * pattern.
+ */
 const DECIMAL = /^-?\d{1,18}(\.\d{1,9})?$/;
 
 const decimal = z
@@ -29,14 +33,14 @@ const decimal = z
   .regex(DECIMAL, 'Must be a decimal number with at most 18 digits before the point and 9 behind it')
   .meta({ description: 'A decimal number, as a string.', example: '2.5' });
 
-/** Zod’s `int` refuses what a JavaScript number cannot hold exactly. */
+/** Zod's `int` rejects what a JavaScript number cannot hold exactly. */
 const amount = z
   .int('Must be a whole number of minor units, such as 1099')
   .meta({ description: 'Money in minor units of `currency`.', example: 1099 });
 
 const made = new WeakMap<ValueType, Value>();
 
-/** The schemas of a value. Made once for each: a name of the OpenAPI document belongs to one schema. */
+/** The schemas of a value, created once, because a name in the OpenAPI document belongs to one schema. */
 function valueOf(value: ValueType): Value {
   const known = made.get(value);
   if (known) return known;
@@ -93,7 +97,7 @@ function listValue({ item, maxItems, maxBytes }: ListType): Value {
   };
 }
 
-/** What is left out of an object is null there. */
+/** Fields left out of an object become null. */
 function objectValue({ name, inputName, fields }: ObjectType): Value {
   const input = z.strictObject(
     mapFields(fields, (field) => (field.presence === 'required' ? fieldInput(field) : clearable(field))),
@@ -123,38 +127,38 @@ function stringMap(maxKeys: number): z.ZodType {
     });
 }
 
-/** For a value whose parts are bounded one by one, and together could be megabytes. */
+/** Limits a value whose parts are each limited but could be megabytes together. */
 const isUpTo =
   (maxBytes: number) =>
   (value: unknown): boolean =>
     Buffer.byteLength(JSON.stringify(value)) <= maxBytes;
 
-/** What a field must be where it is sent, and is not null. */
+/** The input schema of a field that is present and not null. */
 export function fieldInput({ value, description, example }: Field): z.ZodType {
   const { input } = valueOf(value);
   if (description === undefined && example === undefined) return input;
   return input.meta({ ...(description !== undefined && { description }), ...(example !== undefined && { example }) });
 }
 
-/** As `fieldInput`, of a field that may be left out, and that null clears. */
+/** Like `fieldInput`, for a field that may be omitted or cleared with null. */
 export const clearable = (field: Field): z.ZodType => fieldInput(field).nullable().optional();
 
-/** How an answer shows a field. */
+/** The answer schema of a field. */
 export function fieldAnswer({ value, presence }: Field): z.ZodType {
   const { answer, isNamed = false } = valueOf(value);
   if (presence !== 'optional') return answer;
   return isNamed ? orNull(answer) : answer.nullable();
 }
 
-/** What a query may ask a field to equal. */
+/** The schema of a query parameter that filters by a field. */
 export function filterInput({ value }: Field): z.ZodType {
-  // An empty text in a query is a mistake more often than a wish.
+  // Rejects an empty text, which in a query is usually a mistake.
   return value.type === 'text'
     ? textInput({ ...value, minLength: Math.max(1, value.minLength ?? 0) })
     : valueOf(value).input;
 }
 
-/** The schema of a closed set of words, for queries and answers that are no records. */
+/** The schema of an enumeration, for queries and for answers other than records. */
 export const wordSchema = <const Type extends WordType>(type: Type) =>
   valueOf(type).input as z.ZodEnum<{ readonly [Word in Type['words'][number]]: Word }>;
 
