@@ -120,6 +120,7 @@ async function openApiDatabase({ databaseUrl, venueShares }: ApiConfig): Promise
   const db = openDatabase({
     url: databaseUrl,
     maxConnections: POOLS.databaseConnections,
+    readConnections: 8,
     connectionsPerVenue: venueShares.databaseConnections,
     applicationName: 'interlock-api',
   });

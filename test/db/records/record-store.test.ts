@@ -283,11 +283,7 @@ describe('stored customers', () => {
       [many, { sourceId: 'n7' }, 1],
       [few, { sourceId: 'n7' }, 0],
     ] as const) {
-      const query = listQuery(
-        customers,
-        { ...LIVING, connectionId: connection.id, ...filter },
-        { limit: 50, after: null },
-      );
+      const query = listQuery(customers, { connectionId: connection.id, ...filter, rows: 51 });
       const [row] = await withVenue(database.db, venueId, (tx) =>
         tx.execute<QueryPlan>(sql`explain (analyze, format json) ${query}`),
       );
