@@ -55,5 +55,5 @@ export class ReadConnections {
 /** As text: a message of several statements takes no parameters. */
 function beginIn(venueId: VenueId): string {
   if (!UUID.test(venueId)) throw new Error('A venue’s id is a UUID');
-  return `begin read only; select set_config('app.venue_id', '${venueId}', true), set_config('app.venues', '${venueId}', true)`;
+  return `begin read only; set local app.venue_id = '${venueId}'; set local app.venues = '${venueId}'`;
 }

@@ -93,8 +93,10 @@ function rowReader(fields: Readonly<Record<string, unknown>>): (values: readonly
   const readers = Object.entries(fields).map(([name, field]) => ({ name, read: readerOf(field) }));
   return (values) => {
     const row: Record<string, unknown> = {};
-    for (const [index, { name, read }] of readers.entries()) {
+    let index = 0;
+    for (const { name, read } of readers) {
       const value = values[index];
+      index += 1;
       row[name] = value === null ? null : read(value);
     }
     return row;

@@ -26,7 +26,7 @@ export type VenueReach = readonly VenueId[] | '*';
 export interface DatabaseOptions {
   readonly url: string;
   readonly maxConnections: number;
-  /** How many of these serve reads alone, which then take one round trip; without it, none. */
+  /** Further connections, for reads alone, which take one round trip on them; without it, none. */
   readonly readConnections?: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName: string;
@@ -73,7 +73,7 @@ export function openDatabase({
     // Seconds. The library's own goes up to twenty: too long a wait once the server is back.
     backoff: (retries: number) => Math.min(0.05 * 2 ** retries, MAX_RECONNECT_PAUSE_S),
   };
-  const client = postgres(url, { ...options, max: maxConnections - readConnections });
+  const client = postgres(url, { ...options, max: maxConnections });
   guardTransactions(client);
   // Drizzle changes how the driver reads times: these connections have to read them alike.
   const reads = new ReadConnections(

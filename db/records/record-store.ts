@@ -10,10 +10,9 @@ import { MAX_PAGE_BYTES, toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
-import { columnName, fieldsDocument, recordTable, tableOf } from './record-tables.ts';
+import { columnName, fieldsDocument, recordTable, shownInstant, tableOf } from './record-tables.ts';
 import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
 import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
-import { readInstant } from '../core/instants.ts';
 import { ListStatements, statement } from '../core/statement.ts';
 import type { Operand } from '../core/statement.ts';
 import { readVenue, withVenue } from '../core/venue-scope.ts';
@@ -26,7 +25,7 @@ export type RecordChanges<Fields = RecordFields> = {
 
 export type RecordInput<Fields = RecordFields> = RecordChanges<Fields> & { readonly sourceId: string };
 
-/** A record as it is stored, with its links. */
+/** A record with its links, as answers show it. */
 export type StoredRecord<Fields = RecordFields> = RecordEnvelope & Fields & { readonly links: readonly RecordLink[] };
 
 export interface RecordFilter {
@@ -279,27 +278,25 @@ interface Row extends Record<string, unknown> {
   readonly updated_at: string;
   readonly deleted_at: string | null;
   readonly fields: RecordFields;
-  readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
+  readonly links: readonly RecordLink[];
 }
 
 const shownColumns = (kind: RecordKind): SQL => sql`
-  c.id, c.venue_id, c.source_id, c.version, c.created_at, c.updated_at, c.deleted_at, ${fieldsDocument(recordTable(kind), 'c')} as fields,
-  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', k.synced_at, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
+  c.id, c.venue_id, c.source_id, c.version, ${shownInstant(sql`c.created_at`)} as created_at,
+  ${shownInstant(sql`c.updated_at`)} as updated_at, ${shownInstant(sql`c.deleted_at`)} as deleted_at,
+  ${fieldsDocument(recordTable(kind), 'c')} as fields,
+  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', ${shownInstant(sql`k.synced_at`)}, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
    from record_links k where k.record_id = c.id and k.resource = ${kind.name}) as links`;
 
-function toRecord<Fields>(row: Row): StoredRecord<Fields> {
-  const envelope: RecordEnvelope = {
-    id: row.id,
-    venueId: row.venue_id,
-    sourceId: row.source_id,
-    version: row.version,
-    createdAt: readInstant(row.created_at),
-    updatedAt: readInstant(row.updated_at),
-    deletedAt: row.deleted_at === null ? null : readInstant(row.deleted_at),
-  };
-  const links = row.links.map((link) => ({
-    ...link,
-    syncedAt: link.syncedAt === null ? null : new Date(link.syncedAt),
-  }));
-  return { ...envelope, ...(row.fields as Fields), links };
-}
+/** As answers show it, in their order. */
+const toRecord = <Fields>(row: Row): StoredRecord<Fields> => ({
+  id: row.id,
+  venueId: row.venue_id,
+  sourceId: row.source_id,
+  version: row.version,
+  ...(row.fields as Fields),
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+  deletedAt: row.deleted_at,
+  links: row.links,
+});

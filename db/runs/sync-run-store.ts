@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, RecordId, SyncId, VenueId } from '../../contracts/ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from '../../contracts/providers.ts';
 import type { ArchivingCount, SyncCounts, SyncLogAction, SyncOutcome, SyncPhase } from '../../contracts/sync.ts';
@@ -165,9 +165,24 @@ export function createSyncRunStore(db: Database): SyncRunStore {
   };
 }
 
+type Columns = typeof syncRuns._.columns;
+/** What a run keeps for itself: its checkpoint may be large. */
+const OWN = [
+  'checkpoint',
+  'fence',
+  'approved',
+  'approvedBy',
+  'requestedBy',
+  'requestKey',
+  'stopRequestedAt',
+] as const satisfies readonly (keyof Columns)[];
+const SHOWN = Object.fromEntries(
+  Object.entries(getTableColumns(syncRuns)).filter(([name]) => !OWN.some((own) => own === name)),
+) as unknown as Omit<Columns, (typeof OWN)[number]>;
+
 const FIND = selectStatement(
   queryBuilder
-    .select()
+    .select(SHOWN)
     .from(syncRuns)
     .where(eq(syncRuns.id, sql.placeholder('id'))),
 );
@@ -181,7 +196,7 @@ interface RunPage {
 /** A page of runs, newest first. */
 export const selectPage = ({ connectionId, after, rows }: RunPage) =>
   queryBuilder
-    .select()
+    .select(SHOWN)
     .from(syncRuns)
     .where(and(connectionId && eq(syncRuns.connectionId, connectionId), after && lt(syncRuns.id, after)))
     .orderBy(desc(syncRuns.id))
@@ -189,7 +204,7 @@ export const selectPage = ({ connectionId, after, rows }: RunPage) =>
 
 const LISTS = new ListStatements((given) => selectStatement(selectPage({ ...given, rows: sql.placeholder('rows') })));
 
-type Row = typeof syncRuns.$inferSelect;
+type Row = Omit<typeof syncRuns.$inferSelect, (typeof OWN)[number]>;
 
 const { seq, at, level, action, recordId, sourceId, externalId, code, message } = syncLogs;
 const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
