@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { sql } from 'drizzle-orm';
 import type { ApiConfig } from '../config/config.ts';
-import { POOLS } from '../config/limit-variables.ts';
+import { POOLS, READ_CONNECTIONS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
@@ -125,6 +125,7 @@ async function openApiDatabase({ databaseUrl, venueShares }: ApiConfig): Promise
   const db = openDatabase({
     url: databaseUrl,
     maxConnections: POOLS.databaseConnections,
+    readConnections: READ_CONNECTIONS,
     connectionsPerVenue: venueShares.databaseConnections,
     applicationName: 'interlock-api',
   });

@@ -3,10 +3,11 @@ import { Agent, get } from 'node:http';
 import postgres from 'postgres';
 import { z } from 'zod';
 import { until } from '../test/support/eventually.ts';
+import { withBuilds } from './support/builds.ts';
 import { agree } from './push.ts';
 import { openLoop, percentile } from './support/open-loop.ts';
 import { load, round } from './support/report.ts';
-import { withFolder, withSystem } from './support/system.ts';
+import type { Build } from './support/builds.ts';
 import type { Sample } from './support/open-loop.ts';
 import type { Row } from './support/report.ts';
 import type { System } from './support/system.ts';
@@ -20,43 +21,61 @@ export interface ApiOptions {
   /** Runs per connection, except the first. */
   readonly syncsEach: number;
   readonly repeats: number;
+  /** Another checkout, with its packages installed, that is measured in turn with this one; null: this one alone. */
+  readonly against: string | null;
 }
 
 const WARM_UP_S = 5;
 const GOAL_MS = 25;
 const page = z.object({ data: z.array(z.object({ id: z.string() })), nextCursor: z.string().nullable() });
 
-/** Reads lists and single items in turn at a fixed total rate, from a venue that has some of everything. */
+/**
+ * Reads lists and single items in turn at a fixed total rate, from a venue that has some of everything. With another
+ * checkout, each repeat measures one build after the other.
+ */
 export async function benchApi(options: ApiOptions): Promise<readonly Row[]> {
-  return withFolder((home) =>
-    withSystem({ home, requestsPerSecond: 2_000 }, async (system) => {
-      const targets = await prepare(system, options);
-      const agent = new Agent({ keepAlive: true, maxSockets: 256 });
-      const send = sender(system, { agent, paths: targets.map(({ path }) => path) });
-      try {
-        await openLoop({ perSecond: options.perSecond, seconds: WARM_UP_S, send });
-        const rows: Row[] = [];
-        for (let repeat = 1; repeat <= options.repeats; repeat += 1) {
-          const cpuBefore = cpuMs(system.pids.api);
-          const samples = await openLoop({ ...options, send });
-          const cpuMsEach = round((cpuMs(system.pids.api) - cpuBefore) / samples.length);
-          const suffix = options.repeats === 1 ? '' : `, run ${repeat}`;
-          rows.push(
-            ...targets.map(({ what }, index) =>
-              toRow(
-                `${what}${suffix}`,
-                samples.filter((sample) => sample.index % targets.length === index),
-              ),
-            ),
-          );
-          rows.push({ ...toRow(`all at ${options.perSecond}/s${suffix}`, samples), cpuMsEach });
-        }
-        return rows;
-      } finally {
-        agent.destroy();
-      }
-    }),
+  return withBuilds({ against: options.against, requestsPerSecond: 2_000 }, async (builds) => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 256 });
+    try {
+      const stages: Stage[] = [];
+      for (const build of builds) stages.push(await prepareStage(build, { options, agent }));
+      for (const { send } of stages) await openLoop({ perSecond: options.perSecond, seconds: WARM_UP_S, send });
+      const rows: Row[] = [];
+      for (let repeat = 1; repeat <= options.repeats; repeat += 1)
+        for (const stage of stages) rows.push(...(await measureStage(stage, { options, repeat })));
+      return rows;
+    } finally {
+      agent.destroy();
+    }
+  });
+}
+
+interface Stage extends Build {
+  readonly targets: readonly Target[];
+  readonly send: (index: number) => Promise<void>;
+}
+
+async function prepareStage(build: Build, { options, agent }: { options: ApiOptions; agent: Agent }): Promise<Stage> {
+  const targets = await prepare(build.system, options);
+  return { ...build, targets, send: sender(build.system, { agent, paths: targets.map(({ path }) => path) }) };
+}
+
+async function measureStage(
+  { name, system, targets, send }: Stage,
+  { options, repeat }: { options: ApiOptions; repeat: number },
+): Promise<readonly Row[]> {
+  const cpuBefore = cpuMs(system.pids.api);
+  const samples = await openLoop({ ...options, send });
+  const cpuMsEach = round((cpuMs(system.pids.api) - cpuBefore) / samples.length);
+  const build = options.against === null ? '' : `${name}, `;
+  const suffix = options.repeats === 1 ? '' : `, run ${repeat}`;
+  const rows = targets.map(({ what }, index) =>
+    toRow(
+      `${build}${what}${suffix}`,
+      samples.filter((sample) => sample.index % targets.length === index),
+    ),
   );
+  return [...rows, { ...toRow(`${build}all at ${options.perSecond}/s${suffix}`, samples), cpuMsEach }];
 }
 
 interface Target {

@@ -28,7 +28,7 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --repeats 3          pull, api: runs of each
   --per-second 200     api, hostile (30), soak (30): requests a second
   --seconds 20         api, hostile (each attack), idle (120), soak (1200): how long
-  --against <folder>   hostile: another checkout that is attacked in turn with this one`;
+  --against <folder>   api, hostile: another checkout that is measured in turn with this one`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -70,6 +70,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
       connections: 20,
       syncsEach: 3,
       repeats: repeats(1),
+      against: values.against ?? null,
     }),
   million: () => benchMillion({ records: toCount(values.records ?? '1000000'), rate: rates('1000')[0] ?? 1_000 }),
   crowd: () =>

@@ -33,6 +33,9 @@ function isProxy(text: string): boolean {
 /** Sizes of an API process's shared pools. A venue's share must be smaller, so that no venue can take a whole pool. */
 export const POOLS = { atomicLoads: 5, eventStreams: 1_000, databaseConnections: 20 } as const;
 
+/** Besides the database connections. A read that finds none idle takes one of those, and a venue's share counts both. */
+export const READ_CONNECTIONS = 8;
+
 /**
  * Limits that keep one caller, venue or visitor from using up what all share; docs/operations/limits.md says what each
  * protects.

@@ -8,9 +8,10 @@ export interface RecordEnvelope {
   readonly sourceId: string;
   /** Incremented with every change of a field. */
   readonly version: number;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  readonly deletedAt: Date | null;
+  /** Times of a record are ISO 8601 in UTC, as its fields' are. */
+  readonly createdAt: string;
+  readonly updatedAt: string;
+  readonly deletedAt: string | null;
 }
 
 /**
@@ -33,7 +34,7 @@ export interface RecordNote {
 export interface RecordLink {
   readonly connectionId: ConnectionId;
   readonly externalId: string | null;
-  readonly syncedAt: Date | null;
+  readonly syncedAt: string | null;
   readonly state: LinkState;
   /** Notes of the last write. */
   readonly notes: readonly RecordNote[];

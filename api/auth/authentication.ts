@@ -26,7 +26,9 @@ const PUBLIC_KEY_ALGORITHMS = [
 const CLOCK_TOLERANCE_S = 5;
 const KEYS_TIMEOUT_MS = 3_000;
 const KEYS_RETRY_AFTER_MS = 5_000;
-/** How long a verification is cached; a withdrawn signing key takes effect after this. */
+/** A key set is read again after this, also when no token names an unknown key: one of its keys may be withdrawn. */
+const KEYS_FRESH_FOR_MS = 300_000;
+/** How long a token that was verified is taken to be so. A withdrawn key is refused after this and `KEYS_FRESH_FOR_MS`. */
 const VERIFIED_FOR_MS = 30_000;
 const MAX_VERIFIED = 10_000;
 const BEARER = /^Bearer +([A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+) *$/i;
@@ -91,7 +93,11 @@ export function createAuthenticator(config: JwtConfig, clock: () => Date): Authe
 }
 
 function keySource(config: JwtConfig): JWTVerifyGetKey {
-  if (config.kind === 'jwks') return createRemoteJWKSet(new URL(config.url), { timeoutDuration: KEYS_TIMEOUT_MS });
+  if (config.kind === 'jwks')
+    return createRemoteJWKSet(new URL(config.url), {
+      timeoutDuration: KEYS_TIMEOUT_MS,
+      cacheMaxAge: KEYS_FRESH_FOR_MS,
+    });
   const secret = new TextEncoder().encode(config.secret.expose());
   // Imported once, because raw bytes would be imported again for every request.
   const key = crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);

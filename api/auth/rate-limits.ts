@@ -73,21 +73,26 @@ function addressOf({ ip, socket }: Request): string {
   return ip !== undefined && isIP(ip) !== 0 ? ip : (socket.remoteAddress ?? '');
 }
 
+/** What the library gets in place of a request, whose address it would ask the system for, and not use. */
+interface Counted {
+  readonly key: string;
+  readonly req: Request;
+}
+
 type RateLimitName = 'caller' | 'venue' | 'venue-starts' | 'venue-connecting' | 'address' | 'attempt';
 
 function limiter(name: RateLimitName, limit: number, minutes = 1): (exchange: Exchange, key: string) => Promise<void> {
-  const keys = new WeakMap<Request, string>();
   const middleware: RequestHandler = rateLimit({
     windowMs: minutes * MINUTE_MS,
     limit,
     identifier: name,
     standardHeaders: 'draft-8',
     legacyHeaders: false,
-    // Express reads the forwarding headers of trusted proxies, and nothing here reads others.
-    validate: { xForwardedForHeader: false, forwardedHeader: false },
-    keyGenerator: (req) => keys.get(req) ?? '',
-    handler: (req, _res, next: NextFunction) => {
-      noteLimit(req, `rate-limited-${name}`);
+    // The library looks for mistakes of whoever counts by the address of a request, which its limiters here never see.
+    validate: false,
+    keyGenerator: (counted) => (counted as unknown as Counted).key,
+    handler: (counted, _res, next: NextFunction) => {
+      noteLimit((counted as unknown as Counted).req, `rate-limited-${name}`);
       next(
         new ApiError(
           'rate-limited',
@@ -97,9 +102,9 @@ function limiter(name: RateLimitName, limit: number, minutes = 1): (exchange: Ex
     },
   });
   return ({ req, res }, key) => {
-    keys.set(req, key);
+    const counted: Counted = { key, req };
     return new Promise((resolve, reject) => {
-      void middleware(req, res, (error?: unknown) => {
+      void middleware(counted as unknown as Request, res, (error?: unknown) => {
         if (error === undefined) resolve();
         else reject(error instanceof Error ? error : new Error('rate limiter failed'));
       });

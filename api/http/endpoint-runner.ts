@@ -68,7 +68,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
 
   async function runOnce(
     endpoint: HandledEndpoint,
-    { call, hash, stream }: PreparedCall,
+    { call, hash: hashOf, stream }: PreparedCall,
     key: string,
   ): Promise<SerialisedAnswer> {
     const ref = idempotencyRefOf(call.caller, {
@@ -76,6 +76,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
       key,
       inVenue: call.ids.venueId !== undefined,
     });
+    const hash = hashOf();
     const requestKey = requestKeyOf(call.caller, { ref, hash, stream });
     const { answer, replayed } = await deps.idempotency.run({ ref, hash, stream }, async () => {
       try {

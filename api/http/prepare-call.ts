@@ -15,8 +15,8 @@ import { contextOf } from './request-context.ts';
 
 export interface PreparedCall {
   readonly call: AnyCall;
-  /** Hash of the whole request for the idempotency key; of its head only when the body is a stream. */
-  readonly hash: string;
+  /** Hashes the whole request, for the idempotency key; only its head when the body is a stream. */
+  readonly hash: () => string;
   readonly stream: BodyStream | null;
 }
 
@@ -62,14 +62,18 @@ export async function prepareCall(
   if (endpoint.batch) {
     const [value] = allOf(query);
     const body = openBatchBody(req);
-    return { call: { ...head, query: value, body }, hash: hashRequest(req, body.type, null), stream: body.stream };
+    return {
+      call: { ...head, query: value, body },
+      hash: () => hashRequest(req, body.type, null),
+      stream: body.stream,
+    };
   }
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
   const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
   const [queryValue, bodyValue] = allOf(query, await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {}));
   return {
     call: { ...head, query: queryValue, body: bodyValue },
-    hash: hashRequest(req, JSON_TYPE, bytes),
+    hash: () => hashRequest(req, JSON_TYPE, bytes),
     stream: null,
   };
 }

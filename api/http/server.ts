@@ -98,7 +98,8 @@ function createHttpServer(app: Express): Server {
 function cutWhenStalled(req: IncomingMessage, res: ServerResponse, stalledMs: number): void {
   res.once('prefinish', () => {
     const { socket } = res;
-    if (!socket) return;
+    // Nothing waits for the reader when the system has taken the whole answer, as it does at once for most.
+    if (!socket || socket.writableLength === 0) return;
     socket.setTimeout(stalledMs);
     const note = () => {
       noteLimit(req, 'reader-cut');

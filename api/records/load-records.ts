@@ -12,7 +12,7 @@ import { readBatch } from './json-batch.ts';
 import { decodeJson } from '../http/json.ts';
 import { readLines } from '../http/ndjson.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
-import { presentRecord, schemasOf } from '../schemas/records/record-schemas.ts';
+import { schemasOf } from '../schemas/records/record-schemas.ts';
 
 export interface LoadCounts {
   readonly received: number;
@@ -165,7 +165,7 @@ async function findStored({ kind, store, venueId }: LoadTarget, doubtful: readon
     doubtful.map(({ sourceId }) => sourceId),
   );
   const fields = ['sourceId', ...Object.keys(kind.fields)];
-  return new Map(records.map((record) => [record.sourceId, { shown: presentRecord(record), fields }]));
+  return new Map(records.map((record) => [record.sourceId, { shown: record, fields }]));
 }
 
 /** Records collected for the next write. */

@@ -10,7 +10,7 @@ import { invalidRequest } from '../http/parse.ts';
 import type { Parsed } from '../http/parse.ts';
 import { checkChanged } from '../records/unchanged-fields.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
-import { presentRecord, schemasOf } from '../schemas/records/record-schemas.ts';
+import { schemasOf } from '../schemas/records/record-schemas.ts';
 
 export interface RecordRouteDeps {
   readonly kind: RecordKind;
@@ -45,7 +45,7 @@ function listRecords({ kind, store }: RecordRouteDeps): Endpoint {
     async handle({ ids, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: { ...filter }, order: 'id' } as const;
       const page = await store.list(venueOf(ids), filter, { limit, after: readCursor(cursor, list) });
-      return toPageAnswer(page, list, presentRecord);
+      return toPageAnswer(page, list, (record) => record);
     },
   });
 }
@@ -136,10 +136,7 @@ function checkBody<Body>(
   { schema, input }: { readonly schema: z.ZodType<Body>; readonly input: unknown },
 ): Promise<Parsed<Body>> {
   const fields = ['sourceId', ...Object.keys(kind.fields)];
-  const readShown = async () => {
-    const record = await store.find(venueOf(ids), recordOf(kind, ids));
-    return record && presentRecord(record);
-  };
+  const readShown = () => store.find(venueOf(ids), recordOf(kind, ids));
   return checkChanged(schema, input, { readShown, fields });
 }
 
@@ -173,5 +170,5 @@ function idOf<Id extends string>(id: Id | undefined): Id {
 
 function found(kind: RecordKind, record: StoredRecord | null): Answer {
   if (!record) throw recordNotFound(kind);
-  return { status: 200, body: presentRecord(record) };
+  return { status: 200, body: record };
 }

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { providerByConsent } from '../../checks/provider-by-consent.ts';
@@ -8,12 +7,13 @@ import { ATTACKS, makeRichRecords } from './attacks.ts';
 import { openLoop, percentile } from '../support/open-loop.ts';
 import { peakMib } from '../support/process-usage.ts';
 import { load, round } from '../support/report.ts';
-import { withFolder, withSystem } from '../support/system.ts';
+import { withBuilds } from '../support/builds.ts';
 import { Venue } from '../support/venue.ts';
 import type { AttackOrder } from './attacker.ts';
 import type { Attack, Loot } from './attacks.ts';
 import type { Sample } from '../support/open-loop.ts';
 import type { Row } from '../support/report.ts';
+import type { Build } from '../support/builds.ts';
 import type { System } from '../support/system.ts';
 
 export interface HostileOptions {
@@ -36,25 +36,8 @@ const MAX_PAGE_BYTES = 5_000_000;
 
 /** One venue reads and writes at a fixed rate, by itself and while another does each of its worst, and all of it at once. */
 export async function benchHostile(options: HostileOptions): Promise<readonly Row[]> {
-  const { against } = options;
-  return withBuild('this build', null, (ours) =>
-    against === null
-      ? attackInTurn([ours], options)
-      : withBuild(`build of ${path.basename(against)}`, against, (theirs) => attackInTurn([ours, theirs], options)),
-  );
+  return withBuilds({ against: options.against, requestsPerSecond: 100 }, (builds) => attackInTurn(builds, options));
 }
-
-interface Build {
-  readonly name: string;
-  readonly system: System;
-}
-
-const withBuild = <Result>(name: string, checkout: string | null, work: (build: Build) => Promise<Result>) =>
-  withFolder((home) =>
-    withSystem({ home, requestsPerSecond: 100, ...(checkout !== null && { checkout }) }, (system) =>
-      work({ name, system }),
-    ),
-  );
 
 interface Stage extends Build {
   readonly victim: Venue;

@@ -12,7 +12,8 @@ import { requireRoomForConnection } from './connection-cap.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
-import { withVenue } from '../core/venue-scope.ts';
+import { ListStatements, queryBuilder, selectStatement } from '../core/statement.ts';
+import { readVenue, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 export interface Connection {
@@ -154,18 +155,15 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
         return recordWith(tx, saved, auditOf);
       }),
 
-    find: ({ venueId, connectionId }) => withVenue(db, venueId, (tx) => find(tx, connectionId)),
+    find: async ({ venueId, connectionId }) => {
+      const [row] = await readVenue(db, venueId, { statement: FIND, values: { connectionId } });
+      return row ? toConnection(row) : null;
+    },
 
-    list: (venueId, { limit, after }) =>
-      withVenue(db, venueId, async (tx) => {
-        const rows = await tx
-          .select(SHOWN)
-          .from(connections)
-          .where(after === null ? undefined : gt(connections.id, after as ConnectionId))
-          .orderBy(asc(connections.id))
-          .limit(limit + 1);
-        return toPage(rows, limit, { item: toConnection, id: (row) => row.id });
-      }),
+    list: async (venueId, { limit, after }) => {
+      const rows = await readVenue(db, venueId, LISTS.for({ after, rows: limit + 1 }));
+      return toPage(rows, limit, { item: toConnection, id: (row) => row.id });
+    },
 
     findApiKey: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
@@ -271,6 +269,24 @@ const SHOWN = {
   ...{ createdAt: connections.createdAt, updatedAt: connections.updatedAt },
   accountShared: sql<boolean>`provider_account_is_elsewhere(${connections.id})`,
 };
+
+const FIND = selectStatement(
+  queryBuilder
+    .select(SHOWN)
+    .from(connections)
+    .where(eq(connections.id, sql.placeholder('connectionId'))),
+);
+
+const LISTS = new ListStatements(({ after }) =>
+  selectStatement(
+    queryBuilder
+      .select(SHOWN)
+      .from(connections)
+      .where(after && gt(connections.id, after))
+      .orderBy(asc(connections.id))
+      .limit(sql.placeholder('rows')),
+  ),
+);
 
 async function find(tx: Transaction, connectionId: ConnectionId): Promise<Connection | null> {
   const [row] = await tx.select(SHOWN).from(connections).where(eq(connections.id, connectionId));

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type postgres from 'postgres';
 import { codesOf } from '../../domain/errors/error-codes.ts';
 import { markConnectionError } from '../connections/connection-errors.ts';
-import { RepeatedStatements } from './repeated-statements.ts';
+import { prepareRepeated, RepeatedStatements } from './repeated-statements.ts';
 
 type TransactionWork = (tx: postgres.TransactionSql) => unknown;
 
@@ -24,7 +24,7 @@ export function guardTransactions(client: postgres.Sql): void {
       return await begin(async (tx) => {
         state.begun = true;
         try {
-          return await neverEndsWhenLost(work, preparing(tx, statements), () => state.over);
+          return await neverEndsWhenLost(work, prepareRepeated(tx, statements), () => state.over);
         } catch (error) {
           failed.error = error;
           throw error;
@@ -66,21 +66,6 @@ async function neverEndsWhenLost(
   }
 }
 
-/**
- * Prepares the statements that the pool's transactions repeat. Statements under a savepoint are rare and stay
- * unprepared.
- */
-function preparing(tx: postgres.TransactionSql, statements: RepeatedStatements): postgres.TransactionSql {
-  const unsafe = tx.unsafe.bind(tx);
-  const repeated: typeof tx.unsafe = (text, parameters, options) =>
-    unsafe(text, parameters, {
-      ...options,
-      prepare:
-        options?.prepare === true || (parameters !== undefined && parameters.length > 0 && statements.isRepeated(text)),
-    });
-  return Object.assign(tx, { unsafe: repeated });
-}
-
 const MAX_ATTEMPTS = 3;
 /** A lost connection is closed in the same turn as its error, or a round trip after the server's last message. */
 const CLOSING_MS = 500;
@@ -91,7 +76,7 @@ const CLOSING_MS = 500;
  */
 const CONNECTION_LOST = /^(CONNECTION_(CLOSED|DESTROYED)|ECONNRESET|EPIPE|ETIMEDOUT|57P0[123]|25P03)$/;
 
-const isConnectionLost = (error: unknown): boolean => codesOf(error).some((code) => CONNECTION_LOST.test(code));
+export const isConnectionLost = (error: unknown): boolean => codesOf(error).some((code) => CONNECTION_LOST.test(code));
 
 function cutOffWhen(tx: postgres.TransactionSql, isOver: () => boolean): postgres.TransactionSql {
   return new Proxy(tx, {

@@ -1,4 +1,6 @@
-/** Executions before a statement counts as repeated. Most executions are of the same few dozen statements. */
+import type postgres from 'postgres';
+
+/** Executions before a statement counts as repeated. Most of our statements are the same few dozen texts, over and over. */
 const REPEATED_AFTER = 5;
 /** The server keeps each once per connection, until the connection ends. */
 const MAX_PREPARED = 128;
@@ -29,4 +31,19 @@ export class RepeatedStatements {
     this.#prepared.add(text);
     return true;
   }
+}
+
+/** Prepares the statements that are repeated. Statements under a savepoint stay unprepared: they are rare. */
+export function prepareRepeated<Sql extends Pick<postgres.Sql, 'unsafe'>>(
+  sql: Sql,
+  statements: RepeatedStatements,
+): Sql {
+  const unsafe = sql.unsafe.bind(sql);
+  const repeated: typeof sql.unsafe = (text, parameters, options) =>
+    unsafe(text, parameters, {
+      ...options,
+      prepare:
+        options?.prepare === true || (parameters !== undefined && parameters.length > 0 && statements.isRepeated(text)),
+    });
+  return Object.assign(sql, { unsafe: repeated });
 }

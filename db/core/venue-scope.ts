@@ -4,7 +4,10 @@ import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { VenueId } from '../../contracts/ids.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
-import { guardTransactions } from './lost-connections.ts';
+import { guardTransactions, isConnectionLost } from './lost-connections.ts';
+import { ReadConnections } from './read-connections.ts';
+import { run, statement as toStatement } from './statement.ts';
+import type { Execution } from './statement.ts';
 import { VenueBusyError } from './venue-busy-error.ts';
 
 /**
@@ -15,6 +18,7 @@ export const APPLICATION_ROLE = 'interlock_app';
 
 export type Database = PostgresJsDatabase & {
   readonly $client: postgres.Sql;
+  readonly reads: ReadConnections;
   readonly venueShares: VenueShares<string>;
 };
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
@@ -25,6 +29,8 @@ export type VenueReach = readonly VenueId[] | '*';
 export interface DatabaseOptions {
   readonly url: string;
   readonly maxConnections: number;
+  /** Further connections, for reads alone, which take one round trip on them; without it, none. */
+  readonly readConnections?: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName: string;
   /** Connections that one venue may use at a time; all of them when left out. */
@@ -52,6 +58,7 @@ const TIMEOUTS: DatabaseTimeouts = { lockMs: 10_000, statementMs: 120_000, idleI
 export function openDatabase({
   url,
   maxConnections,
+  readConnections = 0,
   applicationName,
   connectionsPerVenue = maxConnections,
   timeouts,
@@ -59,8 +66,7 @@ export function openDatabase({
 }: DatabaseOptions): Database {
   const { lockMs, statementMs, idleInTransactionMs } = { ...TIMEOUTS, ...timeouts };
   const limits = `-c lock_timeout=${lockMs} -c statement_timeout=${statementMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`;
-  const client = postgres(url, {
-    max: maxConnections,
+  const options = {
     connect_timeout: 10,
     connection: {
       application_name: applicationName,
@@ -71,20 +77,32 @@ export function openDatabase({
     // Off, because the request runs on every new connection and nothing handles its failure: a server that goes down at
     // that moment would end the process.
     fetch_types: false,
-    // In seconds. The library's own backoff goes up to twenty, which is too long once the server is back.
-    backoff: (retries) => Math.min(0.05 * 2 ** retries, MAX_RECONNECT_PAUSE_S),
-  });
+    // Seconds. The library's own goes up to twenty: too long a wait once the server is back.
+    backoff: (retries: number) => Math.min(0.05 * 2 ** retries, MAX_RECONNECT_PAUSE_S),
+  };
+  const client = postgres(url, { ...options, max: maxConnections });
   guardTransactions(client);
-  // The pool itself queues callers while all connections are taken.
+  // Drizzle changes how the driver reads times: these connections have to read them alike.
+  const reads = new ReadConnections(
+    Array.from({ length: readConnections }, () => drizzle(postgres(url, { ...options, max: 1 })).$client),
+  );
+  endTogether(client, reads);
+  // The pool itself lets wait whoever finds all connections taken.
   return Object.assign(drizzle(client), {
+    reads,
     venueShares: new VenueShares<string>({ total: Infinity, perVenue: connectionsPerVenue }),
   });
 }
 
-/**
- * JIT compilation takes longer than any of our statements. Plans use the actual values even for prepared statements,
- * because lists differ in length.
- */
+/** Ends the connections for reads with the pool. */
+function endTogether(client: postgres.Sql, reads: ReadConnections): void {
+  const end = client.end.bind(client);
+  client.end = async (options) => {
+    await Promise.all([end(options), reads.end(options)]);
+  };
+}
+
+/** Compiling a statement takes longer than any of ours. A plan is made for the values at hand, also for a prepared statement: lists differ in length. */
 const PLANNING = '-c jit=off -c plan_cache_mode=force_custom_plan';
 /** The server notices a machine that disappeared after 11 s and ends its session. */
 const SHORT_KEEPALIVE = ' -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3';
@@ -97,20 +115,43 @@ const MAX_RECONNECT_PAUSE_S = 1;
  * long. Do not nest: the inner call would wait for the outer one.
  */
 export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  return withShare(db, venueId, async (tx) => {
-    await tx.execute(
-      sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
-    );
-    return work(tx);
-  });
+  return withShare(db, venueId, () =>
+    db.transaction(async (tx) => {
+      await tx.execute(
+        sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
+      );
+      return work(tx);
+    }),
+  );
 }
 
-/** A transaction on one of the connections that the owner may use at a time. */
-async function withShare<T>(db: Database, owner: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+/**
+ * Runs one statement where row-level security sees exactly one venue, as `withVenue` does. For reads. Takes one of the
+ * connections for reads if one is idle, and repeats a read whose connection was lost.
+ */
+export function readVenue<Row>(db: Database, venueId: VenueId, execution: Execution<Row>): Promise<readonly Row[]> {
+  const { statement, values } = execution;
+  return withShare(db, venueId, async () => {
+    try {
+      const rows = await db.reads.tryRead(venueId, execution);
+      if (rows !== null) return rows;
+    } catch (error) {
+      if (!isConnectionLost(error)) throw error;
+    }
+    const [, rows] = await db.$client.begin((tx) => together(run(tx, SCOPE, { venueId }), run(tx, statement, values)));
+    return rows;
+  });
+}
+const SCOPE = toStatement(
+  sql`select set_config('app.venue_id', ${sql.placeholder('venueId')}, true), set_config('app.venues', ${sql.placeholder('venueId')}, true)`,
+);
+
+/** Waits for one of the connections that the owner may use at a time. */
+async function withShare<T>(db: Database, owner: string, work: () => Promise<T>): Promise<T> {
   const release = await db.venueShares.take(owner, MAX_WAIT_FOR_SHARE_MS);
   if (!release) throw new VenueBusyError();
   try {
-    return await db.transaction(work);
+    return await work();
   } finally {
     release();
   }
@@ -133,10 +174,12 @@ const LONG_MS = '600000';
  */
 export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const venues = reach === '*' ? '*' : reach.join(',');
-  return withShare(db, venues, async (tx) => {
-    await tx.execute(sql`select set_config('app.venues', ${venues}, true)`);
-    return work(tx);
-  });
+  return withShare(db, venues, () =>
+    db.transaction(async (tx) => {
+      await tx.execute(sql`select set_config('app.venues', ${venues}, true)`);
+      return work(tx);
+    }),
+  );
 }
 
 /** Runs `work` where one caller's stored answers are visible, and nothing else. */

@@ -10,10 +10,12 @@ import { MAX_PAGE_BYTES, toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
-import { columnName, fieldsDocument, recordTable, tableOf } from './record-tables.ts';
+import { columnName, fieldsDocument, recordTable, shownInstant, tableOf } from './record-tables.ts';
 import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
 import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
-import { withVenue } from '../core/venue-scope.ts';
+import { ListStatements, statement } from '../core/statement.ts';
+import type { Operand } from '../core/statement.ts';
+import { readVenue, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /** Fields that a caller sent: an absent field keeps its value, null clears it. */
@@ -23,7 +25,7 @@ export type RecordChanges<Fields = RecordFields> = {
 
 export type RecordInput<Fields = RecordFields> = RecordChanges<Fields> & { readonly sourceId: string };
 
-/** A stored record with its links. */
+/** A record with its links, as answers show it. */
 export type StoredRecord<Fields = RecordFields> = RecordEnvelope & Fields & { readonly links: readonly RecordLink[] };
 
 export interface RecordFilter {
@@ -88,8 +90,14 @@ export function createRecordStores(db: Database, kinds: RecordKinds): RecordStor
 export function createRecordStore<Kind extends RecordKind>(db: Database, kind: Kind): RecordStore<FieldsOf<Kind>> {
   type Fields = FieldsOf<Kind>;
   const table = recordTable(kind);
+  const findQuery = (id: Operand<RecordId>): SQL =>
+    sql`select ${shownColumns(kind)} from ${tableOf(kind)} c where c.id = ${id}`;
+  const findStatement = statement<Row>(findQuery(sql.placeholder('id')));
+  const lists = new ListStatements((given) =>
+    statement<Row & { readonly found: number }>(boundedQuery(listQuery(kind, given))),
+  );
   const findIn = async (tx: Transaction, id: RecordId): Promise<StoredRecord<Fields> | null> => {
-    const [row] = await tx.execute<Row>(sql`select ${shownColumns(kind)} from ${tableOf(kind)} c where c.id = ${id}`);
+    const [row] = await tx.execute<Row>(findQuery(id));
     return row ? toRecord<Fields>(row) : null;
   };
 
@@ -98,15 +106,18 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
 
     upsertAll: (venueId, load) => writeStaged(db, { venueId, table }, load),
 
-    list: (venueId, filter, page) =>
-      withVenue(db, venueId, async (tx) => {
-        const rows = await tx.execute<Row & { readonly found: number }>(boundedQuery(listQuery(kind, filter, page)));
-        return toPage(rows, page.limit, {
-          item: (row) => toRecord<Fields>(row),
-          id: (row) => row.id,
-          found: rows[0]?.found ?? 0,
-        });
-      }),
+    list: async (venueId, filter, { limit, after }) => {
+      const rows = await readVenue(
+        db,
+        venueId,
+        lists.for({ ...filter, includeDeleted: filter.includeDeleted || null, after, rows: limit + 1 }),
+      );
+      return toPage(rows, limit, {
+        item: (row) => toRecord<Fields>(row),
+        id: (row) => row.id,
+        found: rows[0]?.found ?? 0,
+      });
+    },
 
     findBySourceIds: (venueId, sourceIds) =>
       withVenue(db, venueId, async (tx) => {
@@ -116,7 +127,10 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
         return rows.map((row) => toRecord<Fields>(row));
       }),
 
-    find: (venueId, id) => withVenue(db, venueId, (tx) => findIn(tx, id)),
+    find: async (venueId, id) => {
+      const [row] = await readVenue(db, venueId, { statement: findStatement, values: { id } });
+      return row ? toRecord<Fields>(row) : null;
+    },
 
     update: (venueId, id, changes) =>
       withVenue(db, venueId, async (tx) => {
@@ -195,14 +209,26 @@ const boundedQuery = (list: SQL): SQL => sql`
   where coalesce(bytes_before, 0) < ${MAX_PAGE_BYTES}
   order by id`;
 
-/** Has no condition on the venue, because row-level security shows no other. */
-export function listQuery(kind: RecordKind, filter: RecordFilter, { limit, after }: PageRequest): SQL {
-  const { from, id } = listedFrom(kind, filter);
+/** What a page is read by: values, or their placeholders. */
+interface RecordPage extends Readonly<Record<string, unknown>> {
+  /** Id of the last record before the page. */
+  readonly after?: Operand<string>;
+  readonly rows?: Operand<number>;
+  readonly sourceId?: Operand<string>;
+  readonly connectionId?: Operand<string>;
+  readonly updatedSince?: Operand<Date>;
+  readonly includeDeleted?: Operand<boolean>;
+}
+
+/** Without the venue: row-level security leaves no other. */
+export function listQuery(kind: RecordKind, page: RecordPage): SQL {
+  const { from, id } = listedFrom(kind, page);
+  const { after, rows } = page;
   return sql`
     select ${shownColumns(kind)}
     from ${from}
-    where ${after === null ? sql`true` : sql`${id} > ${after}::uuid`} and ${matches(kind, filter)}
-    order by ${id} limit ${limit + 1}`;
+    where ${after === undefined ? sql`true` : sql`${id} > ${after}::uuid`} and ${matches(kind, page)}
+    order by ${id} limit ${rows}`;
 }
 
 /**
@@ -213,7 +239,7 @@ export function listQuery(kind: RecordKind, filter: RecordFilter, { limit, after
  */
 function listedFrom(
   kind: RecordKind,
-  { connectionId, sourceId }: RecordFilter,
+  { connectionId, sourceId }: RecordPage,
 ): { readonly from: SQL; readonly id: SQL } {
   const records = sql`${tableOf(kind)} c`;
   if (connectionId === undefined) return { from: records, id: sql`c.id` };
@@ -229,14 +255,14 @@ function listedFrom(
   };
 }
 
-function matches({ filters }: RecordKind, filter: RecordFilter): SQL {
-  const { sourceId, updatedSince } = filter;
+function matches({ filters }: RecordKind, page: RecordPage): SQL {
+  const { sourceId, updatedSince, includeDeleted } = page;
   const own = Object.entries(filters).flatMap(([name, { by, field }]) => {
-    const value = filter[name];
+    const value = page[name];
     return value === undefined ? [] : [compared(sql`c.${sql.identifier(columnName(field))}`, by, value)];
   });
   const conditions = [
-    ...(filter.includeDeleted ? [] : [sql`c.deleted_at is null`]),
+    ...(includeDeleted ? [] : [sql`c.deleted_at is null`]),
     ...(sourceId === undefined ? [] : [compared(sql`c.source_id`, 'equal', sourceId)]),
     ...(updatedSince === undefined ? [] : [compared(sql`c.updated_at`, 'from', updatedSince)]),
     ...own,
@@ -244,11 +270,11 @@ function matches({ filters }: RecordKind, filter: RecordFilter): SQL {
   return conditions.length === 0 ? sql`true` : sql.join(conditions, sql` and `);
 }
 
+/** `from` and `before` compare times. */
 const OPERATORS = { equal: sql`=`, from: sql`>=`, before: sql`<` } as const;
 
 function compared(column: SQL, by: RecordFilterRule['by'], value: unknown): SQL {
-  const operand = value instanceof Date ? sql`${value.toISOString()}::timestamptz` : sql`${value}`;
-  return sql`${column} ${OPERATORS[by]} ${operand}`;
+  return sql`${column} ${OPERATORS[by]} ${value}${by === 'equal' ? sql`` : sql`::timestamptz`}`;
 }
 
 interface Row extends Record<string, unknown> {
@@ -260,27 +286,25 @@ interface Row extends Record<string, unknown> {
   readonly updated_at: string;
   readonly deleted_at: string | null;
   readonly fields: RecordFields;
-  readonly links: readonly (Omit<RecordLink, 'syncedAt'> & { readonly syncedAt: string | null })[];
+  readonly links: readonly RecordLink[];
 }
 
 const shownColumns = (kind: RecordKind): SQL => sql`
-  c.id, c.venue_id, c.source_id, c.version, c.created_at, c.updated_at, c.deleted_at, ${fieldsDocument(recordTable(kind), 'c')} as fields,
-  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', k.synced_at, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
+  c.id, c.venue_id, c.source_id, c.version, ${shownInstant(sql`c.created_at`)} as created_at,
+  ${shownInstant(sql`c.updated_at`)} as updated_at, ${shownInstant(sql`c.deleted_at`)} as deleted_at,
+  ${fieldsDocument(recordTable(kind), 'c')} as fields,
+  (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', ${shownInstant(sql`k.synced_at`)}, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
    from record_links k where k.record_id = c.id and k.resource = ${kind.name}) as links`;
 
-function toRecord<Fields>(row: Row): StoredRecord<Fields> {
-  const envelope: RecordEnvelope = {
-    id: row.id,
-    venueId: row.venue_id,
-    sourceId: row.source_id,
-    version: row.version,
-    createdAt: new Date(row.created_at),
-    updatedAt: new Date(row.updated_at),
-    deletedAt: row.deleted_at === null ? null : new Date(row.deleted_at),
-  };
-  const links = row.links.map((link) => ({
-    ...link,
-    syncedAt: link.syncedAt === null ? null : new Date(link.syncedAt),
-  }));
-  return { ...envelope, ...(row.fields as Fields), links };
-}
+/** As answers show it, in their order. */
+const toRecord = <Fields>(row: Row): StoredRecord<Fields> => ({
+  id: row.id,
+  venueId: row.venue_id,
+  sourceId: row.source_id,
+  version: row.version,
+  ...(row.fields as Fields),
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+  deletedAt: row.deleted_at,
+  links: row.links,
+});

@@ -157,9 +157,13 @@ export function mergedColumns({ columns }: RecordTable, document: SQL, alias: st
   );
 }
 
+/** A time in ISO 8601 UTC, as answers show it. */
+export const shownInstant = (instant: SQL): SQL =>
+  sql`to_char(${instant} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
 function shown({ column: name, type }: Column, alias: string): SQL {
   const value = qualified(name, alias);
-  if (type === 'timestamptz') return sql`to_char(${value} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+  if (type === 'timestamptz') return shownInstant(value);
   return type === 'numeric' ? sql`${value}::text` : value;
 }
 

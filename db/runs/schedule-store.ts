@@ -5,7 +5,9 @@ import type { FullPasses } from '../../domain/sync/full-pass.ts';
 import { lockCount } from '../core/venue-cap.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
-import { withVenue } from '../core/venue-scope.ts';
+import { readInstant } from '../core/instants.ts';
+import { statement } from '../core/statement.ts';
+import { readVenue, withVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
 
 /**
@@ -73,23 +75,15 @@ export function createScheduleStore(db: Database, maxPerVenue = Infinity): Sched
           .where(and(eq(connections.id, connectionId), sql`not ${known} @> ${JSON.stringify([resource])}::jsonb`));
       }),
 
-    listFullPasses: ({ venueId, connectionId }) =>
-      withVenue(db, venueId, async (tx) => {
-        const rows = await tx.execute<FullPassRow>(sql`
-          select resource, direction, completed.started_at, completed.finished_at, attempted.at as attempted_at
-          from (select resource, direction, full_started_at as started_at, full_finished_at as finished_at from sync_cursors
-            where connection_id = ${connectionId} and full_started_at is not null) completed
-          full join (select distinct on (resource, direction) resource, direction, created_at as at from sync_runs
-            where connection_id = ${connectionId} and mode = 'full' and not dry_run and window_from is null and window_to is null
-            order by resource, direction, id desc) attempted using (resource, direction)
-          order by resource, direction`);
-        return rows.map(
-          ({ resource, direction, started_at: startedAt, finished_at: finishedAt, attempted_at: attemptedAt }) => ({
-            ...{ resource, direction },
-            ...{ startedAt: dateOf(startedAt), finishedAt: dateOf(finishedAt), attemptedAt: dateOf(attemptedAt) },
-          }),
-        );
-      }),
+    listFullPasses: async ({ venueId, connectionId }) => {
+      const rows = await readVenue(db, venueId, { statement: FULL_PASSES, values: { connectionId } });
+      return rows.map(
+        ({ resource, direction, started_at: startedAt, finished_at: finishedAt, attempted_at: attemptedAt }) => ({
+          ...{ resource, direction },
+          ...{ startedAt: dateOf(startedAt), finishedAt: dateOf(finishedAt), attemptedAt: dateOf(attemptedAt) },
+        }),
+      );
+    },
 
     findOpenedBy: ({ venueId, connectionId }, requestedBy) =>
       withVenue(db, venueId, async (tx) => {
@@ -113,4 +107,13 @@ interface FullPassRow extends Record<string, unknown>, Pick<FullPasses, 'resourc
   readonly attempted_at: string | null;
 }
 
-const dateOf = (text: string | null) => (text === null ? null : new Date(text));
+const FULL_PASSES = statement<FullPassRow>(sql`
+  select resource, direction, completed.started_at, completed.finished_at, attempted.at as attempted_at
+  from (select resource, direction, full_started_at as started_at, full_finished_at as finished_at from sync_cursors
+    where connection_id = ${sql.placeholder('connectionId')} and full_started_at is not null) completed
+  full join (select distinct on (resource, direction) resource, direction, created_at as at from sync_runs
+    where connection_id = ${sql.placeholder('connectionId')} and mode = 'full' and not dry_run and window_from is null and window_to is null
+    order by resource, direction, id desc) attempted using (resource, direction)
+  order by resource, direction`);
+
+const dateOf = (text: string | null) => (text === null ? null : readInstant(text));

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, isNull, lt, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, getTableColumns, gt, isNull, lt, sql } from 'drizzle-orm';
 import type { ConnectionId, ConnectionRef, RecordId, SyncId, VenueId } from '../../contracts/ids.ts';
 import type { Direction, ProviderId, Resource, SyncMode } from '../../contracts/providers.ts';
 import type { ArchivingCount, SyncCounts, SyncLogAction, SyncOutcome, SyncPhase } from '../../contracts/sync.ts';
@@ -9,8 +9,10 @@ import { syncLogs } from '../schema/runs/sync-logs.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { findByRequest, openOrJoin, reopen } from './sync-run-opening.ts';
 import type { NewSyncRun, Opening, SyncWindow } from './sync-run-opening.ts';
-import { withVenue } from '../core/venue-scope.ts';
-import type { Database, Transaction } from '../core/venue-scope.ts';
+import { ListStatements, queryBuilder, selectStatement } from '../core/statement.ts';
+import type { Operand } from '../core/statement.ts';
+import { readVenue, withVenue } from '../core/venue-scope.ts';
+import type { Database } from '../core/venue-scope.ts';
 
 export interface SyncRun {
   readonly id: SyncId;
@@ -114,11 +116,10 @@ export function createSyncRunStore(db: Database): SyncRunStore {
         return row && toSyncRun(row);
       }),
 
-    find: (venueId, id) =>
-      withVenue(db, venueId, async (tx) => {
-        const [row] = await tx.select().from(syncRuns).where(eq(syncRuns.id, id));
-        return row ? toSyncRun(row) : null;
-      }),
+    find: async (venueId, id) => {
+      const [row] = await readVenue(db, venueId, { statement: FIND, values: { id } });
+      return row ? toSyncRun(row) : null;
+    },
 
     listOpen: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {
@@ -134,27 +135,15 @@ export function createSyncRunStore(db: Database): SyncRunStore {
       return row && toSyncRun(row);
     },
 
-    list: (venueId, filter, page) =>
-      withVenue(db, venueId, async (tx) =>
-        toPage(await selectPage(tx, filter, page), page.limit, { item: toSyncRun, id: (row) => row.id }),
-      ),
+    list: async (venueId, { connectionId }, { limit, after }) => {
+      const rows = await readVenue(db, venueId, LISTS.for({ connectionId, after, rows: limit + 1 }));
+      return toPage(rows, limit, { item: toSyncRun, id: (row) => row.id });
+    },
 
-    listLog: (venueId, id, { filter, page }) =>
-      withVenue(db, venueId, async (tx) => {
-        const wanted = and(
-          eq(syncLogs.syncId, id),
-          filter.level === undefined ? undefined : eq(syncLogs.level, filter.level),
-          filter.action === undefined ? undefined : eq(syncLogs.action, filter.action),
-          page.after === null ? undefined : gt(syncLogs.seq, Number(page.after)),
-        );
-        const rows = await tx
-          .select(LOG_COLUMNS)
-          .from(syncLogs)
-          .where(wanted)
-          .orderBy(asc(syncLogs.seq))
-          .limit(page.limit + 1);
-        return toPage(rows, page.limit, { item: (row) => row, id: (row) => String(row.seq) });
-      }),
+    listLog: async (venueId, id, { filter: { level, action }, page: { limit, after } }) => {
+      const rows = await readVenue(db, venueId, LOGS.for({ id, level, action, after, rows: limit + 1 }));
+      return toPage(rows, limit, { item: (row) => row, id: (row) => String(row.seq) });
+    },
 
     newestLogSeq: (venueId, id) =>
       withVenue(db, venueId, async (tx) => {
@@ -177,24 +166,69 @@ export function createSyncRunStore(db: Database): SyncRunStore {
   };
 }
 
-/** Selects a page of runs, newest first, plus one row that shows whether another page follows. */
-export function selectPage(tx: Transaction, { connectionId }: SyncRunFilter, { limit, after }: PageRequest) {
-  const ofConnection = connectionId === undefined ? undefined : eq(syncRuns.connectionId, connectionId);
-  const older = after === null ? undefined : lt(syncRuns.id, after as SyncId);
-  return tx
-    .select()
+type Columns = typeof syncRuns._.columns;
+/** What a run keeps for itself: its checkpoint may be large. */
+const OWN = [
+  'checkpoint',
+  'fence',
+  'approved',
+  'approvedBy',
+  'requestedBy',
+  'requestKey',
+  'stopRequestedAt',
+] as const satisfies readonly (keyof Columns)[];
+const SHOWN = Object.fromEntries(
+  Object.entries(getTableColumns(syncRuns)).filter(([name]) => !OWN.some((own) => own === name)),
+) as unknown as Omit<Columns, (typeof OWN)[number]>;
+
+const FIND = selectStatement(
+  queryBuilder
+    .select(SHOWN)
     .from(syncRuns)
-    .where(and(ofConnection, older))
-    .orderBy(desc(syncRuns.id))
-    .limit(limit + 1);
+    .where(eq(syncRuns.id, sql.placeholder('id'))),
+);
+
+interface RunPage {
+  readonly connectionId?: Operand<ConnectionId>;
+  readonly after?: Operand<SyncId>;
+  readonly rows: Operand<number>;
 }
 
-type Row = typeof syncRuns.$inferSelect;
+/** A page of runs, newest first. */
+export const selectPage = ({ connectionId, after, rows }: RunPage) =>
+  queryBuilder
+    .select(SHOWN)
+    .from(syncRuns)
+    .where(and(connectionId && eq(syncRuns.connectionId, connectionId), after && lt(syncRuns.id, after)))
+    .orderBy(desc(syncRuns.id))
+    .limit(rows);
+
+const LISTS = new ListStatements((given) => selectStatement(selectPage({ ...given, rows: sql.placeholder('rows') })));
+
+type Row = Omit<typeof syncRuns.$inferSelect, (typeof OWN)[number]>;
 
 const { seq, at, level, action, recordId, sourceId, externalId, code, message } = syncLogs;
 const LOG_COLUMNS = { seq, at, level, action, recordId, sourceId, externalId, code, message };
 
-/** Columns that a run shows unchanged. */
+const LOGS = new ListStatements(({ level: ofLevel, action: ofAction, after }) =>
+  selectStatement(
+    queryBuilder
+      .select(LOG_COLUMNS)
+      .from(syncLogs)
+      .where(
+        and(
+          eq(syncLogs.syncId, sql.placeholder('id')),
+          ofLevel && eq(syncLogs.level, ofLevel),
+          ofAction && eq(syncLogs.action, ofAction),
+          after && gt(syncLogs.seq, after),
+        ),
+      )
+      .orderBy(asc(syncLogs.seq))
+      .limit(sql.placeholder('rows')),
+  ),
+);
+
+/** Columns that a run shows as they are stored. */
 const SHOWN_AS_STORED = [
   'id',
   'venueId',

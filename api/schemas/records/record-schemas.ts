@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import type { RecordEnvelope, RecordLink } from '../../../contracts/records.ts';
 import type { RecordChanges, RecordFilter, RecordInput } from '../../../db/records/record-store.ts';
 import type { RecordFilterRule, RecordKind } from '../../../records/record-kind.ts';
 import { flag, instant, pageOf, paging, sourceId, timestamp, uuid } from '../common.ts';
@@ -73,23 +72,6 @@ function filterSchema(
   if (!field) throw new Error(`a filter asks for ${name}, a field that there is not`);
   if (by === 'equal') return filterInput(field).optional();
   return instant.optional().meta({ description: by === 'from' ? 'At or after this time.' : 'Before this time.' });
-}
-
-/** A record as answers show it. */
-export function presentRecord({
-  createdAt,
-  updatedAt,
-  deletedAt,
-  links: all,
-  ...rest
-}: RecordEnvelope & { readonly links: readonly RecordLink[] }): object {
-  return {
-    ...rest,
-    createdAt: createdAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-    deletedAt: deletedAt?.toISOString() ?? null,
-    links: all.map((link) => ({ ...link, syncedAt: link.syncedAt?.toISOString() ?? null })),
-  };
 }
 
 const envelope = {

@@ -49,7 +49,7 @@ async function openTestDatabase(
   await withAdmin(adminUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)}`);
   const url = urlOf(serviceUrl, name);
   const ownerUrl = urlOf(adminUrl, name);
-  const db = openDatabase({ url, maxConnections: 10, applicationName: 'interlock-test' });
+  const db = openDatabase({ url, maxConnections: 10, readConnections: 4, applicationName: 'interlock-test' });
   const admin = postgres(ownerUrl, { max: 2, onnotice: () => undefined });
   return {
     url,

@@ -1,0 +1,147 @@
+import { Column, DrizzleQueryError, is, Param, Placeholder, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import { PgDialect, PgTimestamp, QueryBuilder } from 'drizzle-orm/pg-core';
+import type postgres from 'postgres';
+import { readInstant } from './instants.ts';
+
+/**
+ * A read whose text is built once: building it anew costs as much as everything else that a read of one record does in
+ * this process. What differs from one execution to the next is written as `sql.placeholder(name)`.
+ */
+export interface Statement<Row> {
+  readonly text: string;
+  /** Names of placeholders, and values that are part of the statement. */
+  readonly parameters: readonly (ByName | Fixed)[];
+  /** Null: rows are objects by column name, as the driver makes them. */
+  readonly toRow: ((values: readonly unknown[]) => Row) | null;
+}
+
+interface ByName {
+  readonly name: string;
+}
+interface Fixed {
+  readonly value: unknown;
+}
+
+/** By the names of the statement's placeholders. */
+export type StatementValues = Readonly<Record<string, unknown>>;
+
+/** Builds the queries of `selectStatement`. */
+export const queryBuilder = new QueryBuilder();
+
+const DIALECT = new PgDialect();
+
+/** A statement whose rows are objects by column name. */
+export function statement<Row extends object>(text: SQL): Statement<Row> {
+  return { ...build(text), toRow: null };
+}
+
+interface Select<Row> {
+  readonly _: { readonly selectedFields: Readonly<Record<string, unknown>>; readonly result: Row[] };
+  getSQL(): SQL;
+}
+
+/** A statement whose rows have the names and types of the selected columns. Takes no joins: their columns are nested. */
+export function selectStatement<Row>(select: Select<Row>): Statement<Row> {
+  return {
+    ...build(select.getSQL()),
+    toRow: rowReader(select._.selectedFields) as (values: readonly unknown[]) => Row,
+  };
+}
+
+/**
+ * Sends a statement before it returns, so that statements run in the order of the calls: a query that is only awaited is
+ * sent later than one that is executed. Throws what Drizzle throws, by which an outage is told from other failures.
+ */
+export async function run<Row>(
+  connection: Pick<postgres.Sql, 'unsafe'>,
+  { text, parameters, toRow }: Statement<Row>,
+  values: StatementValues,
+): Promise<readonly Row[]> {
+  const given = parameters.map((parameter) =>
+    'name' in parameter ? valueOf(parameter.name, values) : parameter.value,
+  ) as postgres.ParameterOrJSON<never>[];
+  try {
+    const query = connection.unsafe(text, given);
+    if (toRow === null) return (await query.execute()) as unknown as Row[];
+    return (await query.values().execute()).map(toRow);
+  } catch (error) {
+    throw new DrizzleQueryError(text, given, error as Error);
+  }
+}
+
+function valueOf(name: string, values: StatementValues): unknown {
+  const value = values[name];
+  if (value === undefined) throw new Error(`The statement needs a value for ${name}`);
+  return value instanceof Date ? value.toISOString() : value;
+}
+
+function build(text: SQL): Pick<Statement<unknown>, 'text' | 'parameters'> {
+  const { sql: built, params } = DIALECT.sqlToQuery(text);
+  return {
+    text: built,
+    parameters: params.map((parameter) => {
+      if (is(parameter, Placeholder)) return { name: parameter.name };
+      if (is(parameter, Param)) throw new Error('A placeholder of a column’s own type is not supported');
+      return { value: parameter };
+    }),
+  };
+}
+
+/** Reads the values of a row as Drizzle does, which looks up for every value of every row how to read it. */
+function rowReader(fields: Readonly<Record<string, unknown>>): (values: readonly unknown[]) => object {
+  const readers = Object.entries(fields).map(([name, field]) => ({ name, read: readerOf(field) }));
+  return (values) => {
+    const row: Record<string, unknown> = {};
+    let index = 0;
+    for (const { name, read } of readers) {
+      const value = values[index];
+      index += 1;
+      row[name] = value === null ? null : read(value);
+    }
+    return row;
+  };
+}
+
+function readerOf(field: unknown): (value: unknown) => unknown {
+  if (is(field, PgTimestamp)) return (value) => readInstant(String(value));
+  return is(field, Column) ? (value) => field.mapFromDriverValue(value) : (value) => value;
+}
+
+/** A value, or the placeholder of one. */
+export type Operand<Value> = Value | Placeholder;
+
+/** A statement with the values of one execution. */
+export interface Execution<Row> {
+  readonly statement: Statement<Row>;
+  readonly values: StatementValues;
+}
+
+const MAX_STATEMENTS = 1_000;
+
+/** The statements of one list: each set of filters that may be given has its own. */
+export class ListStatements<Row> {
+  readonly #made = new Map<string, Statement<Row>>();
+  readonly #make: (given: Readonly<Record<string, Placeholder>>) => Statement<Row>;
+
+  /** `make` gets a placeholder for each value that is given, under its name. */
+  constructor(make: (given: Readonly<Record<string, Placeholder>>) => Statement<Row>) {
+    this.#make = make;
+  }
+
+  /** What is null or undefined is not given. */
+  for(values: StatementValues): Execution<Row> {
+    const names = Object.keys(values).filter((name) => values[name] !== null && values[name] !== undefined);
+    return { statement: this.#of(names), values };
+  }
+
+  #of(names: readonly string[]): Statement<Row> {
+    const key = names.join();
+    const known = this.#made.get(key);
+    if (known) return known;
+    if (this.#made.size >= MAX_STATEMENTS) this.#made.clear();
+    const made = this.#make(Object.fromEntries(names.map((name) => [name, sql.placeholder(name)])));
+    this.#made.set(key, made);
+    return made;
+  }
+}
