@@ -37,6 +37,15 @@ export interface RunningSandbox {
   trouble(kind: Trouble, times: number): Promise<void>;
   /** Ids of all existing records. */
   ids(resource: Resource): Promise<readonly string[]>;
+  /** Calls that the adapter makes besides one for each answer, because the provider needs them. */
+  readonly extraCalls: {
+    /** To say whose key it is. */
+    readonly account: number;
+    /** Before the first page of a list, by the name of the list. */
+    readonly first: Readonly<Partial<Record<string, number>>>;
+    /** To read all lists of a resource. */
+    readonly listing: Readonly<Partial<Record<Resource, number>>>;
+  };
   /** Number of requests that the adapter has made so far. */
   requests(): Promise<number>;
   close(): Promise<void>;
@@ -82,6 +91,7 @@ async function startStripe(): Promise<RunningSandbox> {
     secretKey: new Secret(sandbox.secretKey),
     restrictedKey: new Secret(accounts.data[0]?.restrictedKey ?? ''),
     unknownKey: new Secret('sk_test_nobodyKnowsThisOne'),
+    extraCalls: { account: 0, first: {}, listing: {} },
     async reset() {
       await control.reset();
       await control.limits({ requestsPerSecond: 0, searchDelayMs: 0 });
@@ -141,6 +151,12 @@ async function startSquare(): Promise<RunningSandbox> {
     secretKey: new Secret(merchant.token),
     restrictedKey: new Secret('EAAAEnothing'),
     unknownKey: new Secret('EAAAEnobodyKnowsThisOne'),
+    // The merchant's name; the locations, each of which has lists of its own; whether there is a loyalty programme.
+    extraCalls: {
+      account: 1,
+      first: { payments: 1, 'changed-payments': 1, invoices: 1 },
+      listing: { transactions: 1, invoices: 1, customers: 1 },
+    },
     async reset() {
       await control.reset();
     },
