@@ -33,10 +33,25 @@ export function toPage<Row, T>(
 }
 
 function withinBytes<Row>(rows: readonly Row[]): readonly Row[] {
+  if (mostBytes(rows) < MAX_PAGE_BYTES) return rows;
   let bytes = 0;
   const full = rows.findIndex((row) => {
     bytes += Buffer.byteLength(JSON.stringify(row));
     return bytes >= MAX_PAGE_BYTES;
   });
   return full === -1 ? rows : rows.slice(0, full + 1);
+}
+
+/** A character takes six bytes at most, as `\u0000`. */
+const BYTES_PER_CHARACTER = 6;
+/** No number, time or word of JSON takes as many, nor the quotes and marks around a value. */
+const BYTES_PER_VALUE = 40;
+
+/** More than the bytes of the value's JSON, without making that: nearly every page is far from its bound. */
+function mostBytes(value: unknown): number {
+  if (typeof value === 'string') return BYTES_PER_VALUE + BYTES_PER_CHARACTER * value.length;
+  if (typeof value !== 'object' || value === null) return BYTES_PER_VALUE;
+  let bytes = BYTES_PER_VALUE;
+  for (const [key, item] of Object.entries(value)) bytes += BYTES_PER_CHARACTER * key.length + mostBytes(item);
+  return bytes;
 }

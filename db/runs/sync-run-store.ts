@@ -261,7 +261,8 @@ const SHOWN_AS_STORED = [
 
 /** Leaves out what the run's worker stores in its row, such as the checkpoint. */
 function toSyncRun(row: Row): SyncRun {
-  const stored = Object.fromEntries(SHOWN_AS_STORED.map((name) => [name, row[name]]));
+  const stored: Record<string, unknown> = {};
+  for (const name of SHOWN_AS_STORED) stored[name] = row[name];
   return {
     ...(stored as Pick<Row, (typeof SHOWN_AS_STORED)[number]>),
     window: row.windowFrom || row.windowTo ? { from: row.windowFrom, to: row.windowTo } : null,
