@@ -69,4 +69,4 @@ CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "dist/main.
 FROM service AS api
 EXPOSE 3000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "api/main.ts"]
+CMD ["node", "--max-semi-space-size=16", "--heap-growing-percent=50", "api/main.ts"]
