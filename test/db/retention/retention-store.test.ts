@@ -149,7 +149,7 @@ describe('the removal of expired rows', () => {
 
   it('runs in functions with a fixed search path that only the application may call', async () => {
     const functions = await database.admin<{ name: string; path: string | null; callers: string[] }[]>`
-      select p.proname as name, array_to_string(p.proconfig, ';') as path,
+      select p.proname as name, (select setting from unnest(p.proconfig) setting where setting like 'search_path=%') as path,
         array(select coalesce(r.rolname, 'public') from aclexplode(p.proacl) a left join pg_roles r on r.oid = a.grantee
           where a.privilege_type = 'EXECUTE' and a.grantee <> p.proowner) as callers
       from pg_proc p where p.pronamespace = 'public'::regnamespace and p.prosecdef`;
