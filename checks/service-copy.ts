@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import { ApiClient } from '../runtime/cli/api-client.ts';
-import { bringUp } from '../runtime/start/bring-up.ts';
+import { bringUp, FREE_PORTS } from '../runtime/start/bring-up.ts';
 import { readJson } from '../runtime/start/files.ts';
 import { homeOf } from '../runtime/start/home.ts';
 import { Instance, SERVICES } from '../runtime/start/instance.ts';
@@ -30,14 +30,6 @@ export interface CopyOptions {
   readonly log: (line: string) => void;
 }
 
-const PORTS = [
-  'PORT',
-  'TEMPORAL_PORT',
-  'TEMPORAL_UI_PORT',
-  'POSTGRES_PORT',
-  'SANDBOX_STRIPE_PORT',
-  'SANDBOX_STRIPE_CONTROL_PORT',
-];
 /** Nothing else of this process's environment: it may hold the keys of real providers. */
 const TAKEN_OVER = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
 
@@ -46,7 +38,7 @@ export async function prepareCopy({ folder, returnUrl, env: more, log }: CopyOpt
   const startedAtMs = Date.now();
   const env: Env = {
     ...Object.fromEntries(TAKEN_OVER.map((name) => [name, process.env[name]])),
-    ...Object.fromEntries(PORTS.map((name) => [name, '0'])),
+    ...FREE_PORTS,
     INTERLOCK_HOME: folder,
     ...(returnUrl !== undefined && { RETURN_URLS: returnUrl }),
     LOG_LEVEL: 'warn',

@@ -87,7 +87,7 @@ export class Environment {
     this.#problems.push(message);
   }
 
-  /** Throws ConfigError when there was any problem. */
+  /** Throws ConfigError with every problem that was found, and does nothing when there is none. */
   finish(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { VARIABLES } from '../../config/variables.ts';
 import { ApiClient } from '../../runtime/cli/api-client.ts';
+import { FREE_PORTS } from '../../runtime/start/bring-up.ts';
 import { readJson } from '../../runtime/start/files.ts';
 import { startNodeChild } from '../../runtime/processes/node-child.ts';
 import { sandboxControl } from '../../test/support/sandbox/sandbox-control.ts';
@@ -31,19 +32,10 @@ export interface System {
   readonly stripe: ReturnType<typeof sandboxControl>;
 }
 
-const PORTS = [
-  'PORT',
-  'TEMPORAL_PORT',
-  'TEMPORAL_UI_PORT',
-  'POSTGRES_PORT',
-  'SANDBOX_STRIPE_PORT',
-  'SANDBOX_STRIPE_CONTROL_PORT',
-];
-
 /** The environment of an isolated system: inherits none of our variables, not even from `.env`, and uses free ports. */
 export function ownEnvironment(): Record<string, string | undefined> {
   const blank = Object.fromEntries(Object.keys(VARIABLES).map((name) => [name, '']));
-  return { ...process.env, ...blank, ...Object.fromEntries(PORTS.map((name) => [name, '0'])) };
+  return { ...process.env, ...blank, ...FREE_PORTS };
 }
 
 /** Runs `work` with the path of a temporary folder. */

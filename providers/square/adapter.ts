@@ -1,10 +1,12 @@
 import { z } from 'zod';
-import type { Environment, Resource } from '../../contracts/providers.ts';
+import type { Environment } from '../../contracts/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
 import { parseAnswer } from '../grants.ts';
 import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import type { ProviderAccount, ProviderAdapterParts, PullPlan, ResourceMapping, ResourceSession } from '../provider.ts';
+import type { ProviderAccount, ProviderAdapterParts, ResourceSession } from '../provider.ts';
+import { resourceTable } from '../kit/resource-table.ts';
+import type { ResourceEntry } from '../kit/resource-table.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { askSquare, createSquareClient } from './client.ts';
 import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
@@ -33,34 +35,26 @@ export function createSquareAdapter(config: SquareConfig): ProviderAdapterParts 
         // No call of Square's tells it for every resource: the overlap of the change feeds allows for clocks that differ.
         newestChangeEpochS: () => Promise.resolve(null),
         resource: (resource) =>
-          resourceOf(resource).session(createAsk(config.apiUrl, options), options.accounts ?? null),
+          RESOURCES.entry(resource).session(createAsk(config.apiUrl, options), options.accounts ?? null),
       };
     },
 
-    mapping: (resource) => resourceOf(resource).mapping,
-    pullPlan: (resource) => resourceOf(resource).pullPlan,
+    mapping: RESOURCES.mapping,
+    pullPlan: RESOURCES.pullPlan,
   };
 }
 
-interface SquareResource {
+interface SquareResource extends ResourceEntry {
   readonly session: (ask: Ask, locations: ChosenLocations) => ResourceSession;
-  readonly mapping: ResourceMapping;
-  readonly pullPlan: PullPlan;
 }
 
-const SQUARE_RESOURCES: Readonly<Partial<Record<Resource, SquareResource>>> = {
+const RESOURCES = resourceTable<SquareResource>('square', {
   products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
   inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
   invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
   customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
-};
-
-function resourceOf(resource: Resource): SquareResource {
-  const found = SQUARE_RESOURCES[resource];
-  if (!found) throw new Error(`square does not sync ${resource}`);
-  return found;
-}
+});
 
 const statusSchema = z.object({ scopes: z.array(z.string()).default([]), merchantId: z.string().min(1) });
 const merchantSchema = z.object({ merchant: z.object({ id: z.string().min(1), businessName: z.string().nullish() }) });

@@ -1,7 +1,8 @@
 import { Stripe } from 'stripe';
 import { z } from 'zod';
-import type { Resource } from '../../contracts/providers.ts';
-import type { ProviderAdapterParts, PullPlan, ResourceMapping, ResourceSession, SessionOptions } from '../provider.ts';
+import type { ProviderAdapterParts, ResourceSession, SessionOptions } from '../provider.ts';
+import { resourceTable } from '../kit/resource-table.ts';
+import type { ResourceEntry } from '../kit/resource-table.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers/customers.ts';
 import { createStripeFetch } from './http/http-client.ts';
@@ -43,33 +44,25 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapterParts 
           const newest = await ask(listSchema(eventSchema(z.object({}))), () => stripe.events.list({ limit: 1 }));
           return newest.positions[0]?.atEpochS ?? null;
         },
-        resource: (resource) => resourceOf(resource).session(stripe, ask),
+        resource: (resource) => RESOURCES.entry(resource).session(stripe, ask),
       };
     },
 
-    mapping: (resource) => resourceOf(resource).mapping,
-    pullPlan: (resource) => resourceOf(resource).pullPlan,
+    mapping: RESOURCES.mapping,
+    pullPlan: RESOURCES.pullPlan,
   };
 }
 
-interface StripeResource {
+interface StripeResource extends ResourceEntry {
   readonly session: (stripe: Stripe, ask: Ask) => ResourceSession;
-  readonly mapping: ResourceMapping;
-  readonly pullPlan: PullPlan;
 }
 
-const STRIPE_RESOURCES: Readonly<Partial<Record<Resource, StripeResource>>> = {
+const RESOURCES = resourceTable<StripeResource>('stripe', {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
   invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
-};
-
-function resourceOf(resource: Resource): StripeResource {
-  const found = STRIPE_RESOURCES[resource];
-  if (!found) throw new Error(`stripe does not sync ${resource}`);
-  return found;
-}
+});
 
 function createClient({ apiUrl }: StripeConfig, { secretKey, onBehalfOf, signal }: SessionOptions): Stripe {
   const { protocol, hostname, port } = new URL(apiUrl);

@@ -3,7 +3,7 @@ import { isSet, serviceEnvironment } from '../processes/child-environment.ts';
 import { runDemonstration } from './demo.ts';
 import { writeJsonAtomically } from './files.ts';
 import { loadSecrets } from './secrets.ts';
-import { choosePorts } from './service-ports.ts';
+import { anyFreePorts, choosePorts } from './service-ports.ts';
 import {
   bringUpPostgres,
   bringUpSandbox,
@@ -27,6 +27,9 @@ export type BringUpOptions = Omit<Stage, 'secrets' | 'ports'> & {
   /** The address the API listens on. */
   readonly host: string;
 };
+
+/** The environment of a copy beside others, such as a benchmark's: every port is any free one. */
+export const FREE_PORTS: Env = anyFreePorts(PROVIDERS);
 
 /** Known once every service is up. */
 interface Running {

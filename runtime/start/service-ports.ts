@@ -32,6 +32,12 @@ function standInRequests({ id, displayName, standInPorts }: ConfigurableProvider
   ];
 }
 
+/** The environment in which everything that a copy runs takes any free port. */
+export function anyFreePorts(providers: readonly ConfigurableProvider[]): Env {
+  const requests = [...Object.values(REQUESTS), ...providers.flatMap(standInRequests)];
+  return Object.fromEntries(requests.map(({ variable }) => [variable, '0']));
+}
+
 /**
  * Chooses free ports for everything that this copy runs itself. Logs one line for each standard port that was taken.
  * @throws {StartError} when a user's port is taken.

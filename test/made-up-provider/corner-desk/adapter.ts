@@ -1,6 +1,7 @@
-import type { Resource } from '../../../contracts/providers.ts';
 import { guardedFetch } from '../../../providers/kit/address-guard.ts';
-import type { ProviderAdapterParts, PullPlan, ResourceMapping, ResourceSession } from '../../../providers/provider.ts';
+import { resourceTable } from '../../../providers/kit/resource-table.ts';
+import type { ResourceEntry } from '../../../providers/kit/resource-table.ts';
+import type { ProviderAdapterParts, ResourceSession } from '../../../providers/provider.ts';
 import { readAccount } from './account.ts';
 import { createAsk } from './ask.ts';
 import type { Ask } from './ask.ts';
@@ -9,24 +10,22 @@ import { customerList, customerMapping } from './customers.ts';
 import { createListSession, pullPlanOf } from './desk-list.ts';
 import type { CornerDeskSettings } from './settings.ts';
 
-interface SyncedResource {
-  readonly mapping: ResourceMapping;
-  readonly plan: PullPlan;
+interface SyncedResource extends ResourceEntry {
   open(ask: Ask): ResourceSession;
 }
 
-const RESOURCES: Readonly<Record<Resource, SyncedResource>> = {
+const RESOURCES = resourceTable<SyncedResource>('corner-desk', {
   customers: {
     mapping: customerMapping,
-    plan: pullPlanOf(customerList.name),
+    pullPlan: pullPlanOf(customerList.name),
     open: (ask) => createListSession(ask, customerList),
   },
   'loyalty-cards': {
     mapping: cardMapping,
-    plan: pullPlanOf(cardList.name),
+    pullPlan: pullPlanOf(cardList.name),
     open: (ask) => createListSession(ask, cardList),
   },
-};
+});
 
 export function createCornerDeskAdapter(settings: CornerDeskSettings): ProviderAdapterParts {
   const fetchGuarded = guardedFetch(settings.privateAddresses ?? []);
@@ -36,16 +35,10 @@ export function createCornerDeskAdapter(settings: CornerDeskSettings): ProviderA
       return {
         account: () => readAccount(ask),
         newestChangeEpochS: () => Promise.resolve(null),
-        resource: (resource) => of(resource).open(ask),
+        resource: (resource) => RESOURCES.entry(resource).open(ask),
       };
     },
-    mapping: (resource) => of(resource).mapping,
-    pullPlan: (resource) => of(resource).plan,
+    mapping: RESOURCES.mapping,
+    pullPlan: RESOURCES.pullPlan,
   };
-}
-
-function of(resource: Resource): SyncedResource {
-  const found = RESOURCES[resource];
-  if (!found) throw new Error(`corner-desk does not sync ${resource}`);
-  return found;
 }
