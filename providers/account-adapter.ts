@@ -1,7 +1,7 @@
 import type { ProviderId, Resource } from '../contracts/providers.ts';
 import type { ProviderAccount, ProviderAdapterParts, SessionOptions } from './provider.ts';
 
-/** A provider that can be connected and whose records are not synced yet. */
+/** A provider that can be connected but whose records are not synced yet. */
 export function createAccountAdapter(
   provider: ProviderId,
   account: (options: SessionOptions) => Promise<ProviderAccount>,

@@ -5,7 +5,7 @@ import { appPaceOf, countedWindowsOf } from './limits.ts';
 import type { LimitReading } from './limits.ts';
 import { ProviderError } from './provider-error.ts';
 
-/** A wait longer than this is handed back to the caller, which can give up its thread meanwhile. */
+/** The longest wait inside a call. A longer one is returned to the caller, which can release its thread meanwhile. */
 const MAX_WAIT_MS = 10_000;
 /** Stripe documents no Retry-After on 429 (https://docs.stripe.com/rate-limits, read 2026-11-21). */
 const DEFAULT_PAUSE_MS = 1_000;
@@ -13,24 +13,24 @@ const DEFAULT_PAUSE_MS = 1_000;
 export interface GateOptions {
   readonly provider: ProviderId;
   readonly environment: Environment;
-  /** Null while a key is being tested: its account is not known before the answer. */
+  /** Null while a key is being tested: its account is known only from the answer. */
   readonly externalAccountId: string | null;
   readonly limits: readonly Limit[];
   readonly ratePerSecond: number;
   readonly lane: 'interactive' | 'bulk';
-  /** Its calls pass also where a long window is used up. */
+  /** Its calls pass even when a long window is used up. */
   readonly mustPass: boolean;
 }
 
-/** What every call of one session passes: the limits of its account and of our app. */
+/** The limits that every call of one session passes: those of its account and of our app. */
 export interface BudgetGate {
-  /** What the account's calls are counted under; keys that are being tested share one. */
+  /** The key under which the account's calls are counted; keys under test share one. */
   readonly accountKey: string;
   /** Waits for the call's turn. Throws ProviderError `rate-limited`, or `quota-exhausted` where a long window is used up; AbortError when `signal` ends the wait. */
   enter(signal: AbortSignal | undefined): Promise<void>;
-  /** Notes a refusal of the provider's for everybody. */
+  /** Records a refusal by the provider for all processes. */
   refused(error: unknown): Promise<void>;
-  /** Notes what an answer told of long windows. Never fails: what the next answer tells will do. */
+  /** Records what an answer says about long windows. Never fails, because the next answer says it again. */
   heard(readings: readonly LimitReading[]): Promise<void>;
 }
 
@@ -52,7 +52,7 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
       if (!slot.granted) throw new ProviderError({ provider, kind: 'rate-limited', retryAfterMs: slot.retryAfterMs });
       await sleep(slot.waitMs, signal);
       if (quotas.length === 0 && pace === null) return;
-      // Only now, when the call is due: what it takes of a long window it takes for certain.
+      // The call is counted in long windows only when it is due, because the count cannot be taken back.
       const admission = await budget.admit({ pace, quotas, maxWaitMs: MAX_WAIT_MS, mustPass });
       if (!admission.granted) throw refusal(provider, admission);
       await sleep(admission.waitMs, signal);
@@ -61,7 +61,7 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
     async refused(error) {
       if (!(error instanceof ProviderError)) return;
       const { kind, retryAfterMs } = error.details;
-      // The refusal is what the caller has to know, also when it cannot be noted for the others.
+      // The caller gets the refusal even when it cannot be recorded for the others.
       if (kind === 'rate-limited')
         await budget
           .throttle(account, { ratePerSecond, pauseMs: retryAfterMs ?? DEFAULT_PAUSE_MS })
@@ -91,11 +91,11 @@ function refusal(
     : new ProviderError({ provider, kind: 'quota-exhausted', code: 'window-used-up', retryAfterMs });
 }
 
-/** `accounts` is how the keys of all accounts begin. */
+/** `accounts` is the prefix of the keys of all accounts. */
 function keysOf({ provider, environment, externalAccountId }: GateOptions) {
   const accounts = `${provider}/${environment}/`;
   return {
-    // Keys that are being tested share one budget.
+    // Keys under test share one budget.
     account: externalAccountId === null ? `${provider}/connecting` : accounts + externalAccountId,
     app: `app/${provider}/${environment}`,
     accounts,

@@ -1,28 +1,31 @@
 /**
- * The shared limiter of one provider account: a token bucket and concurrency leases, seen by every process.
- * Kept in Postgres (`db/budgets/budget-store.ts`), so that two workers cannot spend the same second twice.
+ * The limiter of one provider account, shared by every process: a token bucket and concurrency leases. It is kept in
+ * Postgres (`db/budgets/budget-store.ts`), so that two workers cannot spend the same second twice.
  */
 export interface Budget {
-  /** Reserves the next free slot. `waitMs` is how long to wait for it; null when it is further off than `maxWaitMs` and nothing was reserved. */
+  /**
+   * Reserves the next free slot. `waitMs` is the wait for it; null when the wait would exceed `maxWaitMs` and nothing
+   * was reserved.
+   */
   reserve(key: string, request: ReserveRequest): Promise<Reservation>;
   /**
-   * Lets a call pass whose slot has come, in the windows that are longer than a call may wait, and in the pace that all accounts of an app share.
-   * Counts it in each of them, or in none.
+   * Admits a call whose slot is due to the windows longer than a call may wait, and to the pace that all accounts of an
+   * app share. Counts the call in all of them or in none.
    */
   admit(request: AdmitRequest): Promise<Admission>;
-  /** What the provider says of a long window counts, whatever we have counted ourselves. */
+  /** The provider's own count of a long window replaces ours. */
   learn(quota: Quota, told: { readonly remaining: number; readonly endsInMs?: number | undefined }): Promise<void>;
-  /** After a 429: cuts the rate, and lets nobody through for `pauseMs`. */
+  /** After a 429: lowers the rate and admits nobody for `pauseMs`. */
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
-  /** Takes, in place of the holder's earlier lease, between 1 and `slots` of `maxSlots`; null when none is free. */
+  /** Replaces the holder's lease by one of 1 to `slots` of `maxSlots`; null when none is free. */
   acquireLease(
     key: string,
     request: LeaseRequest & { readonly maxSlots: number; readonly ttlMs: number },
   ): Promise<BudgetLease | null>;
   /**
-   * Keeps a lease for `ttlMs` more and answers what it is now. It grows up to `slots` while some of `maxSlots` are free; one that has more
-   * than its even part shrinks to that while another has less, and several leave one for whoever comes next: nobody is left with the rest
-   * for minutes. Null when it has lapsed and is gone.
+   * Extends a lease by `ttlMs` and returns its present size. It grows up to `slots` while some of `maxSlots` are free.
+   * A lease above its even share shrinks to it while another is below, and several leases together leave one slot for a
+   * newcomer, so that nobody is limited to a remainder for minutes. Null when the lease has expired.
    */
   renewLease(
     leaseId: string,
@@ -34,25 +37,28 @@ export interface Budget {
 export interface LeaseRequest {
   readonly holder: string;
   readonly slots: number;
-  /** The activity attempt that the lease is for: should its worker die, others find it there. */
+  /** The activity attempt that holds the lease. Another process finds it here when its worker dies. */
   readonly task?: { readonly workerKey: number; readonly token: string } | undefined;
 }
 
 export interface ReserveRequest {
   readonly ratePerSecond: number;
-  /** An interactive call goes at once while the backlog is short; bulk calls then wait a slot longer. */
+  /** An interactive call is sent at once while the backlog is short; bulk calls then wait one slot longer. */
   readonly lane: 'interactive' | 'bulk';
   readonly maxWaitMs: number;
-  /** The pace of all accounts of the app, whose keys begin so. An account gets an even part of it: none waits for a busier one. */
+  /**
+   * The pace of all accounts of the app, whose keys share this prefix. Each account gets an even share, so that none
+   * waits for a busier one.
+   */
   readonly app?: { readonly keyPrefix: string; readonly ratePerSecond: number } | undefined;
 }
 
-/** A long window that is counted. */
+/** A long window whose calls are counted. */
 export interface Quota {
   readonly key: string;
   readonly windowS: number;
   readonly limit: number;
-  /** Of a window that the accounts of an app share: the account that calls, and how the keys of all begin. */
+  /** For a window shared by an app's accounts: the calling account, and the prefix of all their keys. */
   readonly account?: { readonly key: string; readonly keyPrefix: string };
 }
 
@@ -60,7 +66,7 @@ export interface AdmitRequest {
   readonly pace: { readonly key: string; readonly ratePerSecond: number } | null;
   readonly quotas: readonly Quota[];
   readonly maxWaitMs: number;
-  /** Counts the call and lets it pass even where a window is used up: a refresh that is refused would cost the grant. */
+  /** Counts the call and admits it even when a window is used up: a refused refresh would cost the grant. */
   readonly mustPass: boolean;
 }
 

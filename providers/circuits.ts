@@ -4,46 +4,46 @@ import { CIRCUIT_LIMITS, passageOf, settle, stateOf } from '../domain/circuits/c
 import type { CallOutcome, Circuit, CircuitLimits } from '../domain/circuits/circuit.ts';
 import { ProviderError } from './provider-error.ts';
 
-/** Where every process keeps the circuits (`db/budgets/circuit-store.ts`). */
+/** The circuits' storage, shared by every process (`db/budgets/circuit-store.ts`). */
 export interface CircuitStore {
-  /** A closed circuit that nobody has stored is left out. */
+  /** Omits closed circuits that were never stored. */
   read(keys: readonly string[]): Promise<ReadonlyMap<string, Circuit>>;
-  /** Changes one circuit while nobody else does, and answers what `change` answered. */
+  /** Changes one circuit under a lock and returns what `change` returned. */
   update<T>(
     key: string,
     change: (circuit: Circuit, now: Date) => { readonly circuit: Circuit; readonly answer: T },
   ): Promise<T>;
-  /** Opens the provider's circuit if so many of its accounts fail that it must be the provider. */
+  /** Opens the provider's circuit when so many of its accounts fail that the provider must be the cause. */
   openIfProviderIsDown(place: CircuitPlace, limits: CircuitLimits): Promise<void>;
 }
 
-/** A provider's environment: what its accounts there have in common. */
+/** A provider's environment, which its accounts there share. */
 export interface CircuitPlace {
   readonly provider: ProviderId;
   readonly environment: Environment;
 }
 
-/** Which circuits a call passes. */
+/** The circuits that a call passes. */
 export interface CircuitCall extends CircuitPlace {
-  /** Of the account, as its budget has it. */
+  /** The account's key, as in its budget. */
   readonly accountKey: string;
 }
 
-/** Of all accounts of a provider in one environment. */
+/** The key for all accounts of a provider in one environment. */
 export const placeKey = ({ provider, environment }: CircuitPlace): string => `${provider}/${environment}/*`;
 
-/** Whether a call was not made, since a circuit is open. */
+/** Whether a call was not made because a circuit is open. */
 export const isCircuitOpen = (error: unknown): boolean =>
   error instanceof ProviderError && error.details.code === CIRCUIT_OPEN;
 
-/** What other processes found out is seen after this long. */
+/** How long a state stored by another process may go unnoticed. */
 const CACHE_MS = 1_000;
 const MAX_CACHED = 5_000;
 
 export interface Circuits {
   /**
-   * Makes a call unless the provider or the account is known to be down. Throws ProviderError `unavailable`, code `circuit-open`, with the time
-   * after which to try again, and otherwise what the call throws.
+   * Makes a call unless the provider or the account is known to be down. Throws ProviderError `unavailable`, code
+   * `circuit-open`, with the time after which to try again; otherwise throws what the call throws.
    */
   around<T>(where: CircuitCall, request: () => Promise<T>, signal?: AbortSignal): Promise<T>;
 }
@@ -53,7 +53,7 @@ interface Known {
   readonly circuits: ReadonlyMap<string, Circuit>;
 }
 
-/** The circuits as this process knows them. A call of an account whose last call succeeded costs no statement of its own. */
+/** This process's view of the circuits. A call to an account whose last call succeeded costs no statement. */
 export function createCircuits(store: CircuitStore, limits: CircuitLimits = CIRCUIT_LIMITS): Circuits {
   const cache = new Map<string, Promise<Known>>();
 
@@ -70,7 +70,7 @@ export function createCircuits(store: CircuitStore, limits: CircuitLimits = CIRC
     return reading;
   }
 
-  /** The keys on which the call is a probe. Throws when it may not be made. */
+  /** The keys for which the call is a probe. Throws when it may not be made. */
   async function enter(where: CircuitCall): Promise<string[]> {
     const { circuits } = await look(where);
     const probes: string[] = [];
@@ -125,31 +125,31 @@ export function createCircuits(store: CircuitStore, limits: CircuitLimits = CIRC
         outcome = outcomeOf(error, signal);
         throw error;
       } finally {
-        // What became of the call counts, also when it cannot be noted for the others.
+        // The call's outcome is returned even when it cannot be recorded for the others.
         await leave(where, probes, outcome).catch(() => undefined);
       }
     },
   };
 }
 
-/** Without a breaker: for tests of adapters alone. */
+/** No circuit breaker, for tests of adapters alone. */
 export const NO_CIRCUITS: Circuits = { around: (_where, request) => request() };
 
-/** What a failed call tells of the provider. An answer to this record, this token or this rate is an answer. */
+/** What a failed call says about the provider's health. A refusal of this record, token or rate is still an answer. */
 export function outcomeOf(error: unknown, signal?: AbortSignal): CallOutcome {
   if (error instanceof ProviderError) return isFailure(error) ? 'failed' : 'answered';
   return isTimeout(error) || (signal?.aborted === true && isTimeout(signal.reason)) ? 'failed' : 'unknown';
 }
 
 function isFailure({ details: { kind, httpStatus, unreadable, code } }: ProviderError): boolean {
-  // Longer than we are willing to read, or one object that this version cannot.
+  // The answer is too long to read, or holds an object that this version cannot read.
   if (unreadable !== undefined || code === 'body-too-large') return false;
   const isRefusal =
     httpStatus !== undefined && httpStatus >= 400 && httpStatus < 500 && !STOPPED_WAITING.has(httpStatus);
   return (kind === 'unavailable' || kind === 'unexpected-response') && !isRefusal;
 }
 
-/** 408 and 499: a server or proxy has given the call up. */
+/** 408 and 499: a server or proxy has given up on the call. */
 const STOPPED_WAITING: ReadonlySet<number> = new Set([408, 499]);
 
 const isTimeout = (error: unknown) => error instanceof Error && error.name === 'TimeoutError';

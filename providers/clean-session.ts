@@ -9,9 +9,9 @@ import type { ProviderId } from '../contracts/providers.ts';
 const ID_ISSUES = 'id: holds characters that cannot be stored';
 
 /**
- * A session all of whose answers hold only text that can be stored, whatever people typed at the provider. Everything that is made of an
- * answer, such as a fingerprint, is made of the clean one: cleaning is never a change of the venue's. An object is not known by an altered
- * id: one whose id would change is an object that cannot be read.
+ * A session whose answers contain only text that Postgres can store, whatever people typed at the provider.
+ * Fingerprints and everything else derive from the cleaned text, so cleaning never looks like a change by the venue. An
+ * object whose id would change by cleaning counts as unreadable, because an altered id names nothing at the provider.
  */
 export function cleanSession(provider: ProviderId, session: ProviderSession): ProviderSession {
   return {
@@ -21,13 +21,16 @@ export function cleanSession(provider: ProviderId, session: ProviderSession): Pr
   };
 }
 
-/** As `cleanSession`, for what a provider says of the account whose owner has granted access. */
+/** As `cleanSession`, for the account whose owner has granted access. */
 export const cleanOAuth = (adapter: OAuthAdapter): OAuthAdapter => ({
   ...adapter,
   account: async (grant, calls) => cleanDeep(await adapter.account(grant, calls)),
 });
 
-/** As `cleanSession`, for the accounts that a grant opens. An id that would have to be altered is not the provider's: nobody could choose it. */
+/**
+ * As `cleanSession`, for the accounts that a grant opens. Throws when an id would be altered: nobody could choose that
+ * account at the provider.
+ */
 export function cleanAccounts(provider: ProviderId, accounts: readonly GrantAccount[]): readonly GrantAccount[] {
   if (accounts.some(({ id }) => cleanText(id) !== id))
     throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200, code: 'unreadable-account' });

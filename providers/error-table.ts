@@ -3,25 +3,25 @@ import { leavesOutcomeOpen } from './provider-error.ts';
 import type { ProviderErrorKind } from './provider-error.ts';
 
 /**
- * What a body says of a failure. `foreign`: it is not the provider that speaks but something in between, such as a proxy. Otherwise the
- * provider's own words for it, the most telling first: an error code, then perhaps a category. Empty: it names none.
+ * What a body says about a failure. `foreign`: the answer comes from something in between, such as a proxy. Otherwise
+ * the provider's own words, the most specific first: an error code, then perhaps a category. Empty when it names none.
  */
 export type Fault = 'foreign' | readonly string[];
 
-/** A kind, or one by status; `else` for every status that is not named. Without `else` the next word decides. */
+/** A kind, or one per status; `else` covers every other status. Without `else` the next word decides. */
 export type ErrorRule = ProviderErrorKind | Readonly<Partial<Record<number | 'else', ProviderErrorKind>>>;
 
-/** How one provider's failures are classified: by what the body says, and only then by the status. */
+/** How one provider's failures are classified: by the body first, then by the status. */
 export interface ErrorTable {
   readonly provider: ProviderId;
-  /** Reads a body of any shape. Null: nothing in it is a failure, which is for a success alone to say. */
+  /** Reads a body of any shape. Null when nothing in it is a failure, which only happens for a success. */
   readonly faultIn: (json: unknown, httpStatus: number) => Fault | null;
-  /** The parameter that a failure's body names. */
+  /** The parameter that the body of a failure names. */
   readonly fieldIn?: (json: unknown) => string | null;
   readonly byCode: Readonly<Partial<Record<string, ErrorRule>>>;
-  /** Where the provider means something else by a status than the most do. */
+  /** Statuses that this provider uses differently from most. */
   readonly byStatus?: Readonly<Partial<Record<number, ProviderErrorKind>>>;
-  /** The same for answers that are not its own. */
+  /** The same for answers that come from something in between. */
   readonly foreignByStatus?: Readonly<Partial<Record<number, ProviderErrorKind>>>;
 }
 
@@ -44,13 +44,13 @@ function kindByCode({ byCode }: Pick<ErrorTable, 'byCode'>, code: string, httpSt
   return typeof rule === 'string' ? rule : (rule[httpStatus] ?? rule.else ?? null);
 }
 
-/** What is said of a key or a record only the provider itself can say. */
+/** Kinds that only the provider itself can report: about a key or a record. */
 function foreignKind(httpStatus: number): ProviderErrorKind {
   if (httpStatus === 429) return 'rate-limited';
   return leavesOutcomeOpen(httpStatus) ? 'unavailable' : 'unexpected-response';
 }
 
-/** A failure that comes with a success's status is the provider's answer to this one call. */
+/** A failure inside a 2xx is the provider's answer to this one call. */
 function kindByStatus(httpStatus: number): ProviderErrorKind {
   if (httpStatus === 401) return 'needs-reauth';
   if (httpStatus === 429) return 'rate-limited';

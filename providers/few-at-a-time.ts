@@ -1,4 +1,7 @@
-/** Runs the work for every item, `atOnce` at a time, and answers in the items' order. On the first failure it starts no more, waits for what is running, then throws. */
+/**
+ * Runs the work for every item, `atOnce` at a time, and returns the results in the items' order. On the first failure
+ * it starts no more, waits for what is running, then throws.
+ */
 export async function fewAtATime<Item, Result>(
   items: readonly Item[],
   atOnce: number,

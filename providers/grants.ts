@@ -3,7 +3,7 @@ import type { ProviderId } from '../contracts/providers.ts';
 import type { Grant } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
 
-/** What a provider answered, in the shape that was asked for. Throws ProviderError: the answer itself is quoted nowhere. */
+/** Reads a provider's answer in the requested shape. Throws ProviderError, which never quotes the answer. */
 export function parseAnswer<Schema extends z.ZodType>(
   provider: ProviderId,
   schema: Schema,
@@ -14,14 +14,14 @@ export function parseAnswer<Schema extends z.ZodType>(
   return parsed.data;
 }
 
-/** A field without which a grant is still a grant: one that is absent, or not of its shape, counts as not told. */
+/** An optional field of a grant: a missing or malformed value counts as not told. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) => schema.nullish().catch(null);
 
-/** `null` for a life that is not told, or that is not limited. */
+/** Null for a lifetime that is missing or unlimited. */
 export const expiry = (now: Date, seconds: number | null | undefined): Date | null =>
   seconds ? new Date(now.getTime() + seconds * 1_000) : null;
 
-/** After three quarters of its life, and no later than `maxAgeMs`: both leave room for an outage. */
+/** Due after three quarters of the lifetime, and at most `maxAgeMs`: both leave time for an outage. */
 export function dueWithin(maxAgeMs: number) {
   return ({
     obtainedAt,
@@ -36,20 +36,20 @@ export function dueWithin(maxAgeMs: number) {
   };
 }
 
-/** For flows that the caller can only reach with a mistake of its own. */
+/** For flows that a caller reaches only by a programming error. */
 export function refreshTokenOf(provider: ProviderId, { refreshToken }: Grant): string {
   if (refreshToken === null) throw new ProviderError({ provider, kind: 'needs-reauth', code: 'no-refresh-token' });
   return refreshToken.expose();
 }
 
-/** What the grant says beside the token. */
+/** A value that the grant holds beside the token. */
 export function contextOf(provider: ProviderId, { context }: Grant, name: string): string {
   const value = context[name];
   if (value === undefined) throw new ProviderError({ provider, kind: 'unexpected-response', code: `no-${name}` });
   return value;
 }
 
-/** The name of a page with its parameters, which the owner's browser is sent to. */
+/** The URL of a page with its parameters, to which the owner's browser is sent. */
 export function pageUrl(page: string, parameters: Readonly<Record<string, string>>): string {
   const url = new URL(page);
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);

@@ -2,22 +2,22 @@ import type { z } from 'zod';
 import { ProviderError } from './provider-error.ts';
 import type { ProviderRejection } from './provider.ts';
 
-/** The items of a list, each read by itself: one that cannot be read holds no other up. */
+/** The items of a list, each parsed on its own so that an unreadable one does not stop the rest. */
 export interface ReadItems<Item> {
   readonly items: readonly Item[];
   readonly unreadable: readonly UnreadableItem[];
 }
 
 export interface UnreadableItem {
-  /** As it came. */
+  /** The item as received. */
   readonly raw: unknown;
-  /** The provider's id of the record that it tells of; null where it has none. */
+  /** The provider's id of the record; null when the item has none. */
   readonly externalId: string | null;
-  /** As `issuesOf` tells them. */
+  /** The text of `issuesOf`. */
   readonly issues: string;
 }
 
-/** `idOf` reads the provider's id of the record that an item tells of, from an item of any shape; null where there is none. */
+/** Parses each item. `idOf` reads the provider's record id from an item of any shape; null when there is none. */
 export function readItems<Schema extends z.ZodType>(
   schema: Schema,
   raw: readonly unknown[],
@@ -33,23 +33,23 @@ export function readItems<Schema extends z.ZodType>(
   return { items, unreadable };
 }
 
-/** What a run's log says of an object that cannot be read. */
+/** The entry in a run's log for an unreadable object. */
 export function unreadableRejection({ externalId, issues }: Omit<UnreadableItem, 'raw'>): ProviderRejection {
   return { externalId, code: 'unreadable', message: `The provider’s object cannot be read: ${issues}.` };
 }
 
-/** What is wrong with the one object whose answer this error is about; null for any other error. */
+/** The issues of the one unreadable object that this error is about; null for any other error. */
 export const unreadableIssuesOf = (error: unknown): string | null =>
   error instanceof ProviderError ? (error.details.unreadable ?? null) : null;
 
-/** Rejects the object that this error is about. Throws an error that is no matter of one object. */
+/** Rejects the object that this error is about. Rethrows an error that is not about one object. */
 export function rejectionOf(externalId: string, error: unknown): ProviderRejection {
   const issues = unreadableIssuesOf(error);
   if (issues === null) throw error;
   return unreadableRejection({ externalId, issues });
 }
 
-/** The text at the end of a path of keys, in a value of any shape. */
+/** The text at a path of keys in a value of any shape. */
 export function textAt(value: unknown, ...path: readonly string[]): string | null {
   const found = path.reduce<unknown>(
     (at, key) =>
@@ -65,10 +65,10 @@ export const idIn = (item: unknown): string | null => textAt(item, 'id');
 
 const MAX_ISSUES = 5;
 const MAX_PATH_LENGTH = 100;
-/** Rules that zod words without the value, and those of our own schemas. */
+/** Rules whose messages never contain the value, including those of our own schemas. */
 const WORDED: ReadonlySet<string> = new Set(['invalid_type', 'invalid_value', 'too_small', 'too_big', 'custom']);
 
-/** Which fields are not as they have to be, and what they would have to be: paths and rules, never values. Bounded in number and length. */
+/** Names the fields that break a rule, and the rule: paths and rules, never values. Bounded in number and length. */
 export function issuesOf({ issues }: z.ZodError): string {
   const told = issues
     .slice(0, MAX_ISSUES)
@@ -79,7 +79,7 @@ export function issuesOf({ issues }: z.ZodError): string {
 
 type Issue = z.core.$ZodIssue;
 
-/** Of a choice of shapes, the issue with the one that was meant: the shape that is wrong in its parts only. */
+/** For a union, the issue within the variant that was meant: the one that is wrong only in its parts. */
 function innermost(issue: Issue): { readonly path: readonly PropertyKey[]; readonly rule: string } {
   if (issue.code !== 'invalid_union')
     return {
@@ -92,7 +92,7 @@ function innermost(issue: Issue): { readonly path: readonly PropertyKey[]; reado
   return { path: [...issue.path, ...path], rule };
 }
 
-/** A key that is no plain word may be somebody's data. */
+/** A key that is not a plain word may be personal data. */
 function pathOf(path: readonly PropertyKey[]): string {
   const text = path.map((segment) => (/^\w{1,40}$/.test(String(segment)) ? String(segment) : '*')).join('.');
   return text === '' ? 'the object' : text.slice(0, MAX_PATH_LENGTH);

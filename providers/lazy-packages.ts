@@ -1,2 +1,5 @@
-/** npm packages of providers that are loaded when the first of their accounts is met. A bundle leaves them out, so that they stay files of their own. */
+/**
+ * Provider packages that are loaded when the first account needs them. A bundle excludes them, so that they stay
+ * separate files.
+ */
 export const LAZY_PACKAGES = ['square'] as const;

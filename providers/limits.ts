@@ -10,16 +10,19 @@ export const perHour = window(3_600);
 export const perDay = window(86_400);
 export const concurrent = (count: number): ConcurrencyLimit => ({ kind: 'concurrent', count });
 
-/** Windows of up to this length are kept by an even pace; a longer one is counted, and waiting for it is not the business of a call. */
+/**
+ * Windows up to this length are kept by an even pace. A longer window is counted, and the run waits for it instead of
+ * the call.
+ */
 const LONGEST_PACED_S = 60;
-/** For a provider that declares none: gentle with a server that somebody runs for themselves. */
+/** For a provider that declares none: gentle with a self-hosted server. */
 const DEFAULT_RATE_PER_SECOND = 5;
 const DEFAULT_CONCURRENCY = 4;
 
 const windowsOf = (limits: readonly Limit[], scope: LimitScope) =>
   limits.filter((limit) => limit.kind === 'window').filter((limit) => limit.scope === scope);
 
-/** Calls a second that keep to every short window of the scope; null where there is none. */
+/** The rate in calls per second that respects every short window of the scope; null when there is none. */
 function paceOf(limits: readonly Limit[], scope: LimitScope): number | null {
   const rates = windowsOf(limits, scope)
     .filter(({ perSeconds }) => perSeconds <= LONGEST_PACED_S)
@@ -30,7 +33,7 @@ function paceOf(limits: readonly Limit[], scope: LimitScope): number | null {
 export const accountPaceOf = (limits: readonly Limit[]): number => paceOf(limits, 'account') ?? DEFAULT_RATE_PER_SECOND;
 export const appPaceOf = (limits: readonly Limit[]): number | null => paceOf(limits, 'app');
 
-/** Windows that are counted: a used-up one is waited for by the run, not by the call. */
+/** Windows that are counted. The run, not the call, waits for one that is used up. */
 export const countedWindowsOf = (limits: readonly Limit[]): readonly WindowLimit[] =>
   limits.filter((limit) => limit.kind === 'window').filter(({ perSeconds }) => perSeconds > LONGEST_PACED_S);
 
@@ -39,11 +42,11 @@ export function concurrencyOf(limits: readonly Limit[]): number {
   return counts.length === 0 ? DEFAULT_CONCURRENCY : Math.min(...counts);
 }
 
-/** What an answer's headers tell of one window. */
+/** What an answer's headers say about one window. */
 export interface LimitReading {
   readonly perSeconds: number;
   readonly scope: LimitScope;
   readonly remaining: number;
-  /** Absent where the provider does not tell when the window ends. */
+  /** Absent when the provider does not say when the window ends. */
   readonly endsInMs?: number;
 }

@@ -21,19 +21,19 @@ import type {
 
 const LEASE_TTL_MS = 60_000;
 
-/** A provider as its settings here make it. */
+/** A provider as configured here. */
 export interface SetUpProvider {
   readonly definition: ProviderDefinition;
   readonly adapter: ProviderAdapter;
-  /** The flows that can be used, the usual one first. */
+  /** The usable flows, the usual one first. */
   readonly flows: readonly OAuthAdapter[];
-  /** Variables to set for there to be one. */
+  /** Variables that have to be set for a flow to be usable. */
   readonly missing: readonly string[];
   /** Null: a grant opens one account. */
   readonly accounts: AccountListing | null;
-  /** Null: it sends none that this service takes. */
+  /** Null: it sends no events that this service takes. */
   readonly webhooks: WebhookSetup | null;
-  /** An operator's own figure instead of the declared one, requests per second and account. */
+  /** The operator's own rate instead of the declared one, in requests per second and account. */
   readonly requestsPerSecond: number | null;
 }
 
@@ -56,7 +56,7 @@ export function createPipeline({ providers, budget, circuits = NO_CIRCUITS }: Pi
   const ratePerSecond: Providers['ratePerSecond'] = ({ provider, environment }) =>
     byId.get(provider)?.requestsPerSecond ?? accountPaceOf(adapterOf(provider).capabilities.limits[environment]);
 
-  /** The one way to make a call: within the account's budget, and told to who counts. */
+  /** The only way to make a call: within the account's budget, and reported to the counters. */
   function callOf(provider: ProviderId, options: CallOptions, { mustPass }: { readonly mustPass: boolean }): Call {
     const { account, lane, signal, onCall } = options;
     const { capabilities, limitsIn } = adapterOf(provider);

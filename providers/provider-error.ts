@@ -17,20 +17,20 @@ export interface ProviderErrorDetails {
   readonly httpStatus?: number | undefined;
   /** The provider's own code, such as `parameter_invalid_empty`; never free text. */
   readonly code?: string | undefined;
-  /** The field that the provider names; never its value. */
+  /** The field that the provider names, never its value. */
   readonly field?: string | undefined;
-  /** The provider's own id for the call: what their support asks for first. */
+  /** The provider's own id for the call, which its support asks for first. */
   readonly requestId?: string | undefined;
   readonly retryAfterMs?: number | undefined;
-  /** The answer was a stored one: this idempotency key will give it again, whatever happens. */
+  /** The answer was replayed for this idempotency key, which will return it every time. */
   readonly replayed?: boolean | undefined;
-  /** With `unexpected-response`, where one object of the provider's cannot be read: `issuesOf` what is wrong with it. The provider itself is well. */
+  /** With `unexpected-response`: the `issuesOf` text of one unreadable object. The provider itself is healthy. */
   readonly unreadable?: string | undefined;
 }
 
 /**
- * The one error an adapter throws when the provider, not our code, is the cause.
- * Its message never quotes a response: responses hold customers' data, and messages reach histories and logs.
+ * The one error that an adapter throws when the provider, not our code, is the cause. Its message never quotes a
+ * response: responses hold customers' data, and messages reach histories and logs.
  */
 export class ProviderError extends Error {
   override readonly name = 'ProviderError';
@@ -46,9 +46,10 @@ export class ProviderError extends Error {
 }
 
 /**
- * Whether an answer of this status leaves open what became of the call: it may have been carried out, and the same call may succeed later.
- * 408 and 499 come from a server or proxy that stopped waiting, 409 from a conflict with another call, 425 from a server that expects the call
- * again (RFC 9110, sections 15.5.9 and 15.5.10, https://www.rfc-editor.org/rfc/rfc9110; RFC 8470, section 5.2; 499 is nginx's own).
+ * Whether an answer with this status leaves the outcome open: the call may have been carried out, and may succeed
+ * later. 408 and 499 come from a server or proxy that stopped waiting, 409 from a conflict with another call, 425 from
+ * a server that expects the call again (RFC 9110, sections 15.5.9 and 15.5.10, https://www.rfc-editor.org/rfc/rfc9110;
+ * RFC 8470, section 5.2; 499 is nginx's own).
  */
 export const leavesOutcomeOpen = (httpStatus: number): boolean => OPEN_STATUSES.has(httpStatus) || httpStatus >= 500;
 

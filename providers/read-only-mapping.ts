@@ -1,8 +1,8 @@
 import type { ResourceMapping } from './provider.ts';
 
 /**
- * The mapping of a resource that is only read: its payload is never written, it only tells whether two readings say the same. So it holds
- * whom a reading names too: a charge gets its customer afterwards, and nothing else of it changes then.
+ * The mapping of a read-only resource. Its payload is never written and only tells whether two readings are equal. It
+ * includes the references of a reading, because a charge may get its customer later without any other change.
  */
 export const readOnlyMapping: ResourceMapping = {
   toPayload: ({ fields, refs = {} }) => {

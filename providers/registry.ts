@@ -18,16 +18,16 @@ import { quickbooks } from './quickbooks/index.ts';
 import { square } from './square/index.ts';
 import { stripe } from './stripe/index.ts';
 
-/** Every provider of this service. Nothing else lists them: what has to know them is given this value, or another by a test. */
+/** Every provider of this service. This is the only list: code that needs them receives this value, or a test's own. */
 export const PROVIDERS: readonly ProviderDefinition[] = [stripe, square, quickbooks, mailchimp];
 
-/** Which providers and kinds of record a process serves. */
+/** The providers and record kinds that a process serves. */
 export interface Registries {
   readonly providers: readonly ProviderDefinition[];
   readonly kinds: RecordKinds;
 }
 
-/** Throws for a provider with a resource that is no kind of record. */
+/** Throws for a provider whose resource is not a kind of record. */
 export function createRegistries(providers: readonly ProviderDefinition[], kinds: RecordKinds): Registries {
   for (const { id, resources } of providers)
     for (const { resource } of resources)
@@ -35,17 +35,17 @@ export function createRegistries(providers: readonly ProviderDefinition[], kinds
   return { providers, kinds };
 }
 
-/** Those of this service. Its entry points alone name them and pass them on; a test passes others. */
+/** The registries of this service. Only its entry points name them and pass them on; a test passes others. */
 export const REGISTRIES: Registries = createRegistries(PROVIDERS, RECORD_KINDS);
 
 /** What the processes of this service share about providers. */
 export interface SharedState {
   readonly budget: Budget;
-  /** Without them no provider is ever left alone. */
+  /** Without them no call is ever withheld from a failing provider. */
   readonly circuits?: Circuits | undefined;
 }
 
-/** Sets up the providers that are defined. Settings that are left out have their defaults. Throws for an id that is defined twice. */
+/** Sets up the defined providers. Omitted settings have their defaults. Throws for an id that is defined twice. */
 export function createProviders(
   definitions: readonly ProviderDefinition[],
   config: ProvidersConfig,

@@ -14,8 +14,9 @@ export interface TokenEndpoint {
 }
 
 /**
- * One call to a token endpoint that takes forms, by openid-client. Throws ProviderError: its errors hold the answer, which may hold a token, and
- * stay here. Everything is made anew for each call, so that no two share anything.
+ * Makes one call to a form-encoded token endpoint through openid-client. Throws ProviderError: the library's own errors
+ * hold the answer, which may hold a token, and never leave this function. Each call has its own configuration, so that
+ * calls share no state.
  */
 export async function requestToken(
   endpoint: TokenEndpoint,
@@ -26,7 +27,8 @@ export async function requestToken(
   const { grant_type, ...rest } = parameters;
   const server = { issuer: new URL(url).origin, token_endpoint: url };
   const config = new client.Configuration(server, clientId, undefined, clientAuth);
-  // Its deprecation is a warning sign. This is what a stand-in on the same machine needs, and the operator's own URL says so.
+  // The deprecation is meant as a warning. A stand-in on the same machine needs plain HTTP, and the operator's own URL
+  // asks for it.
   // eslint-disable-next-line @typescript-eslint/no-deprecated
   if (new URL(url).protocol === 'http:') client.allowInsecureRequests(config);
   const transport = createTransport({ provider, calls });
@@ -37,7 +39,7 @@ export async function requestToken(
       body: options.body as URLSearchParams,
       headers: { ...options.headers, ...headers },
     });
-    // A grant is an object. Of the answer's headers the library sees none: a challenge would hide from it what the body says.
+    // A grant is an object. The library gets no headers of the answer, because a challenge would hide the body from it.
     if (status >= 300) return Response.json(body ?? {}, { status });
     if (body === null)
       throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status, requestId });
@@ -54,9 +56,9 @@ export async function requestToken(
 }
 
 /**
- * Of a grant only what RFC 6749, section 5.1, requires is shown to the library, which throws for an optional field that it does not like: a
- * `scope` that is null, an `id_token` of another issuer (oauth4webapi 3.8.8). The code is spent by then, and the grant would be lost with it.
- * Mailchimp leaves `token_type` out.
+ * The library sees only what RFC 6749, section 5.1, requires, because it throws for optional fields that it rejects: a
+ * null `scope`, an `id_token` of another issuer (oauth4webapi 3.8.8). The code is spent by then, and the grant would be
+ * lost. Mailchimp omits `token_type`.
  */
 const required = ({ access_token, token_type = 'bearer' }: Json): Json => ({ access_token, token_type });
 
@@ -64,7 +66,7 @@ function toProviderError(provider: ProviderId, error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   if (error instanceof client.ResponseBodyError) return refusal(provider, error.status, word(error.error));
   if (!(error instanceof client.ClientError)) return new ProviderError({ provider, kind: 'unexpected-response' });
-  // Whatever our own fetch threw comes as the cause.
+  // An error of our own fetch arrives as the cause.
   if (error.cause instanceof ProviderError) return error.cause;
   const status = error.cause instanceof Response ? error.cause.status : undefined;
   return status !== undefined && status >= 400
@@ -72,13 +74,13 @@ function toProviderError(provider: ProviderId, error: unknown): ProviderError {
     : new ProviderError({ provider, kind: 'unexpected-response', httpStatus: status });
 }
 
-/** A token endpoint's refusal (RFC 6749, section 5.2). 401 is about our app: a grant is refused with 400. */
+/** A token endpoint's refusal (RFC 6749, section 5.2). 401 concerns our app: a grant is refused with 400. */
 export function refusal(provider: ProviderId, httpStatus: number, code: string | undefined): ProviderError {
   if (code === 'invalid_grant') return new ProviderError({ provider, kind: 'needs-reauth', httpStatus, code });
   if (code === 'invalid_client' || code === 'unauthorized_client' || httpStatus === 401) {
     return new ProviderError({ provider, kind: 'unavailable', httpStatus, code: 'invalid_client' });
   }
-  // Without a code it is not the provider that speaks, or not yet.
+  // Without a code the answer does not come from the provider, or not yet.
   return new ProviderError({
     provider,
     kind: code === undefined ? 'unexpected-response' : 'rejected',

@@ -7,57 +7,63 @@ import type { ErrorTable } from './error-table.ts';
 import type { OAuthCalls } from './oauth.ts';
 import { ProviderError, leavesOutcomeOpen } from './provider-error.ts';
 
-/** What one call may take: its time, body included, and the size of its answer. */
+/** The limits of one call: its duration including the body, and the size of its answer. */
 export interface CallLimits {
   readonly timeoutMs: number;
   readonly maxBodyBytes: number;
 }
 
-/** A token call holds a connection's lock meanwhile. */
+/** Short, because a token call holds a connection's lease meanwhile. */
 export const CALL_TIMEOUT_MS = 10_000;
-/** For token and account endpoints, whose answers have a hundredth of that. Pages of records need limits of their own. */
+/**
+ * For token and account endpoints, whose answers are about a hundredth of that. Pages of records need limits of their
+ * own.
+ */
 const DEFAULT_LIMITS: CallLimits = { timeoutMs: CALL_TIMEOUT_MS, maxBodyBytes: 1_000_000 };
-/** What their support asks for: Stripe, Intuit, Square and Mailchimp. */
+/** The headers with the request id that support asks for: Stripe, Intuit, Square and Mailchimp. */
 const REQUEST_ID_HEADERS = ['request-id', 'intuit_tid', 'x-request-id'];
 
-/** A ProviderError's code for an address that may not be called from here: nothing was sent. */
+/** The ProviderError code for an address that may not be called from here: nothing was sent. */
 export const ADDRESS_NOT_ALLOWED = 'address-not-allowed';
 
 export type Json = Readonly<Record<string, unknown>>;
 
 export interface Answer {
   readonly status: number;
-  /** Its rate headers, for one. */
+  /** Includes rate headers. */
   readonly headers: Headers;
-  /** Whatever JSON it holds; undefined: empty, or no JSON. */
+  /** The JSON of the body; undefined when it is empty or not JSON. */
   readonly json: unknown;
-  /** `json` where that is an object, else null. */
+  /** `json` when that is an object, otherwise null. */
   readonly body: Json | null;
-  /** It has no body, as a 204 has none. */
+  /** The answer has no body, such as a 204. */
   readonly isEmpty: boolean;
-  /** Of a 401: the provider itself refuses the token. A proxy's page says nothing about it. */
+  /** For a 401: the provider itself refuses the token. A proxy's page says nothing about the token. */
   readonly refusesToken: boolean;
   readonly requestId: string | undefined;
 }
 
-/** One HTTP call. Throws ProviderError, or what `signal` was aborted with. `limits` are the call's own, in place of the transport's. */
+/**
+ * Makes one HTTP call. Throws ProviderError, or the reason of an aborted `signal`. `limits` replace the transport's
+ * limits for this call.
+ */
 export type Transport = (url: string, init: RequestInit, limits?: Partial<CallLimits>) => Promise<Answer>;
 
 export interface Target {
   readonly provider: ProviderId;
   readonly calls: OAuthCalls;
-  /** Of every call that names none; ten seconds and a megabyte by default. */
+  /** The limits of calls that name none; ten seconds and a megabyte by default. */
   readonly limits?: Partial<CallLimits>;
-  /** In place of the global one: `guardedFetch` where a venue has entered the address. */
+  /** Replaces the global `fetch`; `guardedFetch` when a venue has entered the address. */
   readonly fetch?: typeof fetch;
-  /** Classifies what fails, by the body first. Without one the caller looks at the refusals that are not decided here. */
+  /** Classifies failures by the body first. Without it the caller handles the refusals that are not decided here. */
   readonly errors?: ErrorTable;
 }
 
 /**
- * The way to a provider's endpoints, in place of each library's own: one call is one HTTP request, within its limits, that
- * follows no redirect, since it would carry a secret to another host. Whatever no library has to look at is decided here: no answer,
- * a redirect, 429 and whatever leaves the outcome open are thrown.
+ * Calls a provider's endpoints in place of each library's own client. One call is one HTTP request within its limits,
+ * and follows no redirect, because a redirect would carry a secret to another host. Failures that no library has to see
+ * are thrown here: no answer, a redirect, 429, and every status that leaves the outcome open.
  */
 export function createTransport(target: Target): Transport {
   return (url, init, limits) =>
@@ -79,12 +85,15 @@ function judged({ provider, errors }: Target, received: Received): Answer {
   return { status, headers, json, body, isEmpty: text === '', refusesToken, requestId };
 }
 
-/** Throws what the provider's table makes of the answer, unless that is none of a failure. Redirects are not the provider's to explain. */
+/**
+ * Throws what the provider's table makes of the answer, unless the table finds no failure. The table does not explain
+ * redirects.
+ */
 function throwFault(errors: ErrorTable, json: unknown, { status, headers }: Received): void {
   if (status < 200 || (status >= 300 && status < 400)) return;
   const told = errors.faultIn(json, status);
   if (told === null) return;
-  // A token that is refused with a challenge is refused by whoever guards it, whatever the body looks like.
+  // A 401 with a challenge is about the token, whatever its body looks like.
   const fault = told === 'foreign' && isChallenge(status, headers) ? [] : told;
   throw new ProviderError({
     provider: errors.provider,
@@ -100,21 +109,22 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers }: Rece
 const isChallenge = (status: number, headers: Headers) =>
   status === 401 && /^bearer\b/i.test(headers.get('www-authenticate') ?? '');
 
-/** Throws for what no caller has to look at. */
+/** Throws for failures that no caller has to see. */
 function refuse(provider: ProviderId, { status, headers, text }: Received, requestId: string | undefined): void {
   const details = { provider, httpStatus: status, requestId, retryAfterMs: retryAfterMs(headers) };
   if (status === 429) throw new ProviderError({ ...details, kind: 'rate-limited' });
   if (leavesOutcomeOpen(status)) throw new ProviderError({ ...details, kind: 'unavailable' });
   if (status < 200 || (status >= 300 && status < 400))
     throw new ProviderError({ ...details, kind: 'unexpected-response' });
-  // Without its end it would look like an answer that cannot be read.
+  // An incomplete body would look like an unreadable answer.
   if (text === null && status < 300)
     throw new ProviderError({ ...details, kind: 'unexpected-response', code: 'body-too-large' });
 }
 
 /**
- * The transport as the `fetch` that a library takes. A success that is no JSON is thrown unless it is empty; a refusal that is none comes as `{}`, so
- * that nothing of a proxy's page gets further. `objectsOnly`: the API answers with objects alone, so that an empty success or a list is thrown too.
+ * The transport as the `fetch` that a library takes. A success that is not JSON is thrown unless it is empty. A refusal
+ * that is not JSON is passed on as `{}`, so that nothing of a proxy's page gets further. `objectsOnly`: the API answers
+ * only with objects, so an empty success or a list is thrown too.
  */
 export function fetchThrough(provider: ProviderId, transport: Transport, { objectsOnly = false } = {}): typeof fetch {
   return async (input, init) => {
@@ -130,14 +140,14 @@ export function fetchThrough(provider: ProviderId, transport: Transport, { objec
   };
 }
 
-/** The body has been decoded and is written anew. */
+/** The body was decoded and is encoded again. */
 function passedOn(headers: Headers): Headers {
   const kept = new Headers(headers);
   for (const name of ['content-length', 'content-encoding', 'transfer-encoding', 'content-type']) kept.delete(name);
   return kept;
 }
 
-/** Codes are words; anything else might be somebody's data and is dropped. */
+/** Codes are words; anything else might be personal data and is dropped. */
 export function word(text: unknown): string | undefined {
   return typeof text === 'string' && /^[\w.-]{1,64}$/.test(text) ? text : undefined;
 }
@@ -167,7 +177,7 @@ async function send(
     signal.throwIfAborted();
     if (error instanceof AddressNotAllowedError)
       throw new ProviderError({ provider, kind: 'rejected', code: ADDRESS_NOT_ALLOWED });
-    // The cause is left behind: it may quote the request.
+    // The cause is dropped because it may quote the request.
     throw new ProviderError({
       provider,
       kind: 'unavailable',
@@ -179,7 +189,7 @@ async function send(
 async function textOf(response: Response, maxBodyBytes: number): Promise<string | null> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
-  // Reading stops, and the connection with it, when the loop is left.
+  // Leaving the loop ends the reading and closes the connection.
   for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     bytes += chunk.byteLength;
     if (bytes > maxBodyBytes) return null;
@@ -188,7 +198,7 @@ async function textOf(response: Response, maxBodyBytes: number): Promise<string 
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** With its text cleaned: from here on everything in it can be stored. */
+/** With cleaned text, so that everything in it can be stored. */
 function valueOf(text: string): unknown {
   try {
     return cleanDeep(JSON.parse(text) as unknown);

@@ -7,8 +7,9 @@ import type { LookupFunction } from 'node:net';
 import { Readable } from 'node:stream';
 
 /**
- * Addresses that a venue's own base URL never reaches unless an operator allows it: this machine, its network, and whatever is no address of
- * the public internet (https://www.iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry).
+ * Addresses that a venue's own base URL never reaches unless an operator allows them: this machine, its network, and
+ * everything outside the public internet (https://www.iana.org/assignments/iana-ipv4-special-registry,
+ * iana-ipv6-special-registry).
  */
 const NOT_PUBLIC = [
   '0.0.0.0/8',
@@ -24,7 +25,7 @@ const NOT_PUBLIC = [
   '240.0.0.0/4',
   '::/128',
   '::1/128',
-  // Forms of IPv4 addresses: what they lead to would have to be judged by another rule.
+  // IPv6 forms of IPv4 addresses, whose targets another rule would have to judge.
   '::ffff:0:0/96',
   '64:ff9b::/96',
   '2002::/16',
@@ -33,7 +34,7 @@ const NOT_PUBLIC = [
   'ff00::/8',
 ];
 
-/** The address is not one that may be called. Names no address. */
+/** The address may not be called. The message names no address. */
 export class AddressNotAllowedError extends Error {
   override readonly name = 'AddressNotAllowedError';
   constructor() {
@@ -42,8 +43,9 @@ export class AddressNotAllowedError extends Error {
 }
 
 /**
- * A `fetch` for base URLs that a venue enters. The address that is judged is the one that is connected to, so that a name cannot be judged
- * by one answer of its name server and called by the next. `allowed`: networks or addresses that an operator allows besides public ones.
+ * A `fetch` for base URLs that a venue enters. It connects to the very address that it has checked, so that a name
+ * server cannot answer the check with one address and the call with another. `allowed`: networks or addresses that an
+ * operator allows besides public ones.
  */
 export function guardedFetch(allowed: readonly string[]): typeof fetch {
   const [refused, permitted] = [listOf(NOT_PUBLIC), listOf(allowed)];
@@ -51,13 +53,13 @@ export function guardedFetch(allowed: readonly string[]): typeof fetch {
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const host = url.hostname.replace(/^\[|\]$/g, '');
-    // Nothing is looked up for an address.
+    // An address needs no lookup.
     if (isIP(host) !== 0 && !mayCall(host)) throw new AddressNotAllowedError();
     return send(url, init, judgedLookup(mayCall));
   };
 }
 
-/** A list for each family: to Node 24 every IPv4 address lies in `::ffff:0:0/96`. */
+/** One list per family, because Node 24 counts every IPv4 address as part of `::ffff:0:0/96`. */
 function listOf(networks: readonly string[]): (address: string) => boolean {
   const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
   for (const network of networks) {
@@ -70,7 +72,7 @@ function listOf(networks: readonly string[]): (address: string) => boolean {
 
 const familyOf = (address: string) => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
-/** Every address of the name has to be allowed: which of them is connected to is Node's choice. */
+/** Every address of the name must be allowed, because Node chooses the one to connect to. */
 const judgedLookup =
   (mayCall: (address: string) => boolean): LookupFunction =>
   (hostname, options: LookupOptions, callback) => {
@@ -82,7 +84,7 @@ const judgedLookup =
     });
   };
 
-/** Follows no redirect: it would lead to an address that nobody has judged. */
+/** Follows no redirect: its target has not been checked. */
 function send(url: URL, { method = 'GET', headers, body, signal }: RequestInit, judged: LookupFunction) {
   return new Promise<Response>((resolve, reject) => {
     const request = (url.protocol === 'https:' ? https : http).request(
@@ -102,7 +104,7 @@ function send(url: URL, { method = 'GET', headers, body, signal }: RequestInit, 
   });
 }
 
-/** Statuses whose answers have no body: `Response` takes none for them. */
+/** Statuses without a body: `Response` accepts none for them. */
 const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304]);
 
 function toResponse(answer: http.IncomingMessage): Response {

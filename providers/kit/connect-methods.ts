@@ -4,50 +4,53 @@ import type { GrantAccountKind, OAuthFlow } from '../../contracts/providers.ts';
 import type { GrantAccount } from '../../domain/grants/account-choice.ts';
 import type { OAuthAdapter, OAuthCalls, SessionCredential } from '../oauth.ts';
 
-/** A query parameter that a provider adds when it sends the owner back, and that the exchange of the code needs. */
+/** A query parameter that the provider adds to the callback and that the exchange of the code needs. */
 export interface CallbackParameter {
-  /** Of the whole value. The value may end up in a path or a header, so keep it narrow. */
+  /** Matches the whole value. Keep it narrow, because the value may become part of a path or a header. */
   readonly pattern: RegExp;
   /** A callback without it is refused before the code is spent. */
   readonly required: boolean;
   readonly description: string;
 }
 
-/** The accounts that one grant opens, of which the venue chooses: a session is told which are chosen (`SessionOptions.accounts`). */
+/**
+ * The accounts that one grant opens, from which the venue chooses; a session receives the choice
+ * (`SessionOptions.accounts`).
+ */
 export interface GrantAccounts<Settings> {
   readonly kind: GrantAccountKind;
-  /** All of them. Throws ProviderError and nothing else. */
+  /** Lists all of them. Throws only ProviderError. */
   list(settings: Settings, credential: SessionCredential, calls: OAuthCalls): Promise<readonly GrantAccount[]>;
 }
 
-/** Access by the consent of the account's owner: OAuth 2.0 with an authorization code. */
+/** Access by the account owner's consent: OAuth 2.0 with an authorization code. */
 export interface OAuth2Method<Settings> {
   readonly kind: 'oauth';
-  /** Settings to name when no flow is set up. */
+  /** The settings to name while no flow is configured. */
   readonly needs: readonly string[];
-  /** What may be asked for, by flow. A flow that is left out takes no scopes. */
+  /** The scopes that may be requested, by flow. A flow that is absent takes no scopes. */
   readonly scopes: Readonly<Partial<Record<OAuthFlow, readonly string[]>>>;
   readonly callbackParameters: Readonly<Record<string, CallbackParameter>>;
-  /** Absent where a grant opens one account and there is nothing to choose. */
+  /** Absent when a grant opens one account and there is nothing to choose. */
   readonly accounts?: GrantAccounts<Settings>;
-  /** The flows that can be used with these settings, the usual one first. */
+  /** The flows that are usable with these settings, the usual one first. */
   flows(settings: Settings): readonly OAuthAdapter[];
 }
 
 /** One field of the credentials that a venue enters. */
 export interface CredentialField {
   readonly description: string;
-  /** A secret field is sealed before it is stored and never shown again; any other is stored as it is. */
+  /** A secret field is sealed before storage and never shown again; other fields are stored as they are. */
   readonly secret: boolean;
   readonly schema: z.ZodType<string, string>;
 }
 
 export type CredentialFields = Readonly<Record<string, CredentialField>>;
 
-/** The values of the fields, by name: secret ones wrapped. */
+/** The fields' values by name, with secret ones wrapped. */
 export type CredentialValues = Readonly<Record<string, string | Secret>>;
 
-/** Access by credentials that the venue enters, such as an API key. They are tested at the provider before they are stored. */
+/** Access by credentials that the venue enters, such as an API key. They are tested at the provider before storage. */
 export interface CredentialsMethod {
   readonly kind: 'api-key';
   readonly fields: CredentialFields;
@@ -63,7 +66,7 @@ export function oauth2<Settings>(
   return { scopes: {}, callbackParameters: {}, ...method, kind: 'oauth' };
 }
 
-/** Declares access by credentials that the venue enters. The first secret field is the one that a session calls its `secretKey`. */
+/** Declares access by credentials that the venue enters. The first secret field is the `secretKey` of a session. */
 export function credentials({ fields }: { readonly fields: CredentialFields }): CredentialsMethod {
   if (!Object.values(fields).some(({ secret }) => secret)) throw new Error('credentials without a secret field');
   return { kind: 'api-key', fields };
@@ -82,14 +85,14 @@ export const secretField = (description: string): CredentialField => ({
     .regex(/^[\x21-\x7e]*$/, 'Must be printable ASCII without spaces'),
 });
 
-/** A field that may be read by whoever may see the connection, such as a user name or an account's SID. */
+/** A field that everybody who may see the connection may read, such as a user name or an account's SID. */
 export const textField = (description: string, pattern: RegExp, rule: string): CredentialField => ({
   description,
   secret: false,
   schema: z.string().min(1).max(MAX_FIELD_LENGTH).regex(pattern, rule),
 });
 
-/** Base URL of a service that the venue runs, or rents. Calls to it are made by `guardedFetch`. */
+/** The base URL of a service that the venue runs or rents. `guardedFetch` makes calls to it. */
 export const addressField = (description: string): CredentialField => ({
   description,
   secret: false,

@@ -7,24 +7,26 @@ import type { WebhookDefinition } from './webhook-definition.ts';
 
 /** The version of the provider's API that the adapter speaks. */
 export interface ApiVersion {
-  /** By the provider's name for it. */
+  /** The provider's name for the version. */
   readonly name: string;
-  /** The day on which the provider ends it, `YYYY-MM-DD`; null where it has named none. */
+  /** The day on which the provider ends the version, `YYYY-MM-DD`; null when it has announced none. */
   readonly endsOn: string | null;
 }
 
-/** Everything that the service knows of a provider. All else derives from it: configuration, API, OpenAPI, queues and docs. */
+/** Everything that the service knows about a provider. Configuration, API, OpenAPI, queues and docs derive from it. */
 export interface ProviderDefinition<Settings extends ProviderSettings = ProviderSettings>
   extends Pick<ProviderCapabilities, 'resources' | 'limits'>, ConfigurableProvider {
-  /** Lower case letters, digits and dashes. It is stored, and part of URLs, so it never changes. */
+  /** Lower-case letters, digits and dashes. It is stored and part of URLs, so it never changes. */
   readonly id: ProviderId;
   readonly apiVersion: ApiVersion;
-  /** Become environment variables. */
+  /** Settings become environment variables. */
   readonly settings: Settings;
   /** The usual way first. */
   readonly connect: readonly ConnectMethod<SettingValues<Settings>>[];
   readonly webhooks?: WebhookDefinition<SettingValues<Settings>>;
-  /** An operator's own budget instead of the declared one, requests per second and account; null: the declared one. */
+  /**
+   * The operator's own budget instead of the declared one, in requests per second and account; null: the declared one.
+   */
   requestsPerSecond?(settings: SettingValues<Settings>): number | null;
   adapter(settings: SettingValues<Settings>): ProviderAdapterParts;
 }
@@ -32,7 +34,7 @@ export interface ProviderDefinition<Settings extends ProviderSettings = Provider
 const ID = /^[a-z][a-z0-9-]{0,29}$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
-/** Checks a definition: throws an error that names what contradicts itself. */
+/** Checks a definition. Throws when it contradicts itself. */
 export function defineProvider<const Settings extends ProviderSettings>(
   definition: ProviderDefinition<Settings>,
 ): ProviderDefinition<Settings> {
@@ -64,12 +66,12 @@ export const oauthMethodOf = <Settings extends ProviderSettings>({
 export const credentialsMethodOf = ({ connect }: Pick<ProviderDefinition, 'connect'>): CredentialsMethod | null =>
   connect.find((method) => method.kind === 'api-key') ?? null;
 
-/** Query parameters of the callback that the exchange of the code needs; none for a provider that is not defined. */
+/** The callback's query parameters that the exchange of the code needs; none for an undefined provider. */
 export const callbackParametersOf = (
   definition: Pick<ProviderDefinition, 'connect'> | null,
 ): Readonly<Record<string, CallbackParameter>> => (definition && oauthMethodOf(definition)?.callbackParameters) ?? {};
 
-/** Scopes that a flow can be asked for; empty where the provider takes none. */
+/** Scopes that a flow can request; empty when the provider takes none. */
 export const scopesOf = (definition: Pick<ProviderDefinition, 'connect'>, flow: OAuthFlow): readonly string[] =>
   oauthMethodOf(definition)?.scopes[flow] ?? [];
 

@@ -1,13 +1,13 @@
 import type { Resource } from '../../contracts/providers.ts';
 import type { ProviderAdapterParts, PullPlan, ResourceMapping } from '../provider.ts';
 
-/** What an adapter has for each resource, besides how it opens a session of it. */
+/** An adapter's parts for each resource, besides how it opens a session. */
 export interface ResourceEntry {
   readonly mapping: ResourceMapping;
   readonly pullPlan: PullPlan;
 }
 
-/** What a provider's adapter has for the resources that it syncs. Asking for another throws. */
+/** The adapter's parts for the resources that it syncs. Asking for another resource throws. */
 export function resourceTable<Entry extends ResourceEntry>(
   provider: string,
   entries: Readonly<Partial<Record<Resource, Entry>>>,

@@ -3,10 +3,10 @@ import { Secret } from '../../vault/secret.ts';
 import type { SessionCredential } from '../oauth.ts';
 import type { CredentialValues } from './connect-methods.ts';
 
-/** Entered credentials as they are stored: one text to seal, and the fields that are not secret. */
+/** Entered credentials in their stored form: one text to seal, and the fields that are not secret. */
 export interface StoredCredentials {
   readonly secret: Secret;
-  /** Null: there is one secret field and nothing else, and `secret` is its value. Otherwise `secret` holds the secret fields as JSON. */
+  /** Null: the only field is secret, and `secret` is its value. Otherwise `secret` holds the secret fields as JSON. */
   readonly fields: Readonly<Record<string, string>> | null;
 }
 
@@ -26,12 +26,12 @@ const secretsSchema = z.record(
   z.string().transform((value) => new Secret(value)),
 );
 
-/** What a session is opened with. The first secret field is its `secretKey`. */
+/** The credentials that open a session. The first secret field is its `secretKey`. */
 export function fromStored({ secret, fields }: StoredCredentials): SessionCredential {
   if (fields === null) return { secretKey: secret };
   const { data } = secretsSchema.safeParse(parsed(secret));
   const [first] = Object.values(data ?? {});
-  // Without its cause, which may quote the text.
+  // The cause is dropped because it may quote the text.
   if (!data || !first) throw new Error('stored credentials are not of their shape');
   return { secretKey: first, fields: { ...fields, ...data } };
 }

@@ -1,32 +1,32 @@
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
 
-/** A request as it came in. */
+/** A request as received. */
 export interface WebhookDelivery {
-  /** The body's own bytes: what the signature covers. */
+  /** The body's raw bytes, which the signature covers. */
   readonly body: Uint8Array;
-  /** Undefined: not sent. By its name in lower case. */
+  /** Looks a header up by its lower-case name. Undefined: not sent. */
   readonly header: (name: string) => string | undefined;
   /** The address that is registered with the provider. */
   readonly url: string;
 }
 
-/** What an event means here. */
+/** What an event means for this service. */
 export type WebhookEffect =
-  /** The account's owner has taken our app's access back, or some token of it. */
+  /** The account's owner has revoked our app's access, or a token of it. */
   | { readonly kind: 'revoked'; readonly environment: Environment; readonly externalAccountId: string }
-  /** An event of a type that nothing is done with. */
+  /** An event of a type that has no effect. */
   | { readonly kind: 'ignored' };
 
 export interface WebhookEvent {
-  /** The provider's own; the same for every delivery of it. Null where it has none of a sane shape. */
+  /** The provider's own id, the same for every delivery of the event. Null when it has none of a plausible shape. */
   readonly id: string | null;
-  /** The provider's name for what has happened. */
+  /** The provider's name for the type of event. */
   readonly type: string;
   readonly effect: WebhookEffect;
 }
 
-/** An answer that a provider expects before it sends events, or in the place of one. */
+/** An answer that a provider expects before it sends events, or in place of one. */
 export interface HandshakeAnswer {
   readonly status: number;
   readonly body: string;
@@ -41,28 +41,34 @@ export interface HandshakeRequest {
 interface EventReaders<Settings> {
   read(event: unknown, settings: Settings): WebhookEffect | null;
 }
-/** What an event of one type means here; null for one that lacks what its type promises. As a method's type, so that the registry can list definitions of unlike settings. */
+/**
+ * The effect of an event of one type; null when the event lacks what its type promises. It is typed as a method so that
+ * the registry can list definitions with different settings.
+ */
 export type EventReader<Settings> = EventReaders<Settings>['read'];
 
-/** How a provider's webhooks are checked and read. The kit does the rest: secrets that roll, limits, repeats, and what follows an event. */
+/**
+ * How a provider's webhooks are verified and read. The kit does the rest: rolling secrets, limits, repeats, and the
+ * effects of an event.
+ */
 export interface WebhookDefinition<Settings> {
-  /** `app`: one address for all accounts, which the events name. `connection`: an address for each connection. */
+  /** `app`: one address for all accounts, which the events name. `connection`: one address per connection. */
   readonly endpoint: 'app' | 'connection';
-  /** The setting that holds the secrets: a list, of which any may have signed, so that one can be replaced by another. */
+  /** The setting with the list of secrets. Any of them may have signed, so that one can replace another. */
   readonly secrets: string;
-  /** Answers what is no event: asked before anything else. Null: it is an event. */
+  /** Answers requests that are not events, before anything else is checked. Null: it is an event. */
   handshake?(request: HandshakeRequest): HandshakeAnswer | null;
-  /** Whether the headers alone rule out that the provider has sent it: asked before anything of the body is read. */
+  /** Whether the headers alone rule out the provider as the sender; checked before the body is read. */
   isSigned(header: WebhookDelivery['header']): boolean;
-  /** Whether this secret has signed exactly this. Takes as long for a signature that is nearly right as for any other. */
+  /** Whether this secret signed exactly these bytes. Takes constant time. */
   verify(delivery: WebhookDelivery, secret: Secret): boolean;
   /** Pure. Null: not an event of this provider. */
   identify(event: unknown): { readonly id: string | null; readonly type: string } | null;
-  /** By the provider's type of event; what is not named here is ignored. */
+  /** Effects by the provider's type of event; other types are ignored. */
   readonly events: Readonly<Record<string, EventReader<Settings>>>;
 }
 
-/** One provider's webhooks as they are set up here. */
+/** One provider's webhooks as configured here. */
 export interface WebhookReader {
   isSigned(header: WebhookDelivery['header']): boolean;
   isGenuine(delivery: WebhookDelivery): boolean;
@@ -73,18 +79,18 @@ export interface WebhookReader {
 export interface WebhookSetup {
   readonly provider: ProviderId;
   readonly handshake: (request: HandshakeRequest) => HandshakeAnswer | null;
-  /** Null while `variable` is not set: nobody can tell then who has sent something. */
+  /** Null while `variable` is not set, because no sender can be verified then. */
   readonly reader: WebhookReader | null;
-  /** The environment variable that holds the secrets. */
+  /** The environment variable with the secrets. */
   readonly variable: string;
 }
 
 const EVENT_ID = /^[\w-]{1,100}$/;
 
-/** An event's id where it is of a sane shape. */
+/** An event's id when its shape is plausible. */
 export const eventIdOf = (id: unknown): string | null => (typeof id === 'string' && EVENT_ID.test(id) ? id : null);
 
-/** A reader of events that any of these secrets has signed. */
+/** A reader of events signed with any of these secrets. */
 export function readerOf<Settings>(
   definition: WebhookDefinition<Settings>,
   settings: Settings,
@@ -92,7 +98,7 @@ export function readerOf<Settings>(
 ): WebhookReader {
   return {
     isSigned: (header) => definition.isSigned(header),
-    // Every secret is tried: how long it takes does not tell which of them was right.
+    // Every secret is tried, so that the duration does not reveal which one was right.
     isGenuine: (delivery) => secrets.map((secret) => definition.verify(delivery, secret)).includes(true),
     read(event) {
       const named = definition.identify(event);

@@ -9,12 +9,12 @@ import { MAILCHIMP_ERRORS } from './errors.ts';
 
 export interface MailchimpConfig {
   readonly loginUrl: string;
-  /** Of a stand-in. Null: the account's own data centre. */
+  /** A stand-in's URL. Null: the account's own data centre. */
   readonly apiUrl: string | null;
   readonly app: { readonly id: string; readonly secret: Secret } | null;
 }
 
-/** `onBehalfOf` is the data centre of an OAuth token; an API key has it at its end. */
+/** `onBehalfOf` is the data centre of an OAuth token; an API key ends with it. */
 export function createMailchimpAdapter(config: MailchimpConfig): ReturnType<typeof createAccountAdapter> {
   return createAccountAdapter('mailchimp', (options) => readMailchimpAccount(config, options));
 }
@@ -22,7 +22,8 @@ export function createMailchimpAdapter(config: MailchimpConfig): ReturnType<type
 const DATA_CENTRE = /^[a-z]{2,4}\d{1,3}$/;
 
 /**
- * Where an account's API is. A data centre is part of a host name that a token is sent to: nothing but Mailchimp's own pattern is let through.
+ * The URL of an account's API. The data centre becomes part of a host name that receives a token, so only Mailchimp's
+ * own pattern is accepted.
  */
 export function apiBaseOf({ apiUrl }: Pick<MailchimpConfig, 'apiUrl'>, dataCentre: string | undefined): string {
   if (dataCentre === undefined || !DATA_CENTRE.test(dataCentre))

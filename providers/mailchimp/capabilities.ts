@@ -4,8 +4,9 @@ import { concurrent, perSecond } from '../limits.ts';
 const LIMITS = [perSecond(10), concurrent(8)];
 
 /**
- * Ten connections at once for each user, shared with the user's other apps (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling, read
- * 2026-11-21). There is no test mode: every account is one of production.
+ * Ten concurrent connections per user, shared with the user's other apps
+ * (https://mailchimp.com/developer/marketing/docs/fundamentals/#throttling, read 2026-11-21). There is no test mode:
+ * every account is a production account.
  */
 export const MAILCHIMP_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [],

@@ -2,7 +2,7 @@ import type { ErrorTable } from '../error-table.ts';
 import { textAt } from '../items.ts';
 
 /**
- * Errors are problem documents. A 403 that is none is a gateway's, and asks to slow down
+ * Errors are problem documents. A 403 that is not one comes from a gateway and asks to slow down
  * (https://mailchimp.com/developer/marketing/docs/errors/, read 2026-11-21).
  */
 export const MAILCHIMP_ERRORS: ErrorTable = {

@@ -14,13 +14,13 @@ interface App {
   readonly secret: Secret;
 }
 
-/** None without an app. */
+/** Empty without a configured app. */
 export const mailchimpFlows = (config: MailchimpConfig): readonly OAuthAdapter[] =>
   config.app ? [codeFlow(config, config.app)] : [];
 
 /**
- * No scopes, no PKCE, no refresh token; a token lasts until the account's owner removes the app, which no call can do
- * (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/, read 2026-11-21).
+ * There are no scopes, no PKCE and no refresh token. A token lasts until the account's owner removes the app, which no
+ * call can do (https://mailchimp.com/developer/marketing/guides/access-user-data-oauth-2/, read 2026-11-21).
  */
 function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
   const credential = (grant: Grant) => ({
@@ -55,7 +55,8 @@ function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
       const accessToken = new Secret(
         parseAnswer('mailchimp', z.object({ access_token: z.string().min(1) }), body).access_token,
       );
-      // Where the account is, `account` asks: the code is spent by now, and a second call that fails must not cost the token that it brought.
+      // `account` asks for the data centre later. The code is spent by now, and a second call that fails here would
+      // lose the token.
       return {
         accessToken,
         refreshToken: null,
@@ -82,8 +83,8 @@ function codeFlow(config: MailchimpConfig, app: App): OAuthAdapter {
 const metadataSchema = z.object({ dc: z.string(), api_endpoint: z.url() });
 
 /**
- * Where the account is. The answer names the API's address, and the token is about to be sent to it: it has to be the one that the data centre
- * stands for, or the configured stand-in.
+ * The account's data centre. The answer names the API's address, to which the token is about to be sent: it has to
+ * match the data centre, or the configured stand-in.
  */
 async function whereItIs(config: MailchimpConfig, token: Secret, calls: OAuthCalls): Promise<Grant['context']> {
   const { status, body, refusesToken, requestId } = await createTransport({ provider: 'mailchimp', calls })(

@@ -17,23 +17,27 @@ export interface QuickBooksConfig {
   readonly app: { readonly id: string; readonly secret: Secret } | null;
 }
 
-/** All minor versions below are answered as this one (https://blogs.intuit.com/2025/01/21/changes-to-our-accounting-api-that-may-impact-your-application/, read 2026-11-21). */
+/**
+ * All lower minor versions get the answers of this one
+ * (https://blogs.intuit.com/2025/01/21/changes-to-our-accounting-api-that-may-impact-your-application/, read
+ * 2026-11-21).
+ */
 export const MINOR_VERSION = '75';
 
-/** `onBehalfOf` is the company: the token alone does not tell it. */
+/** `onBehalfOf` is the company, which the token alone does not tell. */
 export function createQuickBooksAdapter(config: QuickBooksConfig): ReturnType<typeof createAccountAdapter> {
   return createAccountAdapter('quickbooks', (options) => readCompany(config, options));
 }
 
 const companySchema = z.object({ CompanyInfo: z.object({ CompanyName: z.string().nullish() }) });
 
-/** The company that a realm id names. It goes into a path, so nothing but digits is let through. */
+/** The company of a realm id. It becomes part of a path, so only digits are accepted. */
 export function realmOf(text: string | null | undefined): string {
   if (text && /^\d{1,32}$/.test(text)) return text;
   throw new ProviderError({ provider: 'quickbooks', kind: 'rejected', code: 'realm-missing' });
 }
 
-/** The realm id stays the account's: the company's own `Id` is 1 in every company. */
+/** The realm id identifies the account: the company's own `Id` is 1 in every company. */
 export async function readCompany(
   { apiUrl, environment }: Pick<QuickBooksConfig, 'apiUrl' | 'environment'>,
   { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions,

@@ -4,8 +4,9 @@ import { concurrent, perMinute, perSecond } from '../limits.ts';
 const LIMITS = [perMinute(450), perSecond(9), concurrent(9)];
 
 /**
- * 500 requests a minute and ten at once for each company
- * (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, read 2026-11-21). We stay a tenth below.
+ * 500 requests a minute and ten at once per company
+ * (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, read 2026-11-21). We stay a tenth
+ * below.
  */
 export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [],

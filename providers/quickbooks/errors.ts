@@ -1,7 +1,7 @@
 import type { ErrorTable } from '../error-table.ts';
 import { faultIn } from './faults.ts';
 
-/** Faults may come with any status, also with 200: their code and their type decide. */
+/** Faults may have any status, including 200: their code and type decide. */
 export const QUICKBOOKS_ERRORS: ErrorTable = {
   provider: 'quickbooks',
   faultIn(json, httpStatus) {
@@ -12,13 +12,14 @@ export const QUICKBOOKS_ERRORS: ErrorTable = {
     return isObject ? [] : 'foreign';
   },
   byCode: {
-    // The token has ended or was taken back.
+    // The token has expired or was revoked.
     3200: 'needs-reauth',
-    // Too many requests, which the gateway has told with 403 too.
+    // Too many requests; the gateway has also sent this with 403.
     3001: 'rate-limited',
-    // The company has disconnected the app. In an outage the gateway uses the code too (https://github.com/minimul/qbo_api/issues/81, read 2026-11-28).
+    // The company has disconnected the app. During outages the gateway uses the code too
+    // (https://github.com/minimul/qbo_api/issues/81, read 2026-11-28).
     3100: { 403: 'needs-reauth' },
-    // Of the service, and of the gateway in front of it.
+    // Sent by the service and by the gateway in front of it.
     SystemFault: 'unavailable',
     SERVICE: 'unavailable',
     THROTTLE: 'rate-limited',

@@ -2,11 +2,16 @@ import { z } from 'zod';
 import type { Json } from '../transport.ts';
 import { word } from '../transport.ts';
 
-/** What of a fault leaves this room. Its message and detail do not: the detail of an expired token quotes the token. */
+/**
+ * The parts of a fault that leave this file. Its message and detail do not: the detail of an expired token quotes the
+ * token.
+ */
 export interface Fault {
   /** QuickBooks’ number, such as `6190`. */
   readonly code: string | undefined;
-  /** `ValidationFault`, `AuthenticationFault`, `SystemFault`; from the gateway `AUTHENTICATION`, `THROTTLE`, `SERVICE`. */
+  /**
+   * `ValidationFault`, `AuthenticationFault`, `SystemFault`; from the gateway `AUTHENTICATION`, `THROTTLE`, `SERVICE`.
+   */
   readonly type: string | undefined;
 }
 
@@ -17,19 +22,20 @@ const error = z.object({
     .optional()
     .catch(undefined),
 });
-// `Fault` from the accounting service, `fault` from the gateway in front of it.
+// The accounting service writes `Fault`, the gateway in front of it `fault`.
 const faultSchema = z.object({
   Error: z.array(error).optional().catch(undefined),
   error: z.array(error).optional().catch(undefined),
   type: z.string().optional().catch(undefined),
 });
 
-/** Deeper than any answer wraps one: `IntuitResponse`, `BatchItemResponse[]`, `QueryResponse`. */
+/** Deeper than any known nesting: `IntuitResponse`, `BatchItemResponse[]`, `QueryResponse`. */
 const MAX_DEPTH = 4;
 
 /**
- * The fault in an answer, whatever its status: QuickBooks may tell one with 200, inside the response or inside an item of it
- * (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes, read 2026-11-28). Null: there is none.
+ * The fault in an answer of any status. QuickBooks may send one with 200, inside the response or inside an item of it
+ * (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes, read 2026-11-28). Null:
+ * there is none.
  */
 export function faultIn(body: Json | null): Fault | null {
   const found = search(body, MAX_DEPTH);

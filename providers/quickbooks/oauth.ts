@@ -12,16 +12,22 @@ import type { QuickBooksConfig } from './adapter.ts';
 const SCOPE = 'com.intuit.quickbooks.accounting';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** Of every grant since October 2023, however much it is used (https://blogs.intuit.com/2025/11/12/important-changes-to-refresh-token-policy/, read 2026-11-21). */
+/**
+ * The lifetime of every grant since October 2023, however much it is used
+ * (https://blogs.intuit.com/2025/11/12/important-changes-to-refresh-token-policy/, read 2026-11-21).
+ */
 const HARD_LIFE_S = (5 * 365 * DAY_MS) / 1_000;
 
-/** Of an access token, and of a refresh token that is not used, where the answer does not tell (https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/faq, read 2026-11-28). */
+/**
+ * The lifetimes of an access token and of an unused refresh token when the answer does not tell them
+ * (https://developer.intuit.com/app/developer/qbo/docs/develop/authentication-and-authorization/faq, read 2026-11-28).
+ */
 const ACCESS_LIFE_S = HOUR_MS / 1_000;
 const IDLE_LIFE_S = (100 * DAY_MS) / 1_000;
 
 const seconds = optional(z.int().positive());
 
-/** Lives in seconds. The last is only told to who asks for it by a header (intuit-oauth 4.2.4, CHANGELOG). */
+/** Lifetimes in seconds. The last one is told only when a header asks for it (intuit-oauth 4.2.4, CHANGELOG). */
 const tokenSchema = z.object({
   access_token: z.string().min(1),
   expires_in: seconds,
@@ -35,7 +41,7 @@ interface App {
   readonly secret: Secret;
 }
 
-/** None without an app. */
+/** Empty without a configured app. */
 export const quickbooksFlows = (config: QuickBooksConfig): readonly OAuthAdapter[] =>
   config.app ? [codeFlow(config, config.app)] : [];
 
@@ -47,7 +53,8 @@ function codeFlow(config: QuickBooksConfig, app: App): OAuthAdapter {
   return {
     flow: 'code',
     environment: config.environment,
-    // The one before the newest dies a day after it (intuit-oauth 4.2.5, README, "Refresh Token").
+    // The previous refresh token expires a day after the newest was issued (intuit-oauth 4.2.5, README, "Refresh
+    // Token").
     previousTokenGraceMs: DAY_MS,
     authorizationUrl: ({ state, redirectUri, scopes }) =>
       Promise.resolve(
@@ -60,7 +67,7 @@ function codeFlow(config: QuickBooksConfig, app: App): OAuthAdapter {
         }),
       ),
     async exchange({ code, redirectUri, parameters }, calls) {
-      // Before the call: without the company the code would be spent for nothing.
+      // Checked before the call, because without the company the code would be spent for nothing.
       const realm = realmOf(parameters['realmId']);
       return obtainToken(config, app, {
         calls,
@@ -97,7 +104,7 @@ async function obtainToken(
   app: App,
   { calls, parameters, context, before }: TokenRequest,
 ): Promise<Grant> {
-  // The lives count from the answer; from the question on, they end a little early rather than late.
+  // Lifetimes count from the answer. Counting from the request ends them slightly early, never late.
   const askedAt = new Date();
   const endpoint: TokenEndpoint = {
     provider: 'quickbooks',
@@ -121,7 +128,10 @@ async function obtainToken(
   };
 }
 
-/** By the refresh token, which ends its access tokens too. Intuit answers 400 without a word for a token that is revoked already (https://github.com/intuit/oauth-jsclient/issues/71, read 2026-11-21). */
+/**
+ * Revokes the refresh token, which also ends its access tokens. Intuit answers 400 without a code for a token that is
+ * already revoked (https://github.com/intuit/oauth-jsclient/issues/71, read 2026-11-21).
+ */
 async function revoke(
   { revokeUrl }: QuickBooksConfig,
   app: App,
@@ -143,5 +153,8 @@ async function revoke(
   });
 }
 
-/** As Intuit's own client writes it (intuit-oauth 4.2.5): without the encoding of RFC 6749 section 2.3.1, which openid-client applies to dashes too. */
+/**
+ * Encoded like Intuit's own client (intuit-oauth 4.2.5): without the encoding of RFC 6749 section 2.3.1, which
+ * openid-client applies even to dashes.
+ */
 const basic = ({ id, secret }: App): string => `Basic ${Buffer.from(`${id}:${secret.expose()}`).toString('base64')}`;

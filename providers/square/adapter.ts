@@ -22,7 +22,7 @@ import { createTransactionSession, transactionPullPlan } from './transactions/tr
 export interface SquareConfig {
   readonly apiUrl: string;
   readonly environment: Environment;
-  /** `secret` is null where only PKCE is set up. */
+  /** `secret` is null when only PKCE is configured. */
   readonly app: { readonly id: string; readonly secret: Secret | null } | null;
 }
 
@@ -32,7 +32,7 @@ export function createSquareAdapter(config: SquareConfig): ProviderAdapterParts 
       const { secretKey, call, signal = new AbortController().signal } = options;
       return {
         account: () => readSquareAccount(config, secretKey, { call, signal }),
-        // No call of Square's tells it for every resource: the overlap of the change feeds allows for clocks that differ.
+        // No Square call tells it for every resource; the overlap of the change feeds covers differing clocks.
         newestChangeEpochS: () => Promise.resolve(null),
         resource: (resource) =>
           RESOURCES.entry(resource).session(createAsk(config.apiUrl, options), options.accounts ?? null),
@@ -60,8 +60,9 @@ const statusSchema = z.object({ scopes: z.array(z.string()).default([]), merchan
 const merchantSchema = z.object({ merchant: z.object({ id: z.string().min(1), businessName: z.string().nullish() }) });
 
 /**
- * Whose token it is and what it may do (https://developer.squareup.com/reference/square/oauth-api/retrieve-token-status, read 2026-11-21); then
- * the merchant's name, which takes the scope MERCHANT_PROFILE_READ and is left out without it. Two HTTP calls.
+ * The token's merchant and permissions
+ * (https://developer.squareup.com/reference/square/oauth-api/retrieve-token-status, read 2026-11-21), then the
+ * merchant's name, which needs the scope MERCHANT_PROFILE_READ and is omitted without it. Two HTTP calls.
  */
 export async function readSquareAccount(
   { apiUrl, environment }: Pick<SquareConfig, 'apiUrl' | 'environment'>,
@@ -71,7 +72,7 @@ export async function readSquareAccount(
   const client = await createSquareClient(apiUrl, token, { ...calls, errors: SQUARE_ERRORS });
   const status = parseAnswer('square', statusSchema, await askSquare(calls, () => client.oAuth.retrieveTokenStatus()));
   const account = { externalAccountId: status.merchantId, name: null, environment, scopes: status.scopes };
-  // A personal access token may do everything and lists nothing.
+  // A personal access token may do everything and lists no scopes.
   if (status.scopes.length > 0 && !status.scopes.includes('MERCHANT_PROFILE_READ')) return account;
   const { merchant } = parseAnswer(
     'square',

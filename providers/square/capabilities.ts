@@ -4,8 +4,9 @@ import { concurrent, perSecond } from '../limits.ts';
 const LIMITS = [perSecond(10), concurrent(8)];
 
 /**
- * Square tells no limits (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors#rate-limit-errors, read
- * 2026-11-21). These are careful; a 429 cuts them.
+ * Square publishes no limits
+ * (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors#rate-limit-errors, read
+ * 2026-11-21). These are conservative; a 429 lowers them.
  */
 export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [

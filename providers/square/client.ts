@@ -5,10 +5,13 @@ import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
 import { createTransport, fetchThrough, word } from '../transport.ts';
 
-/** Loaded when the first of its clients is wanted: the SDK takes some 80 MB and half a second, which a process that meets no Square account never spends. */
+/**
+ * Loaded with the first client: the SDK takes some 80 MB and half a second, which a process without Square accounts
+ * saves.
+ */
 const loadSdk = () => import('square');
 
-/** A client of its own for each session: it holds one merchant's token. */
+/** Each session has its own client, because a client holds one merchant's token. */
 export async function createSquareClient(
   apiUrl: string,
   token: Secret | null,
@@ -18,11 +21,11 @@ export async function createSquareClient(
   return new SquareClient({
     baseUrl: apiUrl,
     ...(token && { token: token.expose() }),
-    // Retries are Temporal's; a second policy inside the first would multiply attempts and step around the budget.
+    // Temporal retries. A second retry policy in the SDK would multiply attempts and bypass the budget.
     maxRetries: 0,
-    // Longer than the transport's own, which decides: the SDK's timer does not cover the body.
+    // Longer than the transport's timeout, which decides: the SDK's timer does not cover the body.
     timeoutInSeconds: 60,
-    // A list of nothing comes as `{}`: every answer of Square's is an object.
+    // An empty list arrives as `{}`: every Square answer is an object.
     fetch: fetchThrough('square', createTransport({ provider: 'square', calls, ...(errors && { errors }) }), {
       objectsOnly: true,
     }),
@@ -31,14 +34,15 @@ export async function createSquareClient(
 
 export interface SquareRefusal {
   readonly status: number;
-  /** `UNAUTHORIZED`, `ACCESS_TOKEN_REVOKED`; undefined where Square's gateway speaks and not the endpoint. */
+  /** `UNAUTHORIZED`, `ACCESS_TOKEN_REVOKED`; undefined when Square's gateway answers and not the endpoint. */
   readonly code: string | undefined;
-  /** False for a page of whatever is in between. */
+  /** False for the page of a proxy. */
   readonly readable: boolean;
 }
 
 /**
- * What the SDK's call answers. Throws ProviderError: the SDK's own errors quote the whole answer. `refuse` classifies a refusal that the client's table of errors has not.
+ * Returns the answer of an SDK call. Throws ProviderError, because the SDK's own errors quote the whole answer.
+ * `refuse` classifies refusals that the client's error table lacks.
  */
 export async function askSquare<T>(
   calls: OAuthCalls,
@@ -65,12 +69,12 @@ async function toProviderError(
   const { SquareError } = await loadSdk();
   if (!(error instanceof SquareError) || error.statusCode === undefined)
     return new ProviderError({ provider: 'square', kind: 'unexpected-response' });
-  // The transport shows the SDK an empty object in the place of a page.
+  // The transport gives the SDK an empty object in place of a page.
   const readable = typeof error.body === 'object' && error.body !== null && Object.keys(error.body).length > 0;
   return refuse({ status: error.statusCode, code: codeOf(error.body), readable });
 }
 
-/** Only from the list of errors: the SDK makes one up where there is none. */
+/** Read only from the list of errors, because the SDK makes one up when there is none. */
 function codeOf(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !('errors' in body) || !Array.isArray(body.errors)) return undefined;
   const [first] = body.errors as unknown[];

@@ -2,8 +2,10 @@ import type { ErrorTable } from '../error-table.ts';
 import { textAt } from '../items.ts';
 
 /**
- * A list of errors, each with a code and a category (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors, read
- * 2026-11-21). 401 is the token, 403 what it may do (https://developer.squareup.com/docs/oauth-api/best-practices, read 2026-11-21).
+ * Square answers with a list of errors, each with a code and a category
+ * (https://developer.squareup.com/docs/build-basics/general-considerations/handling-errors, read 2026-11-21). 401
+ * concerns the token, 403 its permissions (https://developer.squareup.com/docs/oauth-api/best-practices, read
+ * 2026-11-21).
  */
 export const SQUARE_ERRORS: ErrorTable = {
   provider: 'square',

@@ -9,7 +9,10 @@ import { SQUARE_SETTINGS, squareConfigOf } from './settings.ts';
 import type { SquareSettings } from './settings.ts';
 import { squareWebhooks } from './webhooks.ts';
 
-/** https://developer.squareup.com/docs/oauth-api/square-permissions (read 2026-11-21): those of what this service syncs or may come to sync. */
+/**
+ * https://developer.squareup.com/docs/oauth-api/square-permissions (read 2026-11-21). The scopes of resources that this
+ * service syncs or is going to sync.
+ */
 const SCOPES = [
   'CUSTOMERS_READ',
   'CUSTOMERS_WRITE',

@@ -11,8 +11,9 @@ const listSchema = z.object({
 });
 
 /**
- * A merchant's locations, also those that are not in use any more: what they sold is still there. All of them in one answer, and one HTTP call;
- * it takes the scope MERCHANT_PROFILE_READ (https://developer.squareup.com/reference/square/locations-api/list-locations, read 2026-11-28).
+ * A merchant's locations, including inactive ones, whose sales remain. One HTTP call lists all of them; it needs the
+ * scope MERCHANT_PROFILE_READ (https://developer.squareup.com/reference/square/locations-api/list-locations, read
+ * 2026-11-28).
  */
 export async function listSquareLocations(
   { apiUrl }: Pick<SquareConfig, 'apiUrl'>,

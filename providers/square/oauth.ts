@@ -11,7 +11,10 @@ import type { SquareConfig } from './adapter.ts';
 import { askSquare, createSquareClient } from './client.ts';
 import type { SquareRefusal } from './client.ts';
 
-/** What a sync of all resources needs (https://developer.squareup.com/docs/oauth-api/square-permissions, read 2026-11-21). */
+/**
+ * The scopes that a sync of all resources needs (https://developer.squareup.com/docs/oauth-api/square-permissions, read
+ * 2026-11-21).
+ */
 const SCOPES = [
   'MERCHANT_PROFILE_READ',
   'ITEMS_READ',
@@ -27,15 +30,24 @@ const SCOPES = [
   'LOYALTY_READ',
 ];
 
-/** Square asks for a renewal every seven days or less (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21). */
+/**
+ * Square asks for a renewal at least every seven days
+ * (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21).
+ */
 const RENEW_WITHIN_MS = 7 * 24 * 3_600_000;
 
-/** Of an access token where the answer does not tell its end (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21). */
+/**
+ * The lifetime of an access token when the answer does not tell it
+ * (https://developer.squareup.com/docs/oauth-api/refresh-revoke-limit-scope, read 2026-11-21).
+ */
 const ACCESS_LIFE_S = 30 * 24 * 3_600;
 
 const date = optional(z.iso.datetime({ offset: true }).transform((value) => new Date(value)));
 
-/** Times are dates, not lives. Only PKCE's refresh token has an end. Square calls every field optional (square 46.0.0, ObtainTokenResponse). */
+/**
+ * Expiries are dates, not lifetimes. Only PKCE's refresh token has one. Square calls every field optional (square
+ * 46.0.0, ObtainTokenResponse).
+ */
 const tokenSchema = z.object({
   accessToken: z.string().min(1),
   expiresAt: date,
@@ -49,17 +61,18 @@ interface App {
   readonly secret: Secret | null;
 }
 
-/** PKCE, and the code flow where the app's secret is set; none without an app. */
+/** PKCE, and the code flow when the app's secret is set; none without an app. */
 export function squareFlows(config: SquareConfig): readonly OAuthAdapter[] {
   const { app } = config;
   if (!app) return [];
-  // PKCE first: a code that leaks before it is exchanged is worth nothing in another attempt to connect.
+  // PKCE first: a code that leaks before its exchange is useless in another attempt to connect.
   return [pkceFlow(config, app), ...(app.secret ? [codeFlow(config, app, app.secret)] : [])];
 }
 
 /**
- * With the app's secret: the refresh token stays the same and never expires. Square takes a `code_verifier` in the secret's place, not
- * beside it, so this flow has no PKCE (https://developer.squareup.com/reference/square/oauth-api/obtain-token, read 2026-11-28).
+ * With the app's secret the refresh token stays the same and never expires. Square takes a `code_verifier` in place of
+ * the secret and not beside it, so this flow has no PKCE
+ * (https://developer.squareup.com/reference/square/oauth-api/obtain-token, read 2026-11-28).
  */
 function codeFlow(config: SquareConfig, app: App, secret: Secret): OAuthAdapter {
   const client = { clientId: app.id, clientSecret: secret.expose() };
@@ -85,7 +98,7 @@ function codeFlow(config: SquareConfig, app: App, secret: Secret): OAuthAdapter 
   };
 }
 
-/** Without it: a refresh token works once, for 90 days. */
+/** Without the secret a refresh token works once and lasts 90 days. */
 function pkceFlow(config: SquareConfig, app: App): OAuthAdapter {
   const client = { clientId: app.id };
   return {
@@ -122,7 +135,7 @@ function pkceFlow(config: SquareConfig, app: App): OAuthAdapter {
 function shared(config: SquareConfig, app: App) {
   return {
     environment: config.environment,
-    // Square wants the app's secret for it, which the PKCE flow alone does not have.
+    // Square asks for the app's secret here, which the PKCE flow alone does not have.
     revoke: app.secret
       ? (grant: Grant, calls: OAuthCalls) => revoke(config, { id: app.id, secret: app.secret }, { grant, calls })
       : null,
@@ -144,8 +157,9 @@ function shared(config: SquareConfig, app: App) {
 }
 
 /**
- * `session=false` makes the seller sign in, since the browser may be signed in to another seller's account. It means nothing in Square's sandbox
- * (https://developer.squareup.com/docs/oauth-api/create-urls-for-square-authorization, read 2026-11-21).
+ * `session=false` makes the seller sign in, because the browser may be signed in to another seller's account. Square's
+ * sandbox ignores it (https://developer.squareup.com/docs/oauth-api/create-urls-for-square-authorization, read
+ * 2026-11-21).
  */
 function consentUrl(
   { apiUrl, environment }: SquareConfig,
@@ -165,7 +179,7 @@ interface TokenRequest {
   readonly before?: Grant;
 }
 
-/** Square's token endpoint takes JSON, which the SDK writes. Scopes are not in the answer: the account tells them. */
+/** Square's token endpoint takes JSON, which the SDK writes. The answer has no scopes: `account` asks for them. */
 async function obtainToken({ apiUrl }: SquareConfig, { calls, request, before }: TokenRequest): Promise<Grant> {
   const client = await createSquareClient(apiUrl, null, calls);
   const askedAt = new Date();
@@ -186,8 +200,8 @@ async function obtainToken({ apiUrl }: SquareConfig, { calls, request, before }:
 }
 
 /**
- * A code or token that it does not take has 401 and a list of errors; an app that it does not know has 401 from Square's gateway, without one.
- * Both were seen against the real one in September 2026; they are not documented.
+ * A rejected code or token gets 401 and a list of errors; an unknown app gets 401 from Square's gateway without a list.
+ * Both are undocumented and were seen against the real service in September 2026.
  */
 function refusedGrant({ status, code, readable }: SquareRefusal): ProviderError {
   const details = { provider: 'square', httpStatus: status } as const;
@@ -198,7 +212,10 @@ function refusedGrant({ status, code, readable }: SquareRefusal): ProviderError 
   return new ProviderError({ ...details, kind: code === undefined ? 'unexpected-response' : 'rejected', code });
 }
 
-/** Ends every token that this app has of the merchant. By merchant: the access token may have expired. */
+/**
+ * Revokes every token that this app holds for the merchant. It names the merchant, because the access token may have
+ * expired.
+ */
 async function revoke(
   { apiUrl }: SquareConfig,
   { id, secret }: App,
@@ -209,7 +226,7 @@ async function revoke(
     headers: { authorization: `Client ${secret?.expose() ?? ''}`, 'content-type': 'application/json' },
     body: JSON.stringify({ client_id: id, merchant_id: contextOf('square', grant, 'merchant_id') }),
   });
-  // A proxy's page has a status too: only Square says that it is done.
+  // A proxy's page has a status too: only Square's own answer confirms the revocation.
   if (body?.['success'] === true || (status === 404 && body !== null)) return;
   throw new ProviderError({
     provider: 'square',

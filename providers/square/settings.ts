@@ -62,6 +62,6 @@ export const environmentOf = ({ sandbox }: SquareSettings): Environment => (sand
 export const squareConfigOf = (settings: SquareSettings): SquareConfig => ({
   apiUrl: settings.apiUrl ?? `https://connect.squareup${settings.sandbox ? 'sandbox' : ''}.com`,
   environment: environmentOf(settings),
-  // Without the secret, PKCE is left.
+  // Without the secret, only PKCE is usable.
   app: settings.appId === null ? null : { id: settings.appId, secret: settings.appSecret },
 });

@@ -17,9 +17,10 @@ export const squareWebhooks: WebhookDefinition<SquareSettings> = {
   secrets: 'webhookSignatureKey',
   isSigned: (header) => SIGNATURE.test(header('x-square-hmacsha256-signature') ?? ''),
   /**
-   * HMAC-SHA256 over the registered address and the body, in base64 (https://developer.squareup.com/docs/webhooks/step3validate, read
-   * 2026-11-21). Not by the SDK's `WebhooksHelper` (square 46.0.0): it compares with `===`, which tells by its time how much was right,
-   * and takes the body as text. Tests hold the two to the same answers. No time is signed: an event can be sent again at any time.
+   * HMAC-SHA256 over the registered address and the body, in base64
+   * (https://developer.squareup.com/docs/webhooks/step3validate, read 2026-11-21). The SDK's `WebhooksHelper` (square
+   * 46.0.0) is not used: it compares with `===`, whose duration depends on the first difference, and takes the body as
+   * text. Tests hold both to the same answers. No time is signed: an event can be sent again at any time.
    */
   verify({ body, header, url }, signatureKey) {
     const expected = Buffer.from(createHmac('sha256', signatureKey.expose()).update(url).update(body).digest('base64'));
@@ -31,7 +32,7 @@ export const squareWebhooks: WebhookDefinition<SquareSettings> = {
     return data ? { id: eventIdOf(data.event_id), type: data.type } : null;
   },
   events: {
-    // A subscription belongs to the sandbox app or to the production one, and so does its key.
+    // A subscription belongs to the sandbox app or to the production app, and so does its key.
     'oauth.authorization.revoked': (event, settings) => {
       const { data } = revokedSchema.safeParse(event);
       return data

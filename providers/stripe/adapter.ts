@@ -16,7 +16,7 @@ import { accountSchema, eventSchema, listSchema } from './http/responses.ts';
 import { createTransactionSession } from './transactions/transaction-session.ts';
 import { transactionPullPlan } from './transactions/transactions.ts';
 
-/** Longer than any answer that is still coming; a lost one must not hold a lane for minutes. */
+/** Longer than any answer that still arrives, because a lost one must not block a lane for minutes. */
 const CALL_TIMEOUT_MS = 30_000;
 
 export interface StripeConfig {
@@ -72,7 +72,7 @@ function createClient({ apiUrl }: StripeConfig, { secretKey, onBehalfOf, signal 
     host: hostname,
     ...(port !== '' && { port: Number(port) }),
     ...(onBehalfOf !== undefined && { stripeAccount: onBehalfOf }),
-    // Temporal retries; a second retry policy inside the first would multiply attempts and step around the budget.
+    // Temporal retries. A second retry policy in the SDK would multiply attempts and bypass the budget.
     maxNetworkRetries: 0,
     timeout: CALL_TIMEOUT_MS,
     telemetry: false,

@@ -2,8 +2,8 @@ import type { ProviderCapabilities } from '../../contracts/providers.ts';
 import { concurrent, perSecond } from '../limits.ts';
 
 /**
- * Limits: 100 operations/s live and 25/s in a sandbox, per account (https://docs.stripe.com/rate-limits, read 2026-11-21).
- * We stay a tenth below, so that the venue's own software keeps a share.
+ * Limits: 100 operations/s live and 25/s in a sandbox, per account (https://docs.stripe.com/rate-limits, read
+ * 2026-11-21). We stay a tenth below, so that the venue's own software keeps a share.
  */
 export const STRIPE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [

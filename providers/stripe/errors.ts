@@ -6,18 +6,21 @@ import { ProviderError } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
 import { NOT_STRIPES } from './http/http-client.ts';
 
-/** Codes and types of Stripe's own (https://docs.stripe.com/error-codes, read 2026-11-21). All else is as its status says: a 409 tells that a call with the same key is in flight, or that an object is locked. */
+/**
+ * Stripe's codes and types (https://docs.stripe.com/error-codes, read 2026-11-21). The status classifies everything
+ * else: a 409 says that a call with the same key is in flight or that an object is locked.
+ */
 export const STRIPE_ERRORS: Pick<ErrorTable, 'byCode'> = {
   byCode: {
     rate_limit: 'rate-limited',
     // The key was used for another call.
     idempotency_error: { 409: 'unavailable', else: 'conflict' },
-    // A platform that the account's owner has taken the access from.
+    // The account's owner has revoked the platform's access.
     account_invalid: 'needs-reauth',
   },
 };
 
-// A 2xx whose body is no JSON reaches us as a StripeAPIError without a status (stripe 23.1.0, `_jsonResponseHandler`).
+// A 2xx whose body is not JSON arrives as a StripeAPIError without a status (stripe 23.1.0, `_jsonResponseHandler`).
 function kindOf(error: InstanceType<typeof Stripe.errors.StripeError>): ProviderErrorKind {
   if (error instanceof Stripe.errors.StripeConnectionError) return 'unavailable';
   if (error.statusCode === undefined) return 'unexpected-response';
@@ -29,11 +32,11 @@ function faultIn({ code, rawType }: InstanceType<typeof Stripe.errors.StripeErro
   return [code, rawType].filter((text) => text !== undefined);
 }
 
-/** A connection's failure has no code of Stripe's. */
+/** A failed connection has no Stripe code. */
 const codeOf = (error: InstanceType<typeof Stripe.errors.StripeError>): string | undefined =>
   error instanceof Stripe.errors.StripeConnectionError ? connectionFailureOf(error.detail) : word(error.code);
 
-/** Turns whatever the SDK threw into the one error of this room. Quotes nothing that Stripe wrote but its codes. */
+/** Turns whatever the SDK threw into a ProviderError. Quotes only Stripe's codes. */
 export function toProviderError(error: unknown): unknown {
   if (error instanceof ProviderError || !(error instanceof Stripe.errors.StripeError)) return error;
   return new ProviderError({
@@ -48,7 +51,7 @@ export function toProviderError(error: unknown): unknown {
   });
 }
 
-/** For an answer that the SDK resolved although its status says that it failed. */
+/** For a failed answer that the SDK resolved as a success. */
 export function statusError(httpStatus: number, requestId: string | undefined): ProviderError {
   return new ProviderError({
     provider: 'stripe',
@@ -62,7 +65,7 @@ export function unexpectedResponse(requestId: string | undefined): ProviderError
   return new ProviderError({ provider: 'stripe', kind: 'unexpected-response', httpStatus: 200, requestId });
 }
 
-/** For an answer that is an object of Stripe's, as `issues` say not of the shape that was asked for. */
+/** For one Stripe object whose shape is not the requested one, as `issues` say. */
 export function unreadableObject(requestId: string | undefined, issues: string): ProviderError {
   return new ProviderError({
     provider: 'stripe',

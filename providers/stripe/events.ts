@@ -11,22 +11,22 @@ import type { Ask } from './http/requests.ts';
 import { eventSchema, listSchema, subjectIdIn } from './http/responses.ts';
 
 /**
- * An event's object was rendered when the event was made, in the API version that its account had then, whatever version asks for it
- * (https://docs.stripe.com/api/events/list, read 2026-11-28). Versions rename fields and values: before 2015-02-18 a charge that
- * succeeded is `paid`. So only an event of the version that this adapter speaks is read as it is, and only while its object fits what we
- * know of that version; any other event says no more than that an object changed, and the object is read anew.
+ * An event's object was rendered when the event was made, in the API version that its account had then, whatever
+ * version asks for it (https://docs.stripe.com/api/events/list, read 2026-11-28). Versions rename fields and values:
+ * before 2015-02-18 a successful charge is `paid`. So an event's object is trusted only when it has this adapter's
+ * version and the shape known for it. Any other event says only that an object changed, and the object is read again.
  */
 interface EventFeed<Subject> {
   readonly types: readonly string[];
-  /** The object of an event that can be believed; null where it has to be read anew. */
+  /** The object of a trusted event; null when it has to be read again. */
   readonly read: (event: RawEvent) => Subject | null;
 }
 
 interface RawEvent {
   readonly type: string;
-  /** Of the version that this adapter speaks. */
+  /** The event has the version that this adapter speaks. */
   readonly isCurrent: boolean;
-  /** Of any shape. */
+  /** The object, of any shape. */
   readonly object: unknown;
 }
 
@@ -36,10 +36,10 @@ interface ToldEvent<Subject> {
   readonly object: Subject;
 }
 
-/** An object of which only is known that it changed. */
+/** An object that is only known to have changed. */
 export interface ChangedObject {
   readonly id: string;
-  /** Of its newest event, with the object as that has it, of any shape. */
+  /** Its newest event, with the object of any shape. */
   readonly type: string;
   readonly object: unknown;
   readonly changedAtS: number;
@@ -47,17 +47,17 @@ export interface ChangedObject {
 
 interface EventPage<Subject> extends Listed {
   readonly told: readonly ToldEvent<Subject>[];
-  /** Each once. */
+  /** Each object once. */
   readonly changed: readonly ChangedObject[];
 }
 
-/** Reads today's objects by their schema, of which every value has to be known. */
+/** Parses objects by the present schema, which has to know every value. */
 export const asToday =
   <Schema extends z.ZodType>(schema: Schema) =>
   ({ isCurrent, object }: RawEvent): z.output<Schema> | null =>
     (isCurrent ? schema.safeParse(object).data : undefined) ?? null;
 
-/** One page of the change feed, in one HTTP call. */
+/** Reads one page of the change feed with one HTTP call. */
 export async function listEvents<Subject>(
   { stripe, ask }: { readonly stripe: Stripe; readonly ask: Ask },
   query: ListQuery,
@@ -76,7 +76,7 @@ export async function listEvents<Subject>(
     const id = idIn(data.object);
     if (object !== null) told.push({ type, created, object });
     else if (id === null) unreadable.push({ raw: event, externalId: null, issues: 'data.object.id: expected a text' });
-    // Newest first: the first that is met of an object is its newest.
+    // The feed is newest first, so the first event of an object is its newest.
     else if (!changed.has(id)) changed.set(id, { id, type, object: data.object, changedAtS: created });
   }
   return { ...page, unreadable, told, changed: [...changed.values()] };
@@ -86,8 +86,8 @@ const AT_ONCE = 4;
 const MOST_REMEMBERED = 1_000;
 
 /**
- * Reads changed objects anew, as they are now. A page of events may take a hundred calls, and is asked for again when one of them was
- * not let through: what has been read is remembered, so that a page under a rate limit comes to its end.
+ * Reads changed objects again in their present state. A page of events may take a hundred calls and is requested again
+ * when one of them is throttled. Objects already read are remembered, so that a page under a rate limit finishes.
  */
 export class Rereading<Found> {
   readonly #ask: Ask;
@@ -99,7 +99,7 @@ export class Rereading<Found> {
     this.#read = read;
   }
 
-  /** An object that cannot be read rejects itself. */
+  /** An unreadable object becomes a rejection. */
   async readEach(
     changed: readonly ChangedObject[],
   ): Promise<{ readonly found: readonly Found[]; readonly rejections: readonly ProviderRejection[] }> {

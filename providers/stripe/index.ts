@@ -11,7 +11,8 @@ import { stripeWebhooks } from './webhooks.ts';
 export const stripe = defineProvider({
   id: 'stripe',
   displayName: 'Stripe',
-  // Stripe keeps old versions working and names no end of any (https://docs.stripe.com/api/versioning, read 2026-11-28).
+  // Stripe keeps old versions working and announces no end for any (https://docs.stripe.com/api/versioning, read
+  // 2026-11-28).
   apiVersion: { name: API_VERSION, endsOn: null },
   settings: STRIPE_SETTINGS,
   standInPorts: { api: 12_111, control: 12_112 },

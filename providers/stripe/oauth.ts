@@ -13,7 +13,7 @@ export interface StripeOAuthConfig {
   readonly connectUrl: string;
   /** The page on which an App is installed, without its query. */
   readonly marketplaceUrl: string;
-  /** Of the Connect platform, or of the account that the App belongs to. */
+  /** The key of the Connect platform, or of the account that the App belongs to. */
   readonly secretKey: Secret;
   readonly connectClientId: string | null;
   readonly appClientId: string | null;
@@ -29,8 +29,8 @@ const HOUR_S = 3_600;
 const YEAR_S = 365 * 24 * HOUR_S;
 
 /**
- * What both kinds of exchange answer with (https://docs.stripe.com/connect/oauth-reference and
- * https://docs.stripe.com/stripe-apps/api-authentication/oauth, read 2026-11-21). A refresh may leave out whose account it is.
+ * The answer of both kinds of exchange (https://docs.stripe.com/connect/oauth-reference and
+ * https://docs.stripe.com/stripe-apps/api-authentication/oauth, read 2026-11-21). A refresh may omit the account.
  */
 const tokenSchema = z.object({
   access_token: z.string().min(1),
@@ -40,7 +40,7 @@ const tokenSchema = z.object({
   stripe_user_id: optional(z.string().regex(/^acct_\w+$/)),
 });
 
-/** A flow for each of the two client ids that is set; none without the platform's key. */
+/** One flow per configured client id; none without the platform's key. */
 export function stripeFlows(
   apiUrl: string,
   config: StripeOAuthConfig | null,
@@ -56,8 +56,8 @@ export function stripeFlows(
 }
 
 /**
- * Stripe Connect. Its access token never expires and is not used: calls are made with the platform's key for the account that has connected
- * (https://docs.stripe.com/connect/authentication, read 2026-11-21).
+ * Stripe Connect. Its access token never expires and is not used: calls use the platform's key on behalf of the
+ * connected account (https://docs.stripe.com/connect/authentication, read 2026-11-21).
  */
 function connectFlow(parts: Parts, clientId: string): OAuthAdapter {
   const { config } = parts;
@@ -88,9 +88,9 @@ function connectFlow(parts: Parts, clientId: string): OAuthAdapter {
         { grant_type: 'authorization_code', code: code.expose() },
       );
       const grant = grantOf(body);
-      // Calls are made for this account with the platform's key: without it there is no access.
+      // Calls use the platform's key for this account: without the account there is no access.
       contextOf('stripe', grant, 'stripe_user_id');
-      // The refresh token refreshes nothing that expires, only narrows: what is not needed is not kept.
+      // The refresh token renews nothing that expires and only narrows scopes, so it is not kept.
       return { ...grant, refreshToken: null };
     },
     refresh: null,
@@ -104,7 +104,10 @@ function connectFlow(parts: Parts, clientId: string): OAuthAdapter {
 
 const accountIdOf = ({ context }: Grant): string | null => context['stripe_user_id'] ?? null;
 
-/** A Stripe App. A refresh token works once and lives a year, an access token an hour, which is not in the answer. */
+/**
+ * A Stripe App. A refresh token works once and lasts a year; an access token lasts an hour, which the answer does not
+ * say.
+ */
 function appFlow(parts: Parts, clientId: string): OAuthAdapter {
   const { apiUrl, config } = parts;
   const endpoint = { url: `${apiUrl}/v1/oauth/token`, clientId, key: config.secretKey };
@@ -137,7 +140,7 @@ function appFlow(parts: Parts, clientId: string): OAuthAdapter {
       );
       return withLife(grantOf(body, grant), askedAt);
     },
-    // Only an uninstall ends it, which is the account owner's.
+    // Only an uninstall by the account's owner ends the access.
     revoke: null,
     account: (grant, calls) =>
       accountOf(parts, { grant, calls, credential: credential(grant) }).catch((error: unknown) =>
@@ -149,7 +152,7 @@ function appFlow(parts: Parts, clientId: string): OAuthAdapter {
   };
 }
 
-/** Stripe takes an API key in the place of the client's own credentials. */
+/** Stripe takes an API key in place of the client's own credentials. */
 async function requestStripeToken(
   {
     url,
@@ -187,7 +190,7 @@ function grantOf(body: z.output<typeof tokenSchema>, before?: Grant): Grant {
   };
 }
 
-/** Never another account than the one that was granted; where the exchange did not name it, the one whose token it is. */
+/** Never an account other than the granted one. When the exchange did not name it, it is the token's own. */
 async function accountOf(
   { open }: Parts,
   {
@@ -224,8 +227,9 @@ async function accountOf(
 }
 
 /**
- * An App whose manifest does not ask to read accounts is not told the name. That it may not, says that the token is good: if it is Stripe who says
- * so, whose answers all have a request id (https://docs.stripe.com/api/request_ids, read 2026-11-21).
+ * An App whose manifest does not ask to read accounts is not told the account's name. The refusal proves that the token
+ * is valid, provided that it comes from Stripe, whose answers all have a request id
+ * (https://docs.stripe.com/api/request_ids, read 2026-11-21).
  */
 function nameless(grant: Grant, error: unknown): GrantedAccount {
   if (!(error instanceof ProviderError)) throw error;
@@ -240,8 +244,9 @@ function nameless(grant: Grant, error: unknown): GrantedAccount {
 }
 
 /**
- * Stripe says `invalid_client` both for an account that is not connected and for a client id that is not the key's
- * (https://docs.stripe.com/connect/oauth-reference, read 2026-11-21): whether the account can still be reached tells which.
+ * Stripe says `invalid_client` both for an account that is not connected and for a client id that does not match the
+ * key (https://docs.stripe.com/connect/oauth-reference, read 2026-11-21). Whether the account is still reachable tells
+ * them apart.
  */
 async function deauthorize({
   config,

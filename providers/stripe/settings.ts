@@ -84,7 +84,10 @@ export const STRIPE_SETTINGS = {
 
 export type StripeSettings = SettingValues<typeof STRIPE_SETTINGS>;
 
-/** Null without the platform's key. Alone the key is let pass, unused: operators of the predecessor have it set. */
+/**
+ * Null without the platform's key. The key alone is accepted and unused, because the predecessor's operators have set
+ * it.
+ */
 export const stripeOAuthOf = (settings: StripeSettings): StripeOAuthConfig | null =>
   settings.secretKey && {
     secretKey: settings.secretKey,

@@ -17,7 +17,9 @@ const accountSchema = z.object({
 export type LoyaltyAccount = z.output<typeof accountSchema>;
 const accountsAnswer = z.object({ loyalty_accounts: z.array(z.unknown()).nullish() });
 
-/** The loyalty accounts of customers. Sellers without a programme, and connections that may not see it, have none. */
+/**
+ * Reads the loyalty accounts of customers. Sellers without a programme, and connections without the scope, have none.
+ */
 export class Loyalty {
   readonly #ask: Ask;
   #isRun: Promise<boolean> | null = null;
@@ -26,7 +28,7 @@ export class Loyalty {
     this.#ask = ask;
   }
 
-  /** One call for every 30 customers; an account that cannot be read is left out, since its customer can. */
+  /** Makes one call per 30 customers. Omits an unreadable account, because its customer is readable. */
   async accountsOf(customerIds: readonly string[]): Promise<ReadonlyMap<string, LoyaltyAccount>> {
     const found = new Map<string, LoyaltyAccount>();
     if (customerIds.length === 0 || !(await this.#hasProgramme())) return found;
@@ -39,7 +41,7 @@ export class Loyalty {
     return found;
   }
 
-  /** Asked once a session; again where the answer was lost. */
+  /** Asked once per session, and again when the answer was lost. */
   async #hasProgramme(): Promise<boolean> {
     this.#isRun ??= nullWhenMissing(this.#ask(z.object({}), { method: 'GET', path: '/v2/loyalty/programs/main' })).then(
       (programme) => programme !== null,

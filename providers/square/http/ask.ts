@@ -7,12 +7,13 @@ import type { CallLimits, Json } from '../../transport.ts';
 import { SQUARE_ERRORS } from '../errors.ts';
 
 /**
- * The version of Square's API that this adapter speaks: the one that the SDK sends (square 46.0.0, Client.js). A version is never retired
- * once an app uses it, but its endpoints may be (https://developer.squareup.com/docs/build-basics/versioning-overview, read 2026-11-28).
+ * The version of Square's API that this adapter speaks: the one that the SDK sends (square 46.0.0, Client.js). A
+ * version is never retired once an app uses it, but its endpoints may be
+ * (https://developer.squareup.com/docs/build-basics/versioning-overview, read 2026-11-28).
  */
 export const SQUARE_VERSION = '2026-09-16';
 
-/** For a page of whole objects, which may have hundreds of parts each. */
+/** For a page of whole objects with hundreds of parts each. */
 const LIMITS: CallLimits = { timeoutMs: 30_000, maxBodyBytes: 32 * 1_024 * 1_024 };
 
 export interface SquareCall {
@@ -21,16 +22,16 @@ export interface SquareCall {
   readonly path: string;
   readonly query?: Readonly<Record<string, string | null>>;
   readonly body?: Json;
-  /** The answer holds one object, which may be the only one that cannot be read. */
+  /** The answer holds one object, which alone may be unreadable. */
   readonly isOneObject?: true;
 }
 
-/** One HTTP call and its answer, which has the shape that was asked for. Throws ProviderError. */
+/** Makes one HTTP call and returns its answer in the requested shape. Throws ProviderError. */
 export type Ask = <Schema extends z.ZodType>(schema: Schema, call: SquareCall) => Promise<z.output<Schema>>;
 
 /**
- * Records are read from Square's own JSON and not through the SDK: its parser turns whole numbers into BigInts, and throws for the whole
- * page where one object holds a fraction in such a place (square 46.0.0, core/schemas/builders/bigint).
+ * Records are read from Square's JSON and not through the SDK, whose parser turns integers into BigInts and throws for
+ * the whole page when one object has a fraction in such a place (square 46.0.0, core/schemas/builders/bigint).
  */
 export function createAsk(
   apiUrl: string,
@@ -58,7 +59,7 @@ export function createAsk(
       ...(body && { body: JSON.stringify(body) }),
     });
     const unexpected = { provider: 'square', kind: 'unexpected-response', httpStatus: status, requestId } as const;
-    // Square answers with objects alone.
+    // Every Square answer is an object.
     if (answer === null) throw new ProviderError(unexpected);
     const parsed = schema.safeParse(answer);
     if (!parsed.success)
@@ -73,11 +74,11 @@ function queryOf(query: NonNullable<SquareCall['query']>): string {
   return parameters.size === 0 ? '' : `?${parameters.toString()}`;
 }
 
-/** For an answer that is an object of Square's, as `issues` say not of the shape that was asked for. */
+/** For one Square object whose shape is not the requested one, as `issues` say. */
 export const unreadableObject = (issues: string): ProviderError =>
   new ProviderError({ provider: 'square', kind: 'unexpected-response', httpStatus: 200, unreadable: issues });
 
-/** What Square does not have, or has no longer, is no failure where that may be so. */
+/** Treats a missing object as null where it may be missing. */
 export async function nullWhenMissing<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;

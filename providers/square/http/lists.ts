@@ -6,8 +6,9 @@ import type { ReadItems } from '../../items.ts';
 import type { Cursor, ListQuery, PagePosition, ProviderPage, ProviderRecord } from '../../provider.ts';
 
 /**
- * One of Square's lists. Its cursor dies after about five minutes and fits only the query that made it
- * (https://developer.squareup.com/docs/build-basics/common-api-patterns/pagination, read 2026-11-28; posthog/posthog pull request 64704).
+ * One of Square's lists. Its cursor expires after about five minutes and fits only the query that made it
+ * (https://developer.squareup.com/docs/build-basics/common-api-patterns/pagination, read 2026-11-28; posthog/posthog
+ * pull request 64704).
  */
 export const squareList = (name: string, afterExpiry: AfterExpiry): PageCursor =>
   pageCursor(name, {
@@ -17,15 +18,15 @@ export const squareList = (name: string, afterExpiry: AfterExpiry): PageCursor =
   });
 
 /**
- * What changed of customers and of the catalogue shows in searches "in well under 30 seconds", at times after a minute or more
- * (https://developer.squareup.com/reference/square/customers-api/search-customers, read 2026-11-28). Readings are recognised by their
- * version, so reading some of them again costs calls only.
+ * Changes of customers and of the catalogue appear in searches "in well under 30 seconds", sometimes after a minute or
+ * more (https://developer.squareup.com/reference/square/customers-api/search-customers, read 2026-11-28). Versions
+ * identify readings, so reading some again only costs calls.
  */
 export const CHANGES = { reachS: null, overlapS: 900, handOffOverlapS: 900 } as const;
 
 export const isoOf = (epochS: number): string => new Date(epochS * 1_000).toISOString();
 
-/** The cursor as a parameter; nothing on the first page. */
+/** The cursor as a parameter; empty for the first page. */
 export const cursorOf = ({ after }: Pick<ListQuery, 'after'>) => (typeof after === 'string' ? { cursor: after } : {});
 
 export interface SquareList<Item> extends ReadItems<Item> {
@@ -33,7 +34,7 @@ export interface SquareList<Item> extends ReadItems<Item> {
   readonly positions: readonly PagePosition[];
 }
 
-/** A page of raw objects, each read by itself. */
+/** A page of raw objects, each parsed on its own. */
 export const listed = <Item extends z.ZodType>(
   item: Item,
   raw: readonly unknown[],
@@ -44,7 +45,7 @@ export const listed = <Item extends z.ZodType>(
   positions: raw.flatMap(positionOf),
 });
 
-/** A page under the name of its list, which is missing where the list is empty. */
+/** A page under its list's name, which is missing when the list is empty. */
 export const listSchema = <Item extends z.ZodType>(name: string, item: Item) =>
   z
     .object({ cursor: z.string().nullish() })
@@ -66,23 +67,26 @@ export const toPage = <Item>(
   pageSize: number,
 ): ProviderPage => ({ records, rejections: unreadable.map(unreadableRejection), after, pageSize, positions });
 
-/** Null where it is missing. */
+/** Null when it is missing. */
 export const orNull = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => (value ?? null) as z.output<Schema> | null);
 
-/** Missing and null are one to Square. */
+/** Square treats missing and null alike. */
 export const nullableText = z
   .string()
   .nullish()
   .transform((value) => value || null);
 
-/** An object's version. An object without one counts as the oldest; `z.int()` takes no number that JavaScript does not hold exactly. */
+/**
+ * An object's version. An object without one counts as the oldest. `z.int()` rejects numbers that JavaScript cannot
+ * hold exactly.
+ */
 export const versionNumber = z
   .int()
   .min(0)
   .nullish()
   .transform((value) => value ?? 0);
 
-/** Metadata without what Square does not say. */
+/** Metadata without the values that Square omits. */
 export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));

@@ -9,35 +9,35 @@ const locationsSchema = z.object({
     .transform((value) => value ?? []),
 });
 
-/** Ids of all locations of the merchant, also of those that are closed: they have taken payments too. */
+/** The ids of all the merchant's locations, including closed ones, which have taken payments too. */
 async function listLocationIds(ask: Ask): Promise<readonly string[]> {
   const { locations } = await ask(locationsSchema, { method: 'GET', path: '/v2/locations' });
   return locations.map(({ id }) => id);
 }
 
-/** Where a list that Square gives for one location at a time goes on. */
+/** The position in a list that Square gives one location at a time. */
 const placeSchema = z.object({
   location: z.string(),
-  /** Those that come after it. */
+  /** The locations still to come. */
   rest: z.array(z.string()),
   cursor: z.string().nullable(),
 });
 export type Place = z.output<typeof placeSchema>;
 
-/** Ids of the locations that are chosen; null: all. One that is chosen may be gone. */
+/** The ids of the chosen locations; null: all. A chosen one may be gone. */
 export type ChosenLocations = readonly string[] | null;
 
 export const isChosen = (chosen: ChosenLocations, location: string | null): boolean =>
   chosen === null || (location !== null && chosen.includes(location));
 
-/** The first page of the list asks for the locations; null where there are none. */
+/** The list's first page asks for the locations; null when there are none. */
 export async function placeOf(ask: Ask, after: Cursor | null, chosen: ChosenLocations): Promise<Place | null> {
   if (after !== null) return placeSchema.parse(after);
   const [location, ...rest] = (await listLocationIds(ask)).filter((id) => isChosen(chosen, id));
   return location === undefined ? null : { location, rest, cursor: null };
 }
 
-/** Where the list goes on after a page: in the same location, in the next one, or nowhere. */
+/** The next position after a page: in the same location, in the next one, or the end. */
 export function placeAfter({ location, rest }: Place, cursor: Cursor | null): Place | null {
   if (typeof cursor === 'string') return { location, rest, cursor };
   const [next, ...others] = rest;

@@ -2,8 +2,9 @@ import { z } from 'zod';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 
 /**
- * An amount is a whole number of the currency's smallest unit (https://developer.squareup.com/docs/build-basics/working-with-monetary-amounts,
- * read 2026-11-28). `z.int()` takes none that JavaScript rounds, so no amount passes through a rounded number.
+ * An amount is an integer in the currency's smallest unit
+ * (https://developer.squareup.com/docs/build-basics/working-with-monetary-amounts, read 2026-11-28). `z.int()` rejects
+ * integers that JavaScript rounds, so no amount passes through a rounded number.
  */
 export const moneySchema = z.object({
   amount: z.int(),

@@ -12,12 +12,13 @@ import type { SquareMoney } from '../http/money.ts';
 import { describeLine, readOrders, splitByOrder } from '../orders/orders.ts';
 import type { SquareOrder, SquareOrderLine } from '../orders/orders.ts';
 
-/** Half of what Square gives: the orders of a page then take one call. */
+/** Half of Square's maximum, so that a page's orders take one call. */
 const PAGE_SIZE = 100;
 
 /**
- * Square's search of invoices takes one location and no time (https://developer.squareup.com/reference/square/invoices-api/search-invoices, read
- * 2026-11-28), so each pull reads all of them.
+ * Square's invoice search takes one location and no time
+ * (https://developer.squareup.com/reference/square/invoices-api/search-invoices, read 2026-11-28), so each pull reads
+ * all invoices.
  */
 export const invoicePullPlan: PullPlan = {
   listing: [[squareList('invoices', { from: 'start' })]],
@@ -25,7 +26,9 @@ export const invoicePullPlan: PullPlan = {
   mayVanish: true,
 };
 
-/** https://developer.squareup.com/reference/square/objects/Invoice, read 2026-11-28: as far as it is read here. */
+/**
+ * https://developer.squareup.com/reference/square/objects/Invoice, read 2026-11-28. Only the fields that are used here.
+ */
 const invoiceSchema = z.object({
   id: z.string().min(1),
   version: versionNumber,
@@ -66,7 +69,7 @@ const oneInvoice = z.object({ invoice: invoiceSchema });
 export function createInvoiceSession(ask: Ask, chosen: ChosenLocations): ResourceSession {
   return {
     listPage: async (query) => listInvoices(ask, query, await placeOf(ask, query.after, chosen)),
-    // Square counts no invoices.
+    // Square offers no count of invoices.
     count: () => Promise.resolve(null),
     versionOf: (askedAtMs) => askedAtMs,
     async retrieve(externalId) {
@@ -110,7 +113,10 @@ const isWithin =
     return atS >= (fromEpochS ?? -Infinity) && atS < toEpochS;
   };
 
-/** https://developer.squareup.com/reference/square/enums/InvoiceStatus, read 2026-11-28. One that failed was stopped by Square. */
+/**
+ * https://developer.squareup.com/reference/square/enums/InvoiceStatus, read 2026-11-28. Square has stopped a failed
+ * invoice.
+ */
 const STATUS: Readonly<Record<SquareInvoice['status'], InvoiceStatus>> = {
   DRAFT: 'draft',
   SCHEDULED: 'open',
@@ -149,7 +155,7 @@ function toRecord(invoice: SquareInvoice, order: SquareOrder | null): ProviderRe
   };
 }
 
-/** A day on which something is due has no zone; it is told as its beginning in UTC. */
+/** A due date has no time zone; it is stored as its first instant in UTC. */
 function datesOf({
   status,
   scheduled_at: scheduledAt,
@@ -172,7 +178,7 @@ function moneyOf({ payment_requests: requests, status }: SquareInvoice, tax: Squ
   const isDue = STATUS[status] === 'open' || STATUS[status] === 'draft';
   return {
     currency: requests[0]?.computed_amount_money.currency ?? '',
-    // Square does not say which of its taxes are part of the prices.
+    // Square does not say which taxes the prices include.
     subtotalMinor: tax?.amount === 0 ? totalMinor : null,
     taxMinor: tax && tax.amount,
     totalMinor,
@@ -191,7 +197,7 @@ const toLine = (line: SquareOrderLine): InvoiceLine => ({
   productSourceId: null,
 });
 
-/** An amount in the currency's main unit, digit by digit: it never passes through a fraction of JavaScript's. */
+/** An amount in the currency's main unit, converted digit by digit: it never becomes a floating-point number. */
 export function decimalOf({ amount, currency }: SquareMoney): string {
   const digits = minorDigitsOf(currency) ?? 0;
   const text = String(Math.abs(amount)).padStart(digits + 1, '0');

@@ -4,7 +4,9 @@ import type { Ask } from '../http/ask.ts';
 import { nullableText, orNull } from '../http/lists.ts';
 import { moneySchema } from '../http/money.ts';
 
-/** https://developer.squareup.com/reference/square/objects/Order, read 2026-11-28: as far as it is read here. */
+/**
+ * https://developer.squareup.com/reference/square/objects/Order, read 2026-11-28. Only the fields that are used here.
+ */
 const orderSchema = z.object({
   id: z.string().min(1),
   total_money: orNull(moneySchema),
@@ -28,15 +30,15 @@ export type SquareOrderLine = NonNullable<SquareOrder['line_items']>[number];
 
 const ordersAnswer = z.object({ orders: z.array(z.unknown()).nullish() });
 
-/** The orders of a page: what can be read of them, and what is wrong with the others, by id. */
+/** The orders of a page: readable ones, and the issues of the others, by id. */
 export interface ReadOrders {
   readonly orders: ReadonlyMap<string, SquareOrder>;
   readonly unreadable: ReadonlyMap<string, string>;
 }
 
 /**
- * One call, which takes 100 orders (https://developer.squareup.com/reference/square/orders-api/batch-retrieve-orders, read 2026-11-28), and none
- * where there is nothing to ask for.
+ * One call, which takes 100 orders (https://developer.squareup.com/reference/square/orders-api/batch-retrieve-orders,
+ * read 2026-11-28); none for an empty list.
  */
 export async function readOrders(ask: Ask, named: readonly (string | null)[]): Promise<ReadOrders> {
   const ids = [...new Set(named.flatMap((id) => id ?? []))];
@@ -50,7 +52,7 @@ export async function readOrders(ask: Ask, named: readonly (string | null)[]): P
   };
 }
 
-/** Splits what names orders into what can be told and what cannot, since its order cannot be read. */
+/** Separates objects with readable orders from those whose order cannot be read. */
 export function splitByOrder<Item extends { readonly id: string; readonly order_id: string | null }>(
   items: readonly Item[],
   { unreadable }: ReadOrders,
@@ -65,6 +67,6 @@ export function splitByOrder<Item extends { readonly id: string; readonly order_
   };
 }
 
-/** What was sold, as the order calls it. */
+/** The order's own text for what was sold. */
 export const describeLine = ({ name, variation_name: variation }: SquareOrderLine): string | null =>
   [name, variation].filter((part) => part !== null).join(', ') || null;

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { nullableText, orNull } from '../http/lists.ts';
 import { moneySchema } from '../http/money.ts';
 
-// https://developer.squareup.com/reference/square/objects/Payment, …/PaymentRefund, …/Dispute, read 2026-11-28: as far as they are
-// read here. A status that nobody knows rejects its object: what became of the money would be a guess.
+// https://developer.squareup.com/reference/square/objects/Payment, …/PaymentRefund, …/Dispute, read 2026-11-28. Only
+// the fields that are used here. An unknown status rejects its object, because the state of the money would be a guess.
 
 const instant = z.iso.datetime({ offset: true });
 const feesSchema = z

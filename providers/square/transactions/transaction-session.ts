@@ -15,15 +15,19 @@ import { disputeRecord, paymentRecord, refundRecord } from './transactions.ts';
 /** https://developer.squareup.com/reference/square/payments-api/list-payments, read 2026-11-28. */
 const PAGE_SIZE = 100;
 
-/** Square takes a year ago where no beginning is given (square 46.0.0, ListPaymentsRequest). The company is from 2009. */
+/**
+ * Square starts one year ago when no beginning is given (square 46.0.0, ListPaymentsRequest). The company dates from
+ * 2009.
+ */
 const BEGINNING = '2009-01-01T00:00:00.000Z';
 
 const fromStart = { from: 'start' } as const;
 const fromTime = { from: 'time', overlapS: 60 } as const;
 
 /**
- * Payments come before what refers to them. They are listed location by location, so an expired cursor costs that list once more; refunds are
- * one list by time. Disputes cannot be asked for by time: there are few, and each pull reads them all. Nothing of these is ever deleted.
+ * Payments come before the objects that refer to them. They are listed location by location, so an expired cursor
+ * restarts that list; refunds are one list by time. Disputes cannot be requested by time: there are few, and each pull
+ * reads them all. None of these is ever deleted.
  */
 export const transactionPullPlan: PullPlan = {
   listing: [[squareList('payments', fromStart)], [squareList('refunds', fromTime), squareList('disputes', fromStart)]],
@@ -41,7 +45,7 @@ const paymentPage = listSchema('payments', paymentSchema);
 const refundPage = listSchema('refunds', refundSchema);
 const disputePage = listSchema('disputes', disputeSchema);
 
-/** What an id is of, in the order in which it is looked up. */
+/** The types of object that an id may name, in the order of the lookup. */
 const OBJECTS = [
   ['payments', z.object({ payment: paymentSchema }).transform(({ payment }) => payment)],
   ['refunds', z.object({ refund: refundSchema }).transform(({ refund }) => refund)],
@@ -52,7 +56,7 @@ export function createTransactionSession(ask: Ask, chosen: ChosenLocations): Res
   const reader = new TransactionReader(ask, chosen);
   return {
     listPage: (query) => reader.list(query),
-    // Square counts no payments.
+    // Square offers no count of payments.
     count: () => Promise.resolve(null),
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => reader.retrieve(externalId),
@@ -93,7 +97,7 @@ class TransactionReader {
     return items.filter(({ location_id: location }) => isChosen(this.#chosen, location));
   }
 
-  /** A page of one location, which is all that Square gives: without one it takes the main location alone. */
+  /** A page of one location: without a location Square lists the main one alone. */
   async #payments(query: ListQuery): Promise<ProviderPage> {
     const place = await placeOf(this.#ask, query.after, this.#chosen);
     if (place === null) return toPage(NOTHING, [], PAGE_SIZE);
@@ -105,7 +109,7 @@ class TransactionReader {
     return { ...(await this.#withOrders(page)), after: placeAfter(place, page.after) };
   }
 
-  /** The lines of an order that cannot be read are part of its payment's record, which is then rejected. */
+  /** An order's lines are part of its payment's record, which is rejected when they cannot be read. */
   async #withOrders(page: SquareList<SquarePayment>): Promise<ProviderPage> {
     const read = await readOrders(
       this.#ask,
@@ -137,7 +141,10 @@ class TransactionReader {
 
 const NOTHING = { items: [], unreadable: [], after: null as Cursor | null, positions: [] };
 
-/** By creation, or by change in the list that is named so. Both have a beginning: without one Square goes back one year. */
+/**
+ * Filters by creation, or by change in the list of that name. Both name a beginning, because Square otherwise starts
+ * one year ago.
+ */
 function timeOf({ stream, fromEpochS, toEpochS }: ListQuery, changed: string) {
   const from = fromEpochS === null ? BEGINNING : isoOf(fromEpochS);
   const order = { sort_order: 'ASC', limit: String(PAGE_SIZE) };

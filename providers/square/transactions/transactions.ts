@@ -12,7 +12,7 @@ interface Told {
   readonly status: TransactionStatus;
   readonly occurredAt: string;
   readonly changedAt: string;
-  /** Seen from the venue. */
+  /** The direction as seen from the venue. */
   readonly amountMinor: number;
   readonly currency: string;
   readonly feeMinor: number | null;
@@ -27,7 +27,7 @@ function toRecord({ id, changedAt, occurredAt, lines = [], refs, facts, ...told 
   const fields: TransactionFields = {
     ...{ kind, status, amountMinor, currency, feeMinor, lines },
     occurredAt: new Date(occurredAt).toISOString(),
-    // Nothing of a payment says when its money was in a payout.
+    // A payment does not say when its money was paid out.
     posted: null,
     customerSourceId: null,
     relatedTransactionId: null,
@@ -36,7 +36,7 @@ function toRecord({ id, changedAt, occurredAt, lines = [], refs, facts, ...told 
   return { externalId: id, version: Date.parse(changedAt), deleted: false, recordId: null, fields, refs };
 }
 
-/** What Square kept: null while it tells none, and for one in another currency, which is never converted. */
+/** Square's fee: null while it tells none, and for a fee in another currency, which is never converted. */
 function feeOf(fees: readonly SquareMoney[], currency: string): number | null {
   if (fees.length === 0 || fees.some((fee) => fee.currency !== currency)) return null;
   return fees.reduce((sum, { amount }) => sum + amount, 0);
@@ -50,7 +50,7 @@ const PAYMENT_STATUS: Readonly<Record<SquarePayment['status'], TransactionStatus
   FAILED: 'failed',
 };
 
-/** A payment is dated by its capture, as a charge of a card that was authorised earlier moves its money then. */
+/** A payment is dated by its capture, because the money of an earlier authorisation moves then. */
 export function paymentRecord(payment: SquarePayment, order: SquareOrder | null): ProviderRecord {
   const { total_money: total, tip_money: tip, status } = payment;
   const capturedAt = payment.card_details?.card_payment_timeline?.captured_at ?? null;
@@ -103,7 +103,7 @@ export function refundRecord(refund: SquareRefund): ProviderRecord {
 }
 
 /**
- * An inquiry takes no money, and the money of a dispute that is won is the venue's again
+ * An inquiry takes no money, and the money of a won dispute is the venue's again
  * (https://developer.squareup.com/docs/disputes-api/process-disputes, read 2026-11-28).
  */
 const DISPUTE_STATES: Readonly<
@@ -143,10 +143,10 @@ export function disputeRecord(dispute: SquareDispute): ProviderRecord {
   });
 }
 
-/** Nothing is 0, not -0, which would look like a change for ever. */
+/** Turns -0 into 0, because -0 would look like a change for ever. */
 const minus = (amount: number): number => (amount === 0 ? 0 : -amount);
 
-/** An order that is paid in parts has its lines with the first of them: with every one they would count several times. */
+/** An order paid in parts has its lines on its first payment, because they would count several times on all. */
 function isFirstTender({ tenders }: SquareOrder, paymentId: string): boolean {
   const known = (tenders ?? []).map(({ id, payment_id: payment, created_at: at }) => ({
     payment: payment ?? id ?? '',

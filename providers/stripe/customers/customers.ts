@@ -39,7 +39,7 @@ interface CustomerPayload {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-// Stripe keeps no empty text: a payload that held one would differ from what comes back, and look like a change for ever.
+// Stripe stores no empty text. A payload with one would differ from every reading, and look like a change for ever.
 export const customerMapping: ResourceMapping = {
   toPayload({ id, sourceId, fields: given }) {
     const fields = given as CustomerFields;
@@ -67,7 +67,7 @@ export const customerPullPlan: PullPlan = {
 
 function toStripeAddress(address: Address): CustomerPayload['address'] {
   const { line1, line2, city, region, postalCode, country } = address;
-  // Stripe asks for a two-letter code; Stripe rejects anything else.
+  // Stripe accepts only a two-letter code.
   const code = country && (countryCodeOf(country) ?? country);
   const parts = {
     line1: line1 || null,
@@ -110,7 +110,7 @@ function toFields(customer: StripeCustomer): CustomerFields {
 }
 
 const customer = deletable('customer', customerSchema);
-/** As the event of its deletion tells it, whatever it was like. */
+/** The record of a deletion event, which tells only that the customer is gone. */
 const deletedCustomer = z
   .object({ id: z.string().min(1), metadata: metadataOf.catch({}) })
   .transform((told) => ({ ...told, deleted: true as const }));
@@ -134,7 +134,7 @@ function toRecord(
   };
 }
 
-/** Leaves out what is null, or says '' where a null must clear an earlier value. */
+/** Omits null values, or writes '' where a null must clear an earlier value. */
 function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: readonly string[] } | null) {
   const empty = clearing ? '' : undefined;
   const { name, email, phone, address, metadata } = mapped.payload as unknown as CustomerPayload;
@@ -152,12 +152,12 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
 const CUSTOMER_DELETED = 'customer.deleted';
 const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', CUSTOMER_DELETED];
 const readChange = asToday(customer);
-/** A deletion is one in every version, and nothing is left to be read anew. */
+/** A deletion event can be trusted in every API version, and its object cannot be read again. */
 const readEvent = (event: Parameters<typeof readChange>[0]) =>
   event.type === CUSTOMER_DELETED ? (deletedCustomer.safeParse(event.object).data ?? null) : readChange(event);
 
 export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
-  /** As it is now: deleted where it is missing. */
+  /** The current customer; deleted when it is missing. */
   const read = async (externalId: string): Promise<ProviderRecord> => {
     const askedAtMs = Date.now();
     const found = await nullWhenMissing(ask(customer, () => stripe.customers.retrieve(externalId)));
@@ -223,7 +223,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
         return 'deleted';
       },
 
-      // The list, not the search: what was just created is missing from the search for up to a minute.
+      // Uses the list and not the search, which omits new customers for up to a minute.
       async findRemote(hint) {
         const { email, createdSinceEpochS, after } = hint;
         const askedAtMs = Date.now();

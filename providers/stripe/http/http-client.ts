@@ -1,18 +1,21 @@
-/** The code of an error whose body is no JSON object: somebody else answers, a proxy or another server. Never sent by Stripe. */
+/**
+ * The code of an error whose body is not a JSON object, because a proxy or another server answered. Stripe never sends
+ * it.
+ */
 export const NOT_STRIPES = 'not_json';
 
-/** What is put in the place of an error body that the SDK could not read. */
+/** Replaces an error body that the SDK could not read. */
 const UNREADABLE = { error: { type: 'api_error', message: 'unreadable error body' } };
 const NO_JSON = { error: { ...UNREADABLE.error, code: NOT_STRIPES } };
 
 /**
- * A fetch for the SDK that
+ * A `fetch` for the SDK that
  * - stops with the session's signal,
- * - follows no redirect: it would carry a customer's data to another host, or repeat the call,
- * - gives every failed answer an error body: the SDK resolves a non-2xx JSON body without `error` as if it had succeeded, and drops
- *   the status of one that is no JSON (stripe 23.1.0, `RequestSender._jsonResponseHandler`),
- * - never lets a closed connection carry `ECONNRESET`, on which the SDK repeats a call even with retries off (`_shouldRetry`).
- *   `fetch` hides that code in `cause`, which is why the SDK's own Node client is not used.
+ * - follows no redirect, which would carry a customer's data to another host or repeat the call,
+ * - gives every failed answer an error body: the SDK resolves a non-2xx JSON body without `error` as a success, and
+ *   drops the status of a body that is not JSON (stripe 23.1.0, `RequestSender._jsonResponseHandler`),
+ * - hides `ECONNRESET` of a closed connection, on which the SDK repeats a call even with retries off (`_shouldRetry`).
+ *   `fetch` keeps that code in `cause`, which is why the SDK's own Node client is not used.
  */
 export function createStripeFetch(signal: AbortSignal | undefined): typeof fetch {
   return async (input, init) => {
@@ -43,7 +46,7 @@ function objectOf(text: string): object | null {
   }
 }
 
-// The body may have become longer or shorter, and it is no longer compressed.
+// The body's length may have changed, and it is no longer compressed.
 function withoutLength(headers: Headers): Headers {
   const kept = new Headers(headers);
   kept.delete('content-length');

@@ -7,13 +7,14 @@ import { changeFeed, timeWindows } from '../../../domain/sync/pull/pull-plan.ts'
 import type { Cursor, ListQuery, PagePosition, ProviderPage, ProviderRecord, RemoteHint } from '../../provider.ts';
 
 /**
- * Stripe's objects carry no version. What orders readings is when they were taken, by Stripe's clock: a listing counts as just before the
- * second in which it was asked for, so that an event of that second, which may tell of a later change, still counts as newer.
+ * Stripe's objects carry no version, so readings are ordered by when they were taken, by Stripe's clock. A listing
+ * counts as just before the second of its request, so that an event of that second, which may tell of a later change,
+ * counts as newer.
  */
 export const versionOfReading = (askedAtMs: number) => Math.floor(askedAtMs / 1_000) * 1_000 - 1;
 export const versionOfEvent = (createdS: number) => createdS * 1_000;
 
-/** A deletion with the second in which its event says that it was made. */
+/** A deletion, dated by the second of its event. */
 export const dated = (record: ProviderRecord, createdS: number): ProviderRecord =>
   record.deleted ? { ...record, deletedAtMs: createdS * 1_000 } : record;
 
@@ -21,10 +22,13 @@ export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpo
   lt: toEpochS,
   ...(fromEpochS !== null && { gte: fromEpochS }),
 });
-/** A cursor of Stripe's is the id of the last object. */
+/** Stripe's cursor is the id of the last object. */
 export const startingAfter = (after: Cursor | null) => (typeof after === 'string' ? { starting_after: after } : {});
 
-/** One of Stripe's lists: all are newest first, filtered by creation. The object that a cursor names may be deleted meanwhile (seen as 400 `resource_missing`). */
+/**
+ * One of Stripe's lists: newest first and filtered by creation. The object that a cursor names may be deleted meanwhile
+ * (seen as 400 `resource_missing`).
+ */
 export const stripeList = (name: string) =>
   timeWindows(name, {
     isCursorGone: ({ httpStatus, code, field }) =>
@@ -32,8 +36,9 @@ export const stripeList = (name: string) =>
   });
 
 /**
- * What tells changes. Events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); a day is left for a slow run. A reading counts
- * as up to a second or two older than it is: what an event of that time told, a listing may not tell anew.
+ * The change feed. Events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); one day is left for
+ * a slow run. A reading counts as up to two seconds older than it is, because a listing may not repeat what an event of
+ * that time told.
  */
 export const stripeChanges = (streams: readonly (readonly string[])[], lookBackS?: Readonly<Record<string, number>>) =>
   changeFeed(
@@ -43,7 +48,7 @@ export const stripeChanges = (streams: readonly (readonly string[])[], lookBackS
 
 export interface Listed {
   readonly has_more: boolean;
-  /** Of the last object of the page. */
+  /** The id of the last object of the page. */
   readonly lastId: string | null;
   readonly positions: readonly PagePosition[];
   readonly unreadable: readonly UnreadableItem[];
@@ -61,20 +66,23 @@ export function toPage(page: Listed, records: readonly ProviderRecord[]): Provid
   };
 }
 
-/** For a list whose items are parts of one object: that cannot be read where one of them cannot. */
+/** For a list whose items are parts of one object, which is unreadable when one of them is. */
 export function wholePage<Page extends Pick<Listed, 'unreadable'>>(page: Page): Page {
   const [first] = page.unreadable;
   if (first) throw unreadableObject(undefined, first.issues);
   return page;
 }
 
-/** Without metadata where it is deleted. */
+/** Without metadata when it is deleted. */
 interface Carrying {
   readonly id: string;
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-/** The object of a page that carries our record's id. Throws where one that cannot be read may be it: nothing else says whether there is a remote record. */
+/**
+ * The object of a page that carries our record's id. Throws when an unreadable object may be it, because nothing else
+ * tells whether a remote record exists.
+ */
 export function remoteAmong<Item extends Carrying>(
   page: Pick<Listed, 'unreadable'> & { readonly data: readonly Item[] },
   { recordId, excluded = [] }: RemoteHint,
@@ -92,7 +100,7 @@ const mayCarry = (raw: unknown, recordId: string) => {
   return !success || data.metadata[RECORD_ID_KEY] === recordId;
 };
 
-/** A search counts exactly up to 10,000 (https://docs.stripe.com/search, read 2026-11-21): beyond that its figure says nothing. */
+/** A search's count is exact up to 10,000 (https://docs.stripe.com/search, read 2026-11-21) and meaningless beyond. */
 const SEARCH_COUNTS_UP_TO = 10_000;
 
 export function countOf({ total_count: count }: { readonly total_count: number | null }): number | null {

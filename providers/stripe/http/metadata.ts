@@ -8,26 +8,26 @@ type Problems = MappedRecord['problems'];
 // https://docs.stripe.com/api/metadata, read 2026-11-21.
 const LIMITS = { keys: 50, key: 40, value: 500 } as const;
 
-/** How one resource keeps what Stripe has no field for beside the venue's own metadata. */
+/** How one resource stores fields that Stripe lacks beside the venue's own metadata. */
 export interface MetadataCodec {
-  /** `extras` are values of ours by key; null leaves one out. */
+  /** `extras` are our values by key; null omits one. */
   readonly write: (
     record: { readonly id: string; readonly sourceId: string; readonly metadata: Metadata },
     extras: Readonly<Record<string, string | null>>,
   ) => Metadata;
-  /** The venue's own part. */
+  /** The venue's own entries. */
   readonly read: (metadata: Metadata) => Metadata;
-  /** What Stripe would refuse; `written` is the result of `write`. */
+  /** What Stripe would refuse in `written`, the result of `write`. */
   readonly problems: (given: Metadata, written: Metadata) => Problems;
-  /** Clears every value of ours that an update does not set, and what the caller names. */
+  /** Clears every value of ours that an update does not set, and the keys that the caller names. */
   readonly clearing: (keys: readonly string[]) => Metadata;
 }
 
-/** `extraKeys` are this resource's keys besides the two ids; a venue's entry under one of ours is dropped. */
+/** `extraKeys` are this resource's keys besides the two ids. A venue's entry under one of our keys is dropped. */
 export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
   const ours = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, ...extraKeys]);
 
-  /** The venue's entries as Stripe would keep them, each with its position among all: Stripe keeps no empty value. */
+  /** The venue's entries as Stripe would store them, each with its position among all. Stripe stores no empty value. */
   const kept = (metadata: Metadata) =>
     Object.entries(metadata).flatMap(([key, value], index) =>
       value === '' || ours.has(key) ? [] : [{ key, value, index }],
@@ -53,7 +53,7 @@ export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
   };
 }
 
-/** At most one: what is wrong with the key comes first. */
+/** At most one problem: the key's comes first. */
 function entryProblems(key: string, value: string): readonly string[] {
   if (isLongerThan(key, LIMITS.key)) return [`Stripe allows at most ${LIMITS.key} characters in a metadata key.`];
   if (/[[\]]/.test(key)) return ['Stripe allows no square brackets in a metadata key.'];

@@ -7,22 +7,28 @@ import { statusError, toProviderError, unexpectedResponse, unreadableObject } fr
 import { versionOfReading } from './lists.ts';
 
 export interface Ask {
-  /** One HTTP call and its answer, which has the shape that was asked for. Throws ProviderError. */
+  /** Makes one HTTP call and returns its answer in the requested shape. Throws ProviderError. */
   <Schema extends z.ZodType>(
     schema: Schema,
     request: () => Promise<Stripe.Response<object>>,
   ): Promise<z.output<Schema>>;
-  /** The version of a reading that was asked for at this time of ours. Only once its answer is there: that tells Stripe's time. */
+  /**
+   * The version of a reading requested at this time by our clock. Only valid after an answer, which tells Stripe's
+   * time.
+   */
   readonly versionOf: (askedAtMs: number) => number;
 }
 
-/** Every call of a session goes through `call`, and its answer is checked twice: the SDK resolves some failures, and a resolved body may still not be what was asked for. */
+/**
+ * Sends every call of a session through `call` and checks its answer twice: the SDK resolves some failures, and a
+ * resolved body may still have another shape.
+ */
 export function createAsk(
   call: Call,
   { platformKey }: { readonly platformKey: boolean } = { platformKey: false },
 ): Ask {
   let behindMs: number | null = null;
-  // The least is the nearest, and never lets a later reading count as older than an earlier one.
+  // The smallest difference is the most exact, and never lets a later reading count as older than an earlier one.
   const note = (found: number) => {
     behindMs = Math.min(found, behindMs ?? found);
   };
@@ -40,12 +46,13 @@ export function createAsk(
 }
 
 /**
- * How far Stripe's clock may be behind ours, less than nothing where it is ahead, and nothing where the answer does not say. `Date` is of whole
- * seconds and older than its arrival, so this is too much rather than too little: a reading that counts as too new would hide the changes that
- * follow it. One that counts as much too old would be ignored for an event that was read before it, and is the only one to tell what came between.
+ * How far Stripe's clock may be behind ours; negative when it is ahead, 0 when the answer does not tell. `Date` has
+ * whole seconds and is older than its arrival, so the result is rather too large. That is the safe side: a reading that
+ * counts as too new would hide later changes. One that counts as much too old would lose to an event read before it,
+ * although only the reading tells what happened in between.
  */
 function behindOf(headers: Readonly<Record<string, string>>): number {
-  // The SDK's types promise an object, its fetch client hands on a Headers (stripe 23.1.0): this takes either.
+  // The SDK's types promise a plain object, its fetch client passes a Headers (stripe 23.1.0): this accepts both.
   const dateMs = Date.parse(new Headers(headers).get('date') ?? '');
   return Number.isNaN(dateMs) ? 0 : Date.now() - dateMs;
 }
@@ -69,20 +76,20 @@ async function ask<Schema extends z.ZodType>(
   }
 }
 
-/** Whether the answer is one object of Stripe's, whatever its shape, rather than a list or what only a proxy would say. */
+/** Whether the answer is one Stripe object of any shape, and not a list or a proxy's page. */
 function isOneObject(body: unknown): boolean {
   const kind = textAt(body, 'object');
   return kind !== null && kind !== 'list' && kind !== 'search_result';
 }
 
-/** A platform's key that Stripe refuses is the operator's to mend, and must not ask every venue to connect again. */
+/** A refused platform key is the operator's to fix, and must not ask every venue to connect again. */
 function withoutBlame(error: unknown): unknown {
   const refused =
     error instanceof ProviderError && error.details.kind === 'needs-reauth' && error.details.httpStatus === 401;
   return refused ? new ProviderError({ ...error.details, kind: 'unavailable', code: 'invalid_client' }) : error;
 }
 
-/** What Stripe does not have, or has no longer, is no failure where that may be so. */
+/** Treats a missing object as null where it may be missing. */
 export async function nullWhenMissing<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
@@ -93,7 +100,7 @@ export async function nullWhenMissing<T>(answer: Promise<T>): Promise<T | null> 
   }
 }
 
-/** The answer of an update. Throws where it says that the object is deleted, as Stripe does for one that is missing. */
+/** The answer of an update. Throws when the object is deleted, as Stripe does for a missing one. */
 export function stillThere<Answer extends { readonly deleted?: boolean | undefined }>(
   answer: Answer,
 ): Exclude<Answer, { readonly deleted: true }> {

@@ -6,22 +6,25 @@ export const nullableText = z
   .string()
   .nullish()
   .transform((value) => value ?? null);
-/** A decimal comes as a text; the SDK hands on an object that writes itself as one (stripe 23.1.0). */
+/** A decimal arrives as text; the SDK passes an object that serialises to it (stripe 23.1.0). */
 export const decimalText = z
   .unknown()
   .transform((value) => (value == null ? null : String(value as string | number | { toString(): string })));
 const isTextMap = (value: unknown) => z.record(z.string(), z.string()).safeParse(value).success;
-// What is wrong with an entry is told of the whole: keys are the venue's, and stand in no message.
+// The message is about the whole, because keys are the venue's data and stand in no message.
 export const metadataOf = z
   .custom<Readonly<Record<string, string>>>(isTextMap, 'expected texts by their keys')
   .nullish()
   .transform((value) => value ?? {});
 
-/** The id of an object that comes as its id or, when it was asked for, whole. */
+/** The id of an object that arrives as an id or, when expanded, whole. */
 export const idOf = z.union([z.string().min(1), z.object({ id: z.string().min(1) }).transform(({ id }) => id)]);
 export const nullableIdOf = idOf.nullish().transform((value) => value ?? null);
 
-/** What we read of Stripe's Customer (https://docs.stripe.com/api/customers/object, read 2026-11-21). Unknown fields are let through. */
+/**
+ * The fields that we read of Stripe's Customer (https://docs.stripe.com/api/customers/object, read 2026-11-21). Unknown
+ * fields are accepted.
+ */
 export const customerSchema = z.object({
   id: z.string().min(1),
   object: z.literal('customer'),
@@ -47,17 +50,20 @@ export type StripeCustomer = z.output<typeof customerSchema>;
 export const deletedSchema = <Name extends string>(object: Name) =>
   z.object({ id: z.string().min(1), object: z.literal(object), deleted: z.literal(true) });
 
-/** Of an answer that need not say more than that the call was carried out. */
+/** For an answer that only has to say that the call was carried out. */
 export const objectWithId = z.object({ id: z.string().min(1) });
 
-/** An object that may come deleted: then it need tell nothing but its id. */
+/** An object that may be deleted, and then tells only its id. */
 export const deletable = <Name extends string, Shape extends z.ZodRawShape>(object: Name, schema: z.ZodObject<Shape>) =>
   z.discriminatedUnion('deleted', [
     deletedSchema(object),
     schema.extend({ deleted: z.literal([false, undefined]).optional() }),
   ]);
 
-/** A list, whose items are read one by one; the page fails only when its envelope is wrong. `idOf` names the record of an item that cannot be read. */
+/**
+ * A list whose items are parsed one by one; the page fails only when its envelope is wrong. `idOf` names the record of
+ * an unreadable item.
+ */
 export const listSchema = <Item extends z.ZodType>(item: Item, idOf: (raw: unknown) => string | null = idIn) =>
   z
     .object({ object: z.literal('list'), has_more: z.boolean(), data: z.array(z.unknown()) })
@@ -68,7 +74,7 @@ export const listSchema = <Item extends z.ZodType>(item: Item, idOf: (raw: unkno
       return { has_more, data: items, unreadable, lastId: ids.at(-1) ?? null, positions: positionsOf(data) };
     });
 
-/** Also of what cannot be read. An item that does not say when it was created counts as made with its neighbour. */
+/** Includes unreadable items. An item without a creation time counts as created with its neighbour. */
 function positionsOf(data: readonly unknown[]): readonly PagePosition[] {
   const created = z.object({ created: z.int() });
   const times = data.map((raw) => created.safeParse(raw).data?.created);
@@ -80,7 +86,7 @@ function positionsOf(data: readonly unknown[]): readonly PagePosition[] {
   });
 }
 
-/** https://docs.stripe.com/api/search/pagination, read 2026-11-21; `total_count` comes only when it is asked for. */
+/** https://docs.stripe.com/api/search/pagination, read 2026-11-21. `total_count` is present only on request. */
 export const searchSchema = z.object({
   object: z.literal('search_result'),
   total_count: z
@@ -90,7 +96,10 @@ export const searchSchema = z.object({
     .transform((value) => value ?? null),
 });
 
-/** https://docs.stripe.com/api/events/object, read 2026-11-21. `data.object` is the object as it was then, in the shape of `api_version`. */
+/**
+ * https://docs.stripe.com/api/events/object, read 2026-11-21. `data.object` is the object at that time, in the shape of
+ * `api_version`.
+ */
 export const eventSchema = <Subject extends z.ZodType>(subject: Subject) =>
   z.object({
     id: z.string().min(1),
@@ -100,7 +109,7 @@ export const eventSchema = <Subject extends z.ZodType>(subject: Subject) =>
     data: z.object({ object: subject }),
   });
 
-/** Whose an event is that cannot be read: the object's that it tells of. */
+/** The id of the object that an unreadable event is about. */
 export const subjectIdIn = (event: unknown): string | null => textAt(event, 'data', 'object', 'id');
 
 export const accountSchema = z.object({

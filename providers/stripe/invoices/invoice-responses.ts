@@ -21,7 +21,10 @@ export const wholeLineSchema = invoiceLineSchema.extend({
 });
 export type StripeWholeLine = z.output<typeof wholeLineSchema>;
 
-/** What we read of Stripe's Invoice (https://docs.stripe.com/api/invoices/object, read 2026-11-28). Amounts are in Stripe's units of `currency`. */
+/**
+ * The fields that we read of Stripe's Invoice (https://docs.stripe.com/api/invoices/object, read 2026-11-28). Amounts
+ * are in Stripe's units of `currency`.
+ */
 export const wholeInvoiceSchema = z.object({
   id: z.string().min(1),
   object: z.literal('invoice'),

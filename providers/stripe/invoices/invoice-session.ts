@@ -22,7 +22,7 @@ import { nullWhenMissing } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { listSchema } from '../http/responses.ts';
 
-/** A draft can be deleted. */
+/** Drafts can be deleted. */
 export const invoicePullPlan: PullPlan = {
   listing: [[stripeList('invoices')]],
   changes: stripeChanges([['events']]),
@@ -48,7 +48,7 @@ const INVOICE_EVENTS = [
   INVOICE_DELETED,
 ];
 
-/** Invoices of a page that have more lines than come with them are completed a few at a time. */
+/** Invoices of a page with more lines than it includes are completed a few at a time. */
 const AT_ONCE = 4;
 
 export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession {
@@ -62,7 +62,7 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
     if (!invoice.lines.has_more) return invoice;
     return { ...invoice, lines: { data: await linesOf({ stripe, ask }, invoice, wholeLineSchema), has_more: false } };
   };
-  /** An invoice that cannot be told rejects itself. */
+  /** An invoice that cannot be represented becomes a rejection. */
   const tellEach = async (
     told: readonly { readonly id: string; readonly tell: () => Promise<ProviderRecord> }[],
   ): Promise<Pick<Required<ProviderPage>, 'records' | 'rejections'>> => {
@@ -116,7 +116,7 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
       return { ...listed, rejections: [...(listed.rejections ?? []), ...rejections] };
     },
 
-    // A search would count those of the last minute wrongly, and nothing depends on the figure.
+    // A search would miscount invoices of the last minute, and nothing depends on the count.
     count: () => Promise.resolve(null),
 
     versionOf: ask.versionOf,
@@ -132,7 +132,7 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
 
 const withType = (type: string, invoice: StripeWholeInvoice | null) => invoice && { type, invoice };
 
-/** Events of one second are told newest first. */
+/** Events of one second arrive newest first. */
 function newestOfEach<Told extends { readonly object: { readonly invoice: StripeWholeInvoice } }>(
   told: readonly Told[],
 ): readonly Told[] {
@@ -144,7 +144,7 @@ function gone(externalId: string, version: number): ProviderRecord {
   return { externalId, version, deleted: true, recordId: null, fields: null };
 }
 
-/** Throws for money that cannot be told in ISO 4217 minor units. */
+/** Throws for money that ISO 4217 minor units cannot represent. */
 function toRecord(invoice: StripeWholeInvoice, version: number): ProviderRecord {
   const { currency, customer, due_date: dueAt, status_transitions: since } = invoice;
   const minor = (field: string, amount: number) => tellable(field, { amount, currency }).amountMinor;

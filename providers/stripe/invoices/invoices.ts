@@ -9,7 +9,7 @@ import { listSchema } from '../http/responses.ts';
 import { invoiceSchema, knownInvoicePayment } from '../transactions/transaction-responses.ts';
 import type { StripeInvoice, StripeInvoiceLine, StripeInvoicePayment } from '../transactions/transaction-responses.ts';
 
-/** Found by the payment intent; lines replace none that are there, metadata is added. */
+/** Payments are found by the payment intent. Their existing lines are kept, and metadata is added. */
 export type PaymentAmendment = Readonly<{
   payment: string;
   lines: readonly TransactionLine[];
@@ -19,9 +19,9 @@ export type PaymentAmendment = Readonly<{
 const WITH_PAYMENTS = { expand: ['payments'] };
 
 /**
- * What an invoice tells of the payments that paid it, all of which have to be given. Its lines lie on the first of them alone, so that they are
- * counted once. An invoice that was paid outside Stripe or from a credit balance moved no money here: it amends nothing and is no transaction of
- * its own.
+ * What an invoice says about the payments that paid it, all of which must be given. Its lines go to the first payment
+ * only, so that they count once. An invoice paid outside Stripe or from a credit balance moved no money here: it amends
+ * nothing and is no transaction.
  */
 export function amendmentsOf(
   invoice: StripeInvoice,
@@ -29,7 +29,7 @@ export function amendmentsOf(
 ): readonly PaymentAmendment[] {
   const subscription = invoice.parent?.subscription_details?.subscription ?? null;
   const metadata = { stripe_invoice: invoice.id, ...(subscription !== null && { stripe_subscription: subscription }) };
-  // Stripe's lists begin with the newest, also within a second. Ids say nothing of the order: by them a later payment could come first.
+  // Stripe's lists are newest first, also within a second. Ids do not tell the order.
   const oldestFirst = payments.toReversed().toSorted((a, b) => a.created - b.created);
   const paying = new Set(
     oldestFirst.flatMap(({ status, payment }) =>
@@ -43,7 +43,7 @@ export function amendmentsOf(
   }));
 }
 
-/** Whether these are all of the payments that paid the invoice by now. An invoice's event does not name them. */
+/** Whether these are all payments that have paid the invoice so far. An invoice's event does not name them. */
 export function arePaymentsComplete(
   { amount_paid: total }: StripeInvoice,
   payments: readonly StripeInvoicePayment[],
@@ -54,7 +54,7 @@ export function arePaymentsComplete(
   return [...paid.values()].reduce<number>((sum, amount) => sum + (amount ?? 0), 0) === total;
 }
 
-/** Throws for an amount that cannot be told: without it the lines would not add up. */
+/** Throws for an amount that cannot be represented, because the lines would not add up without it. */
 function toLine({ description, quantity, amount, currency }: StripeInvoiceLine): TransactionLine {
   const { amountMinor } = tellable('lines.data.amount', { amount, currency });
   return { description, quantity: quantity === null ? null : String(quantity), amountMinor, productSourceId: null };
@@ -64,7 +64,7 @@ export async function retrieveInvoice(stripe: Stripe, ask: Ask, id: string): Pro
   return ask(invoiceSchema, () => stripe.invoices.retrieve(id, WITH_PAYMENTS));
 }
 
-/** All lines of an invoice, which carries its first ten; the others take a call per hundred. */
+/** All lines of an invoice. It includes its first ten; the others take one call per hundred. */
 export async function linesOf<Schema extends z.ZodType<{ readonly id: string }>>(
   { stripe, ask }: { readonly stripe: Stripe; readonly ask: Ask },
   invoice: { readonly id: string; readonly lines: PartOfList<z.output<Schema>> },
@@ -91,7 +91,7 @@ interface PartOfList<Item> {
   readonly has_more: boolean;
 }
 
-/** What a list inside an object leaves out, a page a call. */
+/** The rest of a list inside an object, one call per page. */
 async function withTheRest<Item extends { readonly id: string }>(
   first: PartOfList<Item>,
   read: (range: { readonly limit: number; readonly starting_after?: string }) => Promise<PartOfList<Item>>,

@@ -15,32 +15,32 @@ import type { Ask } from '../http/requests.ts';
 import { listSchema, objectWithId } from '../http/responses.ts';
 
 export interface PriceChange {
-  /** The default price as the last reading or write left it. */
+  /** The default price after the last reading or write. */
   readonly earlier: KnownPrice | null;
   readonly afterLostUpdate: boolean;
-  /** Of the update that this is a part of. */
+  /** The idempotency key of the update that this is part of. */
   readonly idempotencyKey: string;
 }
 
-/** What the product is to be told, and what is left to do after that. */
+/** What to write to the product, and what remains to do afterwards. */
 interface ChangedPrice {
-  /** '' for none, null for nothing: the default price stays. */
+  /** '' removes the default price, null leaves it. */
   readonly defaultPrice: string | null;
-  /** Prices to retire once the product was told. */
+  /** Prices to retire after the product was written. */
   readonly outdated: readonly string[];
   readonly notes: readonly RecordNote[];
 }
 
 export interface PriceChanger {
-  /** Makes the price that the product is to have, unless it is there. */
+  /** Creates the price that the product needs, unless it exists. */
   change(product: string, payload: ProductPayload, change: PriceChange): Promise<ChangedPrice>;
   retire(prices: readonly string[], idempotencyKey: string): Promise<void>;
 }
 
 interface ActivePrices {
-  /** The one that was known, and those of an update whose further steps were never taken; newest first. */
+  /** The known price, and prices left by an interrupted update; newest first. */
   readonly ours: readonly StripePrice[];
-  /** Somebody else's: another system may sell by them. */
+  /** Prices of other systems, which may sell by them. */
   readonly others: readonly StripePrice[];
 }
 
@@ -69,7 +69,7 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
     return { ours: all.filter(isOurs), others: all.filter((price) => !isOurs(price)) };
   }
 
-  /** The price that is there already, or a new one that takes over what the earlier one had. */
+  /** The existing price, or a new one that inherits from the earlier one. */
   async function offer(
     product: string,
     price: PriceAmount,
@@ -96,7 +96,8 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
       const { price } = payload;
       if (!afterLostUpdate && samePrice(price, earlier)) return { defaultPrice: null, outdated: [], notes: [] };
       const recordId = payload.metadata[RECORD_ID_KEY] ?? '';
-      // A look before a price is made: it tells what the new one takes over, what others sell by, and what an interrupted attempt has made.
+      // Looks before it creates a price: the answer shows what the new price inherits, what others sell by, and what an
+      // interrupted attempt has created.
       const active = afterLostUpdate || price !== null ? await activePrices(product, recordId, earlier) : NONE_ACTIVE;
       const known = idsOf(active.ours, earlier);
       if (price === null) return { defaultPrice: known.length > 0 ? '' : null, outdated: known, notes: [] };
@@ -135,10 +136,10 @@ const NONE_ACTIVE: ActivePrices = { ours: [], others: [] };
 
 const amountOf = ({ unit_amount: amount, currency }: StripePrice) => (amount === null ? null : { amount, currency });
 
-/** What a first price of ours would be. */
+/** The details of a first price of ours. */
 const isPlainOneOff = (price: StripePrice) => price.recurring == null && moneyOf(price) !== null;
 
-/** A product that is gone is a 404 when it is asked for and a 400 when it is a parameter; to the caller it is the same. */
+/** A missing product is a 404 when requested and a 400 as a parameter; callers treat both alike. */
 function asMissing(error: unknown): unknown {
   const details = error instanceof ProviderError ? error.details : null;
   return details?.code === 'resource_missing' && details.field === 'product'

@@ -7,7 +7,7 @@ import type { StripePrice } from './product-responses.ts';
 /** https://docs.stripe.com/api/metadata, read 2026-11-21. */
 const MAX_METADATA_KEYS = 50;
 
-/** What a new price takes over from the one that it replaces, and what is said of the rest. */
+/** What a new price inherits from the one it replaces, and notes about the rest. */
 export interface CarriedDetails {
   readonly params: Partial<Stripe.PriceCreateParams>;
   readonly notes: readonly RecordNote[];
@@ -35,9 +35,10 @@ export const NOTES = {
 } as const satisfies Readonly<Record<string, RecordNote>>;
 
 /**
- * What others find or sell the replaced price by: lookup key, which leaves the earlier price with the same call, nickname, metadata,
- * subscription interval and trial, tax behaviour, and amounts in other currencies (https://docs.stripe.com/api/prices/create, read
- * 2026-11-28). `source` is null where the earlier price is not in use any more; then what the link remembers of it has to do.
+ * Attributes by which others find or sell the replaced price: lookup key, which the same call moves away from the
+ * earlier price, nickname, metadata, subscription interval and trial, tax behaviour, and amounts in other currencies
+ * (https://docs.stripe.com/api/prices/create, read 2026-11-28). `source` is null when the earlier price is no longer
+ * active; the link's memory of it is used then.
  */
 export function carriedDetails(
   price: PriceAmount,
@@ -87,7 +88,7 @@ const remembered = (earlier: KnownPrice | null): Partial<Stripe.PriceCreateParam
   ...(earlier?.taxBehavior && { tax_behavior: earlier.taxBehavior }),
 });
 
-/** Without the currencies of the earlier and the new price: an option may not repeat the price's own currency. */
+/** Omits the currencies of the earlier and the new price: an option may not repeat the price's own currency. */
 function currencyOptions(
   { currency_options: options, currency: ownCurrency }: StripePrice,
   newCurrency: string,
@@ -101,7 +102,7 @@ function currencyOptions(
       { unit_amount: amount, unit_amount_decimal: decimal, tax_behavior: taxBehavior, custom_unit_amount: chosen },
     ]) => {
       if (chosen != null || (amount == null && decimal === null)) return [];
-      // The SDK's typings want its own class for a decimal, the wire a text.
+      // The SDK's typings ask for its own decimal class, the wire for text.
       const money =
         amount == null ? { unit_amount_decimal: decimal as unknown as Stripe.Decimal } : { unit_amount: amount };
       return [[currency, { ...money, ...(taxBehavior !== null && { tax_behavior: taxBehavior }) }] as const];

@@ -3,13 +3,13 @@ import { toMoney } from '../transactions/amounts.ts';
 import type { Money } from '../transactions/amounts.ts';
 import type { StripePrice } from './product-responses.ts';
 
-/** In Stripe's own units; a payload holds it. */
+/** In Stripe's own units; part of a payload. */
 export interface PriceAmount {
   readonly amount: number;
   readonly currency: string;
 }
 
-/** The default price of a remote record as the last reading or write left it. What a new price has to take over is with it. */
+/** A remote record's default price after the last reading or write, with what a new price has to inherit. */
 export interface KnownPrice extends PriceAmount {
   readonly priceId: string;
   readonly interval: string | null;
@@ -18,8 +18,9 @@ export interface KnownPrice extends PriceAmount {
 }
 
 /**
- * What one piece costs. Null for a price that one amount cannot tell: tiers, packages, use that is metered or of a kind that nobody knows, an amount that the buyer chooses, a
- * part of a minor unit. Such a price is never replaced or retired by what the venue does not say.
+ * The price of one piece. Null for a price that one amount cannot express: tiers, packages, metered or unknown usage,
+ * an amount chosen by the buyer, or a fraction of a minor unit. Such a price is never replaced or retired because of
+ * fields that the venue leaves out.
  */
 export function moneyOf(price: StripePrice): Money | null {
   const {
@@ -38,7 +39,7 @@ export function moneyOf(price: StripePrice): Money | null {
   return plain && amount !== null ? toMoney(amount, currency) : null;
 }
 
-/** What the next write has to know. Empty where there is no price that it could replace: a null would leave an earlier state standing. */
+/** What the next write has to know. Empty when there is no price to replace: a null would keep an earlier state. */
 export function stateOf(price: StripePrice | null): ExternalState {
   if (price?.unit_amount == null || moneyOf(price) === null) return {};
   const { id, unit_amount: amount, currency, recurring, tax_behavior: taxBehavior } = price;

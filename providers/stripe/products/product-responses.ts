@@ -8,14 +8,14 @@ const currencyOption = z.object({
   custom_unit_amount: z.object({}).nullish(),
 });
 
-/** What we read of Stripe's Price (https://docs.stripe.com/api/prices/object, read 2026-11-21). */
+/** The fields that we read of Stripe's Price (https://docs.stripe.com/api/prices/object, read 2026-11-21). */
 export const priceSchema = z.object({
   id: z.string().min(1),
   object: z.literal('price'),
   metadata: metadataOf,
   billing_scheme: z.string(),
   currency: z.string().min(1),
-  /** Null where the amount is tiered, chosen by the buyer, or a part of a minor unit. */
+  /** Null when the amount is tiered, chosen by the buyer, or a fraction of a minor unit. */
   unit_amount: z
     .int()
     .nullish()
@@ -31,14 +31,17 @@ export const priceSchema = z.object({
     .nullish(),
   lookup_key: nullableText,
   nickname: nullableText,
-  /** Comes only when it is asked for; the price's own currency is among them (https://docs.stripe.com/api/prices/object, read 2026-11-28). */
+  /**
+   * Present only on request. The price's own currency is included (https://docs.stripe.com/api/prices/object, read
+   * 2026-11-28).
+   */
   currency_options: z.record(z.string(), currencyOption).nullish(),
   tax_behavior: nullableText,
   transform_quantity: z.object({}).nullish(),
 });
 export type StripePrice = z.output<typeof priceSchema>;
 
-/** What we read of Stripe's Product (https://docs.stripe.com/api/products/object, read 2026-11-21). */
+/** The fields that we read of Stripe's Product (https://docs.stripe.com/api/products/object, read 2026-11-21). */
 const productFields = {
   id: z.string().min(1),
   object: z.literal('product'),
@@ -50,7 +53,7 @@ const productFields = {
   metadata: metadataOf,
 };
 
-/** `default_price` must come whole: an id alone would be read as no price. One that is deleted is none. */
+/** `default_price` must be expanded: an id alone would be read as no price. A deleted price counts as none. */
 export const productSchema = z.object({
   ...productFields,
   default_price: deletable('price', priceSchema)
@@ -59,7 +62,10 @@ export const productSchema = z.object({
 });
 export type StripeProduct = z.output<typeof productSchema>;
 
-/** Of what an event tells, only whose it is: its product has no price, its price no product. A deleted price may not tell: then it was nobody's default. */
+/**
+ * Reads only which product an event is about: its product has no price, and its price no product. A deleted price may
+ * not name its product; it was then nobody's default.
+ */
 export const productEventSubject = z.discriminatedUnion('object', [
   z.object({ object: z.literal('product'), id: z.string().min(1), metadata: metadataOf.catch({}) }),
   z.object({ object: z.literal('price'), product: nullableIdOf }),

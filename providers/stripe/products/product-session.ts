@@ -48,7 +48,8 @@ export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession 
       );
     },
 
-    // A product's time of creation cannot be searched for (https://docs.stripe.com/search#query-fields-for-products, read 2026-11-21).
+    // Products cannot be searched by creation time (https://docs.stripe.com/search#query-fields-for-products, read
+    // 2026-11-21).
     async count() {
       const query = "active:'true' OR active:'false'";
       return countOf(
@@ -86,7 +87,10 @@ const toRecord = (one: z.output<typeof product>, version: number): ProviderRecor
     ? { externalId: one.id, version, deleted: true, recordId: null, fields: null }
     : toProductRecord(one, version);
 
-/** Two calls: an event tells the id of the default price and not its amount, so what changed is read anew; as it is now, not as it was then. */
+/**
+ * Two calls: an event has the default price's id without its amount, so changed products are read again in their
+ * present state.
+ */
 async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<ProviderPage> {
   const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
   const page = await ask(listSchema(productEvent, subjectIdIn), () =>
@@ -94,8 +98,8 @@ async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<Prov
   );
   const { touched, deletions } = sorted(page.data);
   const askedAtMs = Date.now();
-  // A page names at most a page of products. What the list does not bring is deleted. What it brings is there, also when an event of the
-  // page says that it was deleted: ids may be chosen, and it was made again since.
+  // A page of events names at most one page of products. A product that the list omits is deleted. One that it includes
+  // exists, even when an event of the page says that it was deleted: ids may be chosen, and it was created again.
   const read =
     touched.length === 0
       ? NOTHING_READ
@@ -131,7 +135,7 @@ function sorted(events: readonly ProductEvent[]): {
       recordId: subject.metadata[RECORD_ID_KEY] ?? null,
       fields: null,
     };
-    // Newest first: the first deletion that is met is the last one.
+    // The feed is newest first, so the first deletion is the last one.
     if (!deletions.has(subject.id)) deletions.set(subject.id, dated(deletion, created));
   }
   touched.delete('');

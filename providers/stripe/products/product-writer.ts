@@ -33,7 +33,8 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
       );
     },
 
-    // A price's amount cannot change, and a product's default price cannot be retired: a new price, then the product, then the earlier price.
+    // A price's amount cannot change, and a default price cannot be retired. So the order is: new price, product,
+    // retirement of the earlier price.
     async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate = false }) {
       const payload = productPayload(mapped);
       const earlier = knownPrice(externalState);
@@ -66,8 +67,8 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
 }
 
 /**
- * Says '' where an earlier value must be cleared; for the default price too, which the SDK's typings do not name
- * (https://github.com/stripe/stripe-python/issues/658, read 2026-11-21). A default price of null stays as it is.
+ * Writes '' to clear an earlier value, also for the default price, where the SDK's typings omit it
+ * (https://github.com/stripe/stripe-python/issues/658, read 2026-11-21). A null default price is left as it is.
  */
 function updateParams(
   { name, description, active, images, metadata }: ProductPayload,

@@ -10,11 +10,13 @@ import type { PriceAmount } from './prices.ts';
 import type { StripeProduct } from './product-responses.ts';
 
 const SKU_KEY = 'interlock_sku';
-// Stripe's tax codes say what a thing is, not whether the venue taxes it; one that we set would overrule the venue's own choice.
+// Metadata keeps `taxable`: Stripe's tax codes classify a product, and one set by us would override the venue's own
+// choice.
 const TAXABLE_KEY = 'interlock_taxable';
 export const productMetadata = metadataCodec([SKU_KEY, TAXABLE_KEY]);
 
-// https://docs.stripe.com/api/products/create, read 2026-11-21; for the name, which that page does not limit, the limit of Stripe's own product editor.
+// https://docs.stripe.com/api/products/create, read 2026-11-21. That page sets no limit for the name; this is the limit
+// of Stripe's own product editor.
 const LIMITS = { name: 250, description: 40_000, sku: 500, images: 8, imageUrl: 2_048 } as const;
 
 export interface ProductPayload {
@@ -59,7 +61,7 @@ export const productMapping: ResourceMapping = {
     const { price } = productPayload(mapped);
     const earlier = knownPrice(remote.externalState);
     if (samePrice(price, earlier)) return 1;
-    // The update, with a look at the active prices and a new one before it, and the retirement of the earlier one after it.
+    // The look at active prices, the new price, the update, and the retirement of the earlier price.
     return 1 + (price ? 2 : 0) + (earlier ? 1 : 0);
   },
 };

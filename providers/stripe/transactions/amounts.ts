@@ -2,12 +2,13 @@ import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import { unreadableObject } from '../errors.ts';
 
 /**
- * Stripe counts in ISO 4217 minor units but for these: for old callers' sake ISK and UGX keep two digits, which must be zeros, and MGA
- * has none (https://docs.stripe.com/currencies#minor-units, read 2026-11-21). HUF and TWD are special in payouts only.
+ * Stripe uses ISO 4217 minor units with exceptions: for compatibility ISK and UGX keep two digits, which must be zeros,
+ * and MGA has none (https://docs.stripe.com/currencies#minor-units, read 2026-11-21). HUF and TWD differ in payouts
+ * only.
  */
 const STRIPE_DIGITS: Readonly<Record<string, number>> = { ISK: 2, UGX: 2, MGA: 0 };
 
-/** Three-decimal amounts must end in 0, for the card networks' sake (same page). */
+/** Three-decimal amounts must end in 0 because of the card networks (same page). */
 const DIGITS_THAT_END_IN_ZERO = 3;
 
 export interface Money {
@@ -15,11 +16,14 @@ export interface Money {
   readonly currency: string;
 }
 
-/** An amount as Stripe takes it, or why it takes none. */
+/** An amount in Stripe's units, or the reason why Stripe takes none. */
 export type StripeAmount =
   { readonly amount: number; readonly currency: string; readonly problem: null } | { readonly problem: string };
 
-/** Null for what cannot be said exactly: no ISO 4217 currency, a part of a minor unit, or more than a safe integer. */
+/**
+ * Null for an amount that has no exact value: an unknown currency, a fraction of a minor unit, or more than a safe
+ * integer.
+ */
 export function toMoney(amount: number, stripeCurrency: string): Money | null {
   const currency = stripeCurrency.toUpperCase();
   const shift = shiftOf(currency);
@@ -38,7 +42,10 @@ export function toStripeAmount({ amountMinor, currency }: Money): StripeAmount {
   return { amount, currency: currency.toLowerCase(), problem: null };
 }
 
-/** As `toMoney`. Throws for what cannot be said exactly, so that the object that has it rejects itself with the reason; `field` names the amount. */
+/**
+ * As `toMoney`, but throws for an amount without an exact value, so that its object becomes a rejection with that
+ * reason. `field` names the amount.
+ */
 export function tellable(
   field: string,
   { amount, currency }: { readonly amount: number; readonly currency: string },
@@ -53,8 +60,8 @@ export function tellable(
 }
 
 /**
- * A decimal amount of Stripe's, such as a price of a part of a cent, in the currency's main unit: `1250.5` in `usd` is `12.505`. Null where it
- * is no plain decimal or the currency is unknown.
+ * Converts Stripe's decimal amount, such as a fraction of a cent, to the currency's main unit: `1250.5` in `usd` is
+ * `12.505`. Null when it is not a plain decimal or the currency is unknown.
  */
 export function toMainUnits(decimal: string, stripeCurrency: string): string | null {
   const currency = stripeCurrency.toUpperCase();
@@ -71,17 +78,17 @@ export function toMainUnits(decimal: string, stripeCurrency: string): string | n
   return `${sign}${units}${rest === '' ? '' : `.${rest}`}`;
 }
 
-/** Digits that an amount gains on its way from Stripe. */
+/** The digits that an amount gains when it is read from Stripe. */
 function shiftOf(currency: string): number | null {
   const minorDigits = minorDigitsOf(currency);
   return minorDigits === null ? null : minorDigits - (STRIPE_DIGITS[currency] ?? minorDigits);
 }
 
-/** In whole numbers only: a division that leaves a rest has no answer. */
+/** Integer division; null when there is a remainder. */
 function shifted(amount: number, shift: number): number | null {
   const factor = 10 ** Math.abs(shift);
   if (!Number.isSafeInteger(amount) || (shift < 0 && amount % factor !== 0)) return null;
   const result = shift < 0 ? amount / factor : amount * factor;
-  // `-0` is no amount.
+  // Turns `-0` into 0.
   return Number.isSafeInteger(result) ? result + 0 : null;
 }

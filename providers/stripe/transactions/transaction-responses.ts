@@ -1,12 +1,16 @@
 import { z } from 'zod';
 import { idOf, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
 
-// Every status is named: one that nobody knows may mean anything, so an object that has it cannot be read, and says so.
+// Every known status is listed. An object with an unknown status is rejected as unreadable, because the status may mean
+// anything.
 
 const id = z.string().min(1);
 const head = { id, created: z.int(), amount: z.int(), currency: z.string().min(1) };
 
-/** What we read of a BalanceTransaction (https://docs.stripe.com/api/balance_transactions/object, read 2026-11-21). Amounts are in the currency that the account settles in. */
+/**
+ * The fields that we read of a BalanceTransaction (https://docs.stripe.com/api/balance_transactions/object, read
+ * 2026-11-21). Amounts are in the account's settlement currency.
+ */
 const balanceTransactionFields = {
   ...head,
   object: z.literal('balance_transaction'),
@@ -17,7 +21,7 @@ const balanceTransactionFields = {
 export const balanceTransactionSchema = z.object({ ...balanceTransactionFields, source: nullableIdOf });
 export type StripeBalanceTransaction = z.output<typeof balanceTransactionSchema>;
 
-/** An id where it was not asked for whole. */
+/** An id unless it was expanded. */
 const expandableMovement = z
   .union([id, balanceTransactionSchema])
   .nullish()
@@ -77,7 +81,7 @@ export const refundSchema = z.object({
 });
 export type StripeRefund = z.output<typeof refundSchema>;
 
-/** `charge_refunded` is of earlier days; the rest is that of stripe 23.1.0. */
+/** `charge_refunded` is from earlier versions; the others are those of stripe 23.1.0. */
 const DISPUTE_STATUSES = [
   ...([
     'warning_needs_response',
@@ -90,7 +94,7 @@ const DISPUTE_STATUSES = [
   ...(['appeal_needs_response', 'appeal_under_review', 'won', 'lost', 'prevented'] as const),
 ] as const;
 
-/** https://docs.stripe.com/api/disputes/object, read 2026-11-21. `balance_transactions` always come whole. */
+/** https://docs.stripe.com/api/disputes/object, read 2026-11-21. `balance_transactions` are always expanded. */
 export const disputeSchema = z.object({
   ...head,
   object: z.literal('dispute'),
@@ -103,13 +107,14 @@ export const disputeSchema = z.object({
 });
 export type StripeDispute = z.output<typeof disputeSchema>;
 
-/** Whatever else moves money, such as a payout or a fee; some of it belongs to a charge. */
+/** Other sources that move money, such as a payout or a fee; some belong to a charge. */
 const otherSource = z.object({ object: z.string(), id, charge: nullableIdOf });
 
-/** A movement with the whole object that caused it. */
+/** A movement with the expanded object that caused it. */
 export const movementSchema = z.object({
   ...balanceTransactionFields,
-  // An object of a kind that we know must have the shape that we know. Aborts, because zod tells of a union's only unaborted failure and hides the others (zod 4).
+  // An object of a known kind must have its known shape. The check aborts, because zod 4 reports only a union's
+  // unaborted failure and hides the others.
   source: z
     .union([
       id,
@@ -156,7 +161,10 @@ export const invoicePaymentSchema = z.object({
 });
 export type StripeInvoicePayment = z.output<typeof invoicePaymentSchema>;
 
-/** Stripe documents these statuses but types the field as any text, and its own sample holds another. The shape takes any; this refuses an unknown one. */
+/**
+ * Stripe documents these statuses but types the field as any text, and its own sample contains another. The schema
+ * accepts any; this rejects an unknown one.
+ */
 const INVOICE_PAYMENT_STATUSES: ReadonlySet<string> = new Set(['open', 'paid', 'canceled']);
 export const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => INVOICE_PAYMENT_STATUSES.has(status), {
   path: ['status'],
@@ -164,7 +172,10 @@ export const knownInvoicePayment = invoicePaymentSchema.refine(({ status }) => I
   abort: true,
 });
 
-/** The part of an invoice that tells of its payments (https://docs.stripe.com/api/invoices/object, read 2026-11-21). `payments` come only when they are asked for. */
+/**
+ * The part of an invoice about its payments (https://docs.stripe.com/api/invoices/object, read 2026-11-21). `payments`
+ * are present only on request.
+ */
 export const invoiceSchema = z.object({
   id,
   object: z.literal('invoice'),

@@ -33,12 +33,12 @@ import {
   sourceRecord,
 } from './transactions.ts';
 
-/** Stripe takes twenty types at most (https://docs.stripe.com/api/events/list, read 2026-11-21). */
+/** Stripe takes at most twenty types (https://docs.stripe.com/api/events/list, read 2026-11-21). */
 const TRANSACTION_EVENTS = [
   ...['captured', 'expired', 'failed', 'pending', 'refunded', 'succeeded', 'updated'].map((event) => `charge.${event}`),
   ...['closed', 'created', 'funds_reinstated', 'funds_withdrawn', 'updated'].map((event) => `charge.dispute.${event}`),
   ...['created', 'failed', 'updated'].map((event) => `refund.${event}`),
-  // Not its creation: a payment intent is told by its list, as it is now.
+  // Creation is not listed: the list of payment intents tells it, in their present state.
   ...['amount_capturable_updated', 'canceled', 'payment_failed', 'processing', 'succeeded'].map(
     (event) => `payment_intent.${event}`,
   ),
@@ -54,12 +54,12 @@ interface Calls {
 }
 
 interface Reader extends Calls {
-  /** Of what events told only that it changed. Null: gone, or no transaction. */
+  /** Reads an object that events only said has changed. Null: gone, or no transaction. */
   readonly transactions: Rereading<ProviderRecord | null>;
   readonly invoices: Rereading<StripeInvoice | null>;
 }
 
-/** One of Stripe's lists: how it is asked for and what its objects become. */
+/** One of Stripe's lists: how it is requested and what its objects become. */
 type ReadStream = (reader: Reader, query: ListQuery) => Promise<ProviderPage>;
 
 const rangeOf = (query: ListQuery) => ({
@@ -94,7 +94,9 @@ const STREAMS: Readonly<Record<string, ReadStream>> = {
   invoice_events: paidInvoices,
 };
 
-/** By the prefix of the id, or by the events that tell of it. `py_` and `pyr_` are charges and refunds of other means than cards. */
+/**
+ * By the id's prefix, or by the events about it. `py_` and `pyr_` are charges and refunds of methods other than cards.
+ */
 const RETRIEVALS: readonly {
   readonly id: RegExp;
   readonly events?: RegExp;
@@ -167,7 +169,7 @@ export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSess
       return readStream(reader, query);
     },
 
-    // They come from five lists, of which Stripe counts two.
+    // Transactions come from five lists, of which Stripe counts two.
     count: () => Promise.resolve(null),
 
     versionOf: ask.versionOf,
@@ -212,7 +214,7 @@ function listOf<Schema extends z.ZodType<Positioned>>(
   };
 }
 
-/** How an object becomes one record, and that record's id. */
+/** How an object becomes a record, and that record's id. */
 interface Teller<Item> {
   readonly idOf: (object: Item) => string;
   readonly tell: (object: Item, version: number) => ProviderRecord | null;
@@ -226,7 +228,7 @@ function sourceIdOf({ id, source }: StripeMovement): string {
   return source === null || typeof source === 'string' ? id : source.id;
 }
 
-/** An object whose money cannot be told rejects itself. */
+/** An object whose money cannot be represented becomes a rejection. */
 function tellEach(objects: readonly { readonly id: string; readonly tell: () => ProviderRecord | null }[]): {
   readonly records: Told;
   readonly rejections: readonly ProviderRejection[];
@@ -243,7 +245,10 @@ function tellEach(objects: readonly { readonly id: string; readonly tell: () => 
   return { records, rejections };
 }
 
-/** Objects as they were at each event. Their fee is not with them, and of a payment intent only an end is taken: `payment_intents` tells the rest. */
+/**
+ * Objects in their state at each event, without their fee. Of payment intents only the final states are taken; the list
+ * `payment_intents` tells the rest.
+ */
 async function changedTransactions(reader: Reader, query: ListQuery): Promise<ProviderPage> {
   const page = await listEvents(reader, query, { types: TRANSACTION_EVENTS, read: asToday(transactionEventSubject) });
   const { found, rejections } = await reader.transactions.readEach(page.changed);
@@ -279,7 +284,7 @@ const rejecting = (rejections: readonly ProviderRejection[], page: ProviderPage)
   rejections: [...(page.rejections ?? []), ...rejections],
 });
 
-/** One reading of a record a page; of equal versions the first, which is the newer. */
+/** One reading per record and page; of equal versions the first, which is newer. */
 function newestOfEach(records: Told): Told {
   const newest = new Map<string, ProviderRecord>();
   for (const record of records) {
@@ -289,7 +294,7 @@ function newestOfEach(records: Told): Told {
   return [...newest.values()];
 }
 
-/** What an invoice's page brings besides takes a call more where it has over ten lines. */
+/** Amendments from a page of invoices; an invoice with over ten lines takes one more call. */
 async function listedInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
   const { stripe, ask } = reader;
   const page = await ask(listSchema(invoiceSchema), () =>
@@ -302,8 +307,8 @@ async function listedInvoices(reader: Reader, query: ListQuery): Promise<Provide
 }
 
 /**
- * An invoice's event does not tell its payments, nor a payment's event the invoice; they come together as a rule. An invoice whose payments
- * are not all on the page, or cannot be believed, takes a call.
+ * An invoice's event does not name its payments, nor a payment's event its invoice; usually they arrive together. An
+ * invoice whose payments are not all on the page, or are not trusted, takes one call.
  */
 async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
   const page = await listEvents(reader, query, { types: INVOICE_EVENTS, read: asToday(invoiceEventSubject) });
@@ -325,7 +330,7 @@ async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderP
 
 const invoiceOfPayment = z.object({ invoice: idOf });
 
-/** An invoice's own id, or the one that its payment names; the payment's where it names none. */
+/** The invoice's own id or the one that its payment names; the payment's id when it names none. */
 const isOfPayment = ({ type }: Pick<ChangedObject, 'type'>) => type.startsWith('invoice_payment.');
 const invoiceIdOf = ({ id, object, ...changed }: ChangedObject): string =>
   isOfPayment(changed) ? (invoiceOfPayment.safeParse(object).data?.invoice ?? id) : id;
@@ -342,7 +347,10 @@ async function rereadInvoice({ stripe, ask }: Calls, changed: ChangedObject): Pr
   );
 }
 
-/** What the invoices of a page tell. One that cannot be read, or one of its lines, is rejected by itself. */
+/**
+ * Amendments from the invoices of a page. An invoice that is unreadable, or has an unreadable line, becomes a
+ * rejection.
+ */
 class ToldInvoices {
   readonly #amendments: PaymentAmendment[] = [];
   readonly #rejections: ProviderRejection[] = [];
@@ -366,7 +374,7 @@ interface InvoiceParts {
   readonly changedAtS: number;
 }
 
-/** Newest first, so the first that is met of an invoice is how it is now. */
+/** The feed is newest first, so the first event of an invoice shows its present state. */
 function byInvoice(
   events: readonly { readonly created: number; readonly object: StripeInvoice | StripeInvoicePayment }[],
 ): ReadonlyMap<string, InvoiceParts> {

@@ -14,9 +14,9 @@ import type {
 const HOUR_S = 3_600;
 
 /**
- * Charges come before what refers to them. `adjustments` and `balance_transactions` are the same list of Stripe's: a full pass, which
- * reads every charge, refund and dispute anyway, takes of it only what belongs to none of them. A movement may join that list hours after
- * the time that it is dated by.
+ * Charges come before the objects that refer to them. `adjustments` and `balance_transactions` are the same Stripe
+ * list: a full pass, which reads every charge, refund and dispute anyway, takes from it only what belongs to none of
+ * them. A movement may appear in that list hours after the time it is dated by.
  */
 export const transactionPullPlan: PullPlan = {
   listing: [
@@ -29,7 +29,10 @@ export const transactionPullPlan: PullPlan = {
   mayVanish: false,
 };
 
-/** Money between the venue and itself, such as to its own bank, or set aside. It is no transaction of the venue, but what Stripe takes for it is. */
+/**
+ * Money between the venue and itself, such as a payout to its bank or a reserve. It is no transaction of the venue, but
+ * Stripe's fee for it is.
+ */
 const INTERNAL = /^(payout|topup|inbound_transfer|reserve|payment_network_reserve)(_|$)|^reserved_funds$/;
 
 interface Movement {
@@ -48,17 +51,17 @@ interface Told {
   /** Signed, in Stripe's units. */
   readonly amount: number;
   readonly currency: string;
-  /** The movement of the balance that this is; null where there is none, or where it is only named. */
+  /** The balance movement of the object; null when there is none or only its id is known. */
   readonly movement: Movement | null;
   readonly refs: RecordRefs;
-  /** Null entries are left out. */
+  /** Null entries are omitted. */
   readonly facts: Readonly<Record<string, string | null>>;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
 /**
- * A movement is dated by its own time: money that is captured days after it was authorised moves on the day of the capture, and a day that is
- * over does not change. Throws for money that cannot be told in ISO 4217 minor units.
+ * A movement has its own date: money captured days after its authorisation moves on the day of the capture, and a past
+ * day does not change. Throws for money that ISO 4217 minor units cannot represent.
  */
 function toRecord(told: Told, version: number): ProviderRecord {
   const { feeMinor, facts } = feeOf(told);
@@ -77,7 +80,10 @@ function toRecord(told: Told, version: number): ProviderRecord {
   return { externalId: told.id, version, deleted: false, recordId: null, fields, refs: told.refs };
 }
 
-/** Stripe takes its fee in the currency that it settles in. One in another currency than the transaction is told beside it, never converted. */
+/**
+ * Stripe takes its fee in the settlement currency. A fee in a currency other than the transaction's goes into metadata
+ * and is never converted.
+ */
 function feeOf({ movement, currency }: Told): { readonly feeMinor: number | null; readonly facts: Told['facts'] } {
   if (movement === null) return { feeMinor: null, facts: {} };
   const fee = tellable('fee', { amount: movement.fee, currency: movement.currency });
@@ -114,7 +120,7 @@ export function chargeRecord(charge: StripeCharge, version: number): ProviderRec
     kind: 'payment',
     status: chargeStatus(charge),
     created,
-    // What was authorised and not captured was never the venue's.
+    // Money that was authorised but not captured never was the venue's.
     amount: charge.status === 'succeeded' && captured ? charge.amount_captured : charge.amount,
     currency,
     movement: movementOf(movement),
@@ -135,7 +141,7 @@ function chargeStatus({ status, captured, refunded }: StripeCharge): Transaction
   return refunded ? 'cancelled' : 'pending';
 }
 
-/** A payment that nobody has attempted yet. Once there is a charge, that takes its place. */
+/** A payment that nobody has attempted yet. Once there is a charge, the charge replaces it. */
 export function paymentIntentRecord(intent: StripePaymentIntent, version: number): ProviderRecord {
   const { id, created, amount, currency, customer, metadata } = intent;
   if (intent.latest_charge !== null) return gone(id, version);
@@ -165,7 +171,7 @@ const REFUND_STATUS: Readonly<Record<NonNullable<StripeRefund['status']>, Transa
   failed: 'failed',
   canceled: 'cancelled',
 };
-/** Stripe's type allows a refund without a status; it is on its way. */
+/** Stripe's type allows a refund without a status; it counts as pending. */
 const refundStatus = ({ status }: StripeRefund): TransactionStatus =>
   status === null ? 'pending' : REFUND_STATUS[status];
 
@@ -203,7 +209,10 @@ export function refundRecord(refund: StripeRefund, version: number): ProviderRec
   return toRecord(told, version);
 }
 
-/** Stripe also calls it a refund when it lets go of what was authorised and never captured: the charge does not count that either. */
+/**
+ * Stripe also reports a refund when it releases an authorised amount that was never captured; the charge does not count
+ * that amount either.
+ */
 function releasesAuthorisation({ status, balance_transaction: movement }: StripeRefund): boolean {
   if (movement === null) return status === 'succeeded';
   return typeof movement !== 'string' && movement.reporting_category === 'partial_capture_reversal';
@@ -224,8 +233,8 @@ const DISPUTE_STATUS: Readonly<Record<StripeDispute['status'], TransactionStatus
 };
 
 /**
- * What was withdrawn for it first: nothing in the beginning, and for an inquiry never. What Stripe gives back, or takes once more, is an
- * adjustment, on the day on which it does.
+ * The first withdrawal for the dispute: zero at the beginning, and always zero for an inquiry. Money that Stripe gives
+ * back or takes again is an adjustment on the day on which that happens.
  */
 export function disputeRecord(dispute: StripeDispute, version: number): ProviderRecord {
   const { id, currency, charge, payment_intent: payment, metadata } = dispute;
@@ -266,9 +275,9 @@ function disputedAmount({ amount, currency }: StripeDispute, withdrawal: ReturnT
 }
 
 /**
- * What a movement of the balance is by itself; null where it belongs to a charge, a refund or a dispute, which tell it, or is the venue's own
- * affair. So every movement is told by exactly one transaction, on its own day, and what is undone later stays where it was: a bank that takes
- * a payment back, or sends a refund back, is an adjustment.
+ * The transaction of a balance movement by itself; null when it belongs to a charge, refund or dispute, which report
+ * it, or is the venue's own affair. So exactly one transaction reports each movement on its own day, and a later
+ * reversal does not change it: a bank that takes a payment back, or returns a refund, is an adjustment.
  */
 export function adjustmentRecord(movement: StripeMovement, version: number): ProviderRecord | null {
   const { id, type, created, fee, currency, source } = movement;
@@ -299,7 +308,7 @@ function chargeOf(source: StripeMovement['source']): string | null {
   return 'charge' in source ? source.charge : source.id;
 }
 
-/** The types of the movements that a charge or a refund names as its own; for a source that was not expanded. */
+/** The types of movements that a charge or refund names as its own; for a source that was not expanded. */
 const OWN_TYPES = /^(charge|payment|refund|payment_refund)$/;
 
 function isToldBySource({ id, type, source }: StripeMovement): boolean {
@@ -312,7 +321,7 @@ function isToldBySource({ id, type, source }: StripeMovement): boolean {
   );
 }
 
-/** An object that was told a moment too early does not name its movement yet. */
+/** An object reported a moment too early does not name its movement yet. */
 function isOwn(
   { id, type }: Pick<StripeMovement, 'id' | 'type'>,
   { balance_transaction: movement }: StripeCharge | StripeRefund,
@@ -321,8 +330,8 @@ function isOwn(
 }
 
 /**
- * What a movement tells of what caused it, which came with it. The movement that an object names brings its fee and its day; what another one
- * brings of the object counts as just before, so that it never stands in the way.
+ * Reads the object that caused a movement and came with it. The movement that the object names adds its fee and its
+ * day. Another movement's copy of the object counts as slightly older, so that it never overrides.
  */
 export function sourceRecord({ source, ...movement }: StripeMovement, version: number): ProviderRecord | null {
   if (source === null || typeof source === 'string') return null;
@@ -336,8 +345,8 @@ export function sourceRecord({ source, ...movement }: StripeMovement, version: n
 }
 
 /**
- * How far an object has come, from 0 to 9. Events are a second apart at best, and one second often holds an object's creation and its
- * end: of two events of one second, the one that has come further is the newer.
+ * How far an object has progressed, from 0 to 9. Events have a resolution of one second, which often holds an object's
+ * creation and its end: of two events of one second, the further one is newer.
  */
 export function progressOf(subject: StripeCharge | StripeRefund | StripeDispute | StripePaymentIntent): number {
   switch (subject.object) {
