@@ -6,7 +6,7 @@ import { aFolder, aProgram } from '../runtime/support.ts';
 
 const log = (): void => undefined;
 
-/** A cache with programs that name themselves so. */
+/** A cache with programs that print their own names. */
 function aCache(version: string): { readonly cacheFolder: string; readonly folder: string } {
   const cacheFolder = aFolder();
   const folder = path.join(cacheFolder, `temporal-server-${FULL_TEMPORAL_VERSION}-${process.platform}-${process.arch}`);
@@ -16,7 +16,7 @@ function aCache(version: string): { readonly cacheFolder: string; readonly folde
   return { cacheFolder, folder };
 }
 
-test('a server in the cache is taken as it is, without Go', async () => {
+test('a cached server is used as it is, without Go', async () => {
   const { cacheFolder, folder } = aCache(FULL_TEMPORAL_VERSION);
   expect(await fullTemporalBinaries({ cacheFolder, log })).toEqual({
     folder,

@@ -13,7 +13,7 @@ import { startEmbeddedPostgres } from '../../runtime/postgres/postgres.ts';
 import type { EmbeddedPostgres } from '../../runtime/postgres/postgres.ts';
 
 describe('the environment of a service', () => {
-  it('takes from .env what compose.yaml names, and its defaults where .env is silent', () => {
+  it('takes the variables of compose.yaml from .env, or their defaults', () => {
     const dotenv = { INTERLOCK_DB_PASSWORD: 'd1', PUBLIC_URL: 'https://api.example', LOG_LEVEL: '' };
     expect(composeEnvironment('api', dotenv)).toMatchObject({
       DATABASE_URL: 'postgres://interlock:d1@postgres:5432/interlock',
@@ -23,14 +23,14 @@ describe('the environment of a service', () => {
     });
   });
 
-  it('names a variable that is required and missing, and where it belongs', () => {
+  it('names a missing required variable and where it belongs', () => {
     expect(() => composeEnvironment('api', {})).toThrow(
       'INTERLOCK_DB_PASSWORD is missing: set it in temporal-docker/.env',
     );
   });
 });
 
-it('metrics are found in an expression wherever they stand in it', () => {
+it('finds the metrics at any position of an expression', () => {
   expect(metricsIn('histogram_quantile(0.95, sum by (le, x) (rate(a_bucket{b="c"}[5m]))) / sum(d{e=~".+"})')).toEqual([
     'a_bucket',
     'd',
@@ -39,7 +39,7 @@ it('metrics are found in an expression wherever they stand in it', () => {
 
 describe('the databases', () => {
   const dataFolder = path.join(tmpdir(), `interlock_stack_${randomBytes(4).toString('hex')}`);
-  // With what would end a literal, to see that it does not.
+  // Contains characters that would end a literal, to prove that they do not.
   const passwords = {
     TEMPORAL_DB_PASSWORD: 'tem',
     INTERLOCK_MIGRATIONS_DB_PASSWORD: "mi'gr",
@@ -67,29 +67,29 @@ describe('the databases', () => {
     rmSync(dataFolder, { recursive: true, force: true });
   });
 
-  it('let the services in as a login that row-level security binds', async () => {
+  it('admit the services as a login bound by row-level security', async () => {
     const db = openDatabase({ url: service(), maxConnections: 1, applicationName: 'interlock-test' });
     await expect(checkDatabase(db).finally(() => db.$client.end({ timeout: 5 }))).resolves.toBeUndefined();
   });
 
-  it('let nobody into what is another’s', async () => {
+  it('refuse access to another login’s database', async () => {
     await expect(ask(urlOf('interlock', passwords.INTERLOCK_DB_PASSWORD, 'temporal'), 'select 1')).rejects.toThrow(
       'permission denied for database',
     );
     await expect(ask(temporal('interlock'), 'select 1')).rejects.toThrow('permission denied for database');
-    // Readable by interlock_app, which this login is only when it says so.
+    // Readable by interlock_app, a role that this login has only after SET ROLE.
     await expect(ask(service(), 'select * from interlock_migrations')).rejects.toThrow('permission denied for table');
     await expect(ask(service(), 'create table mine (id int)')).rejects.toThrow('permission denied for schema');
   });
 
-  it('let Temporal make its tables, and the extension that its visibility needs', async () => {
+  it('let Temporal create its tables and the extension that its visibility needs', async () => {
     for (const database of ['temporal', 'temporal_visibility']) {
       await expect(ask(temporal(database), 'create table mine (id int)')).resolves.toBeDefined();
       await expect(ask(temporal(database), 'create extension btree_gin')).resolves.toBeDefined();
     }
   });
 
-  it('have no login that may do everything but the superuser', async () => {
+  it('have no unrestricted login besides the superuser', async () => {
     const logins = await ask(
       server.url,
       "select rolname, rolsuper, rolbypassrls, rolcreaterole from pg_roles where rolname ~ '^(interlock|temporal)'",

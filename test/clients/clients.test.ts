@@ -34,7 +34,7 @@ afterAll(async () => {
   await system.stop();
 });
 
-/** What each client finds, from making a venue over two pushes to the answers that are problems. */
+/** What each client observes, from creating a venue over two pushes to the answers that are problems. */
 const FOUND = {
   loaded: [5, 1, ['bad']],
   first: ['completed', 5],
@@ -46,7 +46,7 @@ const FOUND = {
   lost: 'venue-not-found',
 };
 
-/** Runs a client as its users would, and returns what it found. */
+/** Runs a client like its users would, and returns its observations. */
 async function drive(program: string, ...args: readonly string[]): Promise<unknown> {
   const account = await system.stripe.addAccount();
   const found = JSON.parse(await run(program, ...args, system.apiUrl, system.token, account.secretKey)) as unknown;
@@ -110,7 +110,7 @@ describe('a client generated from the running service’s document', () => {
         '--output-path',
         output,
       );
-      // What it cannot read is left out of the client: only the four batches in NDJSON are.
+      // The generator omits what it cannot read: only the four batches in NDJSON are.
       const warnings = told.split('\n').filter((line) => line.startsWith('WARNING') || line.startsWith('Unsupported'));
       expect(
         warnings.filter(

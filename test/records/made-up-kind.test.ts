@@ -13,7 +13,7 @@ import { createLoyaltyCards, KINDS_WITH_CARDS, loyaltyCards } from '../made-up/l
 
 const CARD = { number: '4711-0815', tier: 'gold' };
 
-describe('a kind of record that is a descriptor and a migration', () => {
+describe('a record kind defined by a descriptor and a migration', () => {
   let api: ApiWorld;
   let venueId: string;
   beforeAll(async () => {
@@ -30,7 +30,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
   const list = async (query = '') => (await api.send('GET', `${path()}${query}`)).json.data;
   const numbersOf = async (query: string) => (await list(query)).map(({ sourceId }) => sourceId);
 
-  it('rejects what is missing, wrong or unknown by name', async () => {
+  it('rejects missing, invalid and unknown fields by name', async () => {
     const { json } = await load(
       { sourceId: 'a' },
       { sourceId: 'b', ...CARD, tier: 'platinum', number: '1', metadata: {}, email: 'ada@example.com' },
@@ -46,7 +46,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
     ]);
   });
 
-  it('answers 404 in its own words for an id that there is not', async () => {
+  it('answers 404 in the kind’s own words for an unknown id', async () => {
     for (const id of ['019a0000-0000-7000-8000-000000000000', 'x'])
       expect(await api.send('GET', `${path()}/${id}`)).toMatchObject({
         status: 404,
@@ -54,7 +54,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
       });
   });
 
-  it('is loaded in bulk, read, changed, replaced and deleted', async () => {
+  it('supports bulk load, read, change, replacement and deletion', async () => {
     const full = {
       ...CARD,
       points: '12.50',
@@ -80,7 +80,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
     expect(await numbersOf('')).toEqual(['bare']);
   });
 
-  it('is loaded as NDJSON, all or nothing', async () => {
+  it('loads NDJSON atomically', async () => {
     const lines = [{ sourceId: 'a', ...CARD }, { sourceId: 'b' }].map((line) => JSON.stringify(line)).join('\n');
     const answer = await api.send('POST', `${path()}/batch?atomic=true`, {
       body: lines,
@@ -91,7 +91,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
     expect(await list()).toEqual([]);
   });
 
-  it('is filtered by its own fields', async () => {
+  it('filters by the kind’s own fields', async () => {
     await load(
       { sourceId: 'a', ...CARD, expiresAt: '2027-01-01T00:00:00Z' },
       { sourceId: 'b', ...CARD, tier: 'basic', customerSourceId: 'ADA', expiresAt: '2027-02-01T00:00:00Z' },
@@ -104,7 +104,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
     expect(await numbersOf('?tier=gold&expiresFrom=2027-01-02T00:00:00Z')).toEqual([]);
   });
 
-  it('is in the OpenAPI document and on the pages of the documentation', async () => {
+  it('appears in the OpenAPI document and in the documentation', async () => {
     const document = JSON.parse((await api.send('GET', '/openapi.json', { token: null })).text) as {
       readonly paths: Readonly<Record<string, object>>;
       readonly components: { readonly schemas: Readonly<Record<string, { readonly enum?: readonly string[] }>> };
@@ -133,7 +133,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
     );
   });
 
-  it('can be named where a sync is started, and another word cannot', async () => {
+  it('accepts the kind as the resource of a sync and rejects other words', async () => {
     const connectionId = await api.aConnection(venueId as never);
     const start = (resource: string) =>
       api.send('POST', `/v1/venues/${venueId}/syncs`, {
@@ -147,7 +147,7 @@ describe('a kind of record that is a descriptor and a migration', () => {
     expect(await api.send('GET', `${schedules}/loyalty-card`)).toMatchObject({ status: 404 });
   });
 
-  it('has the table that its descriptor makes', async () => {
+  it('has a table that matches its descriptor', async () => {
     const { columns } = getTableConfig(tablesOf(KINDS_WITH_CARDS)['loyalty_cards']!);
     const rows = await api.database.admin<{ name: string; required: boolean }[]>`
       select attname as name, attnotnull as required from pg_attribute
@@ -167,7 +167,7 @@ describe('the registry of record kinds', () => {
     expect(() => createRecordKinds(kinds)).toThrow(message);
   });
 
-  it('refuses to answer for a kind that there is not', () => {
+  it('throws for an unknown kind', () => {
     expect(() => RECORD_KINDS.get('loyalty-cards')).toThrow('no kind of record called loyalty-cards');
     expect(RECORD_KINDS.has('loyalty-cards')).toBe(false);
   });
@@ -181,13 +181,13 @@ describe('a descriptor', () => {
     description: 'Cards.',
   };
 
-  it('refuses a reference in a field that names no record', () => {
+  it('rejects a reference in a field that names no record', () => {
     const define = () =>
       defineRecordKind({ ...about, fields: { blocked: boolean() }, references: { customer: 'blocked' } });
     expect(define).toThrow('cards.blocked names no record');
   });
 
-  it('says which kind its references name', () => {
+  it('tells the kind that its references name', () => {
     const { references } = defineRecordKind({
       ...about,
       fields: { owner: sourceIdOf('customers') },
@@ -198,7 +198,7 @@ describe('a descriptor', () => {
 });
 
 describe('record stores', () => {
-  it('are those of the kinds that they were made for', () => {
+  it('exist for exactly the kinds they were created for', () => {
     const stores = createRecordStores({} as never, RECORD_KINDS);
     expect(() => stores.of(loyaltyCards)).toThrow('no store of loyalty-cards');
   });

@@ -27,20 +27,20 @@ const AWS_SECRET = `aws${randomBytes(20).toString('hex')}`;
 const IN_AN_EVENT = `buyer${randomBytes(8).toString('hex')}@shop.test`;
 const WRONG_KEY = `sk_test_${randomBytes(12).toString('hex')}`;
 
-describe('every secret that goes through the service, in failures too', () => {
+describe('every secret that passes through the service, including failures', () => {
   let system: System;
   let sandbox: RunningOAuthSandbox;
   let kms: Awaited<ReturnType<typeof startKmsServer>>;
   let taps: Taps;
   let venueId: string;
-  /** What the API answered, pages of the callback included. */
+  /** The API's answers, including pages of the callback. */
   const answers: string[] = [];
   const states: Overheard[] = [];
   const webhookSecrets: Overheard[] = [];
   let everything: readonly Source[];
   let secrets: readonly Overheard[];
   let connectionId: string;
-  /** Goes into the API's log and into the answer, which say nothing of connections. */
+  /** Part of the API's log and answers, which say nothing about connections. */
   const requestId = `request-${randomBytes(8).toString('hex')}`;
 
   beforeAll(async () => {
@@ -134,7 +134,7 @@ describe('every secret that goes through the service, in failures too', () => {
     });
   }
 
-  /** Events about whoever they like: genuine, forged, and of a type that nothing is done with. */
+  /** Events about any account: genuine, forged, and of an ignored type. */
   async function webhooks(): Promise<void> {
     const stripeEvent = JSON.stringify({
       type: 'account.application.deauthorized',
@@ -169,7 +169,7 @@ describe('every secret that goes through the service, in failures too', () => {
     );
   }
 
-  /** Answers one connection that has seen most of it. */
+  /** Returns a connection that has been through most of it. */
   async function liveThroughEverything(): Promise<string> {
     const stripe = stripeSandboxOf(sandbox.stripe);
     const [owner, keyed] = [await stripe.addAccount(), await stripe.addAccount()];
@@ -196,7 +196,7 @@ describe('every secret that goes through the service, in failures too', () => {
       connect('mailchimp', 'code'),
     ]);
 
-    // All access tokens are past their time: what is asked for now is refreshed first.
+    // All access tokens have expired, so that the next use refreshes them.
     for (const provider of ['square', 'quickbooks'] as const)
       for (const { id: account } of await controlOf(provider).accounts()) await controlOf(provider).expire(account);
     for (const one of renewed) await post(`/connections/${one}/test`, {});
@@ -204,7 +204,7 @@ describe('every secret that goes through the service, in failures too', () => {
     const denied = await begin('square', 'code');
     await comeBack((await controlOf('square').deny(await browser.open(denied.authorizationUrl))).redirectUrl);
     await comeBack(`https://x.test/oauth/square/callback?state=forged&code=forged`);
-    // Servers in trouble that quote all that they were told.
+    // Failing servers that quote everything they received.
     await attemptThatFails('square', 'code', { status: 401, html: false, times: 1 });
     await attemptThatFails('quickbooks', 'code', { status: 400, html: false, times: 1 });
     await attemptThatFails('mailchimp', 'code', { status: 500, html: true, times: 2 });
@@ -246,7 +246,7 @@ describe('every secret that goes through the service, in failures too', () => {
     ];
   }
 
-  it('was overheard: keys, codes, verifiers, tokens, the apps’ own secrets, the key service’s plaintext', () => {
+  it('was recorded on the wire: keys, codes, verifiers, tokens, the apps’ own secrets, the key service’s plaintext', () => {
     const kinds = new Set(secrets.map(({ kind }) => kind.toLowerCase().replaceAll('_', '')));
     for (const kind of [
       'bearer credential',
@@ -268,11 +268,11 @@ describe('every secret that goes through the service, in failures too', () => {
     expect(secrets.length).toBeGreaterThan(50);
   });
 
-  it('stands nowhere: no table, history, memo, search attribute, schedule, log at any level, or answer has it in any spelling', () => {
+  it('appears in no table, history, memo, search attribute, schedule, log of any level, or answer, in any spelling', () => {
     expect(find(secrets, everything)).toEqual([]);
   });
 
-  it('would be found in each of these: an id that may stand there is found in all', () => {
+  it('would be found in each of these places: a permitted id is found in all', () => {
     const found = find(
       [
         { kind: 'id', value: connectionId },
@@ -297,7 +297,7 @@ describe('every secret that goes through the service, in failures too', () => {
     }
   });
 
-  it('would be found in any spelling: as bytes of a column, in the middle of base64, in hex', async () => {
+  it('would be found as raw bytes of a column, inside base64, and in hex', async () => {
     const planted = `planted_${randomBytes(16).toString('hex')}`;
     for (const offset of [0, 1, 2])
       expect(
@@ -318,7 +318,7 @@ describe('every secret that goes through the service, in failures too', () => {
     ]);
   });
 
-  it('has the API and the worker writing at their most talkative', () => {
+  it('was searched in logs written at the most verbose level', () => {
     const levels = everything
       .filter(({ name }) => name.startsWith('log of'))
       .map(({ text }) => new Set([...text.matchAll(/"level":"(\w+)"/g)].map(([, level]) => level)));
@@ -327,7 +327,7 @@ describe('every secret that goes through the service, in failures too', () => {
   });
 });
 
-/** Everything goes through a tap: providers and key service. */
+/** Providers and key service are called through a wiretap. */
 function environmentOf(
   { stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox,
   taps: Taps,

@@ -1,15 +1,15 @@
 import type { Overheard } from './wiretap.ts';
 
-/** Something that can be read of the running service, and everything that stands in it. */
+/** A readable part of the running service, with all its text. */
 export interface Source {
   readonly name: string;
   readonly text: string;
 }
 
-/** Bytes at the ends of a piece of base64 depend on what stands next to it: these many characters of each end are left out. */
+/** The ends of a piece of base64 depend on the neighbouring bytes, so this many characters of each end are ignored. */
 const BASE64_EDGE = 4;
 
-/** A value as it may be written: as it is, escaped, in hex, and in base64 wherever in the encoded text it begins. */
+/** The spellings of a value: plain, escaped, in hex, and in base64 at any offset. */
 export function spellingsOf(value: string): readonly string[] {
   const bytes = Buffer.from(value, 'utf8');
   const base64 = [0, 1, 2].flatMap((offset) => {
@@ -19,7 +19,7 @@ export function spellingsOf(value: string): readonly string[] {
       .slice(BASE64_EDGE, -BASE64_EDGE);
     return encoded.length >= 8 ? [encoded, encoded.replaceAll('+', '-').replaceAll('/', '_')] : [];
   });
-  // A key that is not text is overheard in base64.
+  // A binary key is overheard in base64.
   const raw = /^[A-Za-z0-9+/]{43}=$/.test(value) ? [Buffer.from(value, 'base64').toString('hex')] : [];
   return [
     ...new Set([
@@ -33,7 +33,7 @@ export function spellingsOf(value: string): readonly string[] {
   ];
 }
 
-/** Where a secret stands in what was read: kind and place, never the secret. */
+/** The places at which a secret was found: kind and place, never the secret. */
 export function find(secrets: readonly Overheard[], sources: readonly Source[]): readonly string[] {
   return secrets.flatMap(({ kind, value }) => {
     const spellings = spellingsOf(value);

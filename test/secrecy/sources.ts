@@ -5,7 +5,7 @@ import type postgres from 'postgres';
 import { bytesIn, textOf } from '../support/history.ts';
 import type { Source } from './scan.ts';
 
-/** Every row of every table, as its text and as JSON: bytes stand there in hex. */
+/** Every row of every table, as text and as JSON, which has bytes in hex. */
 export async function tables(sql: postgres.Sql): Promise<readonly Source[]> {
   const names = await sql<{ name: string }[]>`select tablename as name from pg_tables where schemaname = 'public'`;
   return Promise.all(
@@ -18,7 +18,9 @@ export async function tables(sql: postgres.Sql): Promise<readonly Source[]> {
   );
 }
 
-/** Of every workflow that there is: history, memo, search attributes, details, summaries; all payloads decoded, and what is base64 in them too. */
+/**
+ * All text of every workflow: history, memo, search attributes, details, summaries; with payloads and base64 decoded.
+ */
 export async function workflows(client: Client): Promise<readonly Source[]> {
   const sources: Source[] = [];
   for await (const { workflowId, runId, type } of client.workflow.list()) {
@@ -45,7 +47,7 @@ export async function workflows(client: Client): Promise<readonly Source[]> {
   return sources;
 }
 
-/** What looks like base64, decoded: in hex, so that bytes that are no text are looked through as well. */
+/** Decodes everything that looks like base64, to hex, so that binary data is searched too. */
 const unpacked = (text: string): string =>
   [...text.matchAll(/[A-Za-z0-9+/]{40,}={0,2}/g)]
     .map(([base64]) => Buffer.from(base64, 'base64').toString('hex'))

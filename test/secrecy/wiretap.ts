@@ -3,19 +3,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
-/** A secret as it went over the wire, and what kind of one. */
+/** A secret seen on the wire, and its kind. */
 export interface Overheard {
   readonly kind: string;
   readonly value: string;
 }
 
-/** What of a token call, of either direction and in either spelling, must stay where it is. */
+/** The fields of a token call that must stay secret, in either direction and spelling. */
 const SECRET_FIELDS = /^(code|code_?verifier|client_?secret|access_?token|refresh_?token|token|plaintext)$/i;
 const SHORTEST = 8;
 
 /**
- * Stands between the service and a server, passes everything on and remembers every secret that it sees: those that the service makes or gets
- * by itself cannot be known in any other way.
+ * A proxy between the service and a server that remembers every secret it sees. Secrets that the service itself creates
+ * or receives cannot be known in any other way.
  */
 export async function tap(target: string) {
   const overheard = new Map<string, string>();
@@ -24,7 +24,7 @@ export async function tap(target: string) {
     if (typeof value === 'string' && value.length >= SHORTEST) overheard.set(value, kind);
   };
 
-  /** With its answer given away: true. */
+  /** Whether its answer was echoed. */
   function echoes({ url = '', headers }: IncomingMessage, body: Buffer, response: ServerResponse): boolean {
     if (!echo || echo.times === 0 || !/token|revoke/.test(url)) return false;
     echo.times -= 1;
@@ -52,10 +52,10 @@ export async function tap(target: string) {
       redirect: 'manual',
       ...(body.length > 0 && { body }),
     });
-    // A server that names itself names the tap: Mailchimp tells where its API is.
+    // A server's own address is replaced by the tap's: Mailchimp tells where its API is.
     const answered = Buffer.from((await answer.text()).replaceAll(target, `http://${request.headers.host ?? ''}`));
     noteFields(answered, note);
-    // QuickBooks says which token has expired.
+    // QuickBooks names the expired token.
     note('token quoted by a fault', /Token expired: ([^"]+)/.exec(answered.toString('utf8'))?.[1]);
     response
       .writeHead(
@@ -74,7 +74,7 @@ export async function tap(target: string) {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     overheard: (): readonly Overheard[] => [...overheard].map(([value, kind]) => ({ kind, value })),
-    /** The next token calls are answered with all that they have told, as servers in trouble do. */
+    /** Makes the next token calls echo everything they received, like failing servers do. */
     echo(answer: { readonly status: number; readonly html: boolean; readonly times: number }) {
       echo = { ...answer };
     },
@@ -95,7 +95,7 @@ type Note = (kind: string, value: unknown) => void;
 
 function noteAuthorization(header: string, note: Note): void {
   const [scheme = '', value = ''] = header.split(' ');
-  // A signature is no secret: what it was made with is.
+  // A signature is not secret, but its key is.
   if (!scheme.startsWith('AWS4')) note(`${scheme} credential`, value);
   if (scheme === 'Basic')
     note('client secret', Buffer.from(value, 'base64').toString('utf8').split(':').slice(1).join(':'));

@@ -11,14 +11,14 @@ import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { createWorkers } from '../../worker/workers.ts';
 import { PROVIDERS, REGISTRIES } from '../../providers/registry.ts';
 
-/** What a test asks of the process: so many activities that need this connection's token at the same moment. */
+/** A request to the process: this many activities that need the connection's token at the same moment. */
 export interface NeedTokens {
   readonly connection: KeepConnectionFreshInput;
   readonly callers: number;
 }
 
-// A worker process as `worker/main.ts` makes it, in which activities of a test need a token as a sync does. Sends `ready`, and for each request
-// the generations that its callers had, or what went wrong; ends with its parent.
+// A worker process like `worker/main.ts`, whose test activities need a token as a sync does. It sends `ready`, then for
+// each request the generations that its callers got, or the error. It ends with its parent.
 const config = readWorkerConfig(process.env, PROVIDERS);
 const log = createLogger({ name: 'worker', level: config.logLevel });
 Runtime.install({ logger: createTemporalLogger(log), shutdownSignals: [] });

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, vi } from 'vitest';
 import { runCleanups } from './later.ts';
 
-// Test files share processes, so that each pays for starting one and for loading packages only once. What a file has changed in its
-// process is undone here, before the next file begins.
+// Test files share processes, so that starting one and loading packages is paid for only once. This file undoes what a
+// test file has changed in its process before the next one begins.
 const before = { ...process.env };
 
 afterEach(runCleanups);

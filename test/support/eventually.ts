@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits until `condition` gives something that is not false or null, and returns it. Throws after `limitMs`, saying what it waited for. */
+/**
+ * Waits until `condition` returns something other than false or null, and returns it. After `limitMs` it throws and
+ * names what it waited for.
+ */
 export async function until<T>(
   condition: () => T | Promise<T>,
   { limitMs, what, everyMs = 25 }: { limitMs: number; what: string; everyMs?: number },

@@ -4,14 +4,14 @@ import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 export type History = temporal.api.history.v1.IHistory;
 type HistoryEvent = temporal.api.history.v1.IHistoryEvent;
 
-/** Every payload and every other run of bytes that a history (or a description) carries. */
+/** Every payload and every other byte field of a history or description. */
 export function bytesIn(value: unknown): readonly Uint8Array[] {
   if (value instanceof Uint8Array) return [value];
   if (typeof value !== 'object' || value === null) return [];
   return Object.values(value).flatMap(bytesIn);
 }
 
-/** All that can be read in a history or a description: texts, names, and payloads decoded. */
+/** All readable text of a history or description: texts, names, and decoded payloads. */
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return `${value}\n`;
   if (value instanceof Uint8Array) return `${Buffer.from(value).toString('utf8')}\n`;
@@ -22,19 +22,19 @@ export function textOf(value: unknown): string {
     .join('');
 }
 
-/** Types of the activities that these events ask for, in order. */
+/** The types of the scheduled activities, in order. */
 export function activitiesIn(events: readonly HistoryEvent[] | null | undefined): readonly string[] {
   return (events ?? []).flatMap(
     ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? [],
   );
 }
 
-/** The SDK sends a heartbeat at once, then one in each 0.8 of the heartbeat timeout. */
+/** The SDK sends a heartbeat at once, then one per 0.8 of the heartbeat timeout. */
 const HEARTBEAT_SHARE = 0.8;
 
 /**
- * Billable actions of one run: its start, each activity scheduled and each further attempt, timers, signals, updates, continue-as-new,
- * search-attribute upserts, and the most heartbeats that can have reached the server
+ * Billable actions of one run: its start, each activity and each further attempt, timers, signals, updates,
+ * continue-as-new, search-attribute upserts, and at most as many heartbeats as can have reached the server
  * (https://docs.temporal.io/cloud/actions). Queries leave no trace in a history; the service sends none.
  */
 export function countActions(history: History): number {
@@ -78,7 +78,7 @@ const endOf = (event: HistoryEvent) =>
 const timeOf = ({ eventTime }: HistoryEvent): number =>
   Number(eventTime?.seconds ?? 0) * 1_000 + (eventTime?.nanos ?? 0) / 1_000_000;
 
-/** A recorded history, as `record-history.ts` has written it. */
+/** A history recorded by `record-history.ts`. */
 export function parseHistory(text: string): History {
   return historyFromJSON(JSON.parse(text));
 }

@@ -1,4 +1,4 @@
-/** One request of a page of documentation, and the answer that the page shows. */
+/** A request on a page of documentation, with the answer that the page shows. */
 export interface Exchange {
   readonly method: string;
   readonly path: string;
@@ -52,7 +52,7 @@ function readBlock(text: string): Block {
 
 export type Values = Map<string, string>;
 
-/** With the values in place of `{{name}}`. Throws for a name that no answer has given. */
+/** Replaces `{{name}}` by its value. Throws for a name that no answer has defined. */
 export function fillIn(text: string, values: Values): string {
   return text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => {
     const value = values.get(name);
@@ -62,8 +62,8 @@ export function fillIn(text: string, values: Values): string {
 }
 
 /**
- * Where an answer differs from what the page shows, by path. The page may leave fields out; `…` stands for any value that is there, and
- * `{{name}}` for a value to be kept, or for the one that is kept already.
+ * Differences between an answer and the page, by path. The page may omit fields. `…` matches any present value;
+ * `{{name}}` keeps a value, or matches the one kept.
  */
 export function differences(shown: unknown, got: unknown, values: Values, path = ''): readonly string[] {
   if (typeof shown === 'string')

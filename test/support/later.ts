@@ -5,7 +5,10 @@ export function later(cleanup: () => unknown): void {
   cleanups.push(cleanup);
 }
 
-/** `clean-process.ts` calls it after each test: a hook in a module that files share would be set for the first of them only. */
+/**
+ * `clean-process.ts` calls it after each test, because a hook in a module shared by files would be set only for the
+ * first of them.
+ */
 export async function runCleanups(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 }

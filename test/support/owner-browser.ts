@@ -1,14 +1,14 @@
-/** The browser of an account's owner: it opens links of ours, keeps their cookies, and comes back with them. */
+/** The browser of an account's owner: opens our links, keeps their cookies, and returns with them. */
 export interface OwnerBrowser {
-  /** Opens the link of an attempt to connect. Answers the provider's URL, to which it is led. */
+  /** Opens the link of an attempt to connect and returns the provider's URL to which it redirects. */
   open(link: string): Promise<string>;
-  /** One request for one of our pages, without following where it leads. */
+  /** Requests one of our pages without following redirects. */
   visit(url: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
-  /** As its `Cookie` header. */
+  /** The cookies as a `Cookie` header. */
   cookies(): string;
 }
 
-/** `apiUrl`: where the API listens, whatever host its public links name, as behind a proxy. */
+/** `apiUrl`: the API's own address, which may differ from the host of its public links, as behind a proxy. */
 export function ownerBrowser(apiUrl: () => string): OwnerBrowser {
   const cookies = new Map<string, string>();
   const all = (): string => [...cookies.values()].join('; ');

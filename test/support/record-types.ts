@@ -4,7 +4,7 @@ import type { InvoiceFields } from '../../records/invoices.ts';
 import type { ProductFields } from '../../records/products.ts';
 import type { TransactionFields } from '../../records/transactions.ts';
 
-/** The fields of the product's own kinds of record, for tests that name them. */
+/** The fields of the product's own record kinds, for tests that name them. */
 export interface FieldsByKind {
   readonly products: ProductFields;
   readonly customers: CustomerFields;

@@ -3,9 +3,9 @@ import type { Field, FieldMap, ValueType } from '../../records/field.ts';
 import { fieldsOf } from '../../records/record-kind.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 
-// Records of any kind, made from its descriptor.
+// Generators of records of any kind, derived from its descriptor.
 
-/** A whole record that the API takes: what is required, and nothing else. `mark` stands where `markOf` finds it. */
+/** A minimal valid record: only what is required. `markOf` reads `mark` back. */
 export function plainRecord(kind: RecordKind, mark = 'mark'): RecordFields {
   const marked = markedField(kind);
   return Object.fromEntries(
@@ -13,7 +13,7 @@ export function plainRecord(kind: RecordKind, mark = 'mark'): RecordFields {
   );
 }
 
-/** The `mark` of a record that `plainRecord` made. */
+/** The `mark` of a record made by `plainRecord`. */
 export function markOf(kind: RecordKind, fields: RecordFields): unknown {
   const value = fields[markedField(kind)];
   return typeof value === 'object' && value !== null ? (value as { readonly mark?: unknown }).mark : value;
@@ -51,8 +51,8 @@ const PLAIN: { readonly [Type in ValueType['type']]: (value: Extract<ValueType, 
 };
 
 /**
- * Whatever a pull may store of a record: what its columns hold and its types allow, also far beyond the limits for callers. Providers set no
- * bound to the length of a text or the size of a list, and know currencies and addresses that we do not.
+ * Anything that a pull may store: what the columns and types allow, far beyond the limits for callers. Providers bound
+ * neither text lengths nor list sizes, and know currencies and addresses that we do not.
  */
 export const pulledRecord = (kind: RecordKind): fc.Arbitrary<RecordFields> =>
   fieldsArbitrary(kind.fields).map((fields) => {
@@ -68,7 +68,7 @@ const fieldArbitrary = ({ value, presence }: Field): fc.Arbitrary<unknown> =>
 
 const pulledValue = (value: ValueType): fc.Arbitrary<unknown> => PULLED[value.type](value as never);
 
-// U+0000 cannot be stored, and lone surrogates neither: adapters replace both before a record is told.
+// Excludes U+0000 and lone surrogates, which cannot be stored: adapters replace both.
 const anyText = fc.oneof(
   { weight: 4, arbitrary: fc.string({ unit: 'grapheme', maxLength: 40 }).map((text) => text.replaceAll('\0', '')) },
   fc.constantFrom('', ' ', '\t\n', 'no address', 'a@b@c', '__proto__', 'eur', '🎈'.repeat(600)),
@@ -96,7 +96,7 @@ const PULLED: {
   email: () => anyText,
   url: () => anyText,
   'source-id': () => anyText,
-  // Filled in when the record that is named is stored: test/db/records/record-references.test.ts.
+  // Filled in when the named record is stored: test/db/records/record-references.test.ts.
   'record-id': () => fc.constant(null),
   amount: () => fc.maxSafeInteger(),
   decimal: () => anyDecimal,
@@ -116,5 +116,5 @@ const PULLED: {
   'string-map': () => anyMap,
 };
 
-/** Of a list that is made longer than callers may send it, so that a record stays below what a request may hold. */
+/** Shortens a list so that the record fits into a request. */
 const smallEnough = (value: unknown): boolean => JSON.stringify(value).length < 150;

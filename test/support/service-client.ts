@@ -13,7 +13,7 @@ import { until } from './eventually.ts';
 export type SyncBody = z.output<typeof syncAnswer>;
 export type SyncLogBody = z.output<typeof syncLogAnswer>;
 export type ConnectionBody = z.output<typeof connectionAnswer>;
-/** A customer as the API shows it. */
+/** A customer in the API's form. */
 export type CustomerBody = Omit<RecordEnvelope, 'createdAt' | 'updatedAt' | 'deletedAt'> &
   CustomerFields & {
     readonly deletedAt: string | null;
@@ -29,7 +29,7 @@ export interface SyncOrder {
   readonly dryRun?: boolean;
   readonly direction: 'push' | 'pull';
   readonly mode?: 'full' | 'incremental';
-  /** Of a pull: what was created at the provider in [from, to). */
+  /** For a pull: records created at the provider in [from, to). */
   readonly from?: string;
   readonly to?: string;
 }
@@ -40,7 +40,7 @@ export interface LiveEvent {
   readonly data: Readonly<Record<string, unknown>>;
 }
 
-/** What a venue's backend does with the service, over HTTP and nothing else. */
+/** A venue's backend, which uses the service over HTTP and nothing else. */
 export class ServiceClient {
   readonly #baseUrl: string;
   readonly #token: string;
@@ -91,7 +91,7 @@ export class ServiceClient {
     return (await this.#http.get(`/v1/venues/${venueId}/connections/${connectionId}`)) as ConnectionBody;
   }
 
-  /** 202 for a run of its own, 200 when it joined one. */
+  /** 202 for a new run, 200 when it joined one. */
   async order(venueId: string, order: SyncOrder): Promise<{ readonly status: number; readonly run: SyncBody }> {
     const { status, body } = await this.#http.tryPost(`/v1/venues/${venueId}/syncs`, {
       resource: 'customers',
@@ -110,17 +110,17 @@ export class ServiceClient {
     return (await this.#http.get(`/v1/venues/${venueId}/syncs/${id}`)) as SyncBody;
   }
 
-  /** A run from start to end. */
+  /** Starts a run and waits for its end. */
   async sync(venueId: string, order: SyncOrder): Promise<SyncBody> {
     return this.finished(venueId, (await this.start(venueId, order)).id);
   }
 
-  /** Polls until the run is over. An API that is away meanwhile is asked again. */
+  /** Polls until the run is over, through failures of the API. */
   async finished(venueId: string, id: string, limitMs = 50_000): Promise<SyncBody> {
     return this.reached(venueId, id, { limitMs, what: 'is over', when: (run) => run.finishedAt !== null });
   }
 
-  /** Polls until the run is as `when` asks. Throws with the run as last seen. */
+  /** Polls until `when` accepts the run. Throws with the last state seen. */
   async reached(
     venueId: string,
     id: string,
@@ -150,7 +150,7 @@ export class ServiceClient {
     return this.#all(`/v1/venues/${venueId}/records/customers?limit=200`);
   }
 
-  /** Every record of a resource, as the API shows it. */
+  /** Every record of a resource in the API's form. */
   records<R extends KindName>(venueId: string, resource: R): Promise<readonly RecordBody<R>[]> {
     return this.#all(`/v1/venues/${venueId}/records/${resource}?limit=200`);
   }
@@ -171,7 +171,7 @@ export class ServiceClient {
     return all;
   }
 
-  /** Live events of a run until it is over, or until `enough` says so and the line is cut. */
+  /** The live events of a run until it ends, or until `enough` accepts them and the stream is cut. */
   async watch(
     venueId: string,
     id: string,

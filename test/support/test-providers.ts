@@ -8,7 +8,7 @@ import { createProviders, PROVIDERS } from '../../providers/registry.ts';
 import type { SquareSettings } from '../../providers/square/settings.ts';
 import type { StripeSettings } from '../../providers/stripe/settings.ts';
 
-/** Settings of the registry's providers; what is left out has its default. */
+/** Settings of the registry's providers; omitted ones have their defaults. */
 export interface TestSettings {
   readonly stripe?: Partial<StripeSettings>;
   readonly square?: Partial<SquareSettings>;
@@ -19,6 +19,6 @@ export interface TestSettings {
 export const createTestProviders = (settings: TestSettings, budget: Budget, circuits?: Circuits): Providers =>
   createProviders(PROVIDERS, settings as ProvidersConfig, { budget, circuits });
 
-/** Providers that have a stand-in whose owners approve. */
+/** Providers with a stand-in whose owners approve. */
 export const APP_PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp'] as const;
 export type AppProvider = (typeof APP_PROVIDERS)[number];

@@ -1,4 +1,4 @@
-// Compiled and run beside `api.ts`, which openapi-typescript has generated: test/clients/clients.test.ts.
+// Compiled and run with `api.ts`, which openapi-typescript generates: test/clients/clients.test.ts.
 import createClient from 'openapi-fetch';
 import type { components, paths } from './api.ts';
 
@@ -9,7 +9,7 @@ type Problem = components['schemas']['Problem'];
 const [baseUrl = '', token = '', secretKey = ''] = process.argv.slice(2);
 const client = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${token}` } });
 
-/** The generated types say what a failure looks like: nothing here is cast. */
+/** The generated types describe failures: nothing here is cast. */
 function must<T>({ data, error, response }: { data?: T; error?: Problem; response: Response }): T {
   if (data === undefined) throw new Error(`${response.url}: ${response.status} ${error?.code}: ${error?.detail}`);
   return data;
@@ -35,7 +35,7 @@ const venue = must(await client.POST('/v1/venues', { body: { name: 'TypeScript',
 const venueId = venue.id;
 const connection = must(await client.POST('/v1/venues/{venueId}/connections', { params: { path: { venueId } }, body: { provider: 'stripe', environment: 'sandbox', credentials: { secretKey } } }));
 const connectionId = connection.id;
-// One schedule with each of its two forms.
+// One schedule in each of its two forms.
 for (const body of [{ every: '1h' }, { cron: '0 6 * * *', timeZone: 'MET', paused: true }]) {
   must(await client.PUT('/v1/venues/{venueId}/connections/{connectionId}/schedules/{resource}', { params: { path: { venueId, connectionId, resource: 'customers' } }, body }));
 }

@@ -22,26 +22,26 @@ export const PAGE_SIZE = 10;
 interface Person {
   readonly id: string;
   readonly name: string;
-  /** Of the last change, in seconds that the list counts itself. */
+  /** The time of the last change, in seconds that the list counts itself. */
   readonly changedEpochS: number;
 }
 
-/** What a made-up list answers in place of a page, or does before one. */
+/** A fault that a made-up list returns in place of a page, or before one. */
 export type Oddity = (page: ProviderPage, query: ListQuery) => ProviderPage | Promise<ProviderPage>;
 
 /**
- * A provider's people in memory, as three lists: `people-by-cursor` by one opaque cursor in the order of their last change, `people-by-offset`
- * in an order that the test decides, `people-by-creation` newest first by time. Beside them `changes` since a moment, `changes-by-token` since a
- * token, and `ids`.
+ * A provider's people in memory, as three lists: `people-by-cursor` by one opaque cursor in the order of the last
+ * change, `people-by-offset` in an order that the test decides, `people-by-creation` newest first. Besides them
+ * `changes` since a moment, `changes-by-token` since a token, and `ids`.
  */
 export class MadeUpLists {
   plan: PullPlan = { listing: [], changes: null, mayVanish: true };
   limits: readonly Limit[] = [perSecond(1_000), concurrent(8)];
-  /** Every page that was asked for. */
+  /** Every requested page. */
   readonly asked: ListQuery[] = [];
   /** The order of `people-by-offset`. */
   order: string[] = [];
-  /** Left out of every list, but there. */
+  /** Ids that exist but are omitted from every list. */
   readonly hidden = new Set<string>();
   readonly #people = new Map<string, Person>();
   readonly #oddities: { readonly nth: number; readonly oddity: Oddity }[] = [];
@@ -73,7 +73,7 @@ export class MadeUpLists {
     this.#people.set(id, { id, name, changedEpochS: this.#clock });
   }
 
-  /** What is put from now on was changed now. */
+  /** Later changes carry the new time. */
   passTime(): void {
     this.#clock = Math.floor(Date.now() / 1_000);
   }
@@ -83,12 +83,12 @@ export class MadeUpLists {
     this.order = this.order.filter((id) => !ids.includes(id));
   }
 
-  /** Every cursor and token that was handed out before is refused from now on. */
+  /** Refuses every cursor and token that was handed out before. */
   expireCursors(): void {
     this.#generation += 1;
   }
 
-  /** Something odd about the nth page that is asked for from now on, counted from 1. */
+  /** Applies a fault to the nth page requested from now on, counted from 1. */
   onPage(nth: number, oddity: Oddity): void {
     this.#oddities.push({ nth: this.#pages + nth, oddity });
   }
@@ -111,7 +111,7 @@ export class MadeUpLists {
     return person ? toRecord(person) : null;
   }
 
-  /** The page as it is, without anything odd and without a call. */
+  /** The page without faults and without a counted call. */
   page(query: ListQuery): ProviderPage {
     switch (query.stream) {
       case 'people-by-cursor':
@@ -166,7 +166,7 @@ export class MadeUpLists {
     return toPage(page, rest.length > page.length ? (page.at(-1)?.id ?? null) : null);
   }
 
-  /** All at once: what matters is the token. Without one it is the listing. */
+  /** All changes on one page: only the token matters. Without a token it is the listing. */
   #sinceToken({ after }: ListQuery): ProviderPage {
     const [, generation, epochS] = typeof after === 'string' ? after.split('-').map(Number) : [0, this.#generation, 0];
     if (generation !== this.#generation) throw refusedCursor();
@@ -175,7 +175,7 @@ export class MadeUpLists {
   }
 }
 
-/** As Square says it (https://github.com/PostHog/posthog/pull/71332, read 2026-11-28). */
+/** Square's wording (https://github.com/PostHog/posthog/pull/71332, read 2026-11-28). */
 const refusedCursor = () =>
   new ProviderError({ provider: 'stripe', kind: 'rejected', httpStatus: 400, code: 'INVALID_CURSOR' });
 export const isCursorGone = ({ code }: { readonly code?: string | undefined }): boolean => code === 'INVALID_CURSOR';
@@ -201,13 +201,13 @@ function toRecord({ id, name, changedEpochS }: Person): ProviderRecord {
   return { externalId: id, version: changedEpochS * 1_000, deleted: false, recordId: null, fields };
 }
 
-/** A service that speaks these lists and nothing else, through the real pipeline. */
+/** A provider with these lists alone, behind the real pipeline. */
 export const madeUpProviders =
   (lists: MadeUpLists) =>
   (budget: Budget): Providers =>
     createPipeline({ providers: [setUpOf(adapterOf(lists))], budget });
 
-/** An adapter in the place of Stripe's. */
+/** An adapter that replaces Stripe's. */
 export const setUpOf = (adapter: ProviderAdapter): SetUpProvider => ({
   definition: stripe,
   adapter,

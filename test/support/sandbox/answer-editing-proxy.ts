@@ -2,28 +2,28 @@ import { createServer, request as send } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** One answer on its way to the caller. What is changed here is what the caller gets. */
+/** One answer on its way to the caller, who gets it as edited here. */
 export interface ProxiedAnswer {
   readonly method: string;
-  /** Without its query. */
+  /** The path without its query. */
   readonly path: string;
   readonly query: URLSearchParams;
-  /** The request's body as it was sent. */
+  /** The request's body as sent. */
   readonly requestBody: string;
   readonly requestHeaders: Readonly<Record<string, string | readonly string[] | undefined>>;
   status: number;
-  /** The answer's JSON; text where it is none. Sent as it is when it is text. */
+  /** The answer's JSON, or its text when it is not JSON. Text is sent unchanged. */
   body: unknown;
 }
 
 export type EditAnswer = (answer: ProxiedAnswer) => void | Promise<void>;
 
 export interface AnswerEditingProxy {
-  /** In place of the stand-in's own address. */
+  /** Replaces the stand-in's own address. */
   readonly url: string;
-  /** Edits every answer from now on; null for none. */
+  /** Edits every further answer; null stops it. */
   edit(edit: EditAnswer | null): void;
-  /** Requests that came since the proxy started, oldest first. */
+  /** The requests since the proxy started, oldest first. */
   readonly requests: readonly Pick<ProxiedAnswer, 'method' | 'path' | 'requestBody'>[];
   close(): Promise<void>;
 }
@@ -35,7 +35,10 @@ const OF_ONE_CONNECTION: ReadonlySet<string> = new Set([
   'keep-alive',
 ]);
 
-/** A proxy between Interlock and a stand-in that edits answers: for shapes that a real provider may send and the stand-in does not. */
+/**
+ * A proxy between Interlock and a stand-in that edits answers, for shapes that a real provider may send and the
+ * stand-in does not.
+ */
 export async function startAnswerEditingProxy(targetUrl: string): Promise<AnswerEditingProxy> {
   const target = new URL(targetUrl);
   const requests: Pick<ProxiedAnswer, 'method' | 'path' | 'requestBody'>[] = [];
@@ -103,7 +106,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** The objects of an answer: a list's, or the one that it is. */
+/** The objects of an answer: those of a list, or the only one. */
 export function objectsOf({ body }: ProxiedAnswer): readonly Record<string, unknown>[] {
   const { data } = body as { readonly data?: unknown };
   return (Array.isArray(data) ? data : [body]) as readonly Record<string, unknown>[];

@@ -1,9 +1,9 @@
-/** Speaks to a sandbox's control API; anything but success fails the test. */
+/** A client of a sandbox's control API. Any failure fails the test. */
 export interface SandboxCall {
   readonly at: number;
   readonly method: string;
   readonly path: string;
-  /** Without its question mark. */
+  /** The query without its question mark. */
   readonly query: string;
   readonly status: number;
   readonly idempotencyKey: string | null;
@@ -24,7 +24,7 @@ export function sandboxControl(controlUrl: string) {
     seed: (body: object) => send('POST', '/seed', body),
     fault: (body: object) => send('POST', '/faults', body),
     clearFaults: () => send('DELETE', '/faults'),
-    /** Sets Stripe's clock so far ahead of ours. */
+    /** Sets Stripe's clock this far ahead of ours. */
     clock: (offsetMs: number) => send('POST', '/clock', { offsetMs }),
     limits: (body: object) => send('POST', '/limits', body),
     reset: () => send('POST', '/reset'),

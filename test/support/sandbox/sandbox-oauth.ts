@@ -8,7 +8,7 @@ import type { SandboxSettings } from '../../../runtime/start/sandbox.ts';
 import type { AppProvider } from '../test-providers.ts';
 import type { SandboxCall } from './sandbox-control.ts';
 
-/** The stand-ins of all four providers, each with its own API, control API and app credentials. */
+/** The stand-ins of all four providers, each with its API, control API and app credentials. */
 export async function startOAuthSandbox(options: Pick<OAuthSandboxOptions, 'home'> = {}) {
   const [stripe, square, quickbooks, mailchimp] = await Promise.all([
     startStripeSandbox({ ...options, limits: { requestsPerSecond: 0, searchDelayMs: 0 } }),
@@ -29,7 +29,7 @@ export async function startOAuthSandbox(options: Pick<OAuthSandboxOptions, 'home
 
 export type RunningOAuthSandbox = Awaited<ReturnType<typeof startOAuthSandbox>>;
 
-/** Environment variables that make api and worker use these stand-ins, as the sandbox process says them. */
+/** Environment variables that point api and worker at these stand-ins, in the form that the sandbox process prints. */
 export const settingsOf = (sandbox: RunningOAuthSandbox): SandboxSettings =>
   Object.fromEntries(
     STAND_INS.filter(({ id }) => id in sandbox).map((standIn) => [
@@ -60,7 +60,7 @@ export interface TokenState {
   readonly state: 'live' | 'expired' | 'superseded' | 'revoked';
 }
 
-/** Speaks to a stand-in's control API about grants; anything but success fails the test. */
+/** A client of a stand-in's control API for grants. Any failure fails the test. */
 export function oauthControl(controlUrl: string) {
   async function send<T>(method: string, path: string, body?: object): Promise<T> {
     const response = await fetch(`${controlUrl}${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
@@ -72,7 +72,7 @@ export function oauthControl(controlUrl: string) {
     (await send<{ readonly data: readonly T[] }>('GET', path)).data;
   return {
     send,
-    /** The owner allows; `account` is an id, `new`, or the first account. Answers where their browser goes next. */
+    /** The owner approves; `account` is an id, `new`, or the first account. Returns the browser's next URL. */
     approve: (authorizationUrl: string, account?: string) =>
       send<{ readonly redirectUrl: string; readonly account: string }>('POST', '/approve', {
         authorizationUrl,
@@ -83,10 +83,10 @@ export function oauthControl(controlUrl: string) {
         authorizationUrl,
         deny: true,
       }),
-    /** The owner takes back what they granted, at the provider. */
+    /** The owner revokes the grant at the provider. */
     revoke: (account: string, flow?: string) =>
       send<{ readonly ended: number }>('POST', '/revoke', { account, ...(flow !== undefined && { flow }) }),
-    /** Tokens of the account are past their time from now on. */
+    /** Expires the account's access tokens. */
     expire: (account: string, kind: 'access' | 'refresh' | 'all' = 'access') =>
       send<{ readonly expired: number }>('POST', '/expire', { account, kind }),
     accounts: () =>
@@ -106,7 +106,7 @@ export function oauthControl(controlUrl: string) {
     calls: (since = 0) => list<OAuthCall>(`/calls?since=${since}`),
     fault: (fault: object) => send('POST', '/faults', fault),
     clearFaults: () => send('DELETE', '/faults'),
-    /** Sets the provider's clock so far ahead of ours, or behind it. */
+    /** Sets the provider's clock this far ahead of ours, or behind it. */
     clock: (offsetMs: number) => send('POST', '/clock', { offsetMs }),
     reset: () => send('POST', '/reset'),
   };

@@ -6,20 +6,20 @@ type WireObject = Readonly<Record<string, unknown>>;
 export interface SquareMerchant {
   readonly id: string;
   readonly token: string;
-  /** Square's own SDK, as this merchant's other software would use it. */
+  /** Square's own SDK, used as the merchant's other software. */
   readonly client: SquareClient;
-  /** Puts this many there; answers their ids. */
+  /** Creates this many objects and returns their ids. */
   seed(resource: string, count: number): Promise<readonly string[]>;
-  /** Puts objects there as Square would answer with them. */
+  /** Creates objects in Square's own shape. */
   put(resource: string, objects: readonly (WireObject & { readonly id: string })[]): Promise<readonly string[]>;
-  /** Opens locations beside the main one. */
+  /** Opens locations besides the main one. */
   openLocations(...ids: readonly string[]): Promise<unknown>;
   objects<T extends WireObject>(kind: string): Promise<readonly T[]>;
-  /** Requests for this merchant alone. */
+  /** The requests for this merchant. */
   calls(): Promise<readonly SandboxCall[]>;
 }
 
-/** Speaks to a stand-in Square's control API; anything but success fails the test. */
+/** A client of the stand-in Square's control API. Any failure fails the test. */
 export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: string; readonly controlUrl: string }) {
   async function send<T>(method: string, path: string, body?: object): Promise<T> {
     const response = await fetch(`${controlUrl}${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
@@ -38,7 +38,7 @@ export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: 
       seed: (resource, count) => seed({ resource, count }),
       put: (resource, objects) => seed({ resource, objects }),
       openLocations: (...ids) => {
-        // Listed by name: the main one first.
+        // Sorted by name, with the main one first.
         const main = { id: details['mainLocationId'] ?? '', name: 'A main one' };
         const all = [main, ...ids.map((location) => ({ id: location, name: `Branch ${location}` }))];
         return send('PUT', '/locations', { account: id, locations: all });
@@ -52,12 +52,12 @@ export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: 
   return {
     send,
     addMerchant: async () => merchantOf(await send<Account>('POST', '/accounts', {})),
-    /** Those that a reset leaves. */
+    /** The merchants that remain after a reset. */
     merchants: async () => (await send<{ readonly data: readonly Account[] }>('GET', '/accounts')).data.map(merchantOf),
     fault: (fault: object) => send('POST', '/faults', fault),
     clearFaults: () => send('DELETE', '/faults'),
     limits: (limits: object) => send('POST', '/limits', limits),
-    /** Sets Square's clock so far ahead of ours. */
+    /** Sets Square's clock this far ahead of ours. */
     clock: (offsetMs: number) => send('POST', '/clock', { offsetMs }),
     reset: () => send('POST', '/reset'),
   };

@@ -8,25 +8,28 @@ export interface StripeCustomerState {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** One account of the stand-in Stripe. Tests that each take their own do not see each other's customers, budgets and faults. */
+/**
+ * One account of the stand-in Stripe. Tests with their own accounts do not see each other's customers, budgets and
+ * faults.
+ */
 export interface StripeAccount {
   readonly id: string;
   readonly secretKey: string;
   seed(count: number): Promise<void>;
-  /** Objects that were there before anybody looked. */
+  /** Creates objects that exist before any reading. */
   put(resource: string, records: readonly object[]): Promise<void>;
   customers(): Promise<readonly StripeCustomerState[]>;
   /** Stripe's own objects. */
   state<T>(resource: string): Promise<readonly T[]>;
   calls(): Promise<readonly SandboxCall[]>;
-  /** Calls that changed something. */
+  /** The calls that changed something. */
   writes(): Promise<readonly SandboxCall[]>;
   fault(fault: { readonly match?: object; readonly kind: string; readonly [setting: string]: unknown }): Promise<void>;
-  /** Its faults in the order in which they were installed, with how often each has struck. */
+  /** Its faults in the order of installation, with how often each has applied. */
   faults(): Promise<readonly { readonly kind: string; readonly struck: number }[]>;
-  /** Of this account alone, also a revoked key. */
+  /** Clears this account's faults, including a revoked key. */
   clearFaults(): Promise<void>;
-  /** A call of Stripe's API with the account's key, as the venue's own people make one. */
+  /** Calls Stripe's API with the account's key, as the venue's own staff would. */
   call<T = { readonly id: string }>(
     method: 'GET' | 'POST' | 'DELETE',
     path: string,
@@ -36,15 +39,15 @@ export interface StripeAccount {
 
 export interface StripeSandboxControl {
   addAccount(): Promise<StripeAccount>;
-  /** Of every account, also revoked keys. */
+  /** Clears the faults of every account, including revoked keys. */
   clearFaults(): Promise<void>;
-  /** Of every account. */
+  /** The calls of every account. */
   limits(limits: { readonly requestsPerSecond?: number; readonly latencyMs?: number }): Promise<void>;
-  /** Sets Stripe's clock so far ahead of ours, or behind it. */
+  /** Sets Stripe's clock this far ahead of ours, or behind it. */
   clock(offsetMs: number): Promise<void>;
 }
 
-/** Speaks to a sandbox's control API; anything but success fails the test. */
+/** A client of a sandbox's control API. Any failure fails the test. */
 export function stripeSandboxOf({
   controlUrl,
   apiUrl,

@@ -8,22 +8,22 @@ import { urlOf, withAdmin } from './postgres-service.ts';
 export interface TestDatabase {
   /** For a process under test: a login without rights, as in production. */
   readonly url: string;
-  /** A superuser's, for migrations. */
+  /** A superuser's URL, for migrations. */
   readonly ownerUrl: string;
-  /** Bound by row-level security, as the services are. */
+  /** Bound by row-level security, like the services. */
   readonly db: Database;
-  /** A superuser, who sees every venue: for assertions and for arranging what no store can. */
+  /** A superuser, who sees every venue: for assertions, and for states that no store can create. */
   readonly admin: postgres.Sql;
   drop(): Promise<void>;
 }
 
-/** A database of its own for a test file, with the schema and no rows; `drop` it in `afterAll`. */
+/** Creates a database for one test file, with the schema and no rows; `drop` it in `afterAll`. */
 export async function createTestDatabase(): Promise<TestDatabase> {
   const server = await usePostgres();
   return openTestDatabase(server, server.template);
 }
 
-/** As `createTestDatabase`, without the schema: for what migrates by itself. */
+/** As `createTestDatabase`, without the schema: for code that migrates by itself. */
 export async function createEmptyDatabase(): Promise<TestDatabase> {
   return openTestDatabase(await usePostgres(), 'template0');
 }

@@ -5,10 +5,16 @@ import { cacheFolderOf } from '../../../runtime/start/home.ts';
 import { resolveTemporal } from '../../../runtime/temporal/temporal.ts';
 import type { Stage, TemporalPlace } from '../../../runtime/start/services.ts';
 
-/** Set by `npm run full-stack-test`: a system with servers of its own runs the full Temporal server instead of a development one. */
+/**
+ * Set by `npm run full-stack-test`: systems with their own servers then run the full Temporal server instead of a
+ * development one.
+ */
 export const wantsFullTemporal = (): boolean => process.env['INTERLOCK_TEST_FULL_TEMPORAL'] === 'true';
 
-/** The full Temporal server, kept up, on the same Postgres as Interlock's records: as temporal-docker/ has it. `adminUrl` is a superuser's. */
+/**
+ * The full Temporal server, supervised, on the same Postgres as Interlock's records, as in temporal-docker/. `adminUrl`
+ * is a superuser's.
+ */
 export async function bringUpFullTemporal(stage: Stage, adminUrl: string): Promise<TemporalPlace> {
   const context = { cacheFolder: cacheFolderOf(stage.env), log: stage.log, stop: stage.supervisor.stopping };
   const [binaries, cli] = await Promise.all([

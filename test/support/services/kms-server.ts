@@ -35,9 +35,9 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 
 /**
- * A stand-in for AWS KMS on 127.0.0.1: symmetric keys that it keeps to itself, JSON 1.1 over HTTP
- * (https://docs.aws.amazon.com/kms/latest/APIReference, 2026-11-21). It really encrypts, holds callers to the encryption context,
- * and counts.
+ * A stand-in for AWS KMS on 127.0.0.1: symmetric keys that never leave it, JSON 1.1 over HTTP
+ * (https://docs.aws.amazon.com/kms/latest/APIReference, 2026-11-21). It really encrypts, checks the encryption context,
+ * and counts calls.
  */
 export async function startKmsServer({ latencyMs = 0 }: { readonly latencyMs?: number } = {}) {
   const keys = new Map<string, Key>();
@@ -120,11 +120,11 @@ export async function startKmsServer({ latencyMs = 0 }: { readonly latencyMs?: n
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     keyArn,
     keyUuid,
-    /** Another key beside the first. */
+    /** Another key besides the first. */
     addKey,
     calls,
     count: (operation: KmsOperation) => calls.filter((call) => call.operation === operation).length,
-    /** What every further call meets; null heals it. */
+    /** The fault of every further call; null ends it. */
     fail(next: KmsFault | null) {
       fault = next;
     },

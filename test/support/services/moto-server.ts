@@ -11,7 +11,7 @@ const PACKAGES = {
 };
 const START_LIMIT_MS = 60_000;
 
-/** Where moto's interpreter is, or why it cannot be had on this machine. */
+/** The Python interpreter with moto, or why this machine has none. */
 export const findMoto = () => findPython(PACKAGES);
 
 export interface MotoServer {
@@ -19,7 +19,7 @@ export interface MotoServer {
   stop(): Promise<void>;
 }
 
-/** A KMS that others wrote, on 127.0.0.1: https://docs.getmoto.org/en/latest/docs/services/kms.html (2026-11-21). */
+/** A KMS by other authors, on 127.0.0.1: https://docs.getmoto.org/en/latest/docs/services/kms.html (2026-11-21). */
 export async function startMoto(python: string): Promise<MotoServer> {
   const endpoint = `http://127.0.0.1:${await freePort()}`;
   const child = spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', new URL(endpoint).port], {

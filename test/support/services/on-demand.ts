@@ -5,13 +5,13 @@ import { inject } from 'vitest';
 /** A server that a test run shares. `start` runs at most once, when the first test file asks for it. */
 export interface SharedService {
   start(): Promise<Readonly<Record<string, string>>>;
-  /** Runs only after a start, also a failed one. */
+  /** Runs only after a start, even a failed one. */
   stop(): Promise<void>;
 }
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Where test files ask for the servers they need. */
+    /** The address at which test files ask for services. */
     onDemandUrl: string;
   }
 }
@@ -21,7 +21,7 @@ export interface OnDemandServices {
   stop(): Promise<void>;
 }
 
-/** Offers services by name over loopback HTTP: test files run in processes of their own, and most of them need none. */
+/** Offers services by name over loopback HTTP, because test files run in processes of their own and most need none. */
 export async function offerOnDemand(services: Readonly<Record<string, SharedService>>): Promise<OnDemandServices> {
   const started = new Map<string, Promise<Readonly<Record<string, string>>>>();
   const server = createServer((request, response) => {
@@ -49,7 +49,7 @@ export async function offerOnDemand(services: Readonly<Record<string, SharedServ
   };
 }
 
-/** From a test file: starts the service unless another file has, and returns what it says about itself. */
+/** Called by a test file: starts the service unless another file has, and returns its description. */
 export async function useService(name: string): Promise<Readonly<Record<string, string>>> {
   const response = await fetch(`${inject('onDemandUrl')}/${name}`, { signal: AbortSignal.timeout(600_000) });
   if (!response.ok) throw new Error(`${name} did not start: ${await response.text()}`);

@@ -11,11 +11,12 @@ import type { SharedService } from './on-demand.ts';
 
 /**
  * One Postgres for the run: TEST_DATABASE_URL, which must name a superuser, or an embedded one in a temporary folder.
- * Says `adminUrl`, `serviceUrl` for the login that services connect with, and `template`: the name of a migrated database to clone.
+ * Returns `adminUrl`, `serviceUrl` for the login of the services, and `template`: the name of a migrated database to
+ * clone.
  */
 export function createPostgresService(): SharedService {
   const run = `interlock_test_${randomBytes(4).toString('hex')}`;
-  // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
+  // Not created by mkdtemp, whose folder the user that runs Postgres under root could not enter.
   const dataFolder = join(tmpdir(), run);
   const external = process.env['TEST_DATABASE_URL'];
   let embedded: EmbeddedPostgres | null = null;
@@ -58,7 +59,7 @@ export function createPostgresService(): SharedService {
   };
 }
 
-/** The same server and login, another database. */
+/** The same server and login with another database. */
 export function urlOf(adminUrl: string, database: string): string {
   const url = new URL(adminUrl);
   url.pathname = `/${database}`;

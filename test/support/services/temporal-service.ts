@@ -12,8 +12,8 @@ import type { SharedService } from './on-demand.ts';
 const NAMESPACE = 'default';
 
 /**
- * One Temporal for the run, found as `npm start` finds it: TEMPORAL_ADDRESS, or a development server without Web UI that keeps
- * nothing. Says `address` and `namespace`; our search attributes are registered.
+ * One Temporal for the run, resolved like `npm start` does: TEMPORAL_ADDRESS, or a development server without Web UI
+ * and storage. Returns `address` and `namespace`; our search attributes are registered.
  */
 export function createTemporalService(): SharedService {
   const logFile = join(tmpdir(), `interlock_test_${randomBytes(4).toString('hex')}`, 'temporal.log');

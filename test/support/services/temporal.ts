@@ -7,30 +7,30 @@ import { useService } from './on-demand.ts';
 export interface TestTemporal {
   /** host:port */
   readonly address: string;
-  /** `useTemporal`: shared by the run. `createTestNamespace`: nobody else's. */
+  /** `useTemporal`: shared by the run. `createTestNamespace`: private. */
   readonly namespace: string;
 }
 
-/** The Temporal server that the run shares. Use task queues and workflow ids of your own, or `createTestNamespace`. */
+/** The Temporal server of the run. Use your own task queues and workflow ids, or `createTestNamespace`. */
 export async function useTemporal(): Promise<TestTemporal> {
   const { address, namespace } = await useService('temporal');
   if (address === undefined || namespace === undefined) throw new Error('The shared Temporal did not say where it is');
   return { address, namespace };
 }
 
-/** As a process of ours has it. Close the connection. */
+/** A connection like that of our processes. Close it. */
 export interface TestClient {
   readonly client: Client;
   readonly connection: Connection;
 }
 
-/** A client of the server that the run shares. */
+/** A client of the run's server. */
 export async function useTemporalClient(): Promise<TestClient & { readonly namespace: string }> {
   const { address, namespace } = await useTemporal();
   return { ...clientAt(address, namespace), namespace };
 }
 
-/** A client of a server that is not there. */
+/** A client of a server that does not exist. */
 export const awayTemporal = (): TestClient => clientAt('127.0.0.1:1', 'default');
 
 function clientAt(address: string, namespace: string): TestClient {
@@ -38,7 +38,10 @@ function clientAt(address: string, namespace: string): TestClient {
   return { client: new Client({ connection, namespace }), connection };
 }
 
-/** A namespace of its own on the shared server, with our search attributes: for tests that use the service's own queues and ids. */
+/**
+ * Creates a namespace on the shared server, with our search attributes: for tests that use the service's own queues and
+ * ids.
+ */
 export async function createTestNamespace(): Promise<TestTemporal> {
   const { address } = await useTemporal();
   const namespace = `test-${randomBytes(4).toString('hex')}`;

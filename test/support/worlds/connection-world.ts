@@ -36,7 +36,7 @@ import { REGISTRIES } from '../../../providers/registry.ts';
 /** An attempt that waits for its owner. */
 export interface StartedAttempt extends ConnectionRef {
   readonly provider: AppProvider;
-  /** As it goes round through the provider: whoever has it can complete the attempt. */
+  /** The state parameter that travels through the provider: its holder can complete the attempt. */
   readonly state: string;
   readonly attempt: string;
   readonly authorizationUrl: string;
@@ -46,7 +46,7 @@ export interface StartedAttempt extends ConnectionRef {
 export interface ConnectWishes {
   readonly flow?: OAuthFlow | undefined;
   readonly environment?: Environment;
-  /** How long ago the attempt was begun, as its time limit sees it. */
+  /** The attempt's age, as its time limit sees it. */
   readonly agoMs?: number;
 }
 
@@ -54,7 +54,10 @@ export interface ConnectionWorldOptions {
   readonly keyring?: KeyringConfig;
 }
 
-/** Connecting and disconnecting as they are run: database, Temporal, workers, the four providers' stand-ins. In the API's place stand the functions that it calls. */
+/**
+ * Connecting and disconnecting with real parts: database, Temporal, workers, and the four providers' stand-ins. The
+ * functions that the API calls stand in for the API.
+ */
 export async function createConnectionWorld(options: ConnectionWorldOptions = {}) {
   const [database, temporal, sandbox] = await Promise.all([
     createTestDatabase(),
@@ -112,7 +115,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     };
   }
 
-  /** What the provider sends the owner back with, sealed as the API does it. */
+  /** The callback's content, sealed as the API seals it. */
   async function cameBack(
     { venueId, connectionId }: ConnectionRef,
     redirectUrl: string,
@@ -167,7 +170,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       const clock = () => new Date(Date.now() - agoMs);
       const integration = deps.providers.integration(provider);
       const wanted = { provider, environment: environment ?? integration.environment ?? 'sandbox', flow };
-      // The API refuses an environment that the app is not set up for: here the account alone tells.
+      // The API rejects an environment that the app is not configured for; here only the account decides.
       const providers = { ...deps.providers, integration: () => ({ ...integration, environment: null }) };
       const { connection: row, authorizationUrl } = await connectByConsent({ ...api, providers, clock }, venueId, {
         ...wanted,
@@ -183,7 +186,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       return started(ref, provider, authorizationUrl);
     },
 
-    /** The owner approves at the provider; nobody has told us yet. */
+    /** The owner approves at the provider; the callback has not arrived yet. */
     async approve(attempt: StartedAttempt, account?: string): Promise<AuthorizationCallback> {
       return cameBack(
         attempt,
@@ -191,7 +194,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       );
     },
 
-    /** Tells us; the outcome, or `used`. */
+    /** Delivers the callback; returns the outcome, or `used`. */
     async complete(
       { attempt, handle }: StartedAttempt,
       callback: AuthorizationCallback,
@@ -201,7 +204,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       return completion.kind === 'ended' ? completion.outcome : ((await handle.result()) as AuthorizationOutcome);
     },
 
-    /** The whole way, as an owner goes it. */
+    /** The whole flow of an owner. */
     async connect(
       venueId: VenueId,
       provider: AppProvider,
@@ -265,13 +268,13 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
         { limitMs: 60_000, what: 'the run is over', everyMs: 50 },
       ),
 
-    /** The highest attempt of an activity that the workflow waits for. */
+    /** The highest attempt of the activities that the workflow waits for. */
     tries: async ({ handle }: StartedAttempt): Promise<number> =>
       Math.max(0, ...((await handle.describe()).raw.pendingActivities ?? []).map(({ attempt }) => attempt ?? 0)),
 
     owner: (connectionId: ConnectionId) => client.workflow.getHandle(keepConnectionFreshWorkflowId(connectionId)),
 
-    /** Rows of credentials of the connection, by kind. */
+    /** The connection's credential rows, by kind. */
     async credentialsOf(connectionId: ConnectionId) {
       const [row] = await database.admin<{ keys: number; grants: number; generation: number | null }[]>`
         select (select count(*)::int from venue_api_keys where connection_id = ${connectionId}) as keys,
@@ -281,7 +284,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       return row;
     },
 
-    /** Actions of the venue's audit log, oldest first. */
+    /** The actions of the venue's audit log, oldest first. */
     audit: async (venueId: VenueId) =>
       (
         await database.admin<{ action: string }[]>`select action from audit_log where venue_id = ${venueId} order by id`
@@ -300,7 +303,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
 
 export type ConnectionWorld = Awaited<ReturnType<typeof createConnectionWorld>>;
 
-/** Where the stand-ins are, and as which apps we come to them. */
+/** The stand-ins' addresses and our app credentials there. */
 function providersAt({ stripe, square, quickbooks, mailchimp }: Awaited<ReturnType<typeof startOAuthSandbox>>) {
   const appOf = ({ clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string }) => ({
     clientId,
@@ -334,7 +337,7 @@ function providersAt({ stripe, square, quickbooks, mailchimp }: Awaited<ReturnTy
   } satisfies TestSettings;
 }
 
-/** The workers of this process, which tests take down and up again. */
+/** The workers of this process, which tests stop and start. */
 function workersOf(deps: WorkerDeps, temporal: Awaited<ReturnType<typeof createTestNamespace>>) {
   let running: {
     readonly workers: readonly Worker[];

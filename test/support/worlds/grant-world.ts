@@ -46,14 +46,17 @@ export interface TestGrant extends ConnectionRef {
 }
 
 export interface GrantWorldOptions {
-  /** More for the workers' environment, such as a key service. */
+  /** Additional environment of the workers, such as a key service. */
   readonly env?: Env;
   readonly temporal?: TestTemporal;
 }
 
 export type GrantWorld = Awaited<ReturnType<typeof createGrantWorld>>;
 
-/** A database, the four stand-ins, Temporal, and connections that their owners have really approved. Workers are the test's own: `aWorker`, or processes with `workerEnv`. */
+/**
+ * A database, the four stand-ins, Temporal, and connections that their owners have really approved. The test provides
+ * workers: `aWorker`, or processes with `workerEnv`.
+ */
 export async function createGrantWorld(options: GrantWorldOptions = {}) {
   const [database, sandbox, temporal] = await Promise.all([
     createTestDatabase(),
@@ -89,7 +92,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
   });
   const undo: (() => Promise<unknown>)[] = [];
 
-  /** A connection as it is once its owner has approved. */
+  /** A connection after its owner's approval. */
   async function aGrant(provider: AppProvider, flow: OAuthFlow): Promise<TestGrant> {
     const adapter = providers.oauth(provider, flow);
     if (!adapter) throw new Error(`${provider} has no flow ${flow}`);
@@ -175,7 +178,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     aGrant,
     aWorker,
     owner,
-    /** The activities that the owner has asked for so far, in order. */
+    /** The activities that the connection's owner workflow has requested so far, in order. */
     steps: async (grant: TestGrant): Promise<readonly string[]> =>
       activitiesIn((await owner(grant).fetchHistory()).events),
 
@@ -194,18 +197,18 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     startOwner: (grant: TestGrant) =>
       client.workflow.start<Owner>(KEEP_CONNECTION_FRESH, ownerStart(grant, grant.provider)),
 
-    /** Its access token has ended, at the provider and as we know it. */
+    /** Expires its access token, at the provider and here. */
     async expire({ provider, account, connectionId }: TestGrant): Promise<void> {
       await controls[provider].expire(account);
       await admin`update oauth_tokens set access_expires_at = now() - interval '1 second' where connection_id = ${connectionId}`;
     },
 
-    /** It is due, as its owner will see when it looks. */
+    /** Makes it due, as its owner workflow sees on its next check. */
     async makeDue({ connectionId }: TestGrant): Promise<void> {
       await admin`update connections set next_refresh_at = now() where id = ${connectionId}`;
     },
 
-    /** What was asked of the provider's token endpoint to refresh the account's grants, or all. */
+    /** The requests to the provider's token endpoint that refresh the account's grants, or all grants. */
     async refreshCalls({ provider, account }: Pick<TestGrant, 'provider' | 'account'>) {
       return (await controls[provider].calls()).filter(
         (call) => call.grantType === 'refresh_token' && (call.account === null || call.account === account),
@@ -235,7 +238,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
       return admin`select action, outcome, details from audit_log where target_id = ${connectionId} order by id`;
     },
 
-    /** Whether the provider takes the token that is stored now. */
+    /** Whether the provider accepts the stored token now. */
     async works(grant: TestGrant): Promise<boolean> {
       const stored = await tokens.find(grant);
       const adapter = stored && providers.oauth(grant.provider, stored.flow);
@@ -262,7 +265,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
 
 type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
 
-/** All workers of one process, in this one. Returns how to stop them. */
+/** Runs all workers of a process in this one. Returns the function that stops them. */
 async function startWorker(env: Env): Promise<() => Promise<void>> {
   const config = readWorkerConfig(env, PROVIDERS);
   const log = createLogger({ name: 'worker', level: config.logLevel });

@@ -4,7 +4,7 @@ import { REPOSITORY } from '../../../runtime/start/home.ts';
 
 const FOLDER = path.resolve(REPOSITORY, '..', 'shared', 'samples', 'northwind');
 
-/** Whether the sample is there; says so where it is not. */
+/** Whether the sample exists; prints a note when it does not. */
 export function hasNorthwind(): boolean {
   const there = existsSync(path.join(FOLDER, 'customers.json'));
   if (!there) process.stderr.write(`\nNOT TESTED: Northwind as a venue, because ${FOLDER} is not there\n\n`);
@@ -16,7 +16,7 @@ const rows = (name: string): readonly Row[] =>
   JSON.parse(readFileSync(path.join(FOLDER, `${name}.json`), 'utf8')) as Row[];
 const text = (value: Row[string] | undefined): string | null => (value == null ? null : String(value));
 
-/** The sample keeps prices as 32-bit floats: 9.80000019 is 9.80. */
+/** The sample stores prices as 32-bit floats: 9.80000019 is 9.80. */
 const cents = (price: Row[string] | undefined): number => Math.round(Number(price) * 100);
 
 export function northwindCustomers() {
@@ -53,7 +53,7 @@ export interface NorthwindOrder {
   readonly customerId: string;
   readonly orderedEpochS: number;
   readonly day: string;
-  /** What the customer paid: the lines after their discounts, and the freight. */
+  /** The amount the customer paid: the lines after their discounts, and the freight. */
   readonly amountMinor: number;
 }
 
@@ -72,7 +72,7 @@ export function northwindOrders(): readonly NorthwindOrder[] {
   });
 }
 
-/** Discounts are whole per cents. */
+/** Discounts are whole percentages. */
 const lineMinor = (line: Row) =>
   Math.round(
     (cents(line['unit_price']) * Number(line['quantity']) * (100 - Math.round(Number(line['discount']) * 100))) / 100,

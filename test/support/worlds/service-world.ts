@@ -19,14 +19,14 @@ export interface ServiceWorldOptions {
   readonly registries: Registries;
   /** Environment variables of both processes besides those that every copy needs. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Runs as the owner of the database before the service starts, as migrations do. */
+  /** Runs as the database's owner before the service starts, like migrations. */
   readonly migrate?: (admin: postgres.Sql) => Promise<void>;
 }
 
 export interface Sent {
   readonly status: number;
   readonly text: string;
-  /** An empty object where the answer is not JSON. */
+  /** An empty object when the answer is not JSON. */
   readonly json: Readonly<Record<string, unknown>>;
 }
 
@@ -34,15 +34,15 @@ export interface SendOptions {
   readonly json?: unknown;
   readonly body?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Leaves the token out. */
+  /** Omits the token. */
   readonly anonymous?: boolean;
 }
 
 const PUBLIC_URL = 'https://interlock.test';
 
 /**
- * The API and the worker in this process, made of the same parts as their `main.ts` makes them of, with a database and a Temporal
- * namespace of their own. In contrast to `startSystem` they serve whichever providers and kinds of record a test passes in.
+ * The API and the worker in this process, assembled like their `main.ts`, with their own database and Temporal
+ * namespace. Unlike `startSystem` they serve whichever providers and kinds of record a test passes in.
  */
 export async function createServiceWorld({ registries, env = {}, migrate }: ServiceWorldOptions) {
   const [database, temporal] = await Promise.all([createTestDatabase(), createTestNamespace()]);
@@ -112,7 +112,7 @@ export async function createServiceWorld({ registries, env = {}, migrate }: Serv
     apiUrl,
     token,
     send,
-    /** What both processes have logged, a JSON document a line. */
+    /** The logs of both processes, one JSON document per line. */
     logLines: logLines as readonly string[],
     temporal: new Client({ connection, namespace: temporal.namespace }),
     async close() {

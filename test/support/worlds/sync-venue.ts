@@ -5,7 +5,7 @@ import type { StripeAccount } from '../sandbox/stripe-account.ts';
 import type { System } from './system.ts';
 import { aCustomer } from './sync-world.ts';
 
-/** A venue connected to an account of its own. */
+/** A venue connected to its own account. */
 export interface SyncVenue {
   readonly venueId: string;
   readonly connectionId: string;
@@ -35,7 +35,7 @@ export const attributesOf = ({
 }: WorkflowExecutionDescription): Readonly<Record<string, unknown>> =>
   Object.fromEntries(typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
 
-/** The search attributes of the run's workflow once `when` holds for them: they follow what the API shows by moments. */
+/** The search attributes of the run's workflow once `when` accepts them. They lag slightly behind the API. */
 export const attributesOnce = (
   system: System,
   run: SyncBody,

@@ -43,13 +43,13 @@ import type { RecordKinds } from '../../../records/registry.ts';
 export interface WorldOptions {
   readonly chunkMs?: number;
   readonly requestsPerSecond?: number;
-  /** Puts a proxy between the activities and the stand-in, whose answers `world.proxy` edits. */
+  /** Puts a proxy between the activities and the stand-in; `world.proxy` edits its answers. */
   readonly withProxy?: boolean;
-  /** In place of the stand-in Stripe: providers that a test has made up. Connections are of the provider `stripe` all the same. */
+  /** Replaces the stand-in Stripe by made-up providers. Connections still have the provider `stripe`. */
   readonly providersOn?: (budget: Budget, stripeUrl: string) => Providers;
-  /** The kinds of record, where they are not the product's. */
+  /** The record kinds, when they are not the product's. */
   readonly kinds?: RecordKinds;
-  /** Leaves a provider that fails alone, as the services do. */
+  /** Uses circuit breakers, as the services do. */
   readonly circuits?: boolean;
 }
 
@@ -68,7 +68,9 @@ function stripeAt(apiUrl: string, { db, budget, options }: { db: Database; budge
   );
 }
 
-/** Everything a sync touches but Temporal: a database, a stand-in Stripe, the activities with their real parts. */
+/**
+ * Everything that a sync touches except Temporal: a database, a stand-in Stripe, the activities with their real parts.
+ */
 export async function createSyncWorld(options: WorldOptions = {}) {
   const [database, sandbox] = await Promise.all([
     createTestDatabase(),
@@ -147,7 +149,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     return ref;
   }
 
-  /** Opens a run as the API does; the activities move it. */
+  /** Opens a run like the API; the activities move it. */
   async function open(
     venue: TestVenue,
     direction: 'push' | 'pull',
@@ -173,7 +175,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   const finish = (input: SyncConnectionInput, end: 'done' | 'cancelled' | 'failed' = 'done'): Promise<SyncSummary> =>
     aStage().run(control.finishSync, { ...input, end });
 
-  /** A whole run, chunk after chunk. */
+  /** Executes a whole run, chunk by chunk. */
   async function sync(
     venue: TestVenue,
     direction: 'push' | 'pull',
@@ -189,7 +191,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     return { ...(await finish(input)), syncId: input.syncId };
   }
 
-  /** A call of Stripe's API, as somebody else with the account's key makes it. */
+  /** Calls Stripe's API as another holder of the account's key. */
   async function callStripe<T = { readonly id: string }>(
     method: 'GET' | 'POST' | 'DELETE',
     path: string,

@@ -37,13 +37,13 @@ import { createTestNamespace } from '../services/temporal.ts';
 import type { AppProvider } from '../test-providers.ts';
 
 export interface SystemOptions {
-  /** A Postgres and a Temporal server of its own, which `kill` can reach, instead of those that the run shares. */
+  /** Uses its own Postgres and Temporal server, which `kill` can reach, instead of the shared ones. */
   readonly ownServers?: boolean;
-  /** More environment for the API and the worker, such as STRIPE_REQUESTS_PER_SECOND. */
+  /** Additional environment of the API and the worker, such as STRIPE_REQUESTS_PER_SECOND. */
   readonly env?: Env;
 }
 
-/** The whole service as its users meet it: every part a process of its own, supervised as `npm start` does it. */
+/** The whole service as its users meet it: every part is a process, supervised like `npm start` does. */
 export interface System {
   readonly apiUrl: string;
   /** An admin of all venues. */
@@ -53,15 +53,15 @@ export interface System {
   /** A caller with the given rights. */
   as(rights: Pick<TokenRequest, 'role' | 'venues'>): Promise<ServiceClient>;
   readonly stripe: StripeSandboxControl;
-  /** Where the stand-ins of all providers are. */
+  /** The stand-ins of all providers. */
   readonly sandbox: Readonly<Record<AppProvider, Sandbox[string]>>;
   readonly temporal: Client;
   /** A superuser, who sees every venue: for assertions only. */
   readonly database: postgres.Sql;
   readonly databaseUrl: string;
-  /** SIGKILL. Resolves when the supervisor has it up again, with how long that took. */
+  /** Sends SIGKILL. Resolves, with the time it took, when the supervisor has restarted the process. */
   kill(service: ServiceName): Promise<number>;
-  /** The end of a process's log, for the message of a test that failed. */
+  /** The end of a process's log, for the message of a failed test. */
   logOf(service: ServiceName): string;
   logFileOf(service: ServiceName): string;
   stop(): Promise<void>;
@@ -82,7 +82,7 @@ const TOKEN_TTL_S = 3_600;
 
 /** Starts Postgres, Temporal, sandbox, worker and API, and returns when all are ready. `stop` it in `afterAll`. */
 export async function startSystem(options: SystemOptions = {}): Promise<System> {
-  // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
+  // Not created by mkdtemp, whose folder the user that runs Postgres under root could not enter.
   const folder = path.join(tmpdir(), `interlock_system_${randomBytes(4).toString('hex')}`);
   mkdirSync(folder);
   const undo: (() => Promise<unknown>)[] = [
@@ -102,7 +102,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
 }
 
 interface Teardown {
-  /** Run in reverse. */
+  /** Runs in reverse order. */
   readonly undo: (() => Promise<unknown>)[];
   readonly stop: () => Promise<void>;
 }
@@ -164,7 +164,7 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
   };
 }
 
-/** `starts` counts how often each service was up. */
+/** `starts` counts the starts of each service. */
 async function setStage(
   folder: string,
   { ownServers = false, env: more = {} }: SystemOptions,
@@ -177,7 +177,7 @@ async function setStage(
     ...given,
     ...(await choosePortNumbers()),
     LOG_LEVEL: 'warn',
-    // Tests that break a provider need not sit out a minute.
+    // Short, so that tests that break a provider need not wait for a minute.
     PROVIDER_CIRCUIT_SECONDS: '1',
     INTERLOCK_HOME: folder,
     ...servers,
@@ -225,7 +225,7 @@ interface Servers {
   readonly namespace: string;
 }
 
-/** Empty counts as absent: then a copy runs its own. */
+/** An empty value counts as absent: the copy then runs its own. */
 const OWN_SERVERS: Servers = { databaseUrl: '', address: '', namespace: 'default' };
 
 async function useSharedServers(undo: Teardown['undo']): Promise<Servers> {
