@@ -12,7 +12,7 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const waitOf = (reservation: Awaited<ReturnType<BudgetStore['reserve']>>) =>
   reservation.granted ? reservation.waitMs : Number.NaN;
 
-describe('the budget that two processes share', () => {
+describe('a budget shared by two processes', () => {
   let database: TestDatabase;
   let secondPool: Database;
   let here: BudgetStore;
@@ -46,7 +46,7 @@ describe('the budget that two processes share', () => {
     return starts.filter((at) => at <= endsAt).sort((a, b) => a - b);
   }
 
-  it('is never exceeded by any number of callers, and is used to the full', async () => {
+  it('is used fully and never exceeded, whatever the number of callers', async () => {
     const starts = await run(aKey(), { ratePerSecond: 40, forMs: 4_000, callers: 16 });
     expect(starts.length).toBeLessThanOrEqual(40 * 4 + 12);
     expect(starts.length).toBeGreaterThanOrEqual(40 * 4 * 0.8);
@@ -55,7 +55,7 @@ describe('the budget that two processes share', () => {
     expect(Math.max(...inAnySecond)).toBeLessThanOrEqual(40 * 1.2 + 5);
   });
 
-  it('lets an interactive call go at once past a backlog of bulk calls, which then wait a slot longer', async () => {
+  it('sends an interactive call ahead of a backlog of bulk calls, which then wait one slot longer', async () => {
     const key = aKey();
     for (let index = 0; index < 15; index += 1) await here.reserve(key, { ...BULK, ratePerSecond: 10 });
     const before = waitOf(await here.reserve(key, { ...BULK, ratePerSecond: 10 }));
@@ -67,7 +67,7 @@ describe('the budget that two processes share', () => {
     expect(waitOf(await here.reserve(key, { ...BULK, ratePerSecond: 10 }))).toBeGreaterThan(before);
   });
 
-  it('refuses what would wait longer than the caller will, reserves nothing for it, and says when to come back', async () => {
+  it('refuses a call that would wait too long, reserves no slot for it, and says when to retry', async () => {
     const key = aKey();
     for (let index = 0; index < 30; index += 1)
       await here.reserve(key, { lane: 'bulk', maxWaitMs: 60_000, ratePerSecond: 10 });
@@ -77,7 +77,7 @@ describe('the budget that two processes share', () => {
     expect(untouched).toBeLessThan(3_100);
   });
 
-  it('after a 429 lets no bulk call through for the pause, slows everybody down, and recovers', async () => {
+  it('after a 429 holds bulk calls for the pause, lowers the rate for all, and recovers', async () => {
     const key = aKey();
     await here.reserve(key, { ...BULK, ratePerSecond: 20 });
     await here.throttle(key, { ratePerSecond: 20, pauseMs: 1_000 });
@@ -93,7 +93,7 @@ describe('the budget that two processes share', () => {
     expect(starts.length).toBeGreaterThanOrEqual(30);
   });
 
-  it('counts refusals of calls that were in flight together as one', async () => {
+  it('counts refusals of concurrent calls as one', async () => {
     const key = aKey();
     await here.reserve(key, { ...BULK, ratePerSecond: 100 });
     await Promise.all(
@@ -102,7 +102,7 @@ describe('the budget that two processes share', () => {
     expect(await effectiveRate(key)).toBeCloseTo(70, 0);
   });
 
-  it('never cuts the rate below one a second, however often it is refused', async () => {
+  it('never lowers the rate below one per second, after any number of refusals', async () => {
     const key = aKey();
     await here.reserve(key, { ...BULK, ratePerSecond: 2 });
     for (let index = 0; index < 5; index += 1) {
@@ -112,7 +112,7 @@ describe('the budget that two processes share', () => {
     expect(await effectiveRate(key)).toBeGreaterThanOrEqual(1);
   });
 
-  it('keeps accounts apart', async () => {
+  it('limits each account independently', async () => {
     const [busy, idle] = [aKey(), aKey()];
     for (let index = 0; index < 20; index += 1) await here.reserve(busy, { ...BULK, ratePerSecond: 10 });
     expect(await here.reserve(idle, { ...BULK, ratePerSecond: 10 })).toEqual({ granted: true, waitMs: 0 });
@@ -125,7 +125,7 @@ describe('the budget that two processes share', () => {
       ],
     );
 
-  describe('in leases of requests at once', () => {
+  describe('with leases of concurrent requests', () => {
     const lease = (
       key: string,
       holder: string,
@@ -138,7 +138,7 @@ describe('the budget that two processes share', () => {
         ],
       );
 
-    it('never gives out more than the maximum in sum, however many ask at once', async () => {
+    it('never leases more than the maximum in total to concurrent holders', async () => {
       const key = aKey();
       const given = await Promise.all(
         Array.from({ length: 12 }, (_, index) =>
@@ -150,7 +150,7 @@ describe('the budget that two processes share', () => {
       expect(await leased(key)).toBe(10);
     });
 
-    it('frees the slots of a lease that was given back or has lapsed', async () => {
+    it('frees the slots of a released or expired lease', async () => {
       const key = aKey();
       const first = await lease(key, 'one', { slots: 10, ttlMs: 1_000 });
       expect(await lease(key, 'two')).toBeNull();
@@ -167,7 +167,7 @@ describe('the budget that two processes share', () => {
       expect(await leased(key)).toBe(10);
     });
 
-    it('keeps a lease that is renewed', async () => {
+    it('keeps a renewed lease', async () => {
       const key = aKey();
       const first = await lease(key, 'one', { slots: 10, ttlMs: 1_000 });
       expect(await there.renewLease(first?.id ?? '', { slots: 10, maxSlots: 10, ttlMs: 60_000 })).toBe(10);
@@ -175,7 +175,7 @@ describe('the budget that two processes share', () => {
       expect(await lease(key, 'two')).toBeNull();
     });
 
-    it('brings those who share an account to even parts, and leaves one for whoever comes next', async () => {
+    it('evens out the leases of one account and leaves a slot for a newcomer', async () => {
       const key = aKey();
       const ids = new Map<string, string>();
       const take = async (holder: string) => {
@@ -200,7 +200,7 @@ describe('the budget that two processes share', () => {
       expect(await renew('three')).toBe(9);
     });
 
-    it('puts a holder’s newer lease in the place of its older one', async () => {
+    it('replaces a holder’s older lease by its newer one', async () => {
       const key = aKey();
       await lease(key, 'one', { slots: 10 });
       expect(await lease(key, 'one', { slots: 3, budget: there })).toMatchObject({ slots: 3 });

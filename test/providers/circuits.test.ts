@@ -59,7 +59,7 @@ const seenBy = (circuits: Circuits, account: string, outcome: string) =>
   until(async () => (await call(circuits, account)) === outcome, { limitMs: 5_000, what: `the call ends ${outcome}` });
 
 describe('an account whose calls fail', () => {
-  it('is left alone after the fifth, with the time after which to try again, and no further call is made', async () => {
+  it('is not called after the fifth failure, and the error says when to retry', async () => {
     await breakCircuit('acct_a');
     let calls = 0;
     const refused = here.around(callTo('acct_a'), () => Promise.resolve((calls += 1)));
@@ -70,44 +70,44 @@ describe('an account whose calls fail', () => {
     expect(calls).toBe(0);
   });
 
-  it('is left alone by another process too, also by one that has called it just before', async () => {
+  it('is not called by other processes either, including one that called it just before', async () => {
     expect(await call(elsewhere, 'acct_a')).toBe('ok');
     await breakCircuit('acct_a');
     await seenBy(elsewhere, 'acct_a', 'circuit-open');
   });
 
-  it('is left alone when failures of two processes come to five', async () => {
+  it('is not called after five failures of two processes together', async () => {
     for (const circuits of [here, elsewhere, here, elsewhere, here]) await call(circuits, 'acct_a', fails);
     await seenBy(elsewhere, 'acct_a', 'circuit-open');
   });
 
-  it('is left alone after every process has started anew', async () => {
+  it('is not called after every process has restarted', async () => {
     await breakCircuit('acct_a');
     const restarted = createCircuits(createCircuitStore(otherPool));
     expect(await call(restarted, 'acct_a')).toBe('circuit-open');
   });
 
-  it('does not open the circuits of other accounts', async () => {
+  it('leaves the circuits of other accounts closed', async () => {
     await breakCircuit('acct_a');
     expect(await call(here, 'acct_b')).toBe('ok');
     expect(await call(elsewhere, 'acct_b')).toBe('ok');
   });
 
-  it('is called on when it answers in between', async () => {
+  it('is still called when a success comes in between', async () => {
     for (let round = 0; round < 3; round += 1) {
       for (let failure = 0; failure < 4; failure += 1) await call(here, 'acct_a', fails);
       expect(await call(here, 'acct_a')).toBe('ok');
     }
   });
 
-  it('opens for calls that fail at the same time', async () => {
+  it('opens its circuit for concurrent failures', async () => {
     await Promise.all(Array.from({ length: 8 }, () => call(here, 'acct_a', fails)));
     expect(await call(here, 'acct_a')).toBe('circuit-open');
   });
 });
 
-describe('an open circuit after its minute', () => {
-  it('lets one call of all processes through at a time', async () => {
+describe('an open circuit after a minute', () => {
+  it('admits one call at a time across all processes', async () => {
     await breakCircuit('acct_a');
     await age(CIRCUIT_LIMITS.openMs);
     let begun = 0;
@@ -130,7 +130,7 @@ describe('an open circuit after its minute', () => {
     expect(begun).toBe(1);
   });
 
-  it('closes for everybody after two answers', async () => {
+  it('closes for every process after two successes', async () => {
     await breakCircuit('acct_a');
     await age(CIRCUIT_LIMITS.openMs);
     expect(await call(here, 'acct_a')).toBe('ok');
@@ -139,7 +139,7 @@ describe('an open circuit after its minute', () => {
     await Promise.all([here, elsewhere].map((circuits) => seenBy(circuits, 'acct_a', 'ok')));
   });
 
-  it('opens again for a minute when the probe fails', async () => {
+  it('opens for another minute when the probe fails', async () => {
     await breakCircuit('acct_a');
     await age(CIRCUIT_LIMITS.openMs);
     expect(await call(here, 'acct_a', fails)).toBe('unavailable');
@@ -148,7 +148,7 @@ describe('an open circuit after its minute', () => {
     expect(await call(elsewhere, 'acct_a')).toBe('ok');
   });
 
-  it('lets another probe through when the process of the first was killed', async () => {
+  it('admits another probe when the first one’s process was killed', async () => {
     await breakCircuit('acct_a');
     await age(CIRCUIT_LIMITS.openMs);
     void call(here, 'acct_a', () => new Promise(() => undefined));
@@ -165,7 +165,7 @@ describe('an open circuit after its minute', () => {
   });
 });
 
-describe('a provider of which many accounts fail', () => {
+describe('a provider with many failing accounts', () => {
   const ACCOUNTS = ['acct_1', 'acct_2', 'acct_3', 'acct_4', 'acct_5'];
   const called = async (accounts: readonly string[]) => {
     const budget = createBudgetStore(database.db);
@@ -173,7 +173,7 @@ describe('a provider of which many accounts fail', () => {
       await budget.reserve(callTo(account).accountKey, { ratePerSecond: 10, lane: 'bulk', maxWaitMs: 1_000 });
   };
 
-  it('is left alone as a whole, in that environment only', async () => {
+  it('is not called for any account, in that environment only', async () => {
     await called([...ACCOUNTS, 'acct_well']);
     for (const account of ACCOUNTS) await breakCircuit(account);
     await seenBy(here, 'acct_well', 'circuit-open');
@@ -185,13 +185,13 @@ describe('a provider of which many accounts fail', () => {
     expect(await here.around(elsewhereInProduction, answers)).toBe('ok');
   });
 
-  it('is called on while most of its accounts are well', async () => {
+  it('is still called while most of its accounts are healthy', async () => {
     await called([...ACCOUNTS, ...Array.from({ length: 6 }, (_, index) => `acct_well_${index}`)]);
     for (const account of ACCOUNTS) await breakCircuit(account);
     expect(await call(elsewhere, 'acct_well_1')).toBe('ok');
   });
 
-  it('is tried by one account, and opened to all by two answers', async () => {
+  it('is probed by one account, and available to all after two successes', async () => {
     await called(ACCOUNTS);
     for (const account of ACCOUNTS) await breakCircuit(account);
     await age(CIRCUIT_LIMITS.openMs);
@@ -201,7 +201,7 @@ describe('a provider of which many accounts fail', () => {
   });
 });
 
-describe('what a failed call tells of the provider', () => {
+describe('what a failed call says about the provider', () => {
   it.each([
     [{ kind: 'rejected', httpStatus: 400 }, 'answered'],
     [{ kind: 'needs-reauth', httpStatus: 401 }, 'answered'],
@@ -220,7 +220,7 @@ describe('what a failed call tells of the provider', () => {
     expect(outcomeOf(providerError(details))).toBe(outcome);
   });
 
-  it('is a failure for a call that took too long, and nothing for one that was cancelled', () => {
+  it('counts a timeout as a failure and ignores a cancelled call', () => {
     const timedOut = AbortSignal.abort(new DOMException('', 'TimeoutError'));
     expect(outcomeOf(new DOMException('', 'TimeoutError'))).toBe('failed');
     expect(outcomeOf(new DOMException('', 'AbortError'), timedOut)).toBe('failed');

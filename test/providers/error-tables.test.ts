@@ -17,7 +17,7 @@ const kindOf = (table: ErrorTable, status: number, json: unknown) => {
 const square = (code: string, category = 'INVALID_REQUEST_ERROR') => ({ errors: [{ category, code }] });
 const fault = (code: string, type: string) => ({ Fault: { Error: [{ code, Message: 'x' }], type } });
 
-describe('a table of errors', () => {
+describe('an error table', () => {
   it.each([
     [SQUARE_ERRORS, 401, square('UNAUTHORIZED', 'AUTHENTICATION_ERROR'), 'needs-reauth'],
     [SQUARE_ERRORS, 403, square('INSUFFICIENT_SCOPES', 'AUTHENTICATION_ERROR'), 'rejected'],
@@ -43,13 +43,13 @@ describe('a table of errors', () => {
     expect(kindOf(table, status, json)).toBe(kind);
   });
 
-  it('takes no word of a body for a rule that nobody wrote', () => {
+  it('ignores inherited property names in a body', () => {
     for (const code of ['toString', '__proto__', 'constructor'])
       expect(kindOf(SQUARE_ERRORS, 400, square(code, code))).toBe('rejected');
   });
 });
 
-describe('the transport with a table of errors', () => {
+describe('the transport with an error table', () => {
   let answer: { status: number; body: string; headers?: Record<string, string> };
   const server = createServer((_request, response) => {
     response.writeHead(answer.status, answer.headers).end(answer.body);
@@ -91,12 +91,12 @@ describe('the transport with a table of errors', () => {
     expect(await ask(given)).toMatchObject({ kind, httpStatus: given.status });
   });
 
-  it('hands on how long the provider asks to wait, and the code', async () => {
+  it('passes on the code and the provider’s retry delay', async () => {
     const details = await ask({ status: 429, body: json('day'), headers: { 'retry-after': '3600' } });
     expect(details).toMatchObject({ kind: 'quota-exhausted', code: 'day', retryAfterMs: 3_600_000 });
   });
 
-  it('hands on a success', async () => {
+  it('passes on a success', async () => {
     expect(await ask({ status: 200, body: json('ok') })).toBe(200);
   });
 });

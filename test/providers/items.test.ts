@@ -10,7 +10,7 @@ const schema = z.object({
 const issuesIn = (value: unknown, of: z.ZodType = schema) => issuesOf(of.safeParse(value).error!);
 
 describe('reading the items of a list', () => {
-  it('reads every item that can be read, and names each other by its id and the path that is wrong', () => {
+  it('reads every readable item, and names the others by id and path', () => {
     const raw = [
       { id: 'a', phone: '1' },
       { id: 'b', phone: { secret: 'value' } },
@@ -31,12 +31,12 @@ describe('reading the items of a list', () => {
     ]);
   });
 
-  it('names the part that is wrong in the shape that was meant, of a choice of shapes', () => {
+  it('names the wrong part within the variant of a union that was meant', () => {
     expect(issuesIn({ id: 'a', owner: { id: 5 } })).toBe('owner.id: expected string, received number');
     expect(issuesIn({ id: 'a', owner: 5 })).toBe('owner: is of no known shape');
   });
 
-  it('quotes no value, no key that is no plain word, and is bounded however much is wrong', () => {
+  it('quotes neither values nor unusual keys, and has a bounded length', () => {
     const map = z.record(z.string(), z.string());
     expect(issuesIn({ 'anna@example.com': 5 }, map)).toBe('*: expected string, received number');
     const long = issuesIn(Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`key${index}`, 1])), map);

@@ -31,7 +31,7 @@ describe('declared windows', () => {
     expect([accountPaceOf(limits), appPaceOf(limits), concurrencyOf(limits)]).toEqual([account, app, atOnce]);
   });
 
-  it('are counted where they are longer than a call may wait', () => {
+  it('are counted when they are longer than a call may wait', () => {
     expect(countedWindowsOf([perMinute(60), perDay(5_000), perHour(9, 'app')])).toEqual([
       perDay(5_000),
       perHour(9, 'app'),
@@ -79,7 +79,7 @@ describe('the pipeline of a provider with a long window', () => {
     );
   const ok = () => Promise.resolve('ok');
 
-  it('makes no call beyond it, and says until when', async () => {
+  it('makes no call beyond the window, and says when it ends', async () => {
     const { call } = callWith([perDay(3)]);
     let made = 0;
     const outcomes = await Promise.all(
@@ -93,14 +93,14 @@ describe('the pipeline of a provider with a long window', () => {
     expect(last.retryAfterMs).toBeLessThanOrEqual(24 * 3_600_000);
   });
 
-  it('lets OAuth calls pass and counts them: a refresh that is refused would cost the grant', async () => {
+  it('admits and counts OAuth calls, because a refused refresh would cost the grant', async () => {
     const { call, oauth } = callWith([perDay(1)]);
     await call(ok);
     expect(await oauth(ok)).toBe('ok');
     expect(await refusalOf(call(ok))).toMatchObject({ kind: 'quota-exhausted' });
   });
 
-  it('goes by what an answer’s headers tell, also those of a refusal', async () => {
+  it('follows the headers of an answer, including a refusal’s', async () => {
     const { call } = callWith([perDay(100)]);
     await call((heard) => {
       heard?.(new Headers({ 'x-daylimit-remaining': '1' }));
@@ -115,7 +115,7 @@ describe('the pipeline of a provider with a long window', () => {
     await expect.poll(() => refusalOf(call(ok))).toMatchObject({ kind: 'quota-exhausted' });
   });
 
-  it('asks nobody again before the date that the provider itself has named', async () => {
+  it('makes no call before the date that the provider has named', async () => {
     const { call } = callWith([perDay(100)]);
     const refused = new ProviderError({ provider: 'stripe', kind: 'quota-exhausted', retryAfterMs: 3_600_000 });
     await refusalOf(call(() => Promise.reject(refused)));

@@ -47,7 +47,7 @@ describe('the pipeline around every provider call', () => {
     expect(await requests()).toBe(41);
   });
 
-  it('hands back at once what would have to wait too long, without a call', async () => {
+  it('refuses at once a call that would wait too long', async () => {
     const session = open(providersAt(1));
     const calls = Array.from({ length: 14 }, () => session.listPage(LISTING).catch((error: unknown) => error));
     // Any of them: callers reach the database in no fixed order.
@@ -85,7 +85,7 @@ describe('the pipeline around every provider call', () => {
     expect(order.indexOf('interactive')).toBeLessThan(6);
   });
 
-  it('tells that the provider limits the rate, also when the shared budget cannot note it', async () => {
+  it('reports a rate limit even when the shared budget cannot record it', async () => {
     const budget = {
       ...createBudgetStore(database.db),
       throttle: () => Promise.reject(new Error('the database is away')),
@@ -100,7 +100,7 @@ describe('the pipeline around every provider call', () => {
     });
   });
 
-  it('makes everybody keep the pause that one caller’s 429 asks for', async () => {
+  it('applies one caller’s 429 pause to all callers', async () => {
     const [one, other] = [open(providersAt(50)), open(providersAt(50))];
     await world.stripe.fault({ kind: 'status', status: 429, retryAfter: 1, times: 1 });
     expect((await refusalOf(one.listPage(LISTING))).details.kind).toBe('rate-limited');
@@ -109,7 +109,7 @@ describe('the pipeline around every provider call', () => {
     expect(performance.now() - startedAt).toBeGreaterThan(850);
   });
 
-  it('makes no call for a caller that stops waiting', async () => {
+  it('makes no call for a caller that has stopped waiting', async () => {
     const session = open(providersAt(1));
     await session.listPage(LISTING);
     const stop = new AbortController();
@@ -121,7 +121,7 @@ describe('the pipeline around every provider call', () => {
     expect(await requests()).toBe(1);
   });
 
-  it('counts every call once, whatever became of it, without the wait', async () => {
+  it('counts every call once, whatever its outcome, without the wait', async () => {
     const durations: number[] = [];
     const session = open(providersAt(5), { onCall: (durationMs) => durations.push(durationMs) });
     await world.stripe.fault({ kind: 'status', status: 500, times: 1 });
@@ -147,7 +147,7 @@ describe('the pipeline around every provider call', () => {
     expect(Math.max(...durations)).toBeLessThan(150);
   });
 
-  it('shares one budget among keys that are being tested', async () => {
+  it('shares one budget among keys under test', async () => {
     const test = () =>
       providersAt(1_000)
         .open('stripe', { secretKey: new Secret(world.sandbox.secretKey), account: null, lane: 'interactive' })
@@ -158,7 +158,7 @@ describe('the pipeline around every provider call', () => {
     ]);
   });
 
-  it('leases no more at once than the adapter declares, and refuses with a time to come back', async () => {
+  it('leases at most the declared concurrency, and says when to retry', async () => {
     const providers = providersAt(null);
     const target = { provider: 'stripe', ...account } as const;
     const limits = providers.find('stripe')!.capabilities.limits.sandbox;
@@ -177,7 +177,7 @@ describe('the pipeline around every provider call', () => {
     expect(providersAt(7.5).ratePerSecond(target)).toBe(7.5);
   });
 
-  it('knows no provider that is not in the registry', () => {
+  it('has no provider outside the registry', () => {
     expect(providersAt(1).find('nobody')).toBeNull();
     expect(() => providersAt(1).open('nobody', { secretKey: new Secret('x'), account, lane: 'bulk' })).toThrow(
       'no adapter for nobody',

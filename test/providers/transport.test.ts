@@ -39,7 +39,7 @@ const transport = createTransport({ provider: 'square', calls });
 const PAGES = { maxBodyBytes: 20_000_000 };
 
 describe('a call through the transport', () => {
-  it('reads a page of several megabytes where its call allows that', async () => {
+  it('reads a page of several megabytes when the call allows it', async () => {
     const { json, body } = await transport(`${origin}/page`, {}, PAGES);
     expect([(json as readonly unknown[]).length, body]).toEqual([200, null]);
     expect(
@@ -47,7 +47,7 @@ describe('a call through the transport', () => {
     ).toBe(200);
   });
 
-  it('fails for a success that is larger than its call allows, and says why', async () => {
+  it('fails for a success larger than the call allows, and says why', async () => {
     await expect(transport(`${origin}/page-in-an-object`, {})).rejects.toMatchObject({
       details: { kind: 'unexpected-response', httpStatus: 200, code: 'body-too-large' },
     });
@@ -56,26 +56,26 @@ describe('a call through the transport', () => {
     });
   });
 
-  it('answers a list as a list, with its text cleaned', async () => {
+  it('returns a list with cleaned text', async () => {
     expect(await transport(`${origin}/list`, {})).toMatchObject({ status: 200, json: ['a', 1], body: null });
   });
 
-  it('gives the answer’s headers on: some tell how much of a rate is left', async () => {
+  it('returns the answer’s headers, which may tell the remaining rate', async () => {
     expect((await transport(`${origin}/list`, {})).headers.get('x-ratelimit-remaining')).toBe('7');
   });
 
-  it('ends after the time that its call allows', async () => {
+  it('times out after the call’s limit', async () => {
     await expect(transport(`${origin}/never`, {}, { timeoutMs: 50 })).rejects.toMatchObject({
       details: { kind: 'unavailable', code: 'timeout' },
     });
   });
 
-  it('tells an answer without a body from one that is no JSON', async () => {
+  it('distinguishes an empty body from one that is not JSON', async () => {
     expect(await transport(`${origin}/nothing`, {})).toMatchObject({ status: 204, json: undefined, isEmpty: true });
     expect(await transport(`${origin}/html`, {})).toMatchObject({ status: 200, json: undefined, isEmpty: false });
   });
 
-  it('throws a pause that the provider asks for, with its time', async () => {
+  it('throws the provider’s retry delay', async () => {
     await expect(transport(`${origin}/limited`, {})).rejects.toMatchObject({
       details: { kind: 'rate-limited', retryAfterMs: 3_000 },
     });
@@ -85,12 +85,12 @@ describe('a call through the transport', () => {
 describe('the fetch for a library', () => {
   const send = fetchThrough('square', transport);
 
-  it.each(['/nothing', '/empty'])('answers a success without a body as one: %s', async (path) => {
+  it.each(['/nothing', '/empty'])('returns a success without a body: %s', async (path) => {
     const response = await send(`${origin}${path}`);
     expect([response.ok, await response.text()]).toEqual([true, '']);
   });
 
-  it('answers a list and the headers of the answer', async () => {
+  it('returns a list and the answer’s headers', async () => {
     const response = await send(`${origin}/list`);
     expect([
       await response.json(),
@@ -99,7 +99,7 @@ describe('the fetch for a library', () => {
     ]).toEqual([['a', 1], '7', 'application/json']);
   });
 
-  it('throws an empty success and a list where the API answers with objects alone', async () => {
+  it('throws for an empty success and a list when the API answers only with objects', async () => {
     const strict = fetchThrough('square', transport, { objectsOnly: true });
     for (const path of ['/nothing', '/empty', '/list'])
       await expect(strict(`${origin}${path}`), path).rejects.toMatchObject({
@@ -107,13 +107,13 @@ describe('the fetch for a library', () => {
       });
   });
 
-  it('passes nothing of a page on that is no JSON', async () => {
+  it('passes on nothing of a body that is not JSON', async () => {
     await expect(send(`${origin}/html`)).rejects.toMatchObject({ details: { kind: 'unexpected-response' } });
     const refused = await send(`${origin}/refused`);
     expect([refused.status, await refused.json()]).toEqual([400, {}]);
   });
 
-  it('keeps to the limits of its calls', async () => {
+  it('applies the limits of its calls', async () => {
     const response = await fetchThrough(
       'square',
       createTransport({ provider: 'square', calls, limits: PAGES }),

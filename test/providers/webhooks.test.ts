@@ -55,7 +55,7 @@ describe('Square’s signature', () => {
     );
   };
 
-  it('is taken exactly where Square’s own helper takes it', async () => {
+  it('is accepted exactly when Square’s own helper accepts it', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.string({ unit: 'grapheme', minLength: 1 }),
@@ -79,7 +79,7 @@ describe('Square’s signature', () => {
     );
   });
 
-  it('covers bytes, also those that are no text', async () => {
+  it('covers raw bytes, including those that are not text', async () => {
     const body = Buffer.from([0x7b, 0xff, 0x7d]);
     const asText = body.toString();
     expect(square.isGenuine({ ...given('x-square-hmacsha256-signature', await signature(asText), ''), body })).toBe(
@@ -185,8 +185,8 @@ describe('an event', () => {
   );
 });
 
-describe('a provider whose secret is not set', () => {
-  it('has no reader, and says what to set', () => {
+describe('a provider without a configured secret', () => {
+  it('has no reader, and names the variable to set', () => {
     const providers = createTestProviders({}, NO_BUDGET);
     expect(providers.webhooks('stripe')).toMatchObject({ reader: null, variable: 'STRIPE_WEBHOOK_SECRET' });
     expect(providers.webhooks('square')).toMatchObject({ reader: null, variable: 'SQUARE_WEBHOOK_SIGNATURE_KEY' });

@@ -16,8 +16,8 @@ import type { Asked } from './oauth-world.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-describe('an answer that is unusual and still good', () => {
-  it('may have more fields than we know', async () => {
+describe('an unusual but valid answer', () => {
+  it('may have unknown fields', async () => {
     const { adapter } = await adapterAt('quickbooks', 'code', (_asked, res) => {
       sendJson(res, {
         access_token: 'a',
@@ -35,7 +35,7 @@ describe('an answer that is unusual and still good', () => {
     expect(grant.hardExpiresAt!.getTime() - Date.now()).toBeLessThanOrEqual(DAY_MS);
   });
 
-  it('of Intuit may leave the hard limit out: then it is five years, and a refresh keeps what was known', async () => {
+  it('from Intuit may omit the hard limit: it is five years then, and a refresh keeps the known one', async () => {
     const { adapter } = await adapterAt('quickbooks', 'code', (_asked, res) => {
       sendJson(res, {
         access_token: 'a',
@@ -50,7 +50,7 @@ describe('an answer that is unusual and still good', () => {
     expect((await adapter.refresh!(aGrant(), counted())).hardExpiresAt).toEqual(aGrant().hardExpiresAt);
   });
 
-  it('of a Stripe App may name the account otherwise in a refresh: it stays the one it was', async () => {
+  it('from a Stripe App may name another account in a refresh: the granted one is kept', async () => {
     const { adapter } = await adapterAt('stripe', 'app', (_asked, res) => {
       sendJson(res, {
         access_token: 'sk_test_b',
@@ -81,7 +81,7 @@ describe('an answer that is unusual and still good', () => {
     },
   );
 
-  it('of Mailchimp has no type of token, an end of 0 and no scopes', async () => {
+  it('from Mailchimp has no token type, an expiry of 0 and no scopes', async () => {
     const { adapter } = await adapterAt('mailchimp', 'code', ({ path }, res, url) => {
       sendJson(
         res,
@@ -95,7 +95,7 @@ describe('an answer that is unusual and still good', () => {
     expect(await adapter.account(grant, counted())).toMatchObject({ context: { dc: 'us6' } });
   });
 
-  it('of Stripe may come from live mode, and the account is one of production then', async () => {
+  it('from Stripe may come from live mode: the account is then a production account', async () => {
     const { adapter } = await adapterAt('stripe', 'app', (_asked, res) => {
       sendJson(res, { id: 'acct_1', object: 'account' });
     });
@@ -105,7 +105,7 @@ describe('an answer that is unusual and still good', () => {
   });
 });
 
-describe('another account than the one that was granted', () => {
+describe('an account other than the granted one', () => {
   it.each([
     ['stripe', 'connect', { id: 'acct_other', object: 'account' }],
     ['stripe', 'app', { id: 'acct_other', object: 'account' }],
@@ -125,7 +125,7 @@ describe('another account than the one that was granted', () => {
   });
 });
 
-describe('Mailchimp’s word on where an account is', () => {
+describe('Mailchimp’s data centre of an account', () => {
   const tokenThen =
     (metadata: object) =>
     ({ path }: Asked, res: ServerResponse) => {
@@ -187,7 +187,7 @@ describe('Mailchimp’s word on where an account is', () => {
     expect(await adapter.account(grant, counted())).toMatchObject({ externalAccountId: 'a1', context: { dc: 'us6' } });
   });
 
-  it('is followed when it is Mailchimp’s own', async () => {
+  it('is accepted when it is Mailchimp’s own', async () => {
     const server = await serve(tokenThen({ dc: 'us6', api_endpoint: 'https://us6.api.mailchimp.com' }));
     const config = configAt(server.url);
     const real = oauthOf({ ...config, mailchimp: { ...config.mailchimp, apiUrl: null } }, 'mailchimp', 'code');
@@ -202,7 +202,7 @@ describe('Mailchimp’s word on where an account is', () => {
     await expect(work).rejects.toThrow('asked the API');
   });
 
-  it('is not followed past the stand-in that is configured', async () => {
+  it('is replaced by the configured stand-in', async () => {
     const { adapter } = await adapterAt(
       'mailchimp',
       'code',
@@ -215,7 +215,7 @@ describe('Mailchimp’s word on where an account is', () => {
   });
 });
 
-describe('a refusal of a call about the account', () => {
+describe('a refused call about the account', () => {
   it.each([
     [
       'quickbooks',
@@ -329,7 +329,7 @@ describe('a refusal of a call about the account', () => {
     expect(await refusalOf(adapter.account(aGrant(), counted()))).toMatchObject({ httpStatus: status, ...details });
   });
 
-  it('of a Stripe App that may not read accounts leaves it without a name', async () => {
+  it('from a Stripe App that may not read accounts leaves the name empty', async () => {
     const { adapter } = await adapterAt('stripe', 'app', (_asked, res) => {
       sendJson(res, { error: { type: 'invalid_request_error', message: 'permission' } }, 403, {
         'request-id': 'req_1',
@@ -343,7 +343,7 @@ describe('a refusal of a call about the account', () => {
     });
   });
 
-  it('of Stripe tells a platform’s bad key from an account that has gone', async () => {
+  it('from Stripe distinguishes a wrong platform key from a disconnected account', async () => {
     const gone = await adapterAt('stripe', 'connect', (_asked, res) => {
       sendJson(res, { error: { type: 'invalid_request_error', code: 'account_invalid', message: 'revoked' } }, 403);
     });

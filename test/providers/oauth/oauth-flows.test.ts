@@ -76,7 +76,7 @@ describe('an OAuth adapter and its provider', () => {
     adapter(provider, flow).exchange(await approve(provider, flow, account), counted());
 
   describe.each(FLOWS)('%s by %s', (provider, flow) => {
-    it('connects the account that its owner chose, and says whose it is', async () => {
+    it('connects and names the account that its owner chose', async () => {
       for (const account of await accountsOf(provider)) {
         const grant = await connect(provider, flow, account);
         const calls = counted();
@@ -87,7 +87,7 @@ describe('an OAuth adapter and its provider', () => {
       }
     });
 
-    it('takes a code once', async () => {
+    it('accepts a code once', async () => {
       const code = await approve(provider, flow);
       await adapter(provider, flow).exchange(code, counted());
       expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({
@@ -95,13 +95,13 @@ describe('an OAuth adapter and its provider', () => {
       });
     });
 
-    it('takes no code that nobody was given', async () => {
+    it('rejects a code that was never issued', async () => {
       expect(await refusalOf(adapter(provider, flow).exchange(aCode(), counted()))).toMatchObject({
         kind: 'needs-reauth',
       });
     });
 
-    it('says that our app is refused, and never that the venue has to act, when our own credentials are wrong', async () => {
+    it('reports our app as refused, not the grant, when our own credentials are wrong', async () => {
       const code = await approve(provider, flow);
       const wrong = oauthOf(withWrongCredentials(config), provider, flow);
       expect(await refusalOf(wrong.exchange(code, counted()))).toMatchObject({
@@ -121,7 +121,7 @@ describe('an OAuth adapter and its provider', () => {
         });
     });
 
-    it('notices that the owner has taken the access back', async () => {
+    it('reports access that the owner has revoked', async () => {
       const grant = await connect(provider, flow);
       const account =
         grantedAccount(grant) ?? (await adapter(provider, flow).account(grant, counted())).externalAccountId;
@@ -133,7 +133,7 @@ describe('an OAuth adapter and its provider', () => {
       if (refresh) expect(await refusalOf(refresh(grant, counted()))).toMatchObject({ kind: 'needs-reauth' });
     });
 
-    it('revokes a grant where that can be done, and takes one that is gone for revoked', async () => {
+    it('revokes a grant where possible, and treats a missing one as revoked', async () => {
       const grant = await connect(provider, flow);
       const { revoke } = adapter(provider, flow);
       if (!revoke) {
@@ -152,7 +152,7 @@ describe('an OAuth adapter and its provider', () => {
       });
     });
 
-    it('keeps two venues apart, also when both connect and ask at once', async () => {
+    it('keeps two venues apart when both connect and call concurrently', async () => {
       const [one = ''] = await accountsOf(provider);
       const two = (await control(provider).addAccount('Second')).id;
       const codes = await Promise.all(
@@ -165,7 +165,7 @@ describe('an OAuth adapter and its provider', () => {
       expect(accounts.map(({ externalAccountId }) => externalAccountId)).toEqual([one, two, one, two, one, two]);
     });
 
-    it('is broken by no outage of the exchange: the grant of a code that was not spent can still be had', async () => {
+    it('survives an outage of the exchange: an unspent code can still be exchanged', async () => {
       const code = await approve(provider, flow);
       await control(provider).fault({ match: { path: '.*token.*' }, kind: 'status', status: 503, times: 1 });
       expect(await refusalOf(adapter(provider, flow).exchange(code, counted()))).toMatchObject({
@@ -177,7 +177,7 @@ describe('an OAuth adapter and its provider', () => {
   });
 
   describe.each(REFRESHED)('%s by %s, refreshed', (provider, flow) => {
-    it('has a new access token for the same account, and everything else it had', async () => {
+    it('has a new access token for the same account and keeps everything else', async () => {
       const before = await connect(provider, flow);
       const after = await adapter(provider, flow).refresh!(before, counted());
       expect(after.accessToken.expose()).not.toBe(before.accessToken.expose());
@@ -188,7 +188,7 @@ describe('an OAuth adapter and its provider', () => {
       });
     });
 
-    it('is due before its access token ends, and soon enough to outlast an outage', async () => {
+    it('is due before its access token expires, early enough to outlast an outage', async () => {
       const obtainedAt = new Date();
       const { accessExpiresAt } = await connect(provider, flow);
       const due = adapter(provider, flow).refreshAt({ obtainedAt, accessExpiresAt })!;
@@ -197,7 +197,7 @@ describe('an OAuth adapter and its provider', () => {
       expect(spareMs).toBeGreaterThan(provider === 'square' ? 20 * DAY_MS : 10 * 60_000);
     });
 
-    it('can be asked again for an answer that was lost, just as long as it says', async () => {
+    it('can repeat a refresh whose answer was lost, for exactly the declared time', async () => {
       const before = await connect(provider, flow);
       await control(provider).fault({
         match: { path: '.*(token|bearer)' },
@@ -215,7 +215,7 @@ describe('an OAuth adapter and its provider', () => {
         ).toBeTruthy();
     });
 
-    it('says so when the access token has ended, and comes back by a refresh', async () => {
+    it('reports an expired access token, and recovers by a refresh', async () => {
       const grant = await connect(provider, flow);
       await control(provider).expire(grantedAccount(grant)!, 'access');
       expect(await refusalOf(adapter(provider, flow).account(grant, counted()))).toMatchObject({
@@ -224,7 +224,7 @@ describe('an OAuth adapter and its provider', () => {
       await adapter(provider, flow).account(await adapter(provider, flow).refresh!(grant, counted()), counted());
     });
 
-    it('is over when the refresh token has ended', async () => {
+    it('ends when the refresh token has expired', async () => {
       const grant = await connect(provider, flow);
       await control(provider).expire(grantedAccount(grant)!, 'all');
       expect(await refusalOf(adapter(provider, flow).refresh!(grant, counted()))).toMatchObject({
@@ -233,7 +233,7 @@ describe('an OAuth adapter and its provider', () => {
     });
   });
 
-  it.each(SINGLE_USE)('%s by %s never takes a refresh token twice', async (provider, flow) => {
+  it.each(SINGLE_USE)('%s by %s never accepts a refresh token twice', async (provider, flow) => {
     const before = await connect(provider, flow);
     const after = await adapter(provider, flow).refresh!(before, counted());
     expect(after.refreshToken?.expose()).not.toBe(before.refreshToken?.expose());
@@ -242,7 +242,7 @@ describe('an OAuth adapter and its provider', () => {
     });
   });
 
-  it('Square’s code flow keeps its refresh token for ever', async () => {
+  it('Square’s code flow keeps its refresh token', async () => {
     const before = await connect('square', 'code');
     const after = await adapter('square', 'code').refresh!(before, counted());
     expect([after.refreshToken?.expose(), after.refreshExpiresAt, after.hardExpiresAt]).toEqual([
@@ -252,7 +252,7 @@ describe('an OAuth adapter and its provider', () => {
     ]);
   });
 
-  it('PKCE takes no code without the verifier that belongs to it', async () => {
+  it('PKCE rejects a code without its verifier', async () => {
     const code = await approve('square', 'pkce');
     expect(
       await refusalOf(
@@ -261,7 +261,7 @@ describe('an OAuth adapter and its provider', () => {
     ).toMatchObject({ kind: 'needs-reauth' });
   });
 
-  it('QuickBooks tells when the grant dies if it is idle and when it dies in any case', async () => {
+  it('QuickBooks tells when an idle grant expires and when any grant expires', async () => {
     const nowMs = Date.now();
     const { refreshExpiresAt, hardExpiresAt } = await connect('quickbooks', 'code');
     const days = [refreshExpiresAt, hardExpiresAt].map((at) => Math.round((at!.getTime() - nowMs) / DAY_MS));
@@ -271,7 +271,7 @@ describe('an OAuth adapter and its provider', () => {
     expect(days[1]).toBeLessThan(5 * 366 + 2);
   });
 
-  it('QuickBooks does not spend a code without the company it is for', async () => {
+  it('QuickBooks spends no code without its company', async () => {
     const code = await approve('quickbooks', 'code');
     for (const parameters of [{}, { realmId: '' }, { realmId: '1/../2' }, { realmId: '12a' }])
       expect(await refusalOf(adapter('quickbooks', 'code').exchange({ ...code, parameters }, counted()))).toMatchObject(
@@ -283,7 +283,7 @@ describe('an OAuth adapter and its provider', () => {
     await adapter('quickbooks', 'code').exchange(code, counted());
   });
 
-  it('QuickBooks does not let a token read another company than its own', async () => {
+  it('QuickBooks refuses a token for another company', async () => {
     const [one, two] = await accountsOf('quickbooks');
     const grant = await connect('quickbooks', 'code', one);
     expect(
@@ -291,7 +291,7 @@ describe('an OAuth adapter and its provider', () => {
     ).toMatchObject({ kind: 'needs-reauth', code: '3100' });
   });
 
-  it('Stripe Connect acts with the platform’s key for the account, and keeps no other secret that is needed', async () => {
+  it('Stripe Connect calls with the platform’s key for the account, and needs no stored secret', async () => {
     const grant = await connect('stripe', 'connect');
     const { secretKey, onBehalfOf } = adapter('stripe', 'connect').credential(grant);
     expect([secretKey.expose(), onBehalfOf]).toEqual([sandbox.stripe.platformKey, grant.context['stripe_user_id']]);
@@ -302,7 +302,7 @@ describe('an OAuth adapter and its provider', () => {
     ]);
   });
 
-  it('a Stripe App acts with the access token itself, which lives an hour', async () => {
+  it('a Stripe App calls with the access token itself, which lasts an hour', async () => {
     const grant = await connect('stripe', 'app');
     expect(adapter('stripe', 'app').credential(grant)).toEqual({ secretKey: grant.accessToken });
     const lifeMs = grant.accessExpiresAt!.getTime() - Date.now();
@@ -337,7 +337,7 @@ describe('an OAuth adapter and its provider', () => {
     },
   );
 
-  it('Square tells the scopes that were granted, and connects without the name of the merchant where that is not among them', async () => {
+  it('Square tells the granted scopes, and connects without the merchant’s name when that scope is missing', async () => {
     const url = await adapter('square', 'code').authorizationUrl({
       state: 's',
       redirectUri: REDIRECT_URI,

@@ -96,11 +96,11 @@ describe.each(ANSWERS)('an exchange at %s by %s', (provider, flow, whole, option
     return adapter.exchange(aCode(), counted());
   }
 
-  it('is granted with every field', async () => {
+  it('is accepted with every field', async () => {
     expect((await exchange(whole)).accessToken.expose()).toBe('a');
   });
 
-  it.each(optional)('is granted without %s, with null in its place, and with something unreadable', async (field) => {
+  it.each(optional)('is accepted with a missing, null or malformed %s', async (field) => {
     const rest = Object.fromEntries(Object.entries(whole).filter(([name]) => name !== field));
     expect((await exchange(rest)).accessToken.expose()).toBe('a');
     // Whether a token of an unknown type can be used nobody knows.
@@ -110,7 +110,7 @@ describe.each(ANSWERS)('an exchange at %s by %s', (provider, flow, whole, option
   });
 });
 
-describe('a life that the answer does not tell', () => {
+describe('a lifetime missing from the answer', () => {
   it('is the documented one: QuickBooks', async () => {
     const { adapter } = await adapterAt('quickbooks', 'code', (_asked, res) => {
       sendJson(res, { access_token: 'a', token_type: 'bearer', refresh_token: 'r' });
@@ -129,7 +129,7 @@ describe('a life that the answer does not tell', () => {
   });
 });
 
-describe('whose account it is', () => {
+describe('the account of a grant', () => {
   it.each([
     ['stripe', 'app', { id: 'acct_1', object: 'account' }, { stripe_user_id: 'acct_1' }],
     ['square', 'code', { scopes: ['ITEMS_READ'], merchant_id: 'M1' }, { merchant_id: 'M1' }],

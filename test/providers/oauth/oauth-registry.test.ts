@@ -4,7 +4,7 @@ import { createTestProviders } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 import { NO_BUDGET, aGrant, configAt, refusalOf, sendJson, serve } from './oauth-world.ts';
 
-describe('keys that are entered by hand', () => {
+describe('entered keys', () => {
   it.each([
     [
       'square',
@@ -29,7 +29,7 @@ describe('keys that are entered by hand', () => {
     expect(providers.find(provider)?.capabilities.connect).toContain('api-key');
   });
 
-  it('of Mailchimp are refused without a call when they name no data centre', async () => {
+  it('of Mailchimp are refused without a call when they have no data centre', async () => {
     const session = createTestProviders(configAt('http://127.0.0.1:1'), NO_BUDGET).open('mailchimp', {
       secretKey: new Secret('0123456789abcdef'),
       account: null,
@@ -58,7 +58,7 @@ describe('the registry', () => {
     );
   };
 
-  it('says which flows can be used, the best first', () => {
+  it('lists the usable flows, the best first', () => {
     expect(integrationsOf(config)).toEqual({
       stripe: { configured: true, flows: ['connect', 'app'], environment: 'sandbox', missing: [] },
       square: { configured: true, flows: ['pkce', 'code'], environment: 'sandbox', missing: [] },
@@ -67,7 +67,7 @@ describe('the registry', () => {
     });
   });
 
-  it('says what to set where nothing is set up', () => {
+  it('names the variables to set when nothing is configured', () => {
     const none = { configured: false, flows: [], environment: null };
     expect(
       integrationsOf({
@@ -84,7 +84,7 @@ describe('the registry', () => {
     });
   });
 
-  it('has only PKCE for Square without a secret, only the App without a platform, and no flow that a provider does not know', () => {
+  it('has only PKCE for Square without a secret, only the App for Stripe without a platform, and no undeclared flow', () => {
     const providers = createTestProviders(
       {
         ...config,
@@ -101,12 +101,12 @@ describe('the registry', () => {
     ]).toEqual([null, null, null]);
   });
 
-  it('takes the environment of Stripe from the platform’s key', () => {
+  it('derives Stripe’s environment from the platform’s key', () => {
     const live = createTestProviders({ stripe: { ...config.stripe, secretKey: new Secret('rk_live_1') } }, NO_BUDGET);
     expect(live.integration('stripe').environment).toBe('production');
   });
 
-  it('lets every call of a grant count against the budget, and a 429 cut it', async () => {
+  it('counts every OAuth call against the budget, which a 429 lowers', async () => {
     const server = await serve((_asked, res) => {
       sendJson(res, {}, 429, { 'retry-after': '9' });
     });

@@ -23,7 +23,7 @@ const REDIRECT_URI = 'https://interlock.example/oauth/x/callback';
 const formOf = ({ body }: Asked) => Object.fromEntries(new URLSearchParams(body));
 const jsonOf = ({ body }: Asked): unknown => JSON.parse(body);
 
-describe('the page an owner is sent to', () => {
+describe('the authorization URL', () => {
   const request = {
     state: 'st&te',
     redirectUri: REDIRECT_URI,
@@ -72,7 +72,7 @@ describe('the page an owner is sent to', () => {
     expect(await pageOf(provider, flow)).toEqual({ ...page, redirect_uri: REDIRECT_URI, state: 'st&te' });
   });
 
-  it('is Square’s with all scopes that a sync needs, or those that were asked for', async () => {
+  it('of Square has all scopes that a sync needs, or the requested ones', async () => {
     expect(await pageOf('square', 'code')).toEqual({
       at: 'https://provider.example/oauth2/authorize',
       client_id: 'sq-app',
@@ -90,14 +90,14 @@ describe('the page an owner is sent to', () => {
     expect(JSON.stringify(page)).not.toContain(request.codeVerifier.expose());
   });
 
-  it('makes a seller of Square’s production sign in, whoever the browser is signed in as', async () => {
+  it('makes a Square production seller sign in again', async () => {
     const config = configAt('https://provider.example');
     const production = oauthOf({ ...config, square: { ...config.square, sandbox: false } }, 'square', 'code');
     expect(new URL(await production.authorizationUrl(request)).searchParams.get('session')).toBe('false');
   });
 });
 
-describe('what a token endpoint is asked', () => {
+describe('a request to a token endpoint', () => {
   const nothing = (_asked: Asked, res: ServerResponse) => {
     sendJson(res, {}, 400);
   };
@@ -129,7 +129,7 @@ describe('what a token endpoint is asked', () => {
     expect(formOf(asked)).toEqual({ grant_type: 'authorization_code', code: canary('code') });
   });
 
-  it('of a Stripe App rolls the refresh token', async () => {
+  it('of a Stripe App replaces the refresh token', async () => {
     expect(formOf(await askedBy('stripe', 'app', refresh))).toEqual({
       grant_type: 'refresh_token',
       refresh_token: canary('refresh'),
@@ -153,7 +153,7 @@ describe('what a token endpoint is asked', () => {
     expect(jsonOf(await askedBy('square', 'pkce', refresh))).toEqual(again);
   });
 
-  it('of QuickBooks comes with Basic, and asks for the hard limit', async () => {
+  it('of QuickBooks uses Basic authentication and asks for the hard limit', async () => {
     for (const [work, form] of [
       [exchange, { grant_type: 'authorization_code', code: canary('code'), redirect_uri: REDIRECT_URI }],
       [refresh, { grant_type: 'refresh_token', refresh_token: canary('refresh') }],
@@ -179,7 +179,7 @@ describe('what a token endpoint is asked', () => {
 });
 
 describe('a revocation', () => {
-  it('of Stripe Connect counts as done only when the account can no longer be reached', async () => {
+  it('of Stripe Connect is complete only when the account is unreachable', async () => {
     const refused = { error: 'invalid_client', error_description: 'not connected' };
     const gone = await adapterAt('stripe', 'connect', ({ path }, res) => {
       sendJson(
@@ -202,7 +202,7 @@ describe('a revocation', () => {
     });
   });
 
-  it('of Square is asked for by merchant, with the app’s secret', async () => {
+  it('of Square names the merchant and uses the app’s secret', async () => {
     const { adapter, server } = await adapterAt('square', 'code', (_asked, res) => {
       sendJson(res, { success: true });
     });
@@ -215,12 +215,12 @@ describe('a revocation', () => {
     expect(jsonOf(server.asked()[0]!)).toEqual({ client_id: 'sq-app', merchant_id: 'M1' });
   });
 
-  it('of Square is not to be had without the app’s secret', () => {
+  it('of Square is unavailable without the app’s secret', () => {
     const config = configAt('http://127.0.0.1:1');
     expect(oauthOf({ ...config, square: { ...config.square, appSecret: null } }, 'square', 'pkce').revoke).toBeNull();
   });
 
-  it('of QuickBooks is asked for by refresh token, and needs no body in the answer', async () => {
+  it('of QuickBooks sends the refresh token and accepts an empty answer', async () => {
     const { adapter, server } = await adapterAt('quickbooks', 'code', (_asked, res) => res.writeHead(200).end());
     await adapter.revoke!(aGrant(), counted());
     expect(jsonOf(server.asked()[0]!)).toEqual({ token: canary('refresh') });

@@ -148,7 +148,7 @@ const BROKEN: readonly (readonly [
 ];
 
 describe.each(FLOWS)('%s by %s', (provider, flow) => {
-  it.each(BROKEN)('takes %s in the exchange for no verdict, and asks once', async (_what, answer, details) => {
+  it.each(BROKEN)('treats %s in the exchange as no verdict, and asks once', async (_what, answer, details) => {
     const { adapter, server } = await adapterAt(provider, flow, (_asked, res) => {
       answer(res);
     });
@@ -159,7 +159,7 @@ describe.each(FLOWS)('%s by %s', (provider, flow) => {
     expect([calls.made(), server.asked().length]).toEqual([1, 1]);
   });
 
-  it('is not refreshed by a broken answer, and never asks twice', async () => {
+  it('is not refreshed by a broken answer, and asks once', async () => {
     for (const [, answer, details] of BROKEN) {
       const { adapter, server } = await adapterAt(provider, flow, (_asked, res) => {
         answer(res);
@@ -186,7 +186,7 @@ describe.each(FLOWS)('%s by %s', (provider, flow) => {
     },
   );
 
-  it('can be stopped while it waits, and stops with the reason it was given', async () => {
+  it('stops waiting when aborted, with the given reason', async () => {
     const stop = new AbortController();
     const { adapter } = await adapterAt(provider, flow, () => {
       stop.abort(new Error('the worker goes down'));
@@ -194,7 +194,7 @@ describe.each(FLOWS)('%s by %s', (provider, flow) => {
     await expect(adapter.exchange(aCode(), counted(stop.signal))).rejects.toThrow('the worker goes down');
   });
 
-  it('asks nobody when it was stopped before', async () => {
+  it('sends nothing when already aborted', async () => {
     const { adapter, server } = await adapterAt(provider, flow, (_asked, res) => {
       sendJson(res, {});
     });
@@ -204,7 +204,7 @@ describe.each(FLOWS)('%s by %s', (provider, flow) => {
     expect(server.asked()).toEqual([]);
   });
 
-  it('leaves nothing of an answer in an error, whatever field is missing', async () => {
+  it('quotes nothing of an answer in an error, whichever field is missing', async () => {
     const whole: Readonly<Record<string, unknown>> = {
       access_token: canary('access'),
       token_type: 'bearer',
@@ -250,7 +250,7 @@ describe.each(FORM_FLOWS)('%s by %s, refused at its token endpoint', (provider, 
       expect(await refusalOf(adapter.refresh(aGrant(), counted()))).toMatchObject({ httpStatus: status, ...details });
   });
 
-  it('does not believe a code that is no word', async () => {
+  it('drops an error code that is not a word', async () => {
     const { adapter } = await adapterAt(provider, flow, (_asked, res) => {
       sendJson(res, { error: `your token ${canary('code')} is unknown` }, 400);
     });

@@ -41,7 +41,7 @@ const one = async (object: Readonly<Record<string, unknown>> & { readonly id: st
 };
 
 describe('a page of customers', () => {
-  it('rejects an object that cannot be read, by its id and without its values, and brings the others', async () => {
+  it('rejects an unreadable object by its id and without its values, and reads the others', async () => {
     await world
       .merchant()
       .put('customers', [
@@ -74,11 +74,11 @@ describe('a page of customers', () => {
     });
   });
 
-  it('is of nothing where Square answers an empty object', async () => {
+  it('is empty when Square answers an empty object', async () => {
     expect(await customers().listPage(listed)).toMatchObject({ records: [], positions: [], after: null });
   });
 
-  it('takes an expired cursor, and a cursor of another query, as one that is gone, and nothing else', async () => {
+  it('treats exactly an expired cursor and a cursor of another query as gone', async () => {
     await world.merchant().seed('customers', 150);
     const { after } = await customers().listPage(listed);
     const [stream] = world.adapter().pullPlan('customers').listing.flat();
@@ -150,18 +150,18 @@ describe('a customer of Square', () => {
     });
   });
 
-  it('has no consent by not having unsubscribed', async () => {
+  it('has unknown consent while it has not unsubscribed', async () => {
     const record = await one({ ...FULL, preferences: { email_unsubscribed: false } });
     expect(record?.fields).toMatchObject({ marketingConsent: null });
   });
 
-  it('that lists leave out for want of public information is still there when it is asked for', async () => {
+  it('is retrieved by id even when lists omit it for lack of public information', async () => {
     await world.merchant().put('customers', [{ id: 'SHY', created_at: FULL.created_at, version: 3 }]);
     expect(recordsOf(await readList(customers(), { stream: 'customers' }))).toEqual([]);
     expect(await customers().retrieve('SHY')).toMatchObject({ externalId: 'SHY', version: 3 });
   });
 
-  it('that cannot be read when it is asked for says so of itself alone', async () => {
+  it('is reported as unreadable by itself when retrieved', async () => {
     await world.merchant().put('customers', [{ ...FULL, email_address: 7 }]);
     await expect(customers().retrieve(FULL.id)).rejects.toMatchObject({
       details: { kind: 'unexpected-response', unreadable: expect.stringContaining('email_address') as string },
@@ -170,7 +170,7 @@ describe('a customer of Square', () => {
 });
 
 describe('the feed of changed customers', () => {
-  it('brings what changed since then, with a higher version, and nothing else', async () => {
+  it('contains exactly the later changes, with higher versions', async () => {
     const ids = await world.merchant().seed('customers', 30);
     await world.merchant().client.customers.update({ customerId: ids[3] ?? '', givenName: 'Renamed' });
     const sinceS = Math.floor(Date.now() / 1_000) - 5;
@@ -201,7 +201,7 @@ describe('Square’s own sample (skipped loudly: the samples are not part of thi
 });
 
 describe('the SDK’s parser', () => {
-  it('throws for a whole page with one fraction where it expects a whole number, so records are not read by it', async () => {
+  it('throws for a whole page with a fraction in an integer field, so records are read without it', async () => {
     await world.merchant().put('customers', [
       { ...FULL, version: 1.5 },
       { ...FULL, id: 'WELL' },

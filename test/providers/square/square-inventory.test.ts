@@ -32,7 +32,7 @@ const anAdjustment = (id: string, object: string, to: string) => ({
 const quantities = async () => (await all()).map(({ externalId, fields }) => [externalId, fields?.['quantity']]);
 
 describe('a page of counts', () => {
-  it('rejects what cannot be read by its own id, and what is no count of a product', async () => {
+  it('rejects unreadable counts, and counts of other things, by their own ids', async () => {
     await world
       .merchant()
       .put('counts', [
@@ -48,7 +48,7 @@ describe('a page of counts', () => {
     expect(page.positions).toHaveLength(4);
   });
 
-  it('brings a zero only where its history says that somebody has counted, at that place', async () => {
+  it('has a zero only when the history shows a count at that location', async () => {
     await world
       .merchant()
       .put('counts', [
@@ -70,7 +70,7 @@ describe('a page of counts', () => {
     expect(await inventory().retrieve('SOLD:L1')).toMatchObject({ externalId: 'SOLD:L1' });
   });
 
-  it('finds the history of a rare variation behind more than a page of a busy one', async () => {
+  it('finds a rare variation’s history behind more than a page of a busy one', async () => {
     await world.merchant().put('counts', [aCount('BUSY', '0'), aCount('RARE', '0'), aCount('NEVER', '0')]);
     const busy = Array.from({ length: 1_200 }, (_, index) =>
       aChange(String(index).padStart(6, '0'), 'BUSY', index % 2 ? 'L1' : 'L2'),
@@ -79,7 +79,7 @@ describe('a page of counts', () => {
     expect((await quantities()).map(([id]) => id).sort()).toEqual(['BUSY:L1', 'RARE:L1']);
   });
 
-  it('asks for no history where there is no zero', async () => {
+  it('requests no history without a zero', async () => {
     await world.merchant().seed('counts', 3);
     const before = world.proxy().requests.length;
     expect(await quantities()).toHaveLength(3);
@@ -88,7 +88,7 @@ describe('a page of counts', () => {
 });
 
 describe('a count of Square', () => {
-  it('is the stock of a variation at a location, with the time of its last change as its version', async () => {
+  it('is a variation’s stock at a location, versioned by the time of its last change', async () => {
     await world.merchant().put('counts', [aCount('V', '12.34500')]);
     expect(await all()).toEqual([
       {
@@ -102,12 +102,12 @@ describe('a count of Square', () => {
     ]);
   });
 
-  it('in another state than in stock is none', async () => {
+  it('in a state other than in stock is ignored', async () => {
     await world.merchant().put('counts', [aCount('V', '5', { id: 'V:L1:SOLD', state: 'SOLD' })]);
     expect(await all()).toEqual([]);
   });
 
-  it('that changed is told by the feed alone', async () => {
+  it('is in the change feed only after a change', async () => {
     const [first = ''] = await world.merchant().seed('counts', 5);
     const sinceS = Math.floor(Date.now() / 1_000) - 5;
     const [object = '', location = ''] = first.split(':');

@@ -24,7 +24,7 @@ const anInvoice = async (id: string, more: object = {}): Promise<WireObject> => 
 });
 
 describe('invoices', () => {
-  it('are read of every location, and reject themselves where they or their order cannot be read', async () => {
+  it('are read from every location, and rejected when they or their order are unreadable', async () => {
     await world.merchant().openLocations('L2');
     await put(
       'invoices',
@@ -43,7 +43,7 @@ describe('invoices', () => {
     });
   });
 
-  it('have their totals, what is still due, and the lines of their order', async () => {
+  it('have their totals, the amount due, and their order’s lines', async () => {
     await put('invoices', await anInvoice('inv:0-7', { order_id: 'O', primary_recipient: { customer_id: 'C' } }));
     const line = { name: 'Tea', quantity: '2', base_price_money: gbp(1_250), total_tax_money: gbp(500) };
     await put('orders', {
@@ -87,7 +87,7 @@ describe('invoices', () => {
     expect(invoice?.fields?.['issuedAt'] === null).toBe(status === 'DRAFT');
   });
 
-  it('of a window are those created in it', async () => {
+  it('of a window are those created within it', async () => {
     await put('invoices', await anInvoice('OLD', { created_at: '2025-01-01T00:00:00Z' }), await anInvoice('NEW'));
     const fromEpochS = Date.parse('2026-01-01T00:00:00Z') / 1_000;
     const page = await invoices().listPage({ ...allTime, stream: 'invoices', fromEpochS });

@@ -10,7 +10,7 @@ const anAccount = (customer: string, more: object = {}) => ({
 });
 
 describe('a customer’s loyalty account', () => {
-  it('is read with the customer: points now and ever', async () => {
+  it('is read with the customer: present and lifetime points', async () => {
     const [first = '', second = ''] = await world.merchant().seed('customers', 3);
     await world.merchant().put('loyalty-accounts', [anAccount(first), anAccount(second, { balance: 0 })]);
     const points = new Map((await all()).map(({ externalId, fields }) => [externalId, fields?.['metadata']]));
@@ -24,7 +24,7 @@ describe('a customer’s loyalty account', () => {
     });
   });
 
-  it('takes one call for 30 customers, and one a session where there is no programme', async () => {
+  it('takes one call per 30 customers, and one per session without a programme', async () => {
     const [first = ''] = await world.merchant().seed('customers', 100);
     const [programmes, searches] = [callsTo('/programs/'), callsTo('/accounts/search')];
     expect(await all()).toHaveLength(100);
@@ -34,7 +34,7 @@ describe('a customer’s loyalty account', () => {
     expect(callsTo('/accounts/search') - searches).toBe(4);
   });
 
-  it('that the connection may not see, or that cannot be read, leaves the customer as it is', async () => {
+  it('is omitted when the connection may not read it or it is unreadable', async () => {
     const [first = ''] = await world.merchant().seed('customers', 1);
     await world.merchant().put('loyalty-accounts', [anAccount(first, { balance: 1.5 })]);
     expect((await all())[0]?.fields).toMatchObject({ metadata: {} });
@@ -43,7 +43,7 @@ describe('a customer’s loyalty account', () => {
     expect((await all())[0]?.fields).toMatchObject({ metadata: {} });
   });
 
-  it('that a failing Square does not tell fails the page: points that are left out would look like a change', async () => {
+  it('fails the page when Square fails, because missing points would look like a change', async () => {
     await world.merchant().seed('customers', 1);
     await world.control().fault({ kind: 'status', status: 503, match: { path: '/v2/loyalty' }, times: 1 });
     const session = world.session('customers');

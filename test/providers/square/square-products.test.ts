@@ -22,7 +22,7 @@ const aVariation = (id: string, itemId: string, data: object = {}, more: object 
 });
 
 describe('a page of items', () => {
-  it('rejects a variation that cannot be read by its own id, and brings its siblings and other items', async () => {
+  it('rejects an unreadable variation by its own id, and reads its siblings and other items', async () => {
     await world
       .merchant()
       .put('catalogue', [
@@ -41,7 +41,7 @@ describe('a page of items', () => {
     expect(page.rejections?.every(({ code }) => code === 'unreadable')).toBe(true);
   });
 
-  it('rejects an object of a type that nobody asked for', async () => {
+  it('rejects an object of an unexpected type', async () => {
     await world.merchant().seed('catalogue', 1);
     world.proxy().edit((answer) => {
       (answer.body as { objects: object[] }).objects.push({ type: 'HOLOGRAM', id: 'H', ...STAMP });
@@ -101,7 +101,7 @@ describe('a product of Square', () => {
     expect((await all())[0]?.fields).toMatchObject({ amountMinor, currency });
   });
 
-  it('is gone when its variation or its item is', async () => {
+  it('is deleted with its variation or its item', async () => {
     const [first, second] = await world.merchant().seed('catalogue', 2);
     const { client } = world.merchant();
     const { object } = await client.catalog.object.get({ objectId: second ?? '' });
@@ -117,7 +117,7 @@ describe('a product of Square', () => {
 describe('the feed of changed objects', () => {
   const nowS = () => Math.floor(Date.now() / 1_000) - 5;
 
-  it('brings all variations of an item of which one changed, in one more call', async () => {
+  it('contains all variations of an item with one changed, in one more call', async () => {
     await world
       .merchant()
       .put('catalogue', [anItem('I', {}), aVariation('S', 'I'), aVariation('L', 'I', { name: 'Large' })]);
@@ -144,7 +144,7 @@ describe('the feed of changed objects', () => {
     expect(told[1]?.version).toBeGreaterThan(1_000);
   });
 
-  it('brings what was deleted, with the time, also variations that only their deleted item names', async () => {
+  it('contains deletions with their time, including variations named only by their deleted item', async () => {
     const [first] = await world.merchant().seed('catalogue', 3);
     const sinceS = nowS();
     await world.merchant().client.catalog.object.delete({ objectId: first ?? '' });

@@ -19,7 +19,7 @@ type WireObject = Readonly<Record<string, unknown>> & { readonly id: string };
 const put = (kind: string, ...objects: readonly WireObject[]) => world.merchant().put(kind, objects);
 
 describe('payments', () => {
-  it('are listed for every location, and from before last year, which Square leaves out by default', async () => {
+  it('are listed for every location and from before last year, which Square omits by default', async () => {
     await world.merchant().openLocations('L2', 'L3');
     await put(
       'payments',
@@ -33,7 +33,7 @@ describe('payments', () => {
     expect(one.data).toEqual([]);
   });
 
-  it('go on in their location by its cursor, then in the next', async () => {
+  it('continue in their location by its cursor, then in the next', async () => {
     await world.merchant().openLocations('L2');
     await world.merchant().seed('payments', 120);
     await put('payments', await aPayment('LAST', { location_id: 'L2' }));
@@ -42,7 +42,7 @@ describe('payments', () => {
     expect(new Set(recordsOf(pages).map(({ externalId }) => externalId)).size).toBe(121);
   });
 
-  it('that cannot be read reject themselves: unknown status, currency, fraction, an amount that would be rounded', async () => {
+  it('are rejected for an unknown status or currency, a fraction, or an amount that would be rounded', async () => {
     await put(
       'payments',
       await aPayment('STATUS', { status: 'TELEPORTED' }),
@@ -108,7 +108,7 @@ describe('payments', () => {
     expect(await transactions().retrieve('P')).toEqual(expected);
   });
 
-  it('of one order have its lines once: the first of them', async () => {
+  it('of one order have its lines once, on the first payment', async () => {
     const tender = (payment: string, at: string) => ({ id: `t-${payment}`, payment_id: payment, created_at: at });
     await put('payments', await aPayment('P1', { order_id: 'O' }), await aPayment('P2', { order_id: 'O' }));
     await put('orders', {
@@ -120,13 +120,13 @@ describe('payments', () => {
     expect(lines).toEqual([1, 0]);
   });
 
-  it('with a fee in another currency, or none yet, tell none', async () => {
+  it('have no fee while it is missing or in another currency', async () => {
     const fee = [{ amount_money: { amount: 40, currency: 'USD' } }];
     await put('payments', await aPayment('P1', { processing_fee: fee }), await aPayment('P2'));
     expect((await all('payments')).map(({ fields }) => fields?.['feeMinor'])).toEqual([null, null]);
   });
 
-  it('start again where their cursor has died', async () => {
+  it('restart after an expired cursor', async () => {
     await world.merchant().seed('payments', 120);
     const { after } = await transactions().listPage({ ...allTime, stream: 'payments' });
     await world.control().clock(5 * 60_000);
@@ -139,7 +139,7 @@ describe('payments', () => {
 });
 
 describe('refunds and disputes', () => {
-  it('take money, name their payment, and give back part of the fee', async () => {
+  it('take money, name their payment, and return part of the fee', async () => {
     await put('refunds', {
       id: 'R',
       ...{

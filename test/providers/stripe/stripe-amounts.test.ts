@@ -65,7 +65,7 @@ describe('an amount of Stripe’s', () => {
     expect(toMoney(amount, currency)).toBeNull();
   });
 
-  it('is worth the same on our side, or is not told at all', () => {
+  it('keeps its value, or is rejected', () => {
     fc.assert(
       fc.property(
         anyAmount,
@@ -87,7 +87,7 @@ describe('an amount of Stripe’s', () => {
 });
 
 describe('an amount of ours', () => {
-  it('comes back from Stripe as it went, negative ones too, or is refused with a reason', () => {
+  it('round-trips through Stripe, negative amounts included, or is refused with a reason', () => {
     fc.assert(
       fc.property(anyAmount, anyCurrency, (amountMinor, currency) => {
         const sent = toStripeAmount({ amountMinor, currency });
@@ -98,7 +98,7 @@ describe('an amount of ours', () => {
     );
   });
 
-  it('stays a safe whole number in both directions', () => {
+  it('stays a safe integer in both directions', () => {
     fc.assert(
       fc.property(fc.oneof(anyAmount, fc.double()), anyCurrency, (amount, currency) => {
         const sent = toStripeAmount({ amountMinor: amount, currency });
@@ -111,7 +111,7 @@ describe('an amount of ours', () => {
     );
   });
 
-  it('sums up to the same on both sides, currency by currency', () => {
+  it('has equal sums on both sides, per currency', () => {
     const currencies = ['EUR', 'JPY', 'KWD', 'ISK', 'MGA', 'USD'];
     fc.assert(
       fc.property(
@@ -145,13 +145,13 @@ describe('an amount of ours', () => {
     expect(toStripeAmount({ amountMinor: -5_120, currency })).toMatchObject({ amount: -5_120, problem: null });
   });
 
-  it('of whole króna and shillings is sent in hundredths', () => {
+  it('in whole króna and shillings is sent in hundredths', () => {
     for (const currency of ['ISK', 'UGX'])
       expect(toStripeAmount({ amountMinor: 5, currency })).toMatchObject({ amount: 500, problem: null });
     expect(toStripeAmount({ amountMinor: Number.MAX_SAFE_INTEGER, currency: 'ISK' }).problem).not.toBeNull();
   });
 
-  it('of a fraction of an ariary, or in no currency at all, is refused', () => {
+  it('with a fraction of an ariary or an unknown currency is refused', () => {
     expect(toStripeAmount({ amountMinor: 150, currency: 'MGA' }).problem).toContain('fraction');
     expect(toStripeAmount({ amountMinor: 100, currency: 'eur' }).problem).toContain('ISO 4217');
   });

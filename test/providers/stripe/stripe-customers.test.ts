@@ -58,7 +58,7 @@ describe('a customer on its way to Stripe and back', () => {
   let key = 0;
   const nextKey = () => ({ idempotencyKey: `key-${(key += 1)}`, clearedMetadataKeys: [], externalState: null });
 
-  it('has the fingerprint that it left with: what we wrote is never read as a change', async () => {
+  it('keeps its fingerprint: our own write is never read as a change', async () => {
     await fc.assert(
       fc.asyncProperty(anyFields, async (fields) => {
         const mapped = map(fields);
@@ -71,7 +71,7 @@ describe('a customer on its way to Stripe and back', () => {
     );
   });
 
-  it('is after an update what it would be after a creation: nothing of the earlier version stays', async () => {
+  it('is equal after an update and after a creation: nothing of the earlier version remains', async () => {
     await fc.assert(
       fc.asyncProperty(anyFields, anyFields, async (before, after) => {
         fc.pre(map(before).problems.length === 0 && map(after).problems.length === 0);
@@ -103,7 +103,7 @@ describe('a customer on its way to Stripe and back', () => {
     expect(fingerprint(created.fields)).toBe(fingerprint(given));
   });
 
-  it('loses a metadata value that the venue has emptied', async () => {
+  it('loses a metadata value that the venue has cleared', async () => {
     const { externalId } = await writer().create(
       map({ ...EMPTY, metadata: { tier: 'gold', city: 'Bonn' } }),
       nextKey(),
@@ -113,7 +113,7 @@ describe('a customer on its way to Stripe and back', () => {
     expect(fieldsOf(updated)?.metadata).toEqual({ city: 'Bonn' });
   });
 
-  it('carries consent both ways, and neither as unknown', async () => {
+  it('carries consent in both directions, and keeps unknown consent unknown', async () => {
     for (const marketingConsent of [true, false, null]) {
       const created = await writer().create(map({ ...EMPTY, marketingConsent }), nextKey());
       expect(fieldsOf(created)?.marketingConsent).toBe(marketingConsent);
@@ -138,7 +138,7 @@ describe('a customer on its way to Stripe and back', () => {
     expect(JSON.stringify(problems)).not.toMatch(/nnnn|eeee|1111|kkkk|vvvv/);
   });
 
-  it('has no problem at any limit, and Stripe’s stand-in agrees', async () => {
+  it('is accepted at every limit, by us and by Stripe’s stand-in', async () => {
     const metadata = Object.fromEntries(
       Array.from({ length: 48 }, (_, index) => [`${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),
     );
@@ -153,7 +153,7 @@ describe('a customer on its way to Stripe and back', () => {
     ).toHaveLength(3);
   });
 
-  it('is found again by the change feed, newest first, with what it was at each moment', async () => {
+  it('appears in the change feed, newest first, in its state at each event', async () => {
     const { externalId } = await writer().create(map({ ...EMPTY, name: 'First' }), nextKey());
     await writer().update(externalId, map({ ...EMPTY, name: 'Second' }), nextKey());
     await fetch(`${world.sandbox.apiUrl}/v1/customers/${externalId}`, {
@@ -176,7 +176,7 @@ describe('a customer on its way to Stripe and back', () => {
     expect(event?.version).toBeGreaterThan(created.version);
   });
 
-  it('belongs to the mode that the key names', async () => {
+  it('belongs to the key’s mode', async () => {
     expect(await world.open().account()).toMatchObject({
       environment: 'sandbox',
       externalAccountId: expect.stringMatching(/^acct_/) as string,

@@ -93,7 +93,7 @@ describe('a Stripe call that fails', () => {
     }
   });
 
-  it('is told apart when the key repeats a stored failure: it will say the same for ever', async () => {
+  it('is marked when the key replays a stored failure', async () => {
     await world.stripe.fault({ kind: 'status', status: 500, stored: true, times: 1 });
     const send = () => writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: 'one-key' });
     expect((await refusalOf(send())).details).toMatchObject({ kind: 'unavailable', replayed: false });
@@ -101,7 +101,7 @@ describe('a Stripe call that fails', () => {
     expect(await world.stripe.calls()).toHaveLength(2);
   });
 
-  it('is a conflict when a key comes with other content', async () => {
+  it('is a conflict when the key was used with other content', async () => {
     const other = { ...ADA, fields: { ...ADA.fields, name: 'Somebody else' } };
     await writerOf(customers).create(world.mapping.toPayload(ADA), { idempotencyKey: 'one-key' });
     expect(
@@ -122,7 +122,7 @@ describe('a Stripe call that fails', () => {
     expectNothingOf([key, key.slice(-4)], error);
   });
 
-  it('ends at once when it is asked to stop, without a second request', async () => {
+  it('ends at once when aborted, without a second request', async () => {
     await world.stripe.fault({ kind: 'slow', delayMs: 20_000 });
     const stop = new AbortController();
     const startedAt = performance.now();
@@ -137,12 +137,12 @@ describe('a Stripe call that fails', () => {
     );
   });
 
-  it('is not even sent after it was asked to stop', async () => {
+  it('is not sent when already aborted', async () => {
     expect((await refusalOf(world.customers(AbortSignal.abort()).listPage(LISTING))).details.kind).toBe('unavailable');
     expect(await world.stripe.calls()).toHaveLength(0);
   });
 
-  it('names the code and the field that Stripe refuses, and quotes nothing', async () => {
+  it('names the code and field that Stripe refuses, and quotes nothing', async () => {
     const bad = world.mapping.toPayload({ ...ADA, fields: { ...ADA.fields, email: 'not-a-mail@' } });
     const error = await refusalOf(writerOf(customers).create(bad, { idempotencyKey: 'bad' }));
     expect(error.details).toMatchObject({
@@ -155,13 +155,13 @@ describe('a Stripe call that fails', () => {
     expectNothingOf(['not-a-mail', world.sandbox.secretKey], error);
   });
 
-  it.each(FAULTS)('holds nothing of the customer or of the key: %s', async (_name, fault) => {
+  it.each(FAULTS)('contains nothing of the customer or the key: %s', async (_name, fault) => {
     await world.stripe.fault(fault);
     expectNothingOf(Object.values(ADA.fields).concat(world.sandbox.secretKey), await refusalOf(create()));
   });
 });
 
-describe('an answer that nobody expects', () => {
+describe('an unexpected answer', () => {
   const SECRETS = ['ada@private.example', 'Ada Lovelace', 'sk_test_strangeKey'];
   const CUSTOMER = {
     id: 'cus_1',
@@ -252,7 +252,7 @@ describe('an answer that nobody expects', () => {
     ).toBeUndefined();
   });
 
-  it('is taken with fields that this version does not know, and with optional ones missing', async () => {
+  it('is accepted with unknown fields, and without optional ones', async () => {
     const body = JSON.stringify({ ...CUSTOMER, quantum_state: { entangled: true }, metadata: null });
     const server = await aStrangeServer((_req, res) =>
       res.writeHead(200, { 'content-type': 'application/json' }).end(body),
@@ -267,7 +267,7 @@ describe('an answer that nobody expects', () => {
     });
   });
 
-  it('never comes when nobody listens: a refused connection is one failure', async () => {
+  it('is one failure when the connection is refused', async () => {
     const server = await aStrangeServer(() => undefined);
     await server.close();
     expect((await refusalOf(server.open().account())).details).toMatchObject({

@@ -157,12 +157,12 @@ describe('events of another API version', () => {
     expect(fieldsIn(page, charge)).toMatchObject({ status: 'succeeded' });
   });
 
-  it('cost nothing more where they are of today’s', async () => {
+  it('of the present version cost no further call', async () => {
     await pay();
     expect(await requestsOf(() => eventsPage('transactions'))).toEqual(['/v1/events']);
   });
 
-  it('of a page are read anew to the end under a rate limit, without beginning again', async () => {
+  it('of a page are read again to the end under a rate limit, without starting over', async () => {
     await speak('2014-12-22');
     // Before the second of the reading: what changed in that very second is read again.
     await world.stripe.clock(-60_000);
@@ -185,7 +185,7 @@ describe('events of another API version', () => {
   });
 
   describe('of customers', () => {
-    it('are read anew, whatever they say', async () => {
+    it('are read again, whatever they contain', async () => {
       await speak('2014-12-22');
       const { id } = await ask('customers', { name: 'Ada' });
       proxy.edit(
@@ -198,7 +198,7 @@ describe('events of another API version', () => {
       ]);
     });
 
-    it('are believed when they tell of a deletion, without a call', async () => {
+    it('are trusted for a deletion, without a call', async () => {
       await speak('2014-12-22');
       const { id } = await ask('customers', { name: 'Ada' });
       await world.ask('DELETE', `customers/${id}`);
@@ -211,7 +211,7 @@ describe('events of another API version', () => {
       expect(page?.records).toMatchObject([{ externalId: id, deleted: true, fields: null }]);
     });
 
-    it('tell of a deletion when the customer is missing', async () => {
+    it('count as a deletion when the customer is missing', async () => {
       await speak('2014-12-22');
       await ask('customers', { name: 'Ada' });
       proxy.edit(
@@ -223,7 +223,7 @@ describe('events of another API version', () => {
     });
   });
 
-  it('tell nothing of a payment that is missing: transactions never vanish', async () => {
+  it('ignore a missing payment, because transactions never vanish', async () => {
     await pay();
     proxy.edit(
       inEvents('charge', (object, event) => {
@@ -234,7 +234,7 @@ describe('events of another API version', () => {
     expect((await eventsPage('transactions')).records.filter(({ externalId }) => externalId === 'ch_gone')).toEqual([]);
   });
 
-  it('of products and prices only say which product changed', async () => {
+  it('of products and prices only tell which product changed', async () => {
     await speak('2014-12-22');
     const { id } = await ask('products', {
       name: 'Mug',
@@ -246,7 +246,7 @@ describe('events of another API version', () => {
     ]);
   });
 
-  it('of a price whose kind of use nobody knows bring no amount', async () => {
+  it('of a price with an unknown usage type have no amount', async () => {
     await ask('products', {
       name: 'Coffee',
       'default_price_data[currency]': 'usd',
@@ -263,7 +263,7 @@ describe('events of another API version', () => {
     expect((await eventsPage('products')).records).toMatchObject([{ fields: { amountMinor: null, currency: null } }]);
   });
 
-  it('that name no object are rejected, and the rest is read', async () => {
+  it('without an object are rejected, and the rest is read', async () => {
     const { latest_charge: charge = '' } = await pay();
     await ask('refunds', { charge, amount: '200' });
     proxy.edit(
@@ -276,7 +276,7 @@ describe('events of another API version', () => {
     expect(fieldsIn(page, charge)).toMatchObject({ status: 'succeeded' });
   });
 
-  it('whose invoice payment does not name its invoice are read by the payment', async () => {
+  it('of an invoice payment without its invoice are read by the payment', async () => {
     const customer = await ask('customers', { name: 'Ada' });
     await ask('invoiceitems', { customer: customer.id, amount: '5000', currency: 'usd' });
     const invoice = await ask('invoices', {
@@ -301,7 +301,7 @@ describe('events of another API version', () => {
   });
 });
 
-describe('a status that nobody knows, in a list of today’s', () => {
+describe('an unknown status in a list of the present version', () => {
   let world: StripeWorld;
   let proxy: AnswerEditingProxy;
   beforeAll(async () => {

@@ -36,7 +36,7 @@ describe('the invoices of a Stripe account', () => {
     return { customer, invoice };
   }
 
-  it('are told whole, by the list and by an event alike', async () => {
+  it('are read completely, from the list and from an event alike', async () => {
     const product = await ask('products', {
       name: 'Coffee',
       'default_price_data[currency]': 'usd',
@@ -90,7 +90,7 @@ describe('the invoices of a Stripe account', () => {
     }
   });
 
-  it('follow their way from a draft to the end', async () => {
+  it('are followed from draft to final status', async () => {
     const { invoice } = await anInvoice(1);
     const newest = async () => fieldsOf((await read('events')).find(({ externalId }) => externalId === invoice.id));
     expect(await newest()).toMatchObject({ status: 'draft', number: null, issuedAt: null });
@@ -102,7 +102,7 @@ describe('the invoices of a Stripe account', () => {
     expect((await read('invoices')).map((record) => fieldsOf(record).status).sort()).toEqual(['paid', 'void']);
   });
 
-  it('have all their lines, with a call for a hundred of those that do not come along', async () => {
+  it('have all their lines, with one call per hundred further lines', async () => {
     const { invoice } = await anInvoice(112);
     for (const [stream, calls] of [
       ['invoices', 3],
@@ -131,7 +131,7 @@ describe('the invoices of a Stripe account', () => {
     expect(await world.resource('invoices').retrieve(invoice.id)).toBeNull();
   });
 
-  it('reject themselves where an amount cannot be told', async () => {
+  it('are rejected when an amount has no exact value', async () => {
     const [bad, good] = await world.seed('invoices', {
       records: [
         { currency: 'isk', lines: [{ amount: 150 }] },

@@ -67,7 +67,7 @@ describe('an invoice', () => {
     }
   }
 
-  it('tells what was sold with the payment that paid it, in one call a page', async () => {
+  it('puts its lines on the payment that paid it, in one call per page', async () => {
     const read = await page('invoices', { '/v1/invoices': list([{ ...INVOICE, payments: list([PAID]) }]) });
     expect(read).toMatchObject({
       records: [],
@@ -88,7 +88,7 @@ describe('an invoice', () => {
     });
   });
 
-  describe('paid in two goes', () => {
+  describe('paid in two parts', () => {
     const [first, second] = [
       { ...PAID, amount_paid: 900 },
       {
@@ -101,7 +101,7 @@ describe('an invoice', () => {
     ];
     const both = [AMENDMENT, { ...AMENDMENT, payment: 'pi_2', lines: [] }];
 
-    it('tells both payments of it, and its lines once: to the first', async () => {
+    it('is named by both payments, and its lines are on the first', async () => {
       for (const payments of [
         [first, second],
         [second, first, second],
@@ -112,7 +112,7 @@ describe('an invoice', () => {
       }
     });
 
-    it('tells its lines to the earlier of two payments of one second, whatever their ids', async () => {
+    it('puts its lines on the earlier of two payments of one second, whatever their ids', async () => {
       for (const ids of [
         ['inpay_a', 'inpay_b'],
         ['inpay_b', 'inpay_a'],
@@ -127,7 +127,7 @@ describe('an invoice', () => {
       }
     });
 
-    it('tells the same when the page of events has only the second payment', async () => {
+    it('gives the same result when the page of events has only the second payment', async () => {
       const read = await page('invoice_events', {
         '/v1/events': list([event('evt_2', 'invoice_payment.paid', second), event('evt_1', 'invoice.paid', INVOICE)]),
         '/v1/invoices/in_1': { ...INVOICE, payments: list([second, first]) },
@@ -135,7 +135,7 @@ describe('an invoice', () => {
       expect(read).toMatchObject({ amendments: both, requests: ['/v1/events', '/v1/invoices/in_1'] });
     });
 
-    it('takes a call more for payments that do not come with it', async () => {
+    it('takes one more call for payments that the event lacks', async () => {
       const read = await page('invoices', {
         '/v1/invoices': list([{ ...INVOICE, payments: list([second], true) }]),
         '/v1/invoice_payments': list([first]),
@@ -144,13 +144,13 @@ describe('an invoice', () => {
     });
   });
 
-  it('is refused with a line whose amount cannot be told: the others would not add up', async () => {
+  it('is rejected with a line without an exact amount, because the others would not add up', async () => {
     const lines = { object: 'list', data: [LINE, { ...LINE, id: 'il_2', currency: 'usdc' }], has_more: false };
     const read = await page('invoices', { '/v1/invoices': list([{ ...INVOICE, lines, payments: list([PAID]) }]) });
     expect(read).toMatchObject({ amendments: [], rejections: [{ externalId: 'in_1', code: 'unreadable' }] });
   });
 
-  it('tells every line, with a call more for a hundred of them', async () => {
+  it('has every line, with one more call per hundred', async () => {
     const lines = Array.from({ length: 130 }, (_, index) => ({ ...LINE, id: `il_${index}`, amount: index }));
     const whole = {
       ...INVOICE,
@@ -165,7 +165,7 @@ describe('an invoice', () => {
     expect(read.requests).toHaveLength(3);
   });
 
-  it('and its payment, told by two events of one page, need no call more', async () => {
+  it('needs no further call when its event and its payment’s are on one page', async () => {
     const read = await page('invoice_events', {
       '/v1/events': list([event('evt_2', 'invoice_payment.paid', PAID), event('evt_1', 'invoice.paid', INVOICE)]),
     });

@@ -12,7 +12,7 @@ const movementRecords = (told: StripeMovement, version: number) =>
   [sourceRecord(told, version), adjustmentRecord(told, version)].filter((record) => record !== null);
 const fieldsOf = (record: ProviderRecord | null) => record?.fields as TransactionFields;
 
-describe('a movement of the balance', () => {
+describe('a balance movement', () => {
   it.each([
     'payout',
     'payout_cancel',
@@ -28,7 +28,7 @@ describe('a movement of the balance', () => {
     expect(movementRecords(movement({ type, source: null, fee: 0 }), 1)).toEqual([]);
   });
 
-  it.each(['payout', 'topup'])('of the venue with itself is told by its fee alone: %s', (type) => {
+  it.each(['payout', 'topup'])('between the venue and itself is recorded by its fee alone: %s', (type) => {
     expect(movementRecords(movement({ type, source: null, amount: -9_000, fee: 135 }), 1)).toMatchObject([
       {
         externalId: 'txn_1',
@@ -80,13 +80,13 @@ describe('a movement of the balance', () => {
     });
   });
 
-  it('is no adjustment while its charge does not name it yet: it posts the charge', () => {
+  it('is no adjustment while its charge does not name it yet, but posts the charge', () => {
     expect(movementRecords(movement({ source: { ...CHARGE, balance_transaction: null } }), 1)).toMatchObject([
       { externalId: 'ch_1', fields: { posted: true, feeMinor: 59 } },
     ]);
   });
 
-  it('that releases what was not captured tells its fee, where there is one', () => {
+  it('that releases an uncaptured amount records its fee, if any', () => {
     const source = { ...REFUND, balance_transaction: 'txn_1' };
     const released = { type: 'refund', reporting_category: 'partial_capture_reversal', amount: -400, source };
     expect(adjustmentRecord(movement({ ...released, fee: 0 }), 1)).toBeNull();
@@ -122,7 +122,7 @@ describe('a movement of the balance', () => {
     });
   });
 
-  it('that corrects a charge belongs to it, and tells it as well', () => {
+  it('that corrects a charge belongs to it, and updates it', () => {
     const records = movementRecords(movement({ id: 'txn_9', type: 'adjustment', amount: -30, source: CHARGE }), 1);
     expect(records.map(({ externalId, refs }) => [externalId, refs?.['related']])).toEqual([
       ['ch_1', null],
@@ -135,7 +135,7 @@ describe('a movement of the balance', () => {
     expect(own?.version).toBeGreaterThan(records[0]?.version ?? Infinity);
   });
 
-  it('whose source has not the shape that we know is refused, not taken for something else', () => {
+  it('with a source of unknown shape is rejected', () => {
     expect(movementSchema.safeParse({ ...MOVEMENT, source: { ...CHARGE, amount: '1000' } }).success).toBe(false);
     expect(movementSchema.safeParse({ ...MOVEMENT, source: { object: 'payout', id: 'po_1' } }).success).toBe(true);
   });

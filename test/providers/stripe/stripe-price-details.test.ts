@@ -31,8 +31,8 @@ const price = (currencyOptions: object) =>
 const carried = (currencyOptions: object) =>
   carriedDetails({ amount: 1_000, currency: 'usd' }, { source: price(currencyOptions), earlier: null, recordId: 'r1' });
 
-describe('the currency options of a price that is replaced', () => {
-  it('are carried over with their amounts', () => {
+describe('the currency options of a replaced price', () => {
+  it('are copied with their amounts', () => {
     expect(carried({ usd: OPTION, gbp: OPTION })).toMatchObject({
       params: { currency_options: { gbp: { unit_amount: 800, tax_behavior: 'unspecified' } } },
       notes: [],

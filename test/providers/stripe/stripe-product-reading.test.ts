@@ -41,7 +41,7 @@ describe('a product at Stripe', () => {
   describe('read from the change feed', () => {
     const changes = async () => (await products().listPage(allOf('events'))).records;
 
-    it('comes once, as it is now, with the amount of its default price; two calls a page', async () => {
+    it('is read once, in its present state with its default price’s amount, in two calls per page', async () => {
       const remote = await create(CHAI);
       await update(remote, { ...CHAI, amountMinor: 1_900, name: 'Masala chai' });
       expect(
@@ -58,7 +58,7 @@ describe('a product at Stripe', () => {
       ).toBe(2);
     });
 
-    it('comes when only its price was changed by somebody else', async () => {
+    it('is read when only its price was changed', async () => {
       const remote = await create(CHAI);
       await world.stripe.seed({ resource: 'products', records: [{ name: 'Another', unit_amount: 5 }] });
       const price = await world.ask('POST', 'prices', {
@@ -72,7 +72,7 @@ describe('a product at Stripe', () => {
       ]);
     });
 
-    it('is told as deleted, and nothing else is told of it', async () => {
+    it('is reported as deleted and nothing else', async () => {
       const created = await world.ask('POST', 'products', { name: 'Short-lived', 'metadata[interlock_record_id]': ID });
       const id = created['id'] as string;
       await world.ask('POST', `products/${id}`, { name: 'Renamed' });
@@ -80,7 +80,7 @@ describe('a product at Stripe', () => {
       expect(await changes()).toMatchObject([{ externalId: id, deleted: true, recordId: ID, fields: null }]);
     });
 
-    it('asks for nothing more when nothing changed', async () => {
+    it('takes no further call when nothing changed', async () => {
       await world.seed('products', { count: 3 });
       expect(
         await world.callsOf(async () => {
@@ -89,7 +89,7 @@ describe('a product at Stripe', () => {
       ).toBe(1);
     });
 
-    it('gives every event a position, and everything on 250 of them', async () => {
+    it('has a position for every event, also for 250 of them', async () => {
       const remotes = [];
       for (let index = 0; index < 84; index += 1)
         remotes.push((await create({ ...CHAI, name: `Product ${index}` })).externalId);
@@ -109,7 +109,7 @@ describe('a product at Stripe', () => {
     });
   });
 
-  it('is listed with its amount, a call a page, also when it is not active', async () => {
+  it('is listed with its amount in one call per page, also when inactive', async () => {
     const ids = await world.seed('products', { count: 140 });
     await world.ask('POST', `products/${ids[3]}`, { active: 'false' });
     expect(
@@ -132,7 +132,7 @@ describe('a product at Stripe', () => {
     ).toBe(1);
   });
 
-  it('is found again by our id, page after page', async () => {
+  it('is found by our id, page after page', async () => {
     const remote = await create(CHAI);
     await world.seed('products', {
       records: Array.from({ length: 130 }, (_, index) => ({

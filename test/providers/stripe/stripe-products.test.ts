@@ -95,7 +95,7 @@ describe('a product on its way to Stripe and back', () => {
       ...options,
     });
 
-  it('has the fingerprint that it left with: what we wrote is never read as a change', async () => {
+  it('keeps its fingerprint: our own write is never read as a change', async () => {
     await fc.assert(
       fc.asyncProperty(anyFields, async (fields) => {
         const mapped = map(fields);
@@ -108,7 +108,7 @@ describe('a product on its way to Stripe and back', () => {
     );
   });
 
-  it('is after an update what it would be after a creation, has one active price or none, and took the calls that were foretold', async () => {
+  it('is equal after an update and after a creation, has at most one active price, and took the predicted calls', async () => {
     await fc.assert(
       fc.asyncProperty(anyFields, anyFields, async (before, after) => {
         fc.pre(map(before).problems.length === 0 && map(after).problems.length === 0);
@@ -148,7 +148,7 @@ describe('a product on its way to Stripe and back', () => {
     expect(await world.callsOf(() => update(remote, after))).toBe(calls);
   });
 
-  it('gets its price again after it had lost it', async () => {
+  it('regains its price after losing it', async () => {
     const priceless = { ...CHAI, amountMinor: null, currency: null };
     const remote = await update(await create(CHAI), priceless);
     // Not null, which would leave standing what was known of the earlier price.
@@ -158,7 +158,7 @@ describe('a product on its way to Stripe and back', () => {
     expect(await pricesOf(updated.externalId, true)).toHaveLength(1);
   });
 
-  it('has a new price after a change of the amount, and the earlier one is retired, not changed', async () => {
+  it('has a new price after a change of the amount, and retires the earlier one unchanged', async () => {
     const remote = await create(CHAI);
     const updated = await update(remote, { ...CHAI, amountMinor: 1_900 });
     const prices = await pricesOf(remote.externalId);
@@ -200,7 +200,7 @@ describe('a product on its way to Stripe and back', () => {
     }
   });
 
-  it('keeps being a subscription, and taxed alike, when its amount changes', async () => {
+  it('keeps its subscription interval and tax behaviour when its amount changes', async () => {
     const [product] = await world.seed('products', { records: [{ name: 'Membership' }] });
     const price = await world.ask('POST', 'prices', {
       product: product!,
@@ -221,7 +221,7 @@ describe('a product on its way to Stripe and back', () => {
     ]);
   });
 
-  it('has no amount where Stripe has one that a minor unit cannot tell, and an update that names none leaves it alone', async () => {
+  it('has no amount for a price with fractions of minor units, and an update without an amount leaves it', async () => {
     const [product] = await world.seed('products', { records: [{ name: 'Screws' }] });
     const price = await world.ask('POST', 'prices', { product: product!, currency: 'eur', unit_amount_decimal: '0.5' });
     await world.ask('POST', `products/${product}`, { default_price: price['id'] as string });
@@ -268,7 +268,7 @@ describe('a product on its way to Stripe and back', () => {
     await server.close();
   });
 
-  it('is archived and brought back by the next update; one that is gone is gone', async () => {
+  it('is archived, and restored by the next update unless it is deleted', async () => {
     const remote = await create(CHAI);
     expect(await writerOf(products()).archive(remote.externalId, { idempotencyKey: nextKey() })).toBe('archived');
     expect(await products().retrieve(remote.externalId)).toMatchObject({ deleted: false, fields: { active: false } });
@@ -307,7 +307,7 @@ describe('a product on its way to Stripe and back', () => {
     expect(map({ ...CHAI, ...fields }).problems).toMatchObject([{ path }]);
   });
 
-  it('has no problem at any limit, and Stripe’s stand-in agrees', async () => {
+  it('is accepted at every limit, by us and by Stripe’s stand-in', async () => {
     const images = Array.from({ length: 8 }, (_, index) => `https://example.com/${index}/`.padEnd(2_048, 'i'));
     const metadata = Object.fromEntries(
       Array.from({ length: 46 }, (_, index) => [`${index}`.padEnd(40, 'k'), 'v'.repeat(500)]),

@@ -72,7 +72,7 @@ describe('a payment', () => {
     expect(fieldsOf(charge(state))).toMatchObject({ kind: 'payment', status, amountMinor });
   });
 
-  it('keeps its own metadata beside what we say of it, and ours wins', () => {
+  it('keeps its own metadata beside ours, which takes precedence', () => {
     expect(fieldsOf(charge({ metadata: { order: '7', stripe_payment_intent: 'forged' } })).metadata).toEqual({
       order: '7',
       stripe_payment_intent: 'pi_1',
@@ -80,7 +80,7 @@ describe('a payment', () => {
     });
   });
 
-  it('has no fee where its movement is only named, and the fee where it came along', () => {
+  it('has a fee only when its movement is expanded', () => {
     expect(fieldsOf(charge()).feeMinor).toBeNull();
     expect(fieldsOf(charge({ balance_transaction: MOVEMENT })).feeMinor).toBe(59);
   });
@@ -114,7 +114,7 @@ describe('a payment', () => {
     expect(fieldsOf(charge({ currency }))).toMatchObject({ currency: code, amountMinor: 1_000 });
   });
 
-  it('is posted at the time of its movement, and not before that is known', () => {
+  it('is posted at its movement’s time, once that is known', () => {
     expect(fieldsOf(charge())).toMatchObject({ posted: false, occurredAt: new Date(S * 1_000).toISOString() });
     expect(fieldsOf(charge({ balance_transaction: { ...MOVEMENT, created: S + 259_200 } }))).toMatchObject({
       posted: true,
@@ -142,7 +142,7 @@ describe('a payment intent', () => {
     });
   });
 
-  it('gives its place to its charge', () => {
+  it('is replaced by its charge', () => {
     expect(intent({ latest_charge: 'ch_1', status: 'succeeded' })).toEqual({
       externalId: 'pi_1',
       version: 1,
@@ -169,14 +169,14 @@ describe('a refund', () => {
     expect(fieldsOf(refund({ status }))).toMatchObject({ kind: 'refund', status: expected, amountMinor: -400 });
   });
 
-  it('is none when it only lets go of what was never captured', () => {
+  it('is ignored when it only releases an uncaptured amount', () => {
     expect(refund({ balance_transaction: null })).toMatchObject({ externalId: 're_1', deleted: true });
     expect(
       refund({ balance_transaction: { ...MOVEMENT, type: 'refund', reporting_category: 'partial_capture_reversal' } }),
     ).toMatchObject({ deleted: true });
   });
 
-  it('gives back a part of the fee where Stripe does', () => {
+  it('returns part of the fee when Stripe does', () => {
     expect(
       fieldsOf(
         refund({
@@ -214,7 +214,7 @@ describe('a dispute', () => {
     reporting_category: 'dispute_reversal',
   };
 
-  it('that is only an inquiry has taken nothing', () => {
+  it('has taken nothing while it is only an inquiry', () => {
     expect(fieldsOf(dispute())).toMatchObject({
       status: 'pending',
       amountMinor: 0,
@@ -224,7 +224,7 @@ describe('a dispute', () => {
     expect(fieldsOf(dispute({ status: 'warning_closed' }))).toMatchObject({ status: 'cancelled', amountMinor: 0 });
   });
 
-  it('happens when the money is taken, and stays what was taken when it comes back', () => {
+  it('is dated by the withdrawal, and keeps its amount when the money returns', () => {
     for (const balance_transactions of [[withdrawal], [withdrawal, reversal]]) {
       expect(fieldsOf(dispute({ status: 'won', balance_transactions }))).toMatchObject({
         status: 'won',
@@ -235,7 +235,7 @@ describe('a dispute', () => {
     }
   });
 
-  it('says its own currency where Stripe settles in another, with the exact figures beside it', () => {
+  it('has its own currency when Stripe settles in another, with the exact settled figures in metadata', () => {
     const settled = { ...withdrawal, currency: 'usd', amount: -1_100 };
     expect(fieldsOf(dispute({ status: 'lost', balance_transactions: [settled] }))).toMatchObject({
       amountMinor: -1_000,
@@ -245,7 +245,7 @@ describe('a dispute', () => {
     });
   });
 
-  it('is an adjustment when the money comes back, in the currency and at the time in which it does', () => {
+  it('is an adjustment when the money returns, in that currency and at that time', () => {
     const source = { ...DISPUTE, status: 'won', balance_transactions: [withdrawal, reversal] };
     expect(
       movementRecords(movement({ ...reversal, source }), 1).map((record) => [
@@ -264,7 +264,7 @@ describe('a dispute', () => {
 });
 
 describe('two events of one second', () => {
-  it('are in the order of how far the object has come', () => {
+  it('are ordered by the object’s progress', () => {
     const ranks = (subjects: readonly Parameters<typeof progressOf>[0][]) => subjects.map(progressOf);
     const sorted = (numbers: readonly number[]) => [...new Set(numbers)].sort((a, b) => a - b);
     const charges = ranks([

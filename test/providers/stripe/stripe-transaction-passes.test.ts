@@ -84,7 +84,7 @@ describe('a full pass and the change feed', () => {
     return { customer, sold, open, abandoned, held, captured, released, won: toWin, lost };
   }
 
-  it('end with the same records', async () => {
+  it('produce the same records', async () => {
     await aDay();
     const [listed, told] = [await full(), await changed()];
     const simple = ({ records }: Pass) =>
@@ -95,7 +95,7 @@ describe('a full pass and the change feed', () => {
     expect(listed.records.size).toBeGreaterThan(12);
   });
 
-  it('sum up, less fees, to what the balance has moved', async () => {
+  it('have sums, less fees, equal to the balance’s movement', async () => {
     await aDay();
     for (const { records } of [await full(), await changed()]) {
       const moved = [...records.values()].map(fieldsOf).filter(({ posted }) => posted);
@@ -105,7 +105,7 @@ describe('a full pass and the change feed', () => {
     }
   });
 
-  it('hold a payment intent until there is a charge, and then the charge in its place', async () => {
+  it('have a payment intent until its charge replaces it', async () => {
     const { open, abandoned, sold, held, captured, released } = await aDay();
     for (const { records, deleted } of [await full(), await changed()]) {
       expect(fieldsOf(records.get(open.id))).toMatchObject({ kind: 'payment', status: 'pending', amountMinor: 300 });
@@ -132,7 +132,7 @@ describe('a full pass and the change feed', () => {
     }
   });
 
-  it('lose a pending payment to its charge when it is paid between two pulls', async () => {
+  it('replace a pending payment by its charge when it is paid between two pulls', async () => {
     const open = await ask('payment_intents', { amount: '300', currency: 'usd' });
     expect((await full()).records.has(open.id)).toBe(true);
     await ask(`payment_intents/${open.id}/confirm`, { payment_method: 'pm_card_visa' });
@@ -141,7 +141,7 @@ describe('a full pass and the change feed', () => {
     expect(await world.resource('transactions').retrieve(open.id)).toBeNull();
   });
 
-  it('hold every attempt at a payment, each naming the whole', async () => {
+  it('have every attempt at a payment, each naming its payment intent', async () => {
     const intent = await ask('payment_intents', { amount: '300', currency: 'usd' });
     await ask(`payment_intents/${intent.id}/confirm`, { payment_method: 'pm_card_chargeDeclined' }).catch(
       () => undefined,
@@ -157,7 +157,7 @@ describe('a full pass and the change feed', () => {
     }
   });
 
-  it('hold a dispute that was won, what came back for it, and one that was lost', async () => {
+  it('have a won dispute, its returned money, and a lost dispute', async () => {
     const { won, lost } = await aDay();
     for (const { records } of [await full(), await changed()]) {
       expect(fieldsOf(records.get(won))).toMatchObject({ kind: 'dispute', status: 'won', amountMinor: -10_000 });
@@ -186,7 +186,7 @@ describe('a full pass and the change feed', () => {
       });
     }
 
-    it('tell the lines of a subscription with the payment that it caused, the same either way', async () => {
+    it('put a subscription’s lines on its payment, in both passes', async () => {
       const subscription = await aSubscription();
       const [listed, told] = [await full(), await changed()];
       expect(told.amendments).toEqual(listed.amendments);
@@ -203,7 +203,7 @@ describe('a full pass and the change feed', () => {
       ).toEqual([['payment', 'succeeded', 3_000]]);
     });
 
-    it('take one call a page of events where both halves are there', async () => {
+    it('take one call per page of events with both halves', async () => {
       for (let index = 0; index < 20; index += 1) await aSubscription();
       const before = world.counted();
       const pages = await readAll(world.resource('transactions'), allOf('invoice_events'));
@@ -211,7 +211,7 @@ describe('a full pass and the change feed', () => {
       expect(world.counted() - before).toBe(1);
     });
 
-    it('tell no money that moved outside Stripe', async () => {
+    it('record no money that moved outside Stripe', async () => {
       const customer = await ask('customers', { name: 'Ada' });
       await ask('invoiceitems', { customer: customer.id, amount: '5000', currency: 'usd' });
       const invoice = await ask('invoices', {

@@ -39,7 +39,7 @@ describe('the transactions of a Stripe account', () => {
   const seedOne = async (resource: string, record: object) =>
     (await world.seed(resource, { records: [record] }))[0] ?? '';
 
-  it('are only read, never vanish, and are not counted', async () => {
+  it('are read-only, never vanish, and are not counted', async () => {
     expect(transactions().writer).toBeNull();
     expect(transactionPullPlan.mayVanish).toBe(false);
     expect(
@@ -50,7 +50,7 @@ describe('the transactions of a Stripe account', () => {
     expect(() => transactions().listPage(allOf('payouts'))).toThrow('no list payouts');
   });
 
-  it('hold a payment with its fee, its customer and its payment intent', async () => {
+  it('contain a payment with its fee, customer and payment intent', async () => {
     const customer = await seedOne('customers', { name: 'Ada' });
     const charge = await seedOne('charges', {
       amount: 10_000,
@@ -86,7 +86,7 @@ describe('the transactions of a Stripe account', () => {
     }
   });
 
-  it('hold every attempt: one that failed is a payment that failed', async () => {
+  it('contain every attempt: a failed one is a failed payment', async () => {
     const failed = await seedOne('charges', {
       amount: 500,
       status: 'failed',
@@ -104,7 +104,7 @@ describe('the transactions of a Stripe account', () => {
     expect(fieldsOf(one(records, pending)[0])).toMatchObject({ status: 'pending', amountMinor: 700 });
   });
 
-  it('tell a fee in another currency beside the payment, and convert nothing', async () => {
+  it('keep a fee in another currency in metadata, unconverted', async () => {
     await seedOne('charges', {
       amount: 10_000,
       currency: 'eur',
@@ -148,7 +148,7 @@ describe('the transactions of a Stripe account', () => {
     );
   });
 
-  it('hold a refund as a negative amount that belongs to its payment', async () => {
+  it('contain a refund as a negative amount that names its payment', async () => {
     const charge = await seedOne('charges', { amount: 10_000, payment_intent: true });
     const refund = await seedOne('refunds', {
       charge,
@@ -167,7 +167,7 @@ describe('the transactions of a Stripe account', () => {
     });
   });
 
-  it('hold a refund that failed on the day on which it was made, and what came back as an adjustment', async () => {
+  it('contain a failed refund on its own day, and the returned money as an adjustment', async () => {
     const charge = await seedOne('charges', { amount: 10_000 });
     const refund = await seedOne('refunds', { charge, amount: 2_500, status: 'failed' });
     const records = await read('balance_transactions');
@@ -217,7 +217,7 @@ describe('the transactions of a Stripe account', () => {
     },
   );
 
-  it('hold fees and corrections as adjustments, positive and negative, and no money that the venue moves to itself', async () => {
+  it('contain fees and corrections as signed adjustments, and no transfers between the venue and itself', async () => {
     await world.seed('balance_transactions', {
       records: [
         { id: 'txn_fee', amount: -250, type: 'stripe_fee' },
@@ -247,14 +247,14 @@ describe('the transactions of a Stripe account', () => {
     }
   });
 
-  it('leave payments, refunds and withdrawals out of a full pass over adjustments: their own lists bring them', async () => {
+  it('omit payments, refunds and withdrawals from a full pass over adjustments, because their own lists have them', async () => {
     const charge = await seedOne('charges', { amount: 10_000 });
     await seedOne('refunds', { charge, amount: 1_000 });
     await seedOne('disputes', { charge, amount: 2_000, status: 'won' });
     expect((await read('adjustments')).map((record) => fieldsOf(record).amountMinor)).toEqual([2_000]);
   });
 
-  it('sum up, less fees, to what Stripe’s balance has moved but for payouts, whatever happened', async () => {
+  it('have sums, less fees, equal to the balance’s movement without payouts, whatever happened', async () => {
     const anyCharge = fc.record({
       amount: fc.integer({ min: 1_000, max: 500_000 }),
       status: fc.constantFrom('succeeded', 'succeeded', 'succeeded', 'failed'),
@@ -300,7 +300,7 @@ describe('the transactions of a Stripe account', () => {
   }, 60_000);
 
   describe('read from the change feed', () => {
-    it('bring a late change of an old payment, without its fee', async () => {
+    it('contain a late change of an old payment, without its fee', async () => {
       const charge = await seedOne('charges', { amount: 900, created: 1_600_000_000 });
       await world.ask('POST', `charges/${charge}`, { 'metadata[table]': '12' });
       const records = await read('events');
@@ -314,7 +314,7 @@ describe('the transactions of a Stripe account', () => {
       });
     });
 
-    it('take one call a page, and bring a record once on each', async () => {
+    it('take one call per page, with each record once', async () => {
       const charge = await seedOne('charges', { amount: 900, created: 1_600_000_000 });
       for (let index = 0; index < 120; index += 1)
         await world.ask('POST', `charges/${charge}`, { description: `Version ${index}` });
@@ -326,7 +326,7 @@ describe('the transactions of a Stripe account', () => {
     });
   });
 
-  it('bring a hundred movements with fees and whole objects in one call', async () => {
+  it('contain a hundred movements with fees and expanded objects in one call', async () => {
     const ids = await world.seed('charges', { count: 100 });
     expect(
       await world.callsOf(async () => {
@@ -337,7 +337,7 @@ describe('the transactions of a Stripe account', () => {
     ).toBe(1);
   });
 
-  it('give every object of a list its position, also what became no record', async () => {
+  it('give every object of a list a position, including those without a record', async () => {
     await world.seed('balance_transactions', {
       records: Array.from({ length: 130 }, (_, index) => ({
         amount: -1,
@@ -354,7 +354,7 @@ describe('the transactions of a Stripe account', () => {
     expect(created).toEqual([...created].sort((a, b) => b - a));
   });
 
-  it('can be retrieved one by one, and are null where there is none', async () => {
+  it('can be retrieved one by one; a missing one is null', async () => {
     const charge = await seedOne('charges', { amount: 900 });
     await world.seed('balance_transactions', { records: [{ id: 'txn_own', amount: 900 }] });
     expect(fieldsOf((await transactions().retrieve(charge)) ?? undefined)).toMatchObject({

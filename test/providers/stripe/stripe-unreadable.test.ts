@@ -76,7 +76,7 @@ const STREAMS: readonly (readonly [Resource, string, string])[] = [
   ['transactions', 'invoice_events', '/v1/events'],
 ];
 
-describe('an object of Stripe’s that cannot be read', () => {
+describe('an unreadable Stripe object', () => {
   it.each(STREAMS)(
     'among the %s of the list %s is rejected by its id, wherever it stands, and changes no position of the page',
     async (name, stream, path) => {
@@ -104,7 +104,7 @@ describe('an object of Stripe’s that cannot be read', () => {
     },
   );
 
-  it('keeps its place in the page when it does not even say when it was made', async () => {
+  it('keeps its position in the page even without a creation time', async () => {
     await world.seed('customers', { count: 3 });
     proxy.edit((answer) => {
       const [, second] = objectsOf(answer);
@@ -115,7 +115,7 @@ describe('an object of Stripe’s that cannot be read', () => {
     expect(page.positions[1]?.atEpochS).toBe(page.positions[0]?.atEpochS);
   });
 
-  it.each(STREAMS)('is not what is wrong with %s of the list %s when the answer is no list', async (name, stream) => {
+  it.each(STREAMS)('is not blamed for %s of the list %s when the answer is not a list', async (name, stream) => {
     proxy.edit((answer) => {
       answer.body = { object: 'list', data: 'none' };
     });
