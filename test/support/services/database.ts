@@ -46,7 +46,7 @@ async function openTestDatabase(
   template: string,
 ): Promise<TestDatabase> {
   const name = `${run}_${randomBytes(4).toString('hex')}`;
-  await withAdmin(adminUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)}`);
+  await withAdmin(adminUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)} strategy file_copy`);
   const url = urlOf(serviceUrl, name);
   const ownerUrl = urlOf(adminUrl, name);
   const db = openDatabase({ url, maxConnections: 10, readConnections: 4, applicationName: 'interlock-test' });
