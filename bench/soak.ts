@@ -13,7 +13,7 @@ export interface SoakOptions {
 }
 
 const LOOK_EVERY_MS = 5_000;
-/** Caches, pools and compiled code grow at first: the slope is taken of what comes after. */
+/** Caches, pools and compiled code grow at first, so the slope covers only what follows. */
 const WARM_UP_SHARE = 0.25;
 const MAX_SLOPE_MIB_PER_HOUR = 30;
 const CUSTOMERS = 2_000;
@@ -24,7 +24,7 @@ interface Look {
   readonly rssMib: number;
 }
 
-/** Mixed load for a long time: reads, writes, refused input, and one sync after the other. Memory has to stay where it is. */
+/** Runs mixed load for a long time: reads, writes, refused input, and one sync after another. Memory must not grow. */
 export async function benchSoak({ perSecond, seconds }: SoakOptions): Promise<readonly Row[]> {
   return withFolder((home) =>
     withSystem({ home, requestsPerSecond: 1_000 }, async (system) => {
@@ -76,7 +76,7 @@ function memoryRow(process: string, looks: readonly Look[]): Row {
   };
 }
 
-/** Of the line with the least squares through what was seen. */
+/** The slope of the least-squares line through the samples. */
 function slopePerHour(looks: readonly Look[]): number {
   const mean = (of: (look: Look) => number) => looks.reduce((sum, look) => sum + of(look), 0) / looks.length;
   const [meanS, meanMib] = [mean(({ atS }) => atS), mean(({ rssMib }) => rssMib)];
@@ -87,7 +87,7 @@ function slopePerHour(looks: readonly Look[]): number {
 const rssMib = (pid: number): number =>
   Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? NaN) / 1_024;
 
-/** Pushes and pulls in turn. Answers how many have completed. */
+/** Pushes and pulls in turn. Returns how many runs have completed. */
 async function syncOn(venue: Venue, stop: AbortSignal): Promise<number> {
   let count = 0;
   while (!stop.aborted) {
@@ -103,7 +103,7 @@ interface Message {
   readonly body?: string;
 }
 
-/** By turns a list, one item, a write, a load with a bad record, a look at the runs, and a request that is refused. */
+/** Sends in turn a list, one item, a write, a load with a bad record, a list of runs, and a refused request. */
 function sender({ apiUrl, token }: System, { id }: Venue): (index: number) => Promise<void> {
   const base = `${apiUrl}/v1/venues/${id}`;
   const customers = `${base}/records/customers`;

@@ -17,7 +17,7 @@ export interface StartedCopy extends z.output<typeof started> {
 export interface ServiceCopy {
   /** Returns what its `started.json` says, and a client of its API: an admin of all venues. */
   readonly bringUp: () => Promise<StartedCopy>;
-  /** Also while it is being brought up. */
+  /** Also works during the start. */
   readonly stop: () => Promise<void>;
 }
 
@@ -25,15 +25,15 @@ export interface CopyOptions {
   /** Its home, deleted at the end. */
   readonly folder: string;
   readonly returnUrl?: string;
-  /** More environment for the API and the worker. */
+  /** Additional environment of the API and the worker. */
   readonly env?: Env;
   readonly log: (line: string) => void;
 }
 
-/** Nothing else of this process's environment: it may hold the keys of real providers. */
+/** Includes nothing else of this process's environment, which may hold keys of real providers. */
 const TAKEN_OVER = ['PATH', 'HOME', 'XDG_CACHE_HOME', 'TMPDIR'];
 
-/** What `npm start` runs, in a home and on ports of its own, demonstration included. */
+/** Runs what `npm start` runs, demonstration included, in its own home and on its own ports. */
 export async function prepareCopy({ folder, returnUrl, env: more, log }: CopyOptions): Promise<ServiceCopy> {
   const startedAtMs = Date.now();
   const env: Env = {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Browser, CDPSession, Locator, Page, Response } from 'playwright-core';
 
-/** Longer than a callback waits for an exchange, on a machine that has other work. */
+/** Longer than a callback waits for an exchange on a busy machine. */
 const ARRIVAL_LIMIT_MS = 60_000;
 
 /** In CSS pixels. */
@@ -11,14 +11,14 @@ export interface Screen {
   readonly mobile: boolean;
 }
 
-/** Something that the keyboard reaches, as a screen reader announces it. */
+/** A control that the keyboard reaches, as a screen reader announces it. */
 export interface Control {
   readonly role: string;
   readonly name: string;
   readonly checked: boolean;
 }
 
-/** What a person meets on a page. */
+/** What a person finds on a page. */
 export interface Seen {
   readonly url: string;
   readonly status: number | null;
@@ -31,7 +31,7 @@ export interface Seen {
   /** Script elements, event attributes and `javascript:` links. */
   readonly scripts: number;
   readonly source: string;
-  /** What went wrong, or was asked of another machine, since the page before. */
+  /** Errors, and requests to other machines, since the previous page. */
   readonly troubles: readonly string[];
 }
 
@@ -62,7 +62,7 @@ const ARIA_LINE = /^- (\w+)(?: ("(?:[^"\\]|\\.)*"))?(.*)/;
 
 type Role = 'button' | 'radio';
 
-/** A tab of a browser that knows nothing of the tabs before. */
+/** A tab of a fresh browser context. */
 export class BrowserPage {
   readonly #page: Page;
   readonly #devtools: CDPSession;
@@ -87,7 +87,7 @@ export class BrowserPage {
       this.#troubles.push(name);
     });
     page.on('console', (message) => {
-      // A page with the status of an error is logged as a network error; its status is checked by itself.
+      // A page with an error status is logged as a network error; its status is checked separately.
       if (/^(error|warning)$/.test(message.type()) && !message.text().startsWith('Failed to load resource'))
         this.#troubles.push(`console: ${message.text()}`);
     });
@@ -122,12 +122,12 @@ export class BrowserPage {
     return this.#arriving(() => this.#page.goForward());
   }
 
-  /** Waits for what a page does by itself. */
+  /** Waits for a page's own actions. */
   nextPage(): Promise<Seen> {
     return this.#arriving(() => Promise.resolve());
   }
 
-  /** With the mouse. Fails when the page has no such control, or several. */
+  /** Clicks with the mouse. Fails when the page has no such control, or several. */
   click(role: Role, name: string): Promise<void> {
     return this.#page.getByRole(role, { name, exact: true }).click();
   }
@@ -136,7 +136,7 @@ export class BrowserPage {
     return this.#arriving(() => this.click(role, name));
   }
 
-  /** With Tab and Enter alone. @throws Error when Tab does not reach it. */
+  /** Uses only Tab and Enter. @throws Error when Tab does not reach the control. */
   async keyThrough(role: Role, name: string): Promise<Seen> {
     const wanted = this.#page.getByRole(role, { name, exact: true });
     const controls = await this.#page.locator(FOCUSABLE).count();
@@ -148,13 +148,13 @@ export class BrowserPage {
     throw new Error(`Tab does not reach the ${role} "${name}"`);
   }
 
-  /** Playwright makes a tab mobile only when it opens it; here one page is looked at on both screens. */
+  /** Playwright can make a tab mobile only when it opens it; here one page is shown on both screens. */
   async resize({ width, height, mobile }: Screen): Promise<void> {
     const deviceScaleFactor = mobile ? 2 : 1;
     await this.#devtools.send('Emulation.setDeviceMetricsOverride', { width, height, mobile, deviceScaleFactor });
   }
 
-  /** How wide the page has become: more than the screen when it has to be moved sideways. */
+  /** The page's width, which exceeds the screen's when the page has to be scrolled sideways. */
   async width(): Promise<number> {
     return z.number().parse(await this.#page.evaluate(WIDTH));
   }
@@ -168,7 +168,7 @@ export class BrowserPage {
     return Buffer.from(data, 'base64');
   }
 
-  /** Does something that leads to another document, and reads that. */
+  /** Performs an action that loads another document, and reads that document. */
   async #arriving(act: () => Promise<unknown>): Promise<Seen> {
     this.#answer = null;
     const arrival = this.#page.waitForEvent('framenavigated', {

@@ -38,10 +38,10 @@ const connection = z.looseObject({
   scopes: z.array(z.string()),
 });
 const ANOTHER_ACCOUNT = 'another account, made now';
-/** Of a page that finishes by itself: how often it may look. */
+/** How often a page that completes by itself may be checked. */
 const MAX_LOOKS = 20;
 
-/** One flow as a venue's owner goes through it: approved, denied, and both again on the way back to the venue's own product. */
+/** One flow of a venue's owner: approved, denied, and both again with a return to the venue's own product. */
 export async function walkFlow(parts: WalkParts, flow: Flow): Promise<void> {
   const name = `${flow.provider} ${flow.flow}`;
   for (const [kind, walk] of [
@@ -76,7 +76,7 @@ async function approve(walk: Walk): Promise<void> {
   await walk.unchanged(id, connected);
 }
 
-/** With the keyboard alone. */
+/** Uses only the keyboard. */
 async function deny(walk: Walk): Promise<void> {
   const { page } = walk;
   const id = await walk.begin();
@@ -128,7 +128,7 @@ class Walk {
     this.returnUrl = parts.returnUrl;
   }
 
-  /** Over the API; then the owner opens the link. Returns the connection's id. */
+  /** Starts over the API; then the owner opens the link. Returns the connection's id. */
   async begin(returnUrl?: string): Promise<string> {
     const { id, authorizationUrl } = begun.parse(await this.#parts.api.post(this.#collection, this.#wish(returnUrl)));
     await this.shown('consent', await this.page.goTo(authorizationUrl), consentPage);

@@ -3,7 +3,7 @@ import { PRODUCT_TITLE } from './browser-walk-product.ts';
 import type { Seen } from './browser-page.ts';
 import type { Promises } from './browser-walk-report.ts';
 
-/** Of every page that a person is shown on the way. */
+/** Checks of every page in the flow. */
 export function soundPage(seen: Seen): Promises {
   return {
     [`nothing goes wrong in it (${seen.troubles.join('; ')})`]: seen.troubles.length === 0,
@@ -24,7 +24,7 @@ export function fitsPhone(width: number): Promises {
 export function consentPage(seen: Seen, provider: string): Promises {
   const radios = seen.controls.filter(({ role }) => role === 'radio');
   const buttons = seen.controls.filter(({ role }) => role === 'button').map(({ name }) => name);
-  // QuickBooks Online calls itself QuickBooks there, Stripe says which of its two ways it is.
+  // Names on consent pages: QuickBooks Online calls itself QuickBooks, and Stripe names one of its two flows.
   const [name = provider] = provider.split(' ');
   return {
     ...soundPage(seen),
@@ -60,7 +60,7 @@ export function usedPage(seen: Seen): Promises {
   };
 }
 
-/** Of ours: what the address carries is not repeated, and there is nothing to click. */
+/** Checks of our pages: they repeat nothing of the address and have nothing to click. */
 function ownPage(seen: Seen): Promises {
   const { searchParams } = new URL(seen.url);
   const secrets = [searchParams.get('state'), searchParams.get('code')].filter((value) => value !== null);
@@ -85,7 +85,7 @@ export function productPage(seen: Seen, returnUrl: string, parameters: Readonly<
   };
 }
 
-/** In a few words, for the line of a step. */
+/** A short description for a step's line. */
 export function summarise(seen: Seen): string {
   const controls = seen.controls.map(({ role, name, checked }) => `${checked ? '•' : ''}${role} "${name}"`);
   return [`${seen.status ?? 'kept'} "${seen.title}"`, ...controls].join(', ');

@@ -1,9 +1,9 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** Stands for the product that a venue starts connecting from. */
+/** Stands in for the product in which a venue starts to connect. */
 export interface Product {
-  /** Where it wants its people back. */
+  /** Its return URL. */
   readonly returnUrl: string;
   readonly stop: () => Promise<void>;
 }

@@ -5,10 +5,10 @@ import type { BrowserPage, Screen } from './browser-page.ts';
 export const DESKTOP: Screen = { width: 1_280, height: 800, mobile: false };
 export const PHONE: Screen = { width: 375, height: 667, mobile: true };
 
-/** What must hold, by what it is called when it does not. */
+/** Checks by the name of their failure. */
 export type Promises = Readonly<Record<string, boolean>>;
 
-/** One line for each step of a walk, and a picture where there is something to look at. */
+/** Prints one line per step, and saves a screenshot where there is something to see. */
 export class WalkReport {
   readonly folder: string;
   #broken = 0;

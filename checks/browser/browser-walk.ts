@@ -14,8 +14,8 @@ import { messageOf } from '../../runtime/start/start-error.ts';
 import type { ApiClient } from '../../runtime/cli/api-client.ts';
 import type { Flow } from './browser-walk-flow.ts';
 
-// Connecting as a venue's owner meets it: each provider's consent page, and what comes after it, in a real browser on this machine,
-// against a copy of the whole service and the sandbox. By hand: npm run browser-walk
+// Walks through connecting like a venue's owner: each provider's consent page and the following pages, in a real
+// browser on this machine, against a copy of the whole service and the sandbox. Run by hand: npm run browser-walk
 const HELP = `Usage: npm run browser-walk [-- --only <provider> --pictures <folder>]
 
 Walks through every way to connect a provider, in Chromium. Exit code 0: all held; 1: something did not; 2: no Chromium on PATH.
@@ -33,7 +33,7 @@ const integrations = z.object({
     }),
   ),
 });
-/** What issue 5 promises: a flow that is not offered must not go unnoticed. */
+/** Every flow that has to be offered; a missing one is a failure. */
 const EXPECTED_FLOWS = [
   'stripe connect',
   'stripe app',
@@ -53,7 +53,7 @@ async function main(
   options: { readonly only: string | undefined; readonly pictures: string | undefined },
 ): Promise<boolean> {
   const name = `interlock_walk_${randomBytes(4).toString('hex')}`;
-  // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
+  // Not created by mkdtemp, whose folder the user that runs Postgres under root could not enter.
   const folder = path.join(tmpdir(), name);
   const pictures = path.resolve(options.pictures ?? path.join(tmpdir(), `${name}_pictures`));
   mkdirSync(pictures, { recursive: true });

@@ -5,14 +5,14 @@ import { runCommand } from '../../runtime/processes/run-command.ts';
 import type { DownloadContext } from '../../runtime/temporal/temporal-download.ts';
 
 /**
- * Of the images in temporal-docker/compose.yaml, too: a test holds them together. The next patch, 1.32.2, wants a newer Go than 1.26.8
- * (go.temporal.io/server's go.mod, read 2026-11-21).
+ * The versions of the images in temporal-docker/compose.yaml; a test compares them. The next patch, 1.32.2, needs a
+ * newer Go than 1.26.8 (go.temporal.io/server's go.mod, read 2026-11-21).
  */
 export const FULL_TEMPORAL_VERSION = '1.32.1';
 
 /** The server that production runs, and the tool that makes its schema. Both name themselves as their images do. */
 export interface FullTemporalBinaries {
-  /** Holds both, and nothing else: for a PATH. */
+  /** A folder with only these two programs, for PATH. */
   readonly folder: string;
   readonly server: string;
   readonly sqlTool: string;
@@ -20,7 +20,10 @@ export interface FullTemporalBinaries {
 
 const PROGRAMS = { server: 'temporal-server', sql: 'temporal-sql-tool' } as const;
 
-/** Finds them in the cache, or builds them with Go: minutes, once. @throws Error when there is no Go, or it cannot build. */
+/**
+ * Finds them in the cache, or builds them once with Go, which takes minutes. @throws Error when Go is missing or the
+ * build fails.
+ */
 export async function fullTemporalBinaries(context: DownloadContext): Promise<FullTemporalBinaries> {
   const folder = path.join(
     context.cacheFolder,
@@ -66,7 +69,7 @@ async function build(folder: string, { cacheFolder, log, stop }: DownloadContext
       await rename(path.join(built, name), path.join(built, program));
     await chmod(built, 0o755);
     await rename(built, folder).catch(async (error: unknown) => {
-      // Another process was quicker; its build is as good.
+      // Another process has built it first; its build is equivalent.
       if (!(await isThere(folder))) throw error;
     });
   });

@@ -23,7 +23,7 @@ export function metricsIn(expression: string): readonly string[] {
   return [...expression.matchAll(/([a-z_][a-z0-9_]*)\{/g)].map(([, name = '']) => name);
 }
 
-/** Names of all that a Prometheus endpoint offers. */
+/** The names of all metrics of a Prometheus endpoint. */
 export async function metricsAt(url: string): Promise<ReadonlySet<string>> {
   const response = await fetch(url, { signal: AbortSignal.timeout(10_000) });
   const text = await response.text();
@@ -36,8 +36,8 @@ const FAIL_WORKFLOW = 5 as temporal.api.enums.v1.CommandType;
 const TAKES_AT_MOST_MS = 30_000;
 
 /**
- * Lets one workflow fail, in a worker's place: a server offers the metric of failed workflows once it has seen one, and ours end with an
- * outcome and not in failure.
+ * Fails one workflow in place of a worker: a server offers the metric of failed workflows only after the first, and
+ * ours end with an outcome instead of a failure.
  */
 export async function failOneWorkflow({
   address,

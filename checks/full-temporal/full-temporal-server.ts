@@ -20,7 +20,7 @@ import type { RunningTemporal } from '../../runtime/temporal/temporal.ts';
 
 const LOOPBACK = '127.0.0.1';
 
-/** Every port that the server's four services take. */
+/** Every port of the server's four services. */
 const PORT_VARIABLES = [
   'FRONTEND_GRPC_PORT',
   'FRONTEND_MEMBERSHIP_PORT',
@@ -38,7 +38,7 @@ type PortVariable = (typeof PORT_VARIABLES)[number];
 /** A cluster of one server on a Postgres that somebody else runs: what is the same at each of its starts. */
 export interface FullTemporal {
   readonly binaries: FullTemporalBinaries;
-  /** Path of the `temporal` command-line tool, which the namespace script calls. */
+  /** The path of the `temporal` command-line tool that the namespace script calls. */
   readonly cli: string;
   readonly postgres: { readonly port: number; readonly password: string };
   readonly ports: Readonly<Record<PortVariable, number>>;
@@ -47,8 +47,8 @@ export interface FullTemporal {
 }
 
 /**
- * Makes the databases and the schema on an empty Postgres, by the files of temporal-docker/. `adminUrl` is a superuser's.
- * The same ports serve every start: members of the cluster are remembered by them.
+ * Creates the databases and the schema on an empty Postgres with the files of temporal-docker/. `adminUrl` is a
+ * superuser's. Every start uses the same ports, by which the cluster remembers its members.
  */
 export async function prepareFullTemporal(
   options: Pick<FullTemporal, 'binaries' | 'cli' | 'namespace' | 'logFile'> & {
@@ -65,7 +65,7 @@ export async function prepareFullTemporal(
   return { ...kept, postgres: { port, password }, ports: await choosePorts(grpcPort) };
 }
 
-/** As the container `temporal-schema` does. Changes nothing where the schema is up to date. */
+/** Does the work of the container `temporal-schema`. Changes nothing when the schema is current. */
 export async function setUpSchema(
   { folder }: FullTemporalBinaries,
   { port, password }: FullTemporal['postgres'],
@@ -80,14 +80,14 @@ export async function setUpSchema(
 
 export interface FullTemporalStart {
   readonly onSpawn?: (pid: number) => void;
-  /** Gives the start up, and ends the server, when it aborts. */
+  /** Aborting cancels the start and ends the server. */
   readonly stop?: AbortSignal;
 }
 
 /**
- * Starts the server with the environment of compose.yaml, four shards and ports of its own, and returns when it answers and knows the
- * namespace with our search attributes.
- * @throws {StartError} with the end of its log when it ends early or does not answer within 90 s.
+ * Starts the server with the environment of compose.yaml, four shards and its own ports. Returns when it answers and
+ * knows the namespace with our search attributes. @throws {StartError} with the end of its log when it exits early or
+ * does not answer within 90 s.
  */
 export async function startFullTemporal(
   cluster: FullTemporal,
@@ -138,7 +138,7 @@ export async function startFullTemporal(
   return { address, uiUrl: null, pid: mark.pid, exited, stop };
 }
 
-/** As the container `temporal-namespace` does. */
+/** Does the work of the container `temporal-namespace`. */
 async function setUpNamespace({ cli, namespace }: FullTemporal, address: string, stop: AbortSignal): Promise<void> {
   const env = {
     ...composeEnvironment('temporal-namespace', {}),
@@ -172,7 +172,7 @@ function environmentOf({ postgres, ports }: FullTemporal): Record<string, string
 async function choosePorts(grpcPort: number | undefined): Promise<FullTemporal['ports']> {
   const chosen = new Set(grpcPort === undefined ? [] : [grpcPort]);
   while (chosen.size < PORT_VARIABLES.length) chosen.add(await freePort());
-  // FRONTEND_GRPC_PORT is the first of both.
+  // FRONTEND_GRPC_PORT is the first of the two.
   return Object.fromEntries([...chosen].map((port, index) => [PORT_VARIABLES[index], port])) as Record<
     PortVariable,
     number

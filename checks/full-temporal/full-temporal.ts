@@ -20,7 +20,7 @@ import type { FullTemporalBinaries } from './full-temporal-binaries.ts';
 const DEFAULT_TESTS = ['test/end-to-end', 'test/faults'];
 const NAMESPACE = 'default';
 
-/** Run in reverse at the end, whatever happened. */
+/** Runs in reverse order at the end, after success or failure. */
 const undo: (() => Promise<unknown>)[] = [];
 const steps: { readonly name: string; readonly seconds: string; readonly outcome: string }[] = [];
 const interrupted = new AbortController();
@@ -80,7 +80,7 @@ async function main(args: readonly string[]): Promise<number> {
     () => runTests(args.length === 0 ? DEFAULT_TESTS : args, env),
     (outcome) => outcome,
   );
-  // Other tests need not lead to every one of them.
+  // Other tests need not reach all of them.
   if (args.length === 0)
     await step('a workflow that fails', () => failOneWorkflow({ address: server.address, namespace: NAMESPACE }));
   const missing = args.length === 0 ? await missingMetrics(cluster.ports.METRICS_PORT) : [];

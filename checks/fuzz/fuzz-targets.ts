@@ -3,9 +3,9 @@ import type { StartedCopy } from '../service-copy.ts';
 import { providerByConsent } from '../provider-by-consent.ts';
 
 export interface Targets {
-  /** Parameters of paths, by name. */
+  /** Path parameters by name. */
   readonly parameters: Readonly<Record<string, string>>;
-  /** Operations that end what they are called for: they get a connection of their own, or all others would meet a dead one. */
+  /** Operations that end their connection: they get their own, because all others would otherwise meet a dead one. */
   readonly closable: readonly {
     readonly operationId: string;
     readonly parameters: Readonly<Record<string, string>>;
@@ -31,7 +31,10 @@ const PARAMETERS = { products: 'productId', customers: 'customerId', transaction
 const page = z.object({ data: z.array(z.object({ id: z.string() })).min(1) });
 const made = z.object({ id: z.string() });
 
-/** What the requests are aimed at: the demonstration's venue, connection and run, a record of some kinds, and a connection to lose. */
+/**
+ * The targets of the requests: the demonstration's venue, connection and run, a record of some kinds, and a connection
+ * to lose.
+ */
 export async function targetsOf({ api, venueId, connectionId }: StartedCopy): Promise<Targets> {
   const base = `/v1/venues/${venueId}`;
   const first = async (list: string) => page.parse(await api.get(`${base}/${list}`)).data[0]?.id ?? '';

@@ -14,8 +14,8 @@ import type { StartedCopy } from '../service-copy.ts';
 import { targetsOf } from './fuzz-targets.ts';
 import type { Targets } from './fuzz-targets.ts';
 
-// Requests made up from our own OpenAPI document, right and wrong ones, against a copy of the whole service on this machine: no answer may
-// be a 5xx, and none may differ from what the document says. By hand: npm run fuzz
+// Sends valid and invalid requests generated from our OpenAPI document to a copy of the whole service on this machine.
+// No answer may be a 5xx, and none may contradict the document. Run by hand: npm run fuzz
 const HELP = `Usage: npm run fuzz [-- --seed <number> --examples <number> --only <operationId>]
 
 Fuzzes every operation with schemathesis. Exit code 0: nothing was found; 1: something was; 2: schemathesis cannot be had here.
@@ -31,7 +31,9 @@ const PACKAGES = {
   requirements: fileURLToPath(new URL('schemathesis-requirements.txt', import.meta.url)),
 };
 
-/** All checks but those that ask whether a request was accepted: a document cannot tell which id exists, or which secret opens what. */
+/**
+ * All checks except those for acceptance of a request: a document cannot tell which id exists, or which secret fits.
+ */
 const DISABLED_CHECKS = [
   'positive_data_acceptance',
   'ensure_resource_availability',
@@ -62,7 +64,7 @@ interface FuzzOptions {
 async function main(python: string, { seed, examples, only, report }: FuzzOptions): Promise<boolean> {
   log(`seed ${seed}`);
   const name = `interlock_fuzz_${randomBytes(4).toString('hex')}`;
-  // Not made by mkdtemp: the user that Postgres runs as under root could not enter it.
+  // Not created by mkdtemp, whose folder the user that runs Postgres under root could not enter.
   const folder = path.join(tmpdir(), name);
   const reports = path.resolve(report ?? path.join(tmpdir(), `${name}_report`));
   mkdirSync(reports, { recursive: true });
@@ -88,7 +90,7 @@ async function main(python: string, { seed, examples, only, report }: FuzzOption
   return code === 0;
 }
 
-/** Real ids for the parameters of paths, or every request would end at a 404. */
+/** Uses real ids as path parameters, because every request would otherwise end with 404. */
 function configOf({ token }: StartedCopy, { parameters, closable }: Targets): string {
   const lines = (of: Readonly<Record<string, string>>) =>
     Object.entries(of).map(([name, value]) => `"path.${name}" = ${JSON.stringify(value)}`);
@@ -99,10 +101,10 @@ function configOf({ token }: StartedCopy, { parameters, closable }: Targets): st
     ...lines(parameters),
     '[checks]',
     ...DISABLED_CHECKS.map((check) => `${check}.enabled = false`),
-    // Beside the usual ones 413: a list of more items than are allowed may be larger than a body.
+    // Besides the usual statuses 413: a list with too many items may exceed the size of a body.
     'negative_data_rejection.expected-statuses = [400, 401, 403, 404, 405, 409, 413, 415, 422]',
-    // OpenAPI 3.1 can only call a stream of events a string; schemathesis compares each event with that (4.32.5). A stream is opened from its
-    // start for an empty Last-Event-ID.
+    // OpenAPI 3.1 can describe an event stream only as a string, and schemathesis 4.32.5 compares each event with that.
+    // An empty Last-Event-ID opens a stream from its start.
     '[[operations]]',
     'include-operation-id = "watchSync"',
     '[operations.checks]',

@@ -19,7 +19,7 @@ import type { EmbeddedPostgres } from '../../runtime/postgres/postgres.ts';
 // environment of temporal-docker/compose.yaml, against a real Postgres and a real Temporal. By hand: npm run image-check
 const LOOPBACK = '127.0.0.1';
 const UNTIL_READY_MS = 60_000;
-/** As compose.yaml's stop_grace_period: then a container is killed. */
+/** Equals compose.yaml's stop_grace_period, after which a container is killed. */
 const GRACE_MS = 30_000;
 
 const stages = readDockerfile();
@@ -29,7 +29,10 @@ const log = (line: string): void => {
 };
 const secret = (): string => randomBytes(24).toString('hex');
 
-/** What `.env` would hold. Credentials are not opened here, so the key need not exist, and a key service that is away stops nobody. */
+/**
+ * The content of `.env`. No credentials are opened here, so the key need not exist and an absent key service stops
+ * nothing.
+ */
 const DOTENV = {
   POSTGRES_PASSWORD: secret(),
   INTERLOCK_MIGRATIONS_DB_PASSWORD: secret(),
@@ -76,7 +79,7 @@ async function main(): Promise<void> {
   await checkApi(run);
 }
 
-/** Follows COPY and RUN of the stage that has our files. What RUN does in other stages concerns the image's system. */
+/** Applies COPY and RUN of the stage with our files. RUN in other stages concerns the image's system. */
 async function assemble(app: string): Promise<void> {
   const bundled = inherited(stages, 'bundled');
   copyInto(app, bundled);
@@ -113,7 +116,7 @@ async function bringUpTemporal(logFile: string): Promise<string> {
   return temporal.address;
 }
 
-/** As compose.yaml gives it, with addresses of this machine. */
+/** The environment of compose.yaml with addresses of this machine. */
 function environmentOf(
   service: string,
   { postgres, temporalAddress }: { readonly postgres: EmbeddedPostgres; readonly temporalAddress: string },

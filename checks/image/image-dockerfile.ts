@@ -3,7 +3,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import { REPOSITORY } from '../../runtime/start/home.ts';
 
-/** One `FROM … AS name` with what follows it. */
+/** One `FROM … AS name` with its instructions. */
 export interface DockerStage {
   readonly name: string;
   /** An image, or another stage's name. */
@@ -82,7 +82,7 @@ export function commandsOf(instructions: readonly Instruction[]): readonly strin
   return instructions.filter(({ keyword }) => keyword === 'RUN').map(({ text }) => text.replace(/^(--\S+\s+)+/, ''));
 }
 
-/** What a container of these instructions runs, asks and is told. The last of each counts, as for Docker. */
+/** What a container runs and checks, and its signals. The last instruction of each kind counts, as in Docker. */
 export interface ContainerStart {
   readonly command: readonly string[];
   /** Null: HEALTHCHECK NONE. */

@@ -8,14 +8,17 @@ import type { ContainerStart } from './image-dockerfile.ts';
 export interface ImageProcessOptions {
   readonly name: string;
   readonly start: ContainerStart;
-  /** Stands for the image's WORKDIR. */
+  /** Stands in for the image's WORKDIR. */
   readonly folder: string;
-  /** On top of what the image sets. */
+  /** Additions to the image's environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly logFile: string;
 }
 
-/** Node may read, load native code and start threads, but write no file and start no program: as on a read-only file system without tools. */
+/**
+ * Node may read, load native code and start threads, but may neither write files nor start programs, as on a read-only
+ * file system without tools.
+ */
 const READ_ONLY = '--permission --allow-fs-read=* --allow-addons --allow-worker';
 
 /** A process as a container of the image would run it, its user included where this one is root. */
@@ -35,7 +38,7 @@ export class ImageProcess {
     });
   }
 
-  /** Asks HEALTHCHECK's command until it ends well. @throws Error with the end of the log when that takes over `limitMs`. */
+  /** Repeats HEALTHCHECK's command until it succeeds. @throws Error with the end of the log after `limitMs`. */
   async healthy(limitMs: number): Promise<void> {
     const { healthCommand } = this.#options.start;
     if (healthCommand === null) throw new Error(`${this.#options.name} has no HEALTHCHECK`);
@@ -45,12 +48,12 @@ export class ImageProcess {
     );
   }
 
-  /** Asks a URL until it answers 200. */
+  /** Requests a URL until it answers 200. */
   async answers(url: string, limitMs: number): Promise<void> {
     await this.#until({ what: `ready (${url})`, limitMs }, async () => (await statusOf(url)) === 200);
   }
 
-  /** Sends what STOPSIGNAL says. */
+  /** Sends the signal of STOPSIGNAL. */
   signal(): void {
     process.kill(this.pid, this.#options.start.stopSignal);
   }
@@ -62,7 +65,7 @@ export class ImageProcess {
       throw new Error(`${this.#options.name} ended with ${this.#exit ?? ''}. ${lastLines(this.#options.logFile)}`);
   }
 
-  /** Whatever became of it. */
+  /** Kills it in any state. */
   async kill(): Promise<void> {
     const mark = this.#exit === null ? markOf(this.pid) : null;
     if (mark !== null) await stopProcess(mark, 1_000);
@@ -77,7 +80,7 @@ export class ImageProcess {
     const [uid, gid] = start.user.split(':').map(Number);
     return spawn(program === 'node' ? process.execPath : program, args, {
       cwd: folder,
-      // Nothing of this process's own environment, not even a home.
+      // Includes nothing of this process's environment, not even a home.
       env: { ...start.env, ...env, ...more },
       stdio: ['ignore', output, output],
       ...(process.getuid?.() === 0 && { uid, gid }),

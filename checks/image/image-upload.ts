@@ -4,11 +4,14 @@ import { signToken } from '../../runtime/start/tokens.ts';
 
 /** A request that the API has begun to receive and cannot answer yet. */
 export interface Upload {
-  /** Sends the rest, and returns the answer's status. */
+  /** Sends the rest and returns the answer's status. */
   finish(): Promise<number>;
 }
 
-/** Creates a venue, up to the last byte. Resolves when the API has the headers: it says so itself (100 Continue). */
+/**
+ * Sends the request that creates a venue except for its last byte. Resolves when the API has the headers, which it
+ * confirms with 100 Continue.
+ */
 export async function beginUpload(apiUrl: string, jwtSecret: string): Promise<Upload> {
   const token = await signToken({ subject: 'image-check', role: 'admin', venues: '*', ttlSeconds: 300 }, jwtSecret);
   const body = JSON.stringify({ name: 'Image check', timeZone: 'Europe/Berlin', currency: 'EUR' });

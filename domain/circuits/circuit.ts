@@ -1,8 +1,8 @@
 /** A circuit as it is stored. All times are by one clock. */
 export interface Circuit {
-  /** Failures in a row while it is closed. */
+  /** Consecutive failures while it is closed. */
   readonly failures: number;
-  /** Successes in a row of probes since it opened. */
+  /** Consecutive successful probes since it opened. */
   readonly successes: number;
   /** Null while it is closed. */
   readonly openedAt: Date | null;
@@ -31,7 +31,7 @@ export const CIRCUIT_LIMITS: CircuitLimits = {
 
 export const CLOSED: Circuit = { failures: 0, successes: 0, openedAt: null, retryAt: null, probingUntil: null };
 
-/** How long a call waits that finds another's probe under way. */
+/** How long a call waits when another probe is running. */
 const PROBE_PAUSE_MS = 2_000;
 
 export function stateOf({ openedAt, retryAt }: Circuit, now: Date): CircuitState {
@@ -54,7 +54,10 @@ export function passageOf(circuit: Circuit, now: Date, { probeMs }: CircuitLimit
   return { may: 'probe', probing: { ...circuit, probingUntil: after(now, probeMs) } };
 }
 
-/** `answered`: the provider is well, whatever it said. `failed`: it is not. `unknown`: the call tells nothing, such as one that was cancelled. */
+/**
+ * `answered`: the provider is healthy, whatever it said. `failed`: it is not. `unknown`: the call says nothing, such as
+ * a cancelled one.
+ */
 export type CallOutcome = 'answered' | 'failed' | 'unknown';
 
 export interface SettledCall {
@@ -73,7 +76,7 @@ export function settle(circuit: Circuit, call: SettledCall, limits: CircuitLimit
 }
 
 function settleProbe(circuit: Circuit, { outcome, now }: SettledCall, limits: CircuitLimits): Circuit {
-  // Another probe may have settled it since.
+  // Another probe may have decided since.
   if (circuit.openedAt === null) return circuit;
   if (outcome === 'unknown') return { ...circuit, probingUntil: null };
   if (outcome === 'failed') return { ...opened(circuit.failures + 1, now, limits), openedAt: circuit.openedAt };
@@ -89,7 +92,10 @@ export const opened = (failures: number, now: Date, { openMs }: CircuitLimits): 
   retryAt: after(now, openMs),
 });
 
-/** Accounts that fail at once before the provider itself is held to be down, and the least share of those that are called. */
+/**
+ * The number of failing accounts, and their least share of the called ones, at which the provider itself counts as
+ * down.
+ */
 const MANY = { accounts: 5, share: 0.5 } as const;
 
 /** Whether so many accounts fail at once that it is the provider, not its accounts. */

@@ -11,10 +11,10 @@ export interface ListedAccount extends GrantAccount {
 
 /** The accounts that a connection's grant opens, and those of them that are synced. */
 export interface AccountChoice {
-  /** As the provider listed them last, in its order; those that have gone last. Null: never listed. */
+  /** The provider's last list in its order, followed by accounts that are gone. Null: never listed. */
   readonly listed: readonly ListedAccount[] | null;
   readonly listedAt: Date | null;
-  /** Ids; null: all, also those that come later. */
+  /** Ids; null: all, including future ones. */
   readonly chosen: readonly string[] | null;
 }
 
@@ -31,7 +31,10 @@ export function withListing(
   ];
 }
 
-/** Positions of ids that cannot be chosen: the grant does not open them, and they were not chosen before they went. */
+/**
+ * Positions of ids that cannot be chosen: the grant does not open them, and they were not a choice before they were
+ * gone.
+ */
 export function unknownIn({ listed, chosen }: AccountChoice, wanted: readonly string[]): readonly number[] {
   const known = new Set([...(listed ?? []).filter(({ gone }) => !gone).map(({ id }) => id), ...(chosen ?? [])]);
   return wanted.flatMap((id, index) => (known.has(id) ? [] : [index]));
@@ -40,7 +43,7 @@ export function unknownIn({ listed, chosen }: AccountChoice, wanted: readonly st
 export const isChosen = ({ chosen }: Pick<AccountChoice, 'chosen'>, { id, gone }: ListedAccount): boolean =>
   chosen === null ? !gone : chosen.includes(id);
 
-/** Two choices of the same accounts, in whatever order. */
+/** Whether two choices name the same accounts in any order. */
 export const isSameChoice = (one: AccountChoice['chosen'], other: AccountChoice['chosen']): boolean =>
   one === null || other === null
     ? one === other

@@ -15,7 +15,7 @@ export type SlotAnswer =
 /** A provider's part of a lane. */
 export interface ShareUse {
   readonly held: number;
-  /** How often it had its share already. */
+  /** How often it was refused because its share was taken. */
   readonly refused: number;
 }
 
