@@ -11,21 +11,23 @@ import { benchPull } from './pull.ts';
 import { benchFirstPush, benchPush } from './push.ts';
 import { measure, print } from './support/report.ts';
 import { benchSoak } from './soak.ts';
+import { benchSquare } from './square.ts';
 import { benchStart } from './start.ts';
+import { benchSyncEngine } from './sync-engine.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|hostile|soak|idle|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|hostile|soak|idle|square|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
-  --records 10000      customers; bulk-load: records in one request (100000)
+  --records 10000      customers; square: of each resource; bulk-load: records in one request (100000)
   --changed 1000       push, history: of which have changed
-  --latency 100        pull, push, history: what the sandbox adds to each answer, ms
+  --latency 100        pull, push, history, square, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
   --connections 10000  idle: how many
-  --repeats 3          pull, api: runs of each
+  --repeats 3          pull, api, sync-engine: runs of each
   --per-second 200     api, hostile (30), soak (30): requests a second
   --seconds 20         api, hostile (each attack), idle (120), soak (1200): how long
   --against <folder>   api, hostile: another checkout that is measured in turn with this one`;
@@ -97,6 +99,8 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     }),
   soak: () => benchSoak({ perSecond: perSecond('30'), seconds: toCount(values.seconds ?? '1200') }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
+  square: () => benchSquare({ records, latencyMs }),
+  'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
   vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),
 };

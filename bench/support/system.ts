@@ -7,13 +7,15 @@ import { ApiClient } from '../../runtime/cli/api-client.ts';
 import { FREE_PORTS } from '../../runtime/start/bring-up.ts';
 import { readJson } from '../../runtime/start/files.ts';
 import { startNodeChild } from '../../runtime/processes/node-child.ts';
+import { squareSandboxControl } from '../../test/support/sandbox/square-merchant.ts';
 import { sandboxControl } from '../../test/support/sandbox/sandbox-control.ts';
 
+const standIn = z.object({ apiUrl: z.string(), controlUrl: z.string() });
 const started = z.object({
   apiUrl: z.string(),
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
-  sandbox: z.object({ stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }) }),
+  sandbox: z.object({ stripe: standIn, square: standIn }),
   token: z.string(),
   databaseUrl: z.string(),
   pids: z.object({ api: z.int(), worker: z.int(), postgres: z.int(), temporal: z.int(), sandbox: z.int() }),
@@ -30,6 +32,7 @@ export interface System {
   /** The base URL of the stand-in Stripe's API. */
   readonly stripeApiUrl: string;
   readonly stripe: ReturnType<typeof sandboxControl>;
+  readonly square: ReturnType<typeof squareSandboxControl>;
 }
 
 /** The environment of an isolated system: inherits none of our variables, not even from `.env`, and uses free ports. */
@@ -94,6 +97,7 @@ export async function withSystem<Result>(
       temporal: { address: temporalAddress, namespace: temporalNamespace },
       stripeApiUrl: sandbox.stripe.apiUrl,
       stripe: sandboxControl(sandbox.stripe.controlUrl),
+      square: squareSandboxControl(sandbox.square),
     });
   } finally {
     await child.stop();

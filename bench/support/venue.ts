@@ -28,7 +28,7 @@ export interface SyncRequest {
   /** Default `full`. */
   readonly mode?: 'full' | 'incremental';
   /** Default `customers`. */
-  readonly resource?: 'customers' | 'products';
+  readonly resource?: 'customers' | 'products' | 'inventory' | 'transactions' | 'invoices';
   readonly limitMs: number;
 }
 
@@ -47,12 +47,12 @@ export class Venue {
     this.connectionId = connectionId;
   }
 
-  /** A new venue connected to the Stripe account of `secretKey`. */
-  static async create(api: ApiClient, secretKey: string): Promise<Venue> {
+  /** A new venue connected to the provider's account of `secretKey`. */
+  static async create(api: ApiClient, secretKey: string, provider = 'stripe'): Promise<Venue> {
     const { id } = withId.parse(
       await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()),
     );
-    return new Venue(api, { id, connectionId: await connect(api, id, secretKey) });
+    return new Venue(api, { id, connectionId: await connect(api, id, { provider, secretKey }) });
   }
 
   /** The same venue over a restarted API. */
@@ -62,7 +62,10 @@ export class Venue {
 
   /** The same venue with a further connection, which its syncs then use. */
   async connect(secretKey: string): Promise<Venue> {
-    return new Venue(this.#api, { id: this.id, connectionId: await connect(this.#api, this.id, secretKey) });
+    return new Venue(this.#api, {
+      id: this.id,
+      connectionId: await connect(this.#api, this.id, { provider: 'stripe', secretKey }),
+    });
   }
 
   /** Loads customers 0 to `count` - 1, named by `name` and their number. */
@@ -98,6 +101,22 @@ export class Venue {
     }
   }
 
+  /** Loads one count for each of products 0 to `count` - 1, which `loadProducts` has loaded. */
+  async loadCounts(count: number, location: string): Promise<void> {
+    const records = Array.from({ length: count }, (_, index) => ({
+      sourceId: `count-${index}`,
+      productSourceId: `product-${index}`,
+      location,
+      quantity: String(index % 100),
+    }));
+    for (let from = 0; from < count; from += BATCH)
+      await this.#api.post(
+        `/v1/venues/${this.id}/records/inventory/batch`,
+        { records: records.slice(from, from + BATCH) },
+        randomUUID(),
+      );
+  }
+
   /** Runs a sync from its request to its end. @throws when it does not complete within `limitMs`. */
   async sync(request: SyncRequest): Promise<Measured> {
     const startedAtMs = Date.now();
@@ -130,8 +149,12 @@ export class Venue {
   }
 }
 
-async function connect(api: ApiClient, venueId: string, secretKey: string): Promise<string> {
-  const body = { provider: 'stripe', environment: 'sandbox', credentials: { secretKey } };
+async function connect(
+  api: ApiClient,
+  venueId: string,
+  { provider, secretKey }: { readonly provider: string; readonly secretKey: string },
+): Promise<string> {
+  const body = { provider, environment: 'sandbox', credentials: { secretKey } };
   return withId.parse(await api.post(`/v1/venues/${venueId}/connections`, body, randomUUID())).id;
 }
 

@@ -6,6 +6,7 @@ type WireObject = Readonly<Record<string, unknown>>;
 export interface SquareMerchant {
   readonly id: string;
   readonly token: string;
+  readonly mainLocationId: string;
   /** Square's own SDK, used as the merchant's other software. */
   readonly client: SquareClient;
   /** Creates this many objects and returns their ids. */
@@ -34,6 +35,7 @@ export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: 
     return {
       id,
       token,
+      mainLocationId: details['mainLocationId'] ?? '',
       client: new SquareClient({ baseUrl: apiUrl, token, maxRetries: 0 }),
       seed: (resource, count) => seed({ resource, count }),
       put: (resource, objects) => seed({ resource, objects }),

@@ -1,0 +1,182 @@
+import { z } from 'zod';
+import { accountPaceOf } from '../providers/limits.ts';
+import { SQUARE_CAPABILITIES } from '../providers/square/capabilities.ts';
+import { HistoryReader } from './support/history-cost.ts';
+import { peakMib } from './support/process-usage.ts';
+import { load, round } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import type { HistoryCost } from './support/history-cost.ts';
+import type { Row } from './support/report.ts';
+import type { System } from './support/system.ts';
+import type { Measured, SyncRequest } from './support/venue.ts';
+
+export interface SquareOptions {
+  readonly records: number;
+  readonly latencyMs: number;
+}
+
+type Resource = NonNullable<SyncRequest['resource']>;
+
+/** How the stand-in seeds a resource, and the objects of the page that its pull reads. */
+const READS: readonly { readonly resource: Resource; readonly seed: string; readonly pageSize: number }[] = [
+  { resource: 'customers', seed: 'customers', pageSize: 100 },
+  { resource: 'products', seed: 'catalogue', pageSize: 1_000 },
+  { resource: 'inventory', seed: 'counts', pageSize: 1_000 },
+  { resource: 'transactions', seed: 'payments', pageSize: 100 },
+  { resource: 'invoices', seed: 'invoices', pageSize: 100 },
+];
+
+/** Objects that Square takes in one call. */
+const WRITES: readonly { readonly resource: 'customers' | 'products' | 'inventory'; readonly batchSize: number }[] = [
+  { resource: 'customers', batchSize: 100 },
+  { resource: 'products', batchSize: 1_000 },
+  { resource: 'inventory', batchSize: 100 },
+];
+
+const ROWS_PER_SECOND = 19_000;
+const PEAK_LIMIT_MIB = 260;
+const ACTIONS_LIMIT = 12;
+const LIMIT_MS = 600_000;
+const RATE = accountPaceOf(SQUARE_CAPABILITIES.limits.sandbox);
+
+const integration = z.object({
+  resources: z.array(z.object({ resource: z.string(), directions: z.array(z.string()) })),
+});
+
+/** Pulls and pushes every resource of Square that its adapter declares, within the budget that it declares. */
+export async function benchSquare(options: SquareOptions): Promise<readonly Row[]> {
+  return withFolder((home) =>
+    withSystem({ home, requestsPerSecond: 100 }, async (system) => {
+      const { resources } = integration.parse(await system.api.get('/v1/integrations/square'));
+      const can = (resource: string, direction: string): boolean =>
+        resources.some((one) => one.resource === resource && one.directions.includes(direction));
+      const history = await HistoryReader.connect(system);
+      const rows: Row[] = [];
+      try {
+        for (const read of READS.filter(({ resource }) => can(resource, 'pull')))
+          rows.push(await pull({ system, history, options }, read));
+        for (const write of WRITES.filter(({ resource }) => can(resource, 'push')))
+          rows.push(...(await push({ system, history, options }, write)));
+      } finally {
+        await history.close();
+      }
+      return rows;
+    }),
+  );
+}
+
+interface Bench {
+  readonly system: System;
+  readonly history: HistoryReader;
+  readonly options: SquareOptions;
+}
+
+/** A page takes more calls where its records lie in other objects too; the floor counts the calls that were made. */
+async function pull(bench: Bench, { resource, seed, pageSize }: (typeof READS)[number]): Promise<Row> {
+  const { system, options } = bench;
+  const { records, latencyMs } = options;
+  await system.square.limits({ latencyMs: 0, requestsPerSecond: 0 });
+  const merchant = await system.square.addMerchant();
+  await merchant.seed(seed, records);
+  const venue = await Venue.create(system.api, merchant.token, 'square');
+  await system.square.limits({ latencyMs, requestsPerSecond: RATE });
+  const { run, cost, calls } = await watched(bench, { venue, token: merchant, direction: 'pull', resource });
+  const pages = Math.ceil(records / pageSize);
+  const floorS = Math.max(calls.length / RATE, (pages * latencyMs) / 1_000, records / ROWS_PER_SECOND);
+  const goalS = 1.15 * floorS + 1;
+  return {
+    what: `pull ${records} ${resource} at ${RATE}/s`,
+    seconds: round(run.wallS),
+    floorS: round(floorS),
+    created: run.counts.created,
+    ...figuresOf(bench, { cost, calls }),
+    goal: `≤ ${round(goalS)} s, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
+    met: run.wallS <= goalS && run.counts.created === records && isWithin(bench, { cost, calls }),
+  };
+}
+
+/** A first push, which creates every record, and a second one, which has nothing to write. */
+async function push(bench: Bench, { resource, batchSize }: (typeof WRITES)[number]): Promise<readonly Row[]> {
+  const { system, options } = bench;
+  const { records, latencyMs } = options;
+  await system.square.limits({ latencyMs: 0, requestsPerSecond: 0 });
+  const merchant = await system.square.addMerchant();
+  const venue = await Venue.create(system.api, merchant.token, 'square');
+  if (resource === 'customers') await venue.load(records, 'Customer');
+  else await venue.loadProducts(records);
+  if (resource === 'inventory') {
+    await venue.sync({ direction: 'push', resource: 'products', limitMs: LIMIT_MS });
+    await venue.loadCounts(records, merchant.mainLocationId);
+  }
+  await system.square.limits({ latencyMs, requestsPerSecond: RATE });
+  const rows: Row[] = [];
+  for (const isFirst of [true, false]) {
+    const { run, cost, calls } = await watched(bench, { venue, token: merchant, direction: 'push', resource });
+    const batches = isFirst ? Math.ceil(records / batchSize) : 0;
+    const writes = calls.filter(({ written }) => written).length;
+    const seconds =
+      calls.length < 2 ? 0 : (Math.max(...calls.map(({ at }) => at)) - Math.min(...calls.map(({ at }) => at))) / 1_000;
+    rows.push({
+      what: `push ${records} ${resource} at ${RATE}/s, ${isFirst ? 'new' : 'unchanged'}`,
+      seconds: round(run.wallS),
+      created: run.counts.created,
+      unchanged: run.counts.unchanged,
+      rejected: run.counts.rejected,
+      writes,
+      perSecond: seconds === 0 ? null : round((calls.length - 1) / seconds),
+      ...figuresOf(bench, { cost, calls }),
+      goal: `${batches} writing calls, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
+      met: writes <= batches && run.counts.rejected === 0 && isWithin(bench, { cost, calls }),
+    });
+  }
+  return rows;
+}
+
+interface Watch {
+  readonly venue: Venue;
+  readonly token: { calls(): Promise<readonly Call[]> };
+  readonly direction: SyncRequest['direction'];
+  readonly resource: Resource;
+}
+
+interface Call {
+  readonly at: number;
+  readonly status: number;
+  readonly written: boolean;
+}
+
+interface Watched {
+  readonly run: Measured;
+  readonly cost: HistoryCost;
+  readonly calls: readonly Call[];
+}
+
+async function watched({ history }: Bench, { venue, token, direction, resource }: Watch): Promise<Watched> {
+  const ended = new AbortController();
+  const startedAtMs = Date.now();
+  const { workflowId } = await venue.start({ direction, resource });
+  const heartbeats = history.countHeartbeats(workflowId, ended.signal);
+  // Joins the run that was just started.
+  const run = await venue.sync({ direction, resource, limitMs: LIMIT_MS }).finally(() => {
+    ended.abort();
+  });
+  const cost = await history.cost(workflowId, { runId: run.runId, heartbeats: await heartbeats });
+  const calls = (await token.calls()).filter(({ at }) => at >= startedAtMs);
+  return { run: { ...run, wallS: run.wallS + (run.startedAtMs - startedAtMs) / 1_000 }, cost, calls };
+}
+
+const refusedIn = (calls: readonly Call[]): number => calls.filter(({ status }) => status === 429).length;
+
+const figuresOf = ({ system }: Bench, { cost, calls }: Pick<Watched, 'cost' | 'calls'>) => ({
+  calls: calls.length,
+  refused429: refusedIn(calls),
+  actions: cost.actions,
+  workerPeakMib: round(peakMib(system.pids.worker), 0),
+  load: load(),
+});
+
+const isWithin = ({ system }: Bench, { cost, calls }: Pick<Watched, 'cost' | 'calls'>): boolean =>
+  refusedIn(calls) <= calls.length / 100 &&
+  peakMib(system.pids.worker) <= PEAK_LIMIT_MIB &&
+  cost.actions <= ACTIONS_LIMIT;
