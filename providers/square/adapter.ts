@@ -9,6 +9,7 @@ import { resourceTable } from '../kit/resource-table.ts';
 import type { ResourceEntry } from '../kit/resource-table.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { askSquare, createSquareClient } from './client.ts';
+import { customerMapping } from './customers/customer-mapping.ts';
 import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
 import { SQUARE_ERRORS } from './errors.ts';
 import { createAsk } from './http/ask.ts';
@@ -53,7 +54,7 @@ const RESOURCES = resourceTable<SquareResource>('square', {
   inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
   invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
-  customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
+  customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
 });
 
 const statusSchema = z.object({ scopes: z.array(z.string()).default([]), merchantId: z.string().min(1) });

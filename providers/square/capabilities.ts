@@ -10,7 +10,7 @@ const LIMITS = [perSecond(10), concurrent(8)];
 export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
     { resource: 'products', directions: ['pull'] },
-    { resource: 'customers', directions: ['pull'] },
+    { resource: 'customers', directions: ['push', 'pull'] },
     { resource: 'inventory', directions: ['pull'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
