@@ -17,6 +17,7 @@ import type { Ask } from './http/ask.ts';
 import type { ChosenLocations } from './http/locations.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
+import { productMapping } from './products/product-mapping.ts';
 import { createProductSession, productPullPlan } from './products/product-session.ts';
 import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
 
@@ -50,7 +51,7 @@ interface SquareResource extends ResourceEntry {
 }
 
 const RESOURCES = resourceTable<SquareResource>('square', {
-  products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
+  products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
   invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },

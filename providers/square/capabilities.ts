@@ -9,7 +9,7 @@ const LIMITS = [perSecond(10), concurrent(8)];
  */
 export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
-    { resource: 'products', directions: ['pull'] },
+    { resource: 'products', directions: ['push', 'pull'] },
     { resource: 'customers', directions: ['push', 'pull'] },
     { resource: 'inventory', directions: ['pull'] },
     { resource: 'transactions', directions: ['pull'] },

@@ -47,6 +47,8 @@ export interface RunningSandbox {
     readonly account: number;
     /** Before the first page of a list, by the name of the list. */
     readonly first: Readonly<Partial<Record<string, number>>>;
+    /** Before the first record that is ever written to an account. */
+    readonly firstWrite: Readonly<Partial<Record<Resource, number>>>;
     /** To read all lists of a resource. */
     readonly listing: Readonly<Partial<Record<Resource, number>>>;
   };
@@ -97,7 +99,7 @@ async function startStripe(): Promise<RunningSandbox> {
     unknownKey: new Secret('sk_test_nobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['customers', 'products'],
     keepsFailures: true,
-    extraCalls: { account: 0, first: {}, listing: {} },
+    extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
       await control.reset();
       await control.limits({ requestsPerSecond: 0, searchDelayMs: 0 });
@@ -152,7 +154,7 @@ async function startSquare(): Promise<RunningSandbox> {
   const ids = async (resource: Resource) => {
     const { kind, type } = kindOf(resource);
     const objects = await merchant.objects<Readonly<Record<string, string>>>(kind);
-    return objects.filter((object) => object['type'] === type).map(externalIdOf);
+    return objects.filter((object) => object['type'] === type && !object['is_deleted']).map(externalIdOf);
   };
   return {
     config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
@@ -167,6 +169,8 @@ async function startSquare(): Promise<RunningSandbox> {
     extraCalls: {
       account: 1,
       first: { payments: 1, 'changed-payments': 1, invoices: 1 },
+      // Whether the attribute with our reference is defined, and its definition.
+      firstWrite: { products: 2 },
       listing: { transactions: 1, invoices: 1, customers: 1 },
     },
     async reset() {
@@ -187,7 +191,10 @@ async function startSquare(): Promise<RunningSandbox> {
     unknownId: (resource) =>
       resource === 'inventory' ? 'NOTHING0000000000000000A:NOWHERE' : 'NOTHING0000000000000000A',
     async trouble(kind, times) {
-      await control.fault({ ...TROUBLE[kind], times });
+      // A call that only prepares a write has nothing to commit.
+      const match =
+        kind === 'reset-after-commit' ? { path: '/v2/[a-z]+/(batch-upsert|bulk-create|changes/batch-create)' } : {};
+      await control.fault({ ...TROUBLE[kind], match, times });
     },
     ids,
     requests: async () => (await control.calls()).length - foreign,

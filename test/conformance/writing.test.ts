@@ -36,7 +36,8 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       const record = aRecord(full);
       const { callsToWrite } = adapter().mapping(resource);
       const remote = await create(record);
-      expect(counted()).toBe(callsToWrite(map(resource, record), null));
+      const extra = sandbox().extraCalls.firstWrite[resource] ?? 0;
+      expect(counted() - extra).toBe(callsToWrite(map(resource, record), null));
       for (const fields of [full, minimal]) {
         const mapped = map(resource, { ...record, fields });
         const before = counted();
@@ -178,9 +179,9 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
         signal: AbortSignal.abort(),
         call: (request) => ((asked += 1), request()),
       });
-      await expect(
-        writerOf(stopped.resource(resource)).create(map(resource, aRecord(full)), aKey()),
-      ).rejects.toSatisfy((error: Error) => error instanceof ProviderError || error.name === 'AbortError');
+      await expect(writerOf(stopped.resource(resource)).create(map(resource, aRecord(full)), aKey())).rejects.toSatisfy(
+        (error: Error) => error instanceof ProviderError || error.name === 'AbortError',
+      );
       expect([asked, await sandbox().requests()]).toEqual([1, 0]);
     });
   });
