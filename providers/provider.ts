@@ -4,6 +4,7 @@ import type { RecordFields } from '../records/record-kind.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
+import type { ProviderError } from './provider-error.ts';
 import type { Secret } from '../vault/secret.ts';
 
 export type { Cursor, PullPlan };
@@ -145,7 +146,36 @@ export interface ResourceWriter {
   readonly archive: (externalId: string, options: WriteOptions) => Promise<'archived' | 'deleted'>;
   /** Looks for the remote record that an earlier write of unknown outcome may have left; pages like `listPage`. */
   readonly findRemote: (hint: RemoteHint) => Promise<RemoteSearch>;
+  /** Absent where the provider takes one record a call. */
+  readonly batch?: BatchWriter;
 }
+
+/**
+ * Writes many records by few calls. Each call answers an outcome for every record, in the order in which they were given;
+ * a failure of one record is its outcome, and a failure that refuses the whole call is thrown: then nothing was written.
+ */
+export interface BatchWriter {
+  /** Most records that one call takes. */
+  readonly size: number;
+  /**
+   * `options` has a key for the whole call; it is repeated with the same records only. Each record has a key of its own
+   * too, for providers that take those.
+   */
+  readonly create: (records: readonly BatchedCreation[], options: WriteOptions) => Promise<readonly BatchOutcome[]>;
+  /** Repeated with the same records it ends the same, as a single update does. */
+  readonly update: (records: readonly BatchedUpdate[], options: WriteOptions) => Promise<readonly BatchOutcome[]>;
+}
+
+export interface BatchedCreation extends WriteOptions {
+  readonly mapped: MappedRecord;
+}
+
+export interface BatchedUpdate extends UpdateOptions {
+  readonly externalId: string;
+  readonly mapped: MappedRecord;
+}
+
+export type BatchOutcome = WrittenRecord | ProviderError;
 
 export interface RemoteHint {
   readonly recordId: string;

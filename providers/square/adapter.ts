@@ -9,6 +9,7 @@ import { resourceTable } from '../kit/resource-table.ts';
 import type { ResourceEntry } from '../kit/resource-table.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { askSquare, createSquareClient } from './client.ts';
+import { customerMapping } from './customers/customer-mapping.ts';
 import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
 import { SQUARE_ERRORS } from './errors.ts';
 import { createAsk } from './http/ask.ts';
@@ -16,6 +17,7 @@ import type { Ask } from './http/ask.ts';
 import type { ChosenLocations } from './http/locations.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
+import { productMapping } from './products/product-mapping.ts';
 import { createProductSession, productPullPlan } from './products/product-session.ts';
 import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
 
@@ -49,11 +51,11 @@ interface SquareResource extends ResourceEntry {
 }
 
 const RESOURCES = resourceTable<SquareResource>('square', {
-  products: { session: createProductSession, mapping: readOnlyMapping, pullPlan: productPullPlan },
+  products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
   invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
-  customers: { session: createCustomerSession, mapping: readOnlyMapping, pullPlan: customerPullPlan },
+  customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
 });
 
 const statusSchema = z.object({ scopes: z.array(z.string()).default([]), merchantId: z.string().min(1) });

@@ -10,8 +10,8 @@ const LIMITS = [perSecond(10), concurrent(8)];
  */
 export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
-    { resource: 'products', directions: ['pull'] },
-    { resource: 'customers', directions: ['pull'] },
+    { resource: 'products', directions: ['push', 'pull'] },
+    { resource: 'customers', directions: ['push', 'pull'] },
     { resource: 'inventory', directions: ['pull'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },

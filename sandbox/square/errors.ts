@@ -21,6 +21,16 @@ export function invalidRequest(code: string, detail: string, field?: string): Re
   );
 }
 
+/** An object that does not exist, or does no longer. */
+export function notFound(detail: string): Refusal {
+  return new Refusal(squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail }));
+}
+
+/** The stored object has another version than the one given. */
+export function staleVersion(detail: string): Refusal {
+  return new Refusal(squareError(409, { category: 'INVALID_REQUEST_ERROR', code: 'CONFLICT', detail }));
+}
+
 export function unauthorised(detail: string, code = 'UNAUTHORIZED'): Refusal {
   return new Refusal(squareError(401, { category: 'AUTHENTICATION_ERROR', code, detail }));
 }

@@ -45,11 +45,12 @@ export async function openSquareRecords({ ledger, accounts, home }: RecordHost):
 const isApi = ({ path }: Visit) => path.startsWith('/v2/');
 
 const LISTS =
-  /^\/v2\/(invoices\/search|payments|refunds|disputes|customers|customers\/search|catalog\/search|inventory\/(counts|changes)\/batch-retrieve)$/;
+  /^\/v2\/(invoices\/search|payments|refunds|disputes|customers|customers\/search|catalog\/(?:search|search-catalog-items)|inventory\/(counts|changes)\/batch-retrieve)$/;
 
 /** A page is a later one when its request has a cursor, in the query or in the body. */
 function pageOf({ method, path, query, body }: Visit): 'first' | 'later' | null {
-  const isSearch = path.endsWith('/search') || path.endsWith('/batch-retrieve');
+  const isSearch =
+    path.endsWith('/search') || path.endsWith('/search-catalog-items') || path.endsWith('/batch-retrieve');
   if (!LISTS.test(path) || method !== (isSearch ? 'POST' : 'GET')) return null;
   return query.has('cursor') || /"cursor"\s*:\s*"/.test(body) ? 'later' : 'first';
 }

@@ -19,7 +19,7 @@ export interface Samples {
 const CUSTOMER: CustomerFields = {
   name: 'Ada',
   email: 'ada@example.com',
-  phone: '+49301',
+  phone: '+4930123456',
   address: { line1: '1 High Street', line2: null, city: 'Bonn', region: null, postalCode: '53111', country: 'Germany' },
   marketingConsent: true,
   metadata: { tier: 'gold' },
@@ -29,7 +29,7 @@ const PRODUCT: ProductFields = {
   description: 'Ten boxes of twenty bags',
   sku: 'CH-1',
   amountMinor: 1_800,
-  currency: 'EUR',
+  currency: 'GBP',
   active: true,
   taxable: true,
   images: ['https://example.com/chai.png'],

@@ -35,6 +35,10 @@ export interface RunningSandbox {
   unknownId(resource: Resource): string;
   /** Makes the next `times` requests fail. */
   trouble(kind: Trouble, times: number): Promise<void>;
+  /** The resources whose change feed tells deletions; of others only a full pass finds them. */
+  readonly feedTellsDeletionsOf: readonly Resource[];
+  /** Whether the provider keeps a failure under its idempotency key, and answers it again. */
+  readonly keepsFailures: boolean;
   /** Ids of all existing records. */
   ids(resource: Resource): Promise<readonly string[]>;
   /** Calls that the adapter makes besides one for each answer, because the provider needs them. */
@@ -43,6 +47,8 @@ export interface RunningSandbox {
     readonly account: number;
     /** Before the first page of a list, by the name of the list. */
     readonly first: Readonly<Partial<Record<string, number>>>;
+    /** Before the first record that is ever written to an account. */
+    readonly firstWrite: Readonly<Partial<Record<Resource, number>>>;
     /** To read all lists of a resource. */
     readonly listing: Readonly<Partial<Record<Resource, number>>>;
   };
@@ -91,7 +97,9 @@ async function startStripe(): Promise<RunningSandbox> {
     secretKey: new Secret(sandbox.secretKey),
     restrictedKey: new Secret(accounts.data[0]?.restrictedKey ?? ''),
     unknownKey: new Secret('sk_test_nobodyKnowsThisOne'),
-    extraCalls: { account: 0, first: {}, listing: {} },
+    feedTellsDeletionsOf: ['customers', 'products'],
+    keepsFailures: true,
+    extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
       await control.reset();
       await control.limits({ requestsPerSecond: 0, searchDelayMs: 0 });
@@ -136,6 +144,8 @@ async function startSquare(): Promise<RunningSandbox> {
   const control = squareSandboxControl(sandbox);
   const [merchant] = await control.merchants();
   if (!merchant) throw new Error('a stand-in Square has merchants from the start');
+  let foreign = 0;
+  let restricted = '';
   const kindOf = (resource: Resource) => {
     const kind = SQUARE_KINDS[resource];
     if (kind === undefined) throw new Error(`square has no ${resource}`);
@@ -144,34 +154,50 @@ async function startSquare(): Promise<RunningSandbox> {
   const ids = async (resource: Resource) => {
     const { kind, type } = kindOf(resource);
     const objects = await merchant.objects<Readonly<Record<string, string>>>(kind);
-    return objects.filter((object) => object['type'] === type).map(externalIdOf);
+    return objects.filter((object) => object['type'] === type && !object['is_deleted']).map(externalIdOf);
   };
   return {
     config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
     secretKey: new Secret(merchant.token),
-    restrictedKey: new Secret('EAAAEnothing'),
+    get restrictedKey() {
+      return new Secret(restricted);
+    },
     unknownKey: new Secret('EAAAEnobodyKnowsThisOne'),
+    feedTellsDeletionsOf: ['products'],
+    keepsFailures: false,
     // The merchant's name; the locations, each of which has lists of its own; whether there is a loyalty programme.
     extraCalls: {
       account: 1,
       first: { payments: 1, 'changed-payments': 1, invoices: 1 },
+      // Whether the attribute with our reference is defined, and its definition.
+      firstWrite: { products: 2 },
       listing: { transactions: 1, invoices: 1, customers: 1 },
     },
     async reset() {
       await control.reset();
+      // A reset ends every grant.
+      restricted = await control.tokenFor(merchant.id, 'MERCHANT_PROFILE_READ');
+      foreign = (await control.calls()).length;
     },
     async seed(resource, count) {
       await merchant.seed(kindOf(resource).kind, count);
       return ids(resource);
     },
-    remove: () => Promise.reject(new Error('nothing of Square is removed by the suite yet')),
+    async remove(resource, externalId) {
+      foreign += 1;
+      if (resource === 'customers') await merchant.client.customers.delete({ customerId: externalId });
+      else await merchant.client.catalog.object.delete({ objectId: externalId.split(':')[0] ?? '' });
+    },
     unknownId: (resource) =>
       resource === 'inventory' ? 'NOTHING0000000000000000A:NOWHERE' : 'NOTHING0000000000000000A',
     async trouble(kind, times) {
-      await control.fault({ ...TROUBLE[kind], times });
+      // A call that only prepares a write has nothing to commit.
+      const match =
+        kind === 'reset-after-commit' ? { path: '/v2/[a-z]+/(batch-upsert|bulk-create|changes/batch-create)' } : {};
+      await control.fault({ ...TROUBLE[kind], match, times });
     },
     ids,
-    requests: async () => (await merchant.calls()).length,
+    requests: async () => (await control.calls()).length - foreign,
     close: () => sandbox.close(),
   };
 }

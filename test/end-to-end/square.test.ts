@@ -64,13 +64,36 @@ describe('a merchant’s customers', () => {
     expect(await pull(venue, 'customers')).toMatchObject({ counts: { archived: 0, created: 0, updated: 0 } });
   });
 
-  it('are refused in the direction that Square does not have, as the integration says', async () => {
+  it('are pushed, and pushing or pulling them again writes nothing', async () => {
+    const venue = await aConnectedVenue();
+    const { venueId, connection, merchant } = venue;
+    const push = () =>
+      system.api.sync(venueId, { connectionId: connection.id, direction: 'push', resource: 'customers', mode: 'full' });
+    const names = Array.from({ length: 30 }, (_, index) => `Customer ${index}`);
+    await system.api.load(
+      venueId,
+      names.map((name, index) => ({ sourceId: `c-${index}`, name })),
+    );
+    expect(await push()).toMatchObject({ outcome: 'completed', counts: { created: 30, rejected: 0 } });
+    expect(await merchant.objects('customers')).toHaveLength(30);
+    const written = async () => (await merchant.calls()).filter((call) => call.written).length;
+    const before = await written();
+    expect(await push()).toMatchObject({ counts: { created: 0, updated: 0, unchanged: 30 } });
+    expect(await pull(venue, 'customers')).toMatchObject({ counts: { created: 0, updated: 0 } });
+    expect(await push()).toMatchObject({ counts: { created: 0, updated: 0, unchanged: 30 } });
+    expect(await written()).toBe(before);
+  });
+
+  it('take the directions that the integration names, and transactions no push', async () => {
     const { venueId, connection } = await aConnectedVenue();
     const { body } = await system.api.ask('/v1/integrations/square');
     expect(body).toMatchObject({
-      resources: expect.arrayContaining([{ resource: 'customers', directions: ['pull'] }]) as unknown,
+      resources: expect.arrayContaining([
+        { resource: 'customers', directions: ['push', 'pull'] },
+        { resource: 'transactions', directions: ['pull'] },
+      ]) as unknown,
     });
-    const order = { connectionId: connection.id, resource: 'customers', direction: 'push', mode: 'full' };
+    const order = { connectionId: connection.id, resource: 'transactions', direction: 'push', mode: 'full' };
     expect((await system.api.tryPost(`/v1/venues/${venueId}/syncs`, order)).status).toBe(422);
   });
 

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
-import type { ListQuery, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
+import type { ListQuery, PullPlan, ResourceSession } from '../../provider.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage, withoutEmpty } from '../http/lists.ts';
+import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
+import { toRecord } from './customer-fields.ts';
 import { customerSchema } from './customer-responses.ts';
 import type { SquareCustomer } from './customer-responses.ts';
+import { createCustomerWriter } from './customer-writer.ts';
 import { Loyalty } from './loyalty.ts';
-import type { LoyaltyAccount } from './loyalty.ts';
 
 /** https://developer.squareup.com/reference/square/customers-api/search-customers, read 2026-11-28. */
 const PAGE_SIZE = 100;
@@ -53,7 +53,7 @@ export function createCustomerSession(ask: Ask): ResourceSession {
       return found && ((await withPoints([found.customer]))[0] ?? null);
     },
 
-    writer: null,
+    writer: createCustomerWriter(ask),
   };
 }
 
@@ -65,48 +65,4 @@ function searchOf(query: ListQuery) {
   };
   const filter = query.stream === 'customers' ? { created_at: range } : { updated_at: range };
   return { limit: PAGE_SIZE, query: { filter, sort: { field: 'CREATED_AT', order: 'ASC' } }, ...cursorOf(query) };
-}
-
-function toRecord(customer: SquareCustomer, account: LoyaltyAccount | null): ProviderRecord {
-  return {
-    externalId: customer.id,
-    version: customer.version,
-    deleted: false,
-    recordId: customer.reference_id,
-    fields: toFields(customer, account),
-  };
-}
-
-function toFields(customer: SquareCustomer, account: LoyaltyAccount | null): CustomerFields {
-  const person = [customer.given_name, customer.family_name].filter((part) => part !== null).join(' ');
-  return {
-    name: person || customer.company_name || customer.nickname,
-    email: customer.email_address,
-    phone: customer.phone_number,
-    address: customer.address ? toAddress(customer.address) : null,
-    // Who has not unsubscribed has not agreed to anything by that: Square tells a refusal and nothing else.
-    marketingConsent: customer.preferences?.email_unsubscribed === true ? false : null,
-    metadata: withoutEmpty({
-      square_company_name: customer.company_name,
-      square_nickname: customer.nickname,
-      square_birthday: customer.birthday,
-      square_reference_id: customer.reference_id,
-      square_loyalty_points: textOf(account?.balance),
-      square_loyalty_lifetime_points: textOf(account?.lifetime_points),
-    }),
-  };
-}
-
-const textOf = (points: number | null | undefined): string | null => (points == null ? null : String(points));
-
-function toAddress(address: NonNullable<SquareCustomer['address']>): Address {
-  const second = [address.address_line_2, address.address_line_3].filter((line) => line !== null).join(', ');
-  return {
-    line1: address.address_line_1,
-    line2: second || null,
-    city: address.locality,
-    region: address.administrative_district_level_1,
-    postalCode: address.postal_code,
-    country: address.country,
-  };
 }

@@ -13,6 +13,13 @@ import { SQUARE_ERRORS } from '../errors.ts';
  */
 export const SQUARE_VERSION = '2026-09-16';
 
+/**
+ * Square publishes no time for which it keeps idempotency keys, as its staff say
+ * (https://developer.squareup.com/forums/t/how-long-are-idempotency-keys-retained-for-the-createpayment-endpoint/28303,
+ * read 2026-11-28). An hour is relied on; after that our own reference is looked up.
+ */
+export const SQUARE_IDEMPOTENCY = { keyLifeMs: 3_600_000 };
+
 /** For a page of whole objects with hundreds of parts each. */
 const LIMITS: CallLimits = { timeoutMs: 30_000, maxBodyBytes: 32 * 1_024 * 1_024 };
 
@@ -54,7 +61,8 @@ export function createAsk(
         authorization: `Bearer ${secretKey.expose()}`,
         'square-version': SQUARE_VERSION,
         accept: 'application/json',
-        ...(body && { 'content-type': 'application/json' }),
+        // Without it a null may clear nothing (https://developer.squareup.com/reference/square/customers-api/update-customer, read 2026-11-28).
+        ...(body && { 'content-type': 'application/json', 'x-clear-null': 'true' }),
       },
       ...(body && { body: JSON.stringify(body) }),
     });

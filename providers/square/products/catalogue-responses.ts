@@ -49,6 +49,7 @@ export const itemSchema = z.object({
 export const variationSchema = z.object({
   type: z.literal('ITEM_VARIATION'),
   ...common,
+  custom_attribute_values: z.record(z.string(), z.unknown()).nullish(),
   item_variation_data: dataOf({
     item_id: nullableText,
     name: nullableText,

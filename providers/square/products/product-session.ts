@@ -7,6 +7,7 @@ import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, listed, squareList } from '../http/lists.ts';
 import { itemSchema, soldSchema, variationSchema } from './catalogue-responses.ts';
 import type { SquareItem, SquareVariation } from './catalogue-responses.ts';
+import { createProductWriter } from './product-writer.ts';
 import { relatedIn, toDeletion, toProducts } from './products.ts';
 
 /**
@@ -38,7 +39,7 @@ export function createProductSession(ask: Ask): ResourceSession {
     count: () => Promise.resolve(null),
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => session.retrieve(externalId),
-    writer: null,
+    writer: createProductWriter(ask),
   };
 }
 

@@ -5,6 +5,7 @@ import type { ProviderRecord } from '../../provider.ts';
 import { withoutEmpty } from '../http/lists.ts';
 import { categorySchema, imageSchema, variationSchema } from './catalogue-responses.ts';
 import type { SquareItem, SquareVariation } from './catalogue-responses.ts';
+import { referenceIn } from './reference-attribute.ts';
 
 /** What items name by id: the addresses of images and the names of categories. */
 export interface Related {
@@ -51,7 +52,7 @@ function toRecord(item: SquareItem, variation: SquareVariation, fields: ProductF
     // Both are numbers of one catalogue, which grow with every change of it; either may have changed last.
     version: Math.max(item.version, variation.version),
     deleted: false,
-    recordId: null,
+    recordId: referenceIn(variation.custom_attribute_values),
     fields,
     externalState: { itemId: item.id },
   };

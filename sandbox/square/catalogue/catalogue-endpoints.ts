@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { Refusal } from '../../oauth/exchange.ts';
-import { invalidRequest, squareError } from '../errors.ts';
+import { invalidRequest, notFound } from '../errors.ts';
 import { bodyOf, queryOf } from '../http/endpoint.ts';
 import type { Endpoint, SquareRequest } from '../http/endpoint.ts';
+import { once } from '../http/idempotency.ts';
 import { pageOf } from '../http/paging.ts';
 import type { WireObject } from '../state/square-state.ts';
-import { Catalogue, isA, isDeleted } from './catalogue.ts';
-import { upsertObject } from './upsert.ts';
+import { Catalogue, dataOf, isA, isDeleted } from './catalogue.ts';
+import { hasAttribute } from './custom-attributes.ts';
+import { upsertObjects } from './upsert.ts';
 
 const instant = z.iso.datetime({ offset: true }).transform((given) => Date.parse(given));
 const searchBody = z.strictObject({
@@ -23,11 +24,29 @@ const batchBody = z.strictObject({
   include_related_objects: z.boolean().default(false),
   include_deleted_objects: z.boolean().default(false),
 });
-const upsertBody = z.strictObject({ idempotency_key: z.string().min(1), object: z.record(z.string(), z.unknown()) });
+const key = z.string().min(1).max(128);
+const anObject = z.record(z.string(), z.unknown());
+const upsertBody = z.strictObject({ idempotency_key: key, object: anObject });
+/** One batch a request is simulated. Objects inside of objects do not count. */
+const batchUpsertBody = z.strictObject({
+  idempotency_key: key,
+  batches: z.tuple([z.strictObject({ objects: z.array(anObject).min(1).max(1_000) })]),
+});
+const itemSearchBody = z.strictObject({
+  cursor: z.string().optional(),
+  limit: z.int().min(1).max(100).default(100),
+  archived_state: z.enum(['ARCHIVED_STATE_NOT_ARCHIVED', 'ARCHIVED_STATE_ARCHIVED', 'ARCHIVED_STATE_ALL']).optional(),
+  custom_attribute_filters: z
+    .array(z.strictObject({ key, string_filter: z.string() }))
+    .min(1)
+    .max(10),
+});
 
 export const CATALOGUE_ENDPOINTS: readonly Endpoint[] = [
   { method: 'POST', path: /^\/v2\/catalog\/search$/, scope: 'ITEMS_READ', run: search },
   { method: 'POST', path: /^\/v2\/catalog\/batch-retrieve$/, scope: 'ITEMS_READ', run: batchRetrieve },
+  { method: 'POST', path: /^\/v2\/catalog\/batch-upsert$/, scope: 'ITEMS_WRITE', run: batchUpsert },
+  { method: 'POST', path: /^\/v2\/catalog\/search-catalog-items$/, scope: 'ITEMS_READ', run: searchItems },
   { method: 'POST', path: /^\/v2\/catalog\/object$/, scope: 'ITEMS_WRITE', run: upsert },
   { method: 'GET', path: /^\/v2\/catalog\/object\/([^/]+)$/, scope: 'ITEMS_READ', run: retrieve },
   { method: 'DELETE', path: /^\/v2\/catalog\/object\/([^/]+)$/, scope: 'ITEMS_WRITE', run: remove },
@@ -79,19 +98,67 @@ function retrieve(request: SquareRequest): object {
 function found(catalogue: Catalogue, id: string): WireObject {
   const object = catalogue.get(id);
   if (object && !isDeleted(object)) return object;
-  const detail = `Catalog object with ID ${id} not found.`;
-  throw new Refusal(squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail }));
+  throw notFound(`Catalog object with ID ${id} not found.`);
 }
 
+const TYPES: ReadonlySet<unknown> = new Set([
+  'ITEM',
+  'ITEM_VARIATION',
+  'CATEGORY',
+  'IMAGE',
+  'CUSTOM_ATTRIBUTE_DEFINITION',
+]);
+
 function upsert(request: SquareRequest): object {
-  const { object } = bodyOf(request, upsertBody);
-  if (!isA(object, 'ITEM') && !isA(object, 'CATEGORY') && !isA(object, 'IMAGE') && !isA(object, 'ITEM_VARIATION'))
+  const { object, idempotency_key } = bodyOf(request, upsertBody);
+  return once(request, { key: idempotency_key, content: object }, () => {
+    const { objects, idMappings } = upserted(request, [object]);
+    return { catalog_object: objects[0], ...(idMappings.length > 0 && { id_mappings: idMappings }) };
+  });
+}
+
+/** All objects or none (square 46.0.0, BatchUpsertCatalogObjectsRequest). A refusal does not say which object is to blame. */
+function batchUpsert(request: SquareRequest): object {
+  const { batches, idempotency_key } = bodyOf(request, batchUpsertBody);
+  return once(request, { key: idempotency_key, content: batches }, () => {
+    const { objects, idMappings } = upserted(request, batches[0].objects);
+    return {
+      objects,
+      updated_at: new Date(request.nowMs).toISOString(),
+      ...(idMappings.length > 0 && { id_mappings: idMappings }),
+    };
+  });
+}
+
+function upserted(request: SquareRequest, objects: readonly WireObject[]) {
+  if (!objects.every(({ type }) => TYPES.has(type)))
     throw invalidRequest('INVALID_VALUE', 'The stand-in does not simulate objects of this type.', 'object.type');
   const catalogue = new Catalogue(request);
-  const { id, idMappings } = upsertObject(catalogue, object, request.nowMs);
+  const { ids, idMappings } = upsertObjects(catalogue, objects, request.nowMs);
+  return { objects: ids.map((id) => catalogue.render(found(catalogue, id))), idMappings };
+}
+
+/** Items of which the item or a variation has all of the given custom attributes, by their ids. */
+function searchItems(request: SquareRequest): object {
+  const parameters = bodyOf(request, itemSearchBody);
+  const { archived_state: wanted = 'ARCHIVED_STATE_NOT_ARCHIVED', custom_attribute_filters: filters } = parameters;
+  const catalogue = new Catalogue(request);
+  const fits = (object: WireObject) =>
+    filters.every((filter) => hasAttribute(object, filter.key, filter.string_filter));
+  const stateOf = (item: WireObject) =>
+    dataOf(item)['is_archived'] === true ? 'ARCHIVED_STATE_ARCHIVED' : 'ARCHIVED_STATE_NOT_ARCHIVED';
+  const items = catalogue
+    .all()
+    .filter((object) => isA(object, 'ITEM') && !isDeleted(object))
+    .filter((item) => wanted === 'ARCHIVED_STATE_ALL' || stateOf(item) === wanted)
+    .filter((item) => [item, ...catalogue.variationsOf(item['id'])].some(fits));
+  const placeOf = ({ id }: WireObject) => ['', String(id)] as const;
+  const page = pageOf(request, { items, placeOf, order: 'ASC', limit: parameters.limit, parameters });
+  const matched = page.items.flatMap((item) => catalogue.variationsOf(item['id'])).filter(fits);
   return {
-    catalog_object: catalogue.render(found(catalogue, id)),
-    ...(idMappings.length > 0 && { id_mappings: idMappings }),
+    ...(page.items.length > 0 && { items: page.items.map((item) => catalogue.render(item)) }),
+    ...(matched.length > 0 && { matched_variation_ids: matched.map(({ id }) => id) }),
+    ...(page.cursor !== undefined && { cursor: page.cursor }),
   };
 }
 

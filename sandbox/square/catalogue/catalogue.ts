@@ -6,6 +6,8 @@ import type { SquareState, WireObject } from '../state/square-state.ts';
 export class Catalogue {
   readonly #state: SquareState;
   readonly #merchant: string;
+  /** Living variations by their item; made when it is first asked for, and anew after a change. */
+  #variations: Map<unknown, WireObject[]> | null = null;
 
   constructor({ state, merchant }: Pick<SquareRequest, 'state' | 'merchant'>) {
     this.#state = state;
@@ -26,6 +28,7 @@ export class Catalogue {
   }
 
   put(objects: readonly WireObject[]): void {
+    this.#variations = null;
     this.#state.put(
       this.#merchant,
       'catalogue',
@@ -35,9 +38,15 @@ export class Catalogue {
 
   /** Of an item, in the order of their being stored. */
   variationsOf(itemId: unknown): readonly WireObject[] {
-    return this.all().filter(
-      (object) => isA(object, 'ITEM_VARIATION') && !isDeleted(object) && dataOf(object)['item_id'] === itemId,
-    );
+    if (this.#variations === null) {
+      this.#variations = new Map();
+      for (const object of this.all()) {
+        if (!isA(object, 'ITEM_VARIATION') || isDeleted(object)) continue;
+        const item = dataOf(object)['item_id'];
+        this.#variations.set(item, [...(this.#variations.get(item) ?? []), object]);
+      }
+    }
+    return this.#variations.get(itemId) ?? [];
   }
 
   /** As Square answers with it: an item with its variations. */
@@ -74,6 +83,7 @@ const DATA_NAMES: Readonly<Record<string, string>> = {
   ITEM_VARIATION: 'item_variation_data',
   CATEGORY: 'category_data',
   IMAGE: 'image_data',
+  CUSTOM_ATTRIBUTE_DEFINITION: 'custom_attribute_definition_data',
 };
 
 /** The field of an object that holds what its type has; null for a type that the stand-in does not have. */

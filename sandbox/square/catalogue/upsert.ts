@@ -3,58 +3,90 @@ import { newSquareId } from '../state/ids.ts';
 import type { WireObject } from '../state/square-state.ts';
 import { dataNameOf, dataOf, isA, isDeleted } from './catalogue.ts';
 import type { Catalogue } from './catalogue.ts';
+import { withAttributes } from './custom-attributes.ts';
+import { withPlaintext } from './descriptions.ts';
 
 export interface Upserted {
-  readonly id: string;
+  /** Of the given objects, in their order. */
+  readonly ids: readonly string[];
   readonly idMappings: readonly { readonly client_object_id: string; readonly object_id: string }[];
 }
 
+/** The currency of every merchant of the stand-in. */
+const CURRENCY = 'GBP';
+
+interface Moment {
+  readonly version: number;
+  readonly nowMs: number;
+}
+
 /**
- * Replaces an object whole, or creates it under a temporary id that begins with `#`. Variations of an item that it no
- * longer lists are deleted. An object that is not changed keeps its version:
+ * Replaces objects whole, or creates those with a temporary id that begins with `#`: all of them or none. Variations of
+ * an item that it no longer lists are deleted. An object that is not changed keeps its version:
  * https://developer.squareup.com/docs/catalog-api/webhooks (2026-11).
  */
-export function upsertObject(catalogue: Catalogue, given: WireObject, nowMs: number): Upserted {
-  const version = catalogue.nextVersion(nowMs);
+export function upsertObjects(catalogue: Catalogue, objects: readonly WireObject[], nowMs: number): Upserted {
+  const moment = { version: catalogue.nextVersion(nowMs), nowMs };
   const mappings = new Map<string, string>();
-  const idOf = (temporary: string): string => {
-    if (!temporary.startsWith('#')) return temporary;
-    const id = mappings.get(temporary) ?? newSquareId();
-    mappings.set(temporary, id);
+  const idOf = (temporary: unknown): string => {
+    const given = String(temporary);
+    if (!given.startsWith('#')) return given;
+    const id = mappings.get(given) ?? newSquareId();
+    mappings.set(given, id);
     return id;
   };
-  const id = idOf(String(given['id']));
+  const ids = objects.map(({ id }) => idOf(id));
+  if (new Set(ids).size < ids.length) throw invalidRequest('INVALID_VALUE', 'An object is in the batch twice.', 'id');
+  const next = objects.map((object, index) => replacing(catalogue, { ...object, id: ids[index] }, { idOf, moment }));
+  catalogue.put(next.flatMap(({ stored }) => stored));
+  for (const object of next.flatMap(({ dropped }) => dropped)) catalogue.delete(object, nowMs);
+  const idMappings = [...mappings].map(([client_object_id, object_id]) => ({ client_object_id, object_id }));
+  return { ids, idMappings };
+}
+
+/** An object and its variations as they will be stored, and the variations that go. */
+function replacing(
+  catalogue: Catalogue,
+  given: WireObject,
+  { idOf, moment }: { readonly idOf: (temporary: unknown) => string; readonly moment: Moment },
+) {
   const { variations, ...data } = dataOf(given);
   const listed = (Array.isArray(variations) ? variations : []) as readonly WireObject[];
   const children = listed.map((variation) => ({
     ...variation,
-    item_variation_data: { ...dataOf(variation), item_id: id },
+    id: idOf(variation['id']),
+    item_variation_data: { ...dataOf(variation), item_id: given['id'] },
   }));
   const stored = [{ ...given, [String(dataNameOf(given['type']))]: data }, ...children].map((object) =>
-    next(catalogue, { ...object, id: idOf(String((object as WireObject)['id'])) }, { version, nowMs }),
+    next(catalogue, object, moment),
   );
   const kept = new Set(stored.map((object) => object['id']));
-  const dropped = isA(given, 'ITEM') ? catalogue.variationsOf(id).filter((object) => !kept.has(object['id'])) : [];
-  catalogue.put(stored);
-  for (const object of dropped) catalogue.delete(object, nowMs);
-  const idMappings = [...mappings].map(([client_object_id, object_id]) => ({ client_object_id, object_id }));
-  return { id, idMappings };
+  const earlier = isA(given, 'ITEM') ? catalogue.variationsOf(given['id']) : [];
+  return { stored, dropped: earlier.filter((object) => !kept.has(object['id'])) };
 }
 
-/** Throws a `Refusal` for a version that is not the stored one. */
-function next(
-  catalogue: Catalogue,
-  given: WireObject,
-  { version, nowMs }: { readonly version: number; readonly nowMs: number },
-): WireObject {
-  const content = contentOf(given);
+/** Throws a `Refusal` for a version that is not the stored one, and for content that Square does not take. */
+function next(catalogue: Catalogue, given: WireObject, { version, nowMs }: Moment): WireObject {
   const earlier = catalogue.get(String(given['id']));
   if (earlier && earlier['version'] !== given['version']) {
     const detail = 'Object version does not match latest database version.';
     throw invalidRequest('VERSION_MISMATCH', detail, 'version');
   }
+  checkContent(given);
+  const content = contentOf(withPlaintext(withAttributes(catalogue, given)));
   if (earlier && !isDeleted(earlier) && sameJson(contentOf(earlier), content)) return earlier;
   return { ...content, updated_at: new Date(nowMs).toISOString(), version, is_deleted: false };
+}
+
+function checkContent(given: WireObject): void {
+  const data = dataOf(given);
+  const money = data['price_money'] as WireObject | undefined;
+  if (money && money['currency'] !== CURRENCY)
+    throw invalidRequest('INVALID_VALUE', `The seller's currency is ${CURRENCY}.`, 'price_money.currency');
+  if (data['pricing_type'] === 'FIXED_PRICING' && money === undefined)
+    throw invalidRequest('MISSING_REQUIRED_PARAMETER', 'A fixed price needs an amount.', 'price_money');
+  if (isA(given, 'ITEM') && (typeof data['name'] !== 'string' || data['name'] === ''))
+    throw invalidRequest('MISSING_REQUIRED_PARAMETER', 'An item needs a name.', 'item_data.name');
 }
 
 const SET_BY_SQUARE: ReadonlySet<string> = new Set(['version', 'updated_at', 'is_deleted']);

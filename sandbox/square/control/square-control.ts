@@ -69,6 +69,11 @@ export function recordControls({ state, ledger, accounts, limiter }: ControlPart
       const { id: merchant } = merchantOf(parseInput(accountQuery, request.query).account);
       return { json: { data: state.list(merchant, kind) } };
     },
+    'POST /forget-idempotency-keys': ({ body }) => {
+      const { id: merchant } = merchantOf(parseInput(resetBody, body).account);
+      state.forgetAnswers(merchant);
+      return { json: { data: [] } };
+    },
     'GET /limits': () => ({ json: limiter.limits }),
     'POST /limits': ({ body }) => {
       const { requestsPerSecond, burst, latencyMs } = { ...limiter.limits, ...given(parseInput(limitsBody, body)) };

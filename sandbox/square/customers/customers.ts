@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Refusal } from '../../oauth/exchange.ts';
-import { squareError } from '../errors.ts';
-import { bodyOf, queryOf } from '../http/endpoint.ts';
+import { invalidRequest, notFound, staleVersion } from '../errors.ts';
+import { bodyOf, queryOf, read } from '../http/endpoint.ts';
 import type { Endpoint, SquareRequest } from '../http/endpoint.ts';
+import { once } from '../http/idempotency.ts';
 import { pageOf } from '../http/paging.ts';
 import type { Place } from '../http/paging.ts';
 import type { WireObject } from '../state/square-state.ts';
@@ -47,8 +48,17 @@ export const customerFields = {
     .nullish(),
 };
 
-const createBody = z.strictObject({ idempotency_key: z.string().max(128).optional(), ...customerFields });
+const idempotencyKey = z.string().min(1).max(128);
+const createBody = z.strictObject({ idempotency_key: idempotencyKey.optional(), ...customerFields });
 const updateBody = z.strictObject({ version: z.int().optional(), ...customerFields });
+/** "A map of 1 to 100 individual requests" (square 46.0.0, BulkCreateCustomersRequest). */
+const bulkOf = (key: z.ZodString) =>
+  z.strictObject({
+    customers: z
+      .record(key, z.unknown())
+      .refine((map) => Object.keys(map).length >= 1 && Object.keys(map).length <= 100, 'takes 1 to 100 customers'),
+  });
+const bulkRetrieveBody = z.strictObject({ customer_ids: z.array(z.string()).min(1).max(100) });
 
 const limit = z.coerce.number().pipe(z.int().min(1).max(100)).default(100);
 const order = z.enum(['ASC', 'DESC']).default('ASC');
@@ -90,6 +100,9 @@ export const CUSTOMER_ENDPOINTS: readonly Endpoint[] = [
   { method: 'GET', path: /^\/v2\/customers$/, scope: 'CUSTOMERS_READ', run: list },
   { method: 'POST', path: /^\/v2\/customers$/, scope: 'CUSTOMERS_WRITE', run: create },
   { method: 'POST', path: /^\/v2\/customers\/search$/, scope: 'CUSTOMERS_READ', run: search },
+  { method: 'POST', path: /^\/v2\/customers\/bulk-create$/, scope: 'CUSTOMERS_WRITE', run: bulkCreate },
+  { method: 'POST', path: /^\/v2\/customers\/bulk-update$/, scope: 'CUSTOMERS_WRITE', run: bulkUpdate },
+  { method: 'POST', path: /^\/v2\/customers\/bulk-retrieve$/, scope: 'CUSTOMERS_READ', run: bulkRetrieve },
   { method: 'GET', path: /^\/v2\/customers\/([^/]+)$/, scope: 'CUSTOMERS_READ', run: retrieve },
   { method: 'PUT', path: /^\/v2\/customers\/([^/]+)$/, scope: 'CUSTOMERS_WRITE', run: update },
   { method: 'DELETE', path: /^\/v2\/customers\/([^/]+)$/, scope: 'CUSTOMERS_WRITE', run: remove },
@@ -158,63 +171,109 @@ function isWithin(time: unknown, range: z.output<typeof timeRange> | undefined):
 }
 
 function retrieve(request: SquareRequest): object {
-  return { customer: found(request) };
+  return { customer: found(request, request.part) };
 }
 
-function found({ state, merchant, part }: SquareRequest): WireObject {
-  const customer = state.get(merchant, 'customers', part);
-  if (!customer) {
-    const detail = `Customer with ID \`${part}\` not found.`;
-    throw new Refusal(squareError(404, { category: 'INVALID_REQUEST_ERROR', code: 'NOT_FOUND', detail }));
-  }
+function found({ state, merchant }: SquareRequest, id: string): WireObject {
+  const customer = state.get(merchant, 'customers', id);
+  if (!customer) throw notFound(`Customer with ID \`${id}\` not found.`);
   return customer;
 }
 
 function create(request: SquareRequest): object {
-  const fields = bodyOf(request, createBody);
-  if (!PUBLIC.some((name) => (fields as WireObject)[name] != null))
-    throw new Refusal(
-      squareError(400, {
-        category: 'INVALID_REQUEST_ERROR',
-        code: 'BAD_REQUEST',
-        detail: `At least one of ${PUBLIC.join(', ')} is required for a customer.`,
-      }),
-    );
+  const { idempotency_key: key, ...fields } = bodyOf(request, createBody);
+  return once(request, { key, content: fields }, () => ({ customer: created(request, fields) }));
+}
+
+function update(request: SquareRequest): object {
+  return { customer: updated(request, request.part, bodyOf(request, updateBody)) };
+}
+
+function remove(request: SquareRequest): object {
+  found(request, request.part);
+  request.state.delete(request.merchant, 'customers', request.part);
+  return {};
+}
+
+/** Each entry has its own outcome; the key of a creation is its idempotency key (square 46.0.0, BulkCreateCustomersRequest). */
+function bulkCreate(request: SquareRequest): object {
+  const { customers } = bodyOf(request, bulkOf(idempotencyKey));
+  return responsesOf(Object.entries(customers), (key, given) => {
+    const fields = read(z.strictObject(customerFields), given);
+    return once(request, { key, content: fields }, () => ({ customer: created(request, fields) }));
+  });
+}
+
+function bulkUpdate(request: SquareRequest): object {
+  const { customers } = bodyOf(request, bulkOf(z.string().min(1)));
+  return responsesOf(Object.entries(customers), (id, given) => ({
+    customer: updated(request, id, read(updateBody, given)),
+  }));
+}
+
+function bulkRetrieve(request: SquareRequest): object {
+  const { customer_ids: ids } = bodyOf(request, bulkRetrieveBody);
+  return responsesOf(
+    ids.map((id) => [id, null]),
+    (id) => ({ customer: found(request, id) }),
+  );
+}
+
+function responsesOf(
+  entries: readonly (readonly [key: string, given: unknown])[],
+  run: (key: string, given: unknown) => object,
+): object {
+  const answerTo = (key: string, given: unknown): object => {
+    try {
+      return run(key, given);
+    } catch (error) {
+      if (error instanceof Refusal) return JSON.parse(error.reply.body) as object;
+      throw error;
+    }
+  };
+  return { responses: Object.fromEntries(entries.map(([key, given]) => [key, answerTo(key, given)])) };
+}
+
+function created(request: SquareRequest, fields: WireObject): WireObject {
+  if (!PUBLIC.some((name) => fields[name] != null))
+    throw invalidRequest('BAD_REQUEST', `At least one of ${PUBLIC.join(', ')} is required for a customer.`);
   const now = new Date(request.nowMs).toISOString();
-  return store(request, {
+  return stored(request, {
     id: newSquareId(),
     created_at: now,
     updated_at: now,
-    ...withoutNulls({ ...fields, idempotency_key: null }),
+    ...withoutNulls(fields),
     preferences: { email_unsubscribed: false },
     creation_source: 'THIRD_PARTY',
     version: 0,
   });
 }
 
-function update(request: SquareRequest): object {
-  const { version, ...fields } = bodyOf(request, updateBody);
-  const earlier = found(request);
-  if (version !== undefined && version !== earlier['version']) {
-    const detail = `The provided version ${version} does not match the current version.`;
-    throw new Refusal(squareError(409, { category: 'INVALID_REQUEST_ERROR', code: 'CONFLICT', detail }));
-  }
-  return store(request, {
-    ...withoutNulls({ ...earlier, ...fields }),
+function updated(
+  request: SquareRequest,
+  id: string,
+  { version, address: given, ...fields }: z.output<typeof updateBody>,
+): WireObject {
+  const earlier = found(request, id);
+  if (version !== undefined && version !== earlier['version'])
+    throw staleVersion(`The provided version ${version} does not match the current version.`);
+  return stored(request, {
+    ...withoutNulls({
+      ...earlier,
+      ...fields,
+      // "Only new or changed fields are required" holds for the address too (square 46.0.0, UpdateCustomerRequest).
+      ...(given !== undefined && {
+        address: given && withoutNulls({ ...(earlier['address'] as WireObject | undefined), ...given }),
+      }),
+    }),
     updated_at: new Date(request.nowMs).toISOString(),
     version: Number(earlier['version']) + 1,
   });
 }
 
-function remove(request: SquareRequest): object {
-  found(request);
-  request.state.delete(request.merchant, 'customers', request.part);
-  return {};
-}
-
-function store({ state, merchant }: SquareRequest, customer: WireObject): object {
+function stored({ state, merchant }: SquareRequest, customer: WireObject): WireObject {
   state.put(merchant, 'customers', [[String(customer['id']), customer]]);
-  return { customer };
+  return customer;
 }
 
 /** A null clears a field, and an empty field is not part of an answer. */

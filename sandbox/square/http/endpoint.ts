@@ -3,7 +3,7 @@ import { json, jsonOf } from '../../oauth/exchange.ts';
 import type { Reply, Route, Visit } from '../../oauth/exchange.ts';
 import { invalidRequest } from '../errors.ts';
 import { bearerWith } from '../merchants.ts';
-import type { SquareState, WireObject } from '../state/square-state.ts';
+import type { SquareState } from '../state/square-state.ts';
 
 /** A request whose sender is known and may make it. */
 export interface SquareRequest {
@@ -62,7 +62,8 @@ export function queryOf<Schema extends z.ZodType>({ visit }: SquareRequest, sche
   return read(schema, Object.fromEntries(visit.query));
 }
 
-function read<Schema extends z.ZodType>(schema: Schema, fields: WireObject): z.output<Schema> {
+/** A value as a schema has it. Throws a `Refusal`. */
+export function read<Schema extends z.ZodType>(schema: Schema, fields: unknown): z.output<Schema> {
   const result = schema.safeParse(fields);
   if (result.success) return result.data;
   const [issue] = result.error.issues;

@@ -20,8 +20,17 @@ export interface SquareMerchant {
   calls(): Promise<readonly SandboxCall[]>;
 }
 
-/** A client of the stand-in Square's control API. Any failure fails the test. */
-export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: string; readonly controlUrl: string }) {
+const CALLBACK = 'https://interlock.test/callback';
+
+interface SquareAddress {
+  readonly apiUrl: string;
+  readonly controlUrl: string;
+  readonly clientId?: string;
+  readonly clientSecret?: string;
+}
+
+/** A client of the stand-in Square’s control API. Any failure fails the test. */
+export function squareSandboxControl({ apiUrl, controlUrl, clientId, clientSecret }: SquareAddress) {
   async function send<T>(method: string, path: string, body?: object): Promise<T> {
     const response = await fetch(`${controlUrl}${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
     const text = await response.text();
@@ -56,7 +65,24 @@ export function squareSandboxControl({ apiUrl, controlUrl }: { readonly apiUrl: 
     addMerchant: async () => merchantOf(await send<Account>('POST', '/accounts', {})),
     /** The merchants that remain after a reset. */
     merchants: async () => (await send<{ readonly data: readonly Account[] }>('GET', '/accounts')).data.map(merchantOf),
+    /** An access token with these scopes alone, as a merchant's consent gives it. */
+    async tokenFor(account: string, scope: string): Promise<string> {
+      const app = { clientId: clientId ?? '', clientSecret: clientSecret ?? '' };
+      const consent = new URLSearchParams({ client_id: app.clientId, scope, redirect_uri: CALLBACK });
+      const { redirectUrl } = await send<{ readonly redirectUrl: string }>('POST', '/approve', {
+        authorizationUrl: `${apiUrl}/oauth2/authorize?${consent.toString()}`,
+        account,
+      });
+      const code = new URL(redirectUrl).searchParams.get('code') ?? '';
+      const client = new SquareClient({ baseUrl: apiUrl, maxRetries: 0 });
+      return (
+        (await client.oAuth.obtainToken({ ...app, grantType: 'authorization_code', code, redirectUri: CALLBACK }))
+          .accessToken ?? ''
+      );
+    },
     fault: (fault: object) => send('POST', '/faults', fault),
+    /** Requests for any merchant, and those without a known one. */
+    calls: async () => (await send<{ readonly data: readonly SandboxCall[] }>('GET', '/calls?since=0')).data,
     clearFaults: () => send('DELETE', '/faults'),
     limits: (limits: object) => send('POST', '/limits', limits),
     /** Sets Square's clock this far ahead of ours. */
