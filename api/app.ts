@@ -24,6 +24,7 @@ import type { VenueStore } from '../db/core/venue-store.ts';
 import type { WebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { createReturnUrls } from '../domain/grants/return-url.ts';
 import type { ReturnUrls } from '../domain/grants/return-url.ts';
+import { FairQueue } from '../domain/limits/fair-queue.ts';
 import { VenueShares } from '../domain/limits/venue-shares.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { RecordKinds } from '../records/registry.ts';
@@ -255,7 +256,10 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
 const recordEndpoints = (deps: RecordBatchRouteDeps): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
+  const requests = new FairQueue();
+  watchPool('requests', requests);
   return {
+    requests,
     authenticator: createAuthenticator(config.jwt, clock),
     limits: createRateLimits(config.rateLimits),
     gate: createVenueGate(venues, clock),

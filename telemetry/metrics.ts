@@ -21,6 +21,7 @@ export const LIMITS = [
   'rate-limited-caller',
   'rate-limited-venue',
   'rate-limited-venue-starts',
+  'rate-limited-venue-time',
   'rate-limited-venue-connecting',
   'rate-limited-address',
   'rate-limited-attempt',
@@ -64,7 +65,13 @@ export interface Pool {
   readonly refused: number;
 }
 
-export const POOL_NAMES = ['database-connections', 'atomic-loads', 'event-streams', 'webhook-deliveries'] as const;
+export const POOL_NAMES = [
+  'database-connections',
+  'atomic-loads',
+  'event-streams',
+  'webhook-deliveries',
+  'requests',
+] as const;
 
 const pools = new Map<(typeof POOL_NAMES)[number], Pool>();
 

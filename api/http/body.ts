@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { Request } from 'express';
+import type { Work } from '../../domain/limits/fair-queue.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { BodyStream, isEncoding } from './body-stream.ts';
 import type { BodyStreamOptions, Encoding } from './body-stream.ts';
 import { queryTextOf } from './query.ts';
+import { Turns } from './turns.ts';
 
 const MIB = 1_048_576;
 
@@ -17,6 +19,7 @@ export const NDJSON_TYPE = 'application/x-ndjson';
 export interface BatchBody {
   readonly type: typeof JSON_TYPE | typeof NDJSON_TYPE;
   readonly stream: BodyStream;
+  readonly turns: Turns;
 }
 
 /**
@@ -53,13 +56,14 @@ function refuseAnnounced({ headers }: Request, limitBytes: number): void {
 }
 
 /** A batch in JSON or NDJSON of up to 256 MiB, none of which has been read yet. */
-export function openBatchBody(req: Request): BatchBody {
+export function openBatchBody(req: Request, work: Work): BatchBody {
   const type = expectType(req, [JSON_TYPE, NDJSON_TYPE]);
   const encoding = encodingOf(req);
   if (encoding !== null && type === NDJSON_TYPE)
     throw new ApiError('unsupported-media-type', 'NDJSON is taken uncompressed only.');
   refuseAnnounced(req, BATCH_LIMIT_BYTES);
-  return { type, stream: new BodyStream(req, { limitBytes: BATCH_LIMIT_BYTES, encoding }) };
+  const stream = new BodyStream(req, { limitBytes: BATCH_LIMIT_BYTES, encoding });
+  return { type, stream, turns: new Turns(work) };
 }
 
 /** Whether the request has a body according to RFC 9112 section 6.3 (June 2022). */

@@ -1,9 +1,13 @@
-import type { RequestHandler, Response } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import { validate as isUuid } from 'uuid';
+import type { VenueId } from '../../contracts/ids.ts';
+import type { FairQueue, Work } from '../../domain/limits/fair-queue.ts';
 import type { Authenticator } from '../auth/authentication.ts';
 import type { BodyStream } from './body-stream.ts';
-import { requireAllVenues, requireRole } from '../auth/caller.ts';
-import type { AnyCall, Answer, Endpoint } from './endpoint.ts';
-import type { ApiError } from '../errors/api-error.ts';
+import { reaches, requireAllVenues, requireRole } from '../auth/caller.ts';
+import type { Caller } from '../auth/caller.ts';
+import type { AnyCall, AnyIds, Answer, Endpoint, Exchange } from './endpoint.ts';
+import { ApiError } from '../errors/api-error.ts';
 import { toApiError } from '../errors/error-handler.ts';
 import { idempotencyRefOf, readIdempotencyKey, requestKeyOf } from './idempotency.ts';
 import type { Idempotency, SerialisedAnswer } from './idempotency.ts';
@@ -11,8 +15,9 @@ import { readIds, prepareCall } from './prepare-call.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import { PROBLEM_JSON, toProblem } from '../errors/problem-details.ts';
 import type { RateLimits } from '../auth/rate-limits.ts';
-import { contextOf } from './request-context.ts';
+import { contextOf, noteLimit } from './request-context.ts';
 import type { RequestContext } from './request-context.ts';
+import { costOfBytes } from './turns.ts';
 import type { VenueGate } from '../auth/venue-gate.ts';
 
 export interface RunnerDeps {
@@ -21,9 +26,18 @@ export interface RunnerDeps {
   readonly gate: VenueGate;
   readonly idempotency: Idempotency;
   readonly publicUrl: string;
+  /** Shares this process's time among venues, and among callers where a request is about no venue. */
+  readonly requests: FairQueue;
 }
 
 const JSON_CONTENT = 'application/json; charset=utf-8';
+
+/** Costs of a request besides its bytes, in milliseconds of the process. */
+const REQUEST_COST_MS = 1;
+/** Of one that starts something in Temporal or calls a provider. */
+const EFFORT_COST_MS = 5;
+
+const RETRY_AFTER_MS = 1_000;
 
 /**
  * Runs the steps that all operations share, in an order that reveals nothing to strangers: authentication, rate limit,
@@ -32,21 +46,41 @@ const JSON_CONTENT = 'application/json; charset=utf-8';
 export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestHandler {
   return (endpoint) => async (req, res) => {
     const exchange = { req, res };
-    const context = contextOf(req);
     const caller = await deps.authenticator.authenticate(req.headers.authorization);
-    context.subject = caller.subject;
-    await deps.limits.countCaller(exchange, caller);
-    const ids = readIds(req, endpoint);
-    if (ids.venueId) {
-      await deps.gate.enter(caller, ids.venueId);
-      context.venueId = ids.venueId;
-      await deps.limits.countVenue(exchange, ids.venueId);
+    contextOf(req).subject = caller.subject;
+    const venueId = reachedVenue(req, caller);
+    const work = await deps.requests.start(venueId ?? caller.subject);
+    if (work === null) {
+      contextOf(req).venueId = venueId;
+      throw await waitedTooLong(exchange, caller);
     }
-    requireRole(caller, endpoint.role);
-    if (endpoint.allVenues) requireAllVenues(caller);
-    if (endpoint.effort && ids.venueId) await deps.limits.countEffort(exchange, endpoint.effort, ids.venueId);
+    try {
+      // A caller that has left while its request waited needs no answer.
+      if (!res.closed) await serve(endpoint, exchange, { caller, work });
+    } finally {
+      work.end();
+    }
+  };
+
+  async function waitedTooLong(exchange: Exchange, caller: Caller): Promise<ApiError> {
+    await deps.limits.countCaller(exchange, caller);
+    noteLimit(exchange.req, 'rate-limited-venue-time');
+    return new ApiError('rate-limited', 'Too many requests of this venue are waiting for their turn.', {
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  }
+
+  async function serve(
+    endpoint: Endpoint,
+    exchange: Exchange,
+    { caller, work }: { readonly caller: Caller; readonly work: Work },
+  ): Promise<void> {
+    const { req, res } = exchange;
+    const context = contextOf(req);
+    work.spend(endpoint.effort ? EFFORT_COST_MS : REQUEST_COST_MS);
+    const ids = await admit(endpoint, exchange, caller);
     const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : null;
-    const prepared = await prepareCall(endpoint, exchange, { caller, ids });
+    const prepared = await prepareCall(endpoint, exchange, { caller, ids, work });
     if (endpoint.stream) {
       await endpoint.stream(prepared.call, exchange);
       return;
@@ -55,16 +89,31 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
       if (key === null) {
         const answer = await endpoint.handle(prepared.call);
         context.limit = answer.limit ?? null;
-        send(res, serialise(answer));
+        work.spend(send(res, serialise(answer)));
       } else {
         const answer = await runOnce(endpoint, prepared, key);
         noteRefusal(context, answer);
-        send(res, answer);
+        work.spend(send(res, answer));
       }
     } finally {
       prepared.stream?.abandon();
     }
-  };
+  }
+
+  /** Returns the ids in the path. Throws for a caller that may not, or not now, use the operation on them. */
+  async function admit(endpoint: Endpoint, exchange: Exchange, caller: Caller): Promise<AnyIds> {
+    await deps.limits.countCaller(exchange, caller);
+    const ids = readIds(exchange.req, endpoint);
+    if (ids.venueId) {
+      await deps.gate.enter(caller, ids.venueId);
+      contextOf(exchange.req).venueId = ids.venueId;
+      await deps.limits.countVenue(exchange, ids.venueId);
+    }
+    requireRole(caller, endpoint.role);
+    if (endpoint.allVenues) requireAllVenues(caller);
+    if (endpoint.effort && ids.venueId) await deps.limits.countEffort(exchange, endpoint.effort, ids.venueId);
+    return ids;
+  }
 
   async function runOnce(
     endpoint: HandledEndpoint,
@@ -114,7 +163,15 @@ function serialise({ status, body, headers }: Answer): SerialisedAnswer {
   return { status, headers: { ...headers, 'Content-Type': JSON_CONTENT }, body: JSON.stringify(body) };
 }
 
-function send(res: Response, { status, headers, body }: SerialisedAnswer): void {
+/** Returns what the answer costs, in milliseconds. */
+function send(res: Response, { status, headers, body }: SerialisedAnswer): number {
   res.status(status).set(headers).setHeader('Cache-Control', 'no-store');
   res.end(res.req.method === 'HEAD' ? undefined : body);
+  return costOfBytes(body.length);
+}
+
+/** The venue of the path where the token reaches it: nobody can use up the share of another. */
+function reachedVenue({ params: { venueId } }: Request, caller: Caller): VenueId | null {
+  const isReached = typeof venueId === 'string' && isUuid(venueId) && reaches(caller, venueId as VenueId);
+  return isReached ? (venueId as VenueId) : null;
 }

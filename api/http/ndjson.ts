@@ -1,7 +1,7 @@
 import { ApiError } from '../errors/api-error.ts';
 import { PartBuffer } from './body-parts.ts';
 import type { BodyPart } from './body-parts.ts';
-import { Turns } from './turns.ts';
+import type { Turns } from './turns.ts';
 
 const NEWLINE = 0x0a;
 
@@ -12,9 +12,8 @@ const MAX_LINES = 1_000_000;
  * Yields the lines that are not blank; white space counts as blank. Throws `batch-too-large` above a million lines,
  * `body-too-large` above 16 MB of white space.
  */
-export async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<BodyPart> {
+export async function* readLines(chunks: AsyncIterable<Buffer>, turns: Turns): AsyncGenerator<BodyPart> {
   const buffer = new PartBuffer();
-  const turns = new Turns();
   let number = 0;
   const take = (): BodyPart | null => {
     number += 1;
@@ -23,6 +22,7 @@ export async function* readLines(chunks: AsyncIterable<Buffer>): AsyncGenerator<
     return bytes?.length === 0 ? null : { number, bytes };
   };
   for await (const chunk of chunks) {
+    turns.resume();
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
       buffer.add(chunk.subarray(start, end));

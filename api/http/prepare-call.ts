@@ -1,5 +1,6 @@
 import { validate as isUuid } from 'uuid';
 import type { Request } from 'express';
+import type { Work } from '../../domain/limits/fair-queue.ts';
 import { hasBody, hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
@@ -50,7 +51,7 @@ function canonicalPath(template: string, ids: AnyIds): string {
 export async function prepareCall(
   endpoint: Endpoint,
   { req }: Exchange,
-  who: { readonly caller: Caller; readonly ids: AnyIds },
+  { work, ...who }: { readonly caller: Caller; readonly ids: AnyIds; readonly work: Work },
 ): Promise<PreparedCall> {
   const head = {
     ...who,
@@ -61,7 +62,7 @@ export async function prepareCall(
   const query = check(endpoint.query, readQuery(req.url));
   if (endpoint.batch) {
     const [value] = allOf(query);
-    const body = openBatchBody(req);
+    const body = openBatchBody(req, work);
     return {
       call: { ...head, query: value, body },
       hash: () => hashRequest(req, body.type, null),

@@ -1,4 +1,4 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Work } from '../../domain/limits/fair-queue.ts';
 
 const BYTES_A_TURN = 65_536;
 /**
@@ -9,16 +9,15 @@ const MS_A_TURN = 5;
 /** Cost of a step besides its bytes, in bytes. */
 const STEP_BYTES = 16;
 
-/** The queue for turns, shared by all requests of the process. */
-let line: Promise<void> = Promise.resolve();
-
 /** Divides long work into steps and lets other requests run after every 64 KB and every 5 ms. */
 export class Turns {
+  readonly #work: Pick<Work, 'yield'>;
   readonly #nowMs: () => number;
   #spentBytes = 0;
   #beganMs: number;
 
-  constructor(nowMs: () => number = () => performance.now()) {
+  constructor(work: Pick<Work, 'yield'>, nowMs: () => number = () => performance.now()) {
+    this.#work = work;
     this.#nowMs = nowMs;
     this.#beganMs = nowMs();
   }
@@ -29,14 +28,24 @@ export class Turns {
     return this.#spentBytes >= BYTES_A_TURN || this.#nowMs() - this.#beganMs >= MS_A_TURN;
   }
 
-  /**
-   * Grants one turn per round of the event loop to all callers together, so that many loads delay other requests no
-   * more than one does.
-   */
+  /** Waits until it is this work's turn again. */
   async next(): Promise<void> {
-    line = line.then(() => nextTurn());
-    await line;
+    await this.#work.yield(costMs(this.#nowMs() - this.#beganMs, this.#spentBytes));
     this.#spentBytes = 0;
     this.#beganMs = this.#nowMs();
   }
+
+  /** Starts the time of the turn again, after a wait for the sender. */
+  resume(): void {
+    this.#beganMs = this.#nowMs();
+  }
 }
+
+/** Bytes cost time outside of the turn as well: of the network, of decompression, of Postgres. */
+const costMs = (elapsedMs: number, bytes: number): number =>
+  Math.max(Math.min(elapsedMs, MAX_TURN_COST_MS), costOfBytes(bytes));
+/** A turn that took longer has waited, for example for the database. */
+const MAX_TURN_COST_MS = 4 * MS_A_TURN;
+
+/** Cost of reading or sending bytes, 1 ms per 64 KB. */
+export const costOfBytes = (bytes: number): number => bytes / BYTES_A_TURN;

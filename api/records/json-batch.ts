@@ -14,7 +14,7 @@ import {
 } from '../http/json.ts';
 import { allOf, checkOutside, invalidRequest } from '../http/parse.ts';
 import { batchEnvelope } from '../schemas/records/batch.ts';
-import { Turns } from '../http/turns.ts';
+import type { Turns } from '../http/turns.ts';
 
 const COMMA = 0x2c;
 
@@ -29,10 +29,10 @@ const PROBE = '0]}';
  * around them is checked here. Throws `malformed-json`, `invalid-request` or `body-too-large`, possibly after some
  * records.
  */
-export async function* readBatch(chunks: AsyncIterable<Buffer>): AsyncGenerator<BodyPart> {
+export async function* readBatch(chunks: AsyncIterable<Buffer>, turns: Turns): AsyncGenerator<BodyPart> {
   const reader = new BatchReader();
-  const turns = new Turns();
   for await (const chunk of chunks) {
+    turns.resume();
     for (const part of reader.push(chunk)) {
       yield part;
       if (turns.endsWith(part.bytes?.length ?? 0)) await turns.next();

@@ -194,8 +194,8 @@ class Pile {
   }
 }
 
-const partsOf = ({ type, stream }: BatchBody): AsyncGenerator<BodyPart> =>
-  (type === JSON_TYPE ? readBatch : readLines)(stream.chunks());
+const partsOf = ({ type, stream, turns }: BatchBody): AsyncGenerator<BodyPart> =>
+  (type === JSON_TYPE ? readBatch : readLines)(stream.chunks(), turns);
 
 /**
  * A line that is not JSON is one rejection. In a JSON list, a syntax error makes the rest unreadable, so the body is

@@ -1,16 +1,27 @@
-import { setImmediate as round } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { Turns } from '../../../api/http/turns.ts';
+import { costOfBytes, Turns } from '../../../api/http/turns.ts';
+
+/** Work that notes what each of its turns has cost. */
+function aWork() {
+  const costsMs: number[] = [];
+  return {
+    costsMs,
+    yield: (costMs: number) => {
+      costsMs.push(costMs);
+      return Promise.resolve();
+    },
+  };
+}
 
 describe('the turns of long work', () => {
   it('end after 64 KB', () => {
-    const turns = new Turns(() => 0);
+    const turns = new Turns(aWork(), () => 0);
     expect([turns.endsWith(40_000), turns.endsWith(30_000)]).toEqual([false, true]);
   });
 
   it('end after 5 ms, however few bytes were read', async () => {
     let nowMs = 0;
-    const turns = new Turns(() => nowMs);
+    const turns = new Turns(aWork(), () => nowMs);
     expect(turns.endsWith(1)).toBe(false);
     nowMs = 5;
     expect(turns.endsWith(1)).toBe(true);
@@ -18,15 +29,22 @@ describe('the turns of long work', () => {
     expect(turns.endsWith(1)).toBe(false);
   });
 
-  it('run one per round of the event loop, in the order of the requests', async () => {
-    const done: string[] = [];
-    const all = ['first', 'second', 'third'].map((name) => new Turns().next().then(() => done.push(name)));
-    const rounds: string[][] = [];
-    while (done.length < all.length) {
-      await round();
-      rounds.push([...done]);
-    }
-    expect(done).toEqual(['first', 'second', 'third']);
-    expect(Math.max(...rounds.map((names, index) => names.length - (rounds[index - 1]?.length ?? 0)))).toBe(1);
+  it('leave out the time in which the sender was waited for', () => {
+    let nowMs = 0;
+    const turns = new Turns(aWork(), () => nowMs);
+    nowMs = 5;
+    turns.resume();
+    expect(turns.endsWith(1)).toBe(false);
+  });
+
+  it('cost the time that they took, and at least what their bytes cost', async () => {
+    let nowMs = 0;
+    const work = aWork();
+    const turns = new Turns(work, () => nowMs);
+    nowMs = 5;
+    await turns.next();
+    turns.endsWith(655_344);
+    await turns.next();
+    expect(work.costsMs).toEqual([5, costOfBytes(655_360)]);
   });
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../../api/errors/api-error.ts';
+import { Turns } from '../../../api/http/turns.ts';
 import { readBatch } from '../../../api/records/json-batch.ts';
 
 async function* piecesOf(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
@@ -9,7 +10,8 @@ async function* piecesOf(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
 
 async function readAll(text: string, size: number): Promise<unknown[]> {
   const records: unknown[] = [];
-  for await (const { bytes } of readBatch(piecesOf(Buffer.from(text), size)))
+  const turns = new Turns({ yield: () => Promise.resolve() });
+  for await (const { bytes } of readBatch(piecesOf(Buffer.from(text), size), turns))
     records.push(JSON.parse(Buffer.from(bytes ?? []).toString()));
   return records;
 }

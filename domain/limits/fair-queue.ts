@@ -1,0 +1,239 @@
+import type { Release } from './venue-shares.ts';
+
+/**
+ * Share of the process that an owner may use while others wait: 250 ms of each second. One that has used more gives way
+ * to those that have used less.
+ */
+const SHARE_MS = 250;
+/** What is remembered beyond the share, so that no owner gives way for long after it has used the idle process. */
+const MAX_REMEMBERED_MS = 2 * SHARE_MS;
+/** Use is forgotten exponentially with this time constant, so a steady use of n ms a second is remembered as n ms. */
+const MEMORY_MS = 1_000;
+/** Pieces of work of an owner above its share that may be started side by side. */
+const MAX_STARTED = 4;
+/** Work holds others back for this long after its start: later it mostly waits, for its sender or the database. */
+const COUNTS_FOR_MS = 1_000;
+const LOOK_AGAIN_MS = 2;
+/** Accounts kept before those without use are removed. */
+const MAX_ACCOUNTS = 1_000;
+
+/** One piece of work, such as a request, between its start and its end. */
+export interface Work {
+  /** Adds to what the owner has used. */
+  spend(costMs: number): void;
+  /** Adds to what the owner has used and waits for the next turn. One piece of work goes on in a round of the event loop. */
+  yield(costMs: number): Promise<void>;
+  /** Ends the work. Call it once. */
+  end(): void;
+}
+
+interface Waiter {
+  readonly account: Account;
+  readonly go: () => void;
+}
+
+/** What one owner has used and does. */
+class Account {
+  readonly startedAtMs = new Set<{ readonly ms: number }>();
+  readonly #waiting = { start: new Set<Waiter>(), turn: new Set<Waiter>() };
+  #usedMs = 0;
+  #asOfMs: number;
+
+  constructor(nowMs: number) {
+    this.#asOfMs = nowMs;
+  }
+
+  waiting(kind: WaiterKind): Set<Waiter> {
+    return this.#waiting[kind];
+  }
+
+  usedMs(nowMs: number): number {
+    this.#usedMs *= Math.exp((this.#asOfMs - nowMs) / MEMORY_MS);
+    this.#asOfMs = nowMs;
+    return this.#usedMs;
+  }
+
+  spend(costMs: number, nowMs: number): void {
+    this.#usedMs = Math.min(this.usedMs(nowMs) + costMs, MAX_REMEMBERED_MS);
+  }
+
+  isAboveShare(nowMs: number): boolean {
+    return this.usedMs(nowMs) > SHARE_MS;
+  }
+
+  /** Pieces of work that were started a short time ago. */
+  recent(nowMs: number): number {
+    let count = 0;
+    for (const { ms } of this.startedAtMs) if (nowMs - ms < COUNTS_FOR_MS) count += 1;
+    return count;
+  }
+
+  isForgotten(nowMs: number): boolean {
+    const { start, turn } = this.#waiting;
+    return this.startedAtMs.size === 0 && start.size === 0 && turn.size === 0 && this.usedMs(nowMs) < 1;
+  }
+}
+
+type WaiterKind = 'start' | 'turn';
+
+/**
+ * Shares the time of the process among owners, such as venues: fair queueing by what each has used in the last second.
+ * An owner within its share starts at once. One above it waits while an owner that has used less is at work, so that the
+ * work of a heavy user fills the gaps between that of others, and never less than its share of the time.
+ */
+export class FairQueue<Owner extends string = string> {
+  readonly #accounts = new Map<Owner, Account>();
+  readonly #nowMs: () => number;
+  readonly #maxWaitMs: number;
+  #isScheduled = false;
+  #lookAgain: ReturnType<typeof setTimeout> | null = null;
+  #inUse = 0;
+  #waiting = 0;
+  #refused = 0;
+
+  constructor({ nowMs = () => performance.now(), maxWaitMs = 10_000 }: FairQueueOptions = {}) {
+    this.#nowMs = nowMs;
+    this.#maxWaitMs = maxWaitMs;
+  }
+
+  get inUse(): number {
+    return this.#inUse;
+  }
+
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** How often work waited too long for its start. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  /** Starts a piece of work, in the order in which the owner's arrived. Null when it has waited too long. */
+  async start(owner: Owner): Promise<Work | null> {
+    const account = this.#accountOf(owner);
+    const isFree = account.waiting('start').size === 0 && this.#mayGo(account, 'start');
+    if (!isFree && !(await this.#waitForStart(account))) {
+      this.#refused += 1;
+      return null;
+    }
+    return this.#begin(account);
+  }
+
+  #begin(account: Account): Work {
+    const started = { ms: this.#nowMs() };
+    account.startedAtMs.add(started);
+    this.#inUse += 1;
+    return {
+      spend: (costMs) => {
+        account.spend(costMs, this.#nowMs());
+      },
+      yield: async (costMs) => {
+        account.spend(costMs, this.#nowMs());
+        await this.#wait(account, 'turn').granted;
+      },
+      end: () => {
+        account.startedAtMs.delete(started);
+        this.#inUse -= 1;
+        if (this.#waiting > 0) this.#schedule();
+      },
+    };
+  }
+
+  async #waitForStart(account: Account): Promise<boolean> {
+    const { granted, leave } = this.#wait(account, 'start');
+    const tooLong = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => {
+      leave();
+      tooLong.resolve(false);
+    }, this.#maxWaitMs);
+    try {
+      return await Promise.race([granted.then(() => true), tooLong.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #wait(account: Account, kind: WaiterKind): { readonly granted: Promise<void>; readonly leave: Release } {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    const waiter: Waiter = {
+      account,
+      go: () => {
+        resolve(undefined);
+      },
+    };
+    account.waiting(kind).add(waiter);
+    this.#waiting += 1;
+    this.#schedule();
+    return {
+      granted: promise,
+      leave: () => {
+        if (account.waiting(kind).delete(waiter)) this.#waiting -= 1;
+      },
+    };
+  }
+
+  #accountOf(owner: Owner): Account {
+    const nowMs = this.#nowMs();
+    const known = this.#accounts.get(owner);
+    if (known) return known;
+    if (this.#accounts.size >= MAX_ACCOUNTS)
+      for (const [name, account] of this.#accounts) if (account.isForgotten(nowMs)) this.#accounts.delete(name);
+    const made = new Account(nowMs);
+    this.#accounts.set(owner, made);
+    return made;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    if (this.#lookAgain !== null) clearTimeout(this.#lookAgain);
+    this.#lookAgain = null;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#grant();
+    });
+  }
+
+  /** Grants one start and one turn a round of the event loop, to the owner that has used least. */
+  #grant(): void {
+    const nowMs = this.#nowMs();
+    const lightestFirst = [...this.#accounts.values()]
+      .filter((account) => account.waiting('start').size + account.waiting('turn').size > 0)
+      .toSorted((a, b) => a.usedMs(nowMs) - b.usedMs(nowMs));
+    const granted = [this.#grantFirst(lightestFirst, 'turn'), this.#grantFirst(lightestFirst, 'start')];
+    if (this.#waiting === 0) return;
+    if (granted.includes(true)) this.#schedule();
+    else
+      this.#lookAgain ??= setTimeout(() => {
+        this.#lookAgain = null;
+        this.#schedule();
+      }, LOOK_AGAIN_MS);
+  }
+
+  #grantFirst(accounts: readonly Account[], kind: WaiterKind): boolean {
+    const next = accounts.find((account) => account.waiting(kind).size > 0 && this.#mayGo(account, kind));
+    const [waiter] = next?.waiting(kind) ?? [];
+    if (!next || !waiter) return false;
+    next.waiting(kind).delete(waiter);
+    this.#waiting -= 1;
+    waiter.go();
+    return true;
+  }
+
+  #mayGo(account: Account, kind: WaiterKind): boolean {
+    const nowMs = this.#nowMs();
+    if (!account.isAboveShare(nowMs)) return true;
+    if (kind === 'start' && account.recent(nowMs) >= MAX_STARTED) return false;
+    const usedMs = account.usedMs(nowMs);
+    for (const other of this.#accounts.values())
+      if (other !== account && other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs) return false;
+    return true;
+  }
+}
+
+export interface FairQueueOptions {
+  readonly nowMs?: () => number;
+  /** How long work waits for its start. */
+  readonly maxWaitMs?: number;
+}

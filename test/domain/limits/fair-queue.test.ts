@@ -1,0 +1,163 @@
+import { setImmediate as round } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import { FairQueue } from '../../../domain/limits/fair-queue.ts';
+import type { Work } from '../../../domain/limits/fair-queue.ts';
+
+/** A queue on a clock of its own, whose work notes the order in which it was started and got turns. */
+function aQueue(options: { readonly maxWaitMs?: number } = {}) {
+  const clock = { ms: 0 };
+  const queue = new FairQueue({ nowMs: () => clock.ms, ...options });
+  const order: string[] = [];
+  const begin = async (owner: string, name = owner): Promise<Work> => {
+    const work = await queue.start(owner);
+    if (work === null) throw new Error(`${name} was not started`);
+    order.push(name);
+    return work;
+  };
+  return { queue, clock, order, begin };
+}
+
+/** More rounds of the event loop than any grant takes that depends on nothing else. */
+async function manyRounds(): Promise<void> {
+  for (let index = 0; index < 20; index += 1) await round();
+}
+
+const ABOVE_SHARE_MS = 400;
+
+/** Has used more than its share of the time. */
+async function heavy(begin: (owner: string, name?: string) => Promise<Work>, owner: string): Promise<void> {
+  const work = await begin(owner, `${owner}'s past`);
+  work.spend(ABOVE_SHARE_MS);
+  work.end();
+}
+
+describe('a queue that shares the time of a process', () => {
+  it('starts the work of an owner within its share at once, however much others have waiting', async () => {
+    const { queue, order, begin } = aQueue();
+    await heavy(begin, 'attacker');
+    const first = await begin('victim');
+    const waiting = begin('attacker');
+    await manyRounds();
+    const second = await begin('victim');
+    expect({ order, waiting: queue.waiting }).toEqual({
+      order: ["attacker's past", 'victim', 'victim'],
+      waiting: 1,
+    });
+    first.end();
+    second.end();
+    await waiting;
+  });
+
+  it('starts the work of an owner above its share as soon as no owner that has used less is at work', async () => {
+    const { order, begin } = aQueue();
+    await heavy(begin, 'attacker');
+    const victim = await begin('victim');
+    const waiting = begin('attacker');
+    await manyRounds();
+    expect(order.at(-1)).toBe('victim');
+    victim.end();
+    await waiting;
+    expect(order.at(-1)).toBe('attacker');
+  });
+
+  it('lets an owner above its share use an idle process', async () => {
+    const { order, begin } = aQueue();
+    await heavy(begin, 'alone');
+    const works = [await begin('alone'), await begin('alone')];
+    for (const work of works) await work.yield(5);
+    expect(order).toHaveLength(3);
+  });
+
+  it('gives an owner its share even while others are always at work', async () => {
+    const { clock, order, begin } = aQueue();
+    await heavy(begin, 'attacker');
+    await begin('victim');
+    const waiting = begin('attacker');
+    await manyRounds();
+    expect(order.at(-1)).toBe('victim');
+    // What was used a second ago hardly counts any more.
+    clock.ms = 1_000;
+    await begin('victim', 'victim again');
+    await waiting;
+    expect(order.at(-1)).toBe('attacker');
+  });
+
+  it('remembers no more than twice the share, so that no owner waits longer than a second', async () => {
+    const { clock, begin } = aQueue();
+    const work = await begin('attacker');
+    work.spend(1_000_000);
+    clock.ms = 999;
+    await begin('victim');
+    await begin('attacker');
+  });
+
+  it('starts at most four pieces of work of an owner above its share side by side', async () => {
+    const { queue, begin } = aQueue();
+    await heavy(begin, 'attacker');
+    const started = await Promise.all(Array.from({ length: 4 }, () => begin('attacker')));
+    const fifth = begin('attacker');
+    await manyRounds();
+    expect(queue.waiting).toBe(1);
+    started[0]?.end();
+    await fifth;
+  });
+
+  it('counts work among those four, and as a reason for others to wait, for a second only', async () => {
+    const { clock, begin } = aQueue();
+    await begin('victim', 'an upload that never ends');
+    for (let index = 0; index < 4; index += 1) await begin('attacker', 'another');
+    clock.ms = 1_000;
+    await heavy(begin, 'attacker');
+    await begin('attacker');
+  });
+
+  it('starts the work of one owner in arrival order', async () => {
+    const { order, begin } = aQueue();
+    await heavy(begin, 'attacker');
+    const victim = await begin('victim');
+    const all = ['first', 'second', 'third'].map((name) => begin('attacker', name));
+    await manyRounds();
+    victim.end();
+    await Promise.all(all);
+    expect(order.slice(2)).toEqual(['first', 'second', 'third']);
+  });
+
+  it('grants one turn a round of the event loop, first to the owner that has used least', async () => {
+    const { begin } = aQueue();
+    const done: string[] = [];
+    const [heavier, lighter] = [await begin('heavier'), await begin('lighter')];
+    heavier.spend(100);
+    const turns = [heavier.yield(5), heavier.yield(5), lighter.yield(5)].map((turn, index) =>
+      turn.then(() => done.push(['heavier', 'heavier', 'lighter'][index] ?? '')),
+    );
+    const rounds: number[] = [];
+    while (done.length < turns.length) {
+      await round();
+      rounds.push(done.length);
+    }
+    expect(done).toEqual(['lighter', 'heavier', 'heavier']);
+    expect(Math.max(...rounds.map((count, index) => count - (rounds[index - 1] ?? 0)))).toBe(1);
+  });
+
+  it('grants no turn to an owner above its share while one that has used less is at work', async () => {
+    const { queue, begin } = aQueue();
+    const attacker = await begin('attacker');
+    const victim = await begin('victim');
+    let hasTurn = false;
+    const turn = attacker.yield(ABOVE_SHARE_MS).then(() => {
+      hasTurn = true;
+    });
+    await manyRounds();
+    expect({ hasTurn, waiting: queue.waiting }).toEqual({ hasTurn: false, waiting: 1 });
+    victim.end();
+    await turn;
+  });
+
+  it('refuses work that waits too long, and counts it', async () => {
+    const { queue, begin } = aQueue({ maxWaitMs: 1 });
+    await heavy(begin, 'attacker');
+    await begin('victim');
+    expect(await queue.start('attacker')).toBeNull();
+    expect({ refused: queue.refused, waiting: queue.waiting }).toEqual({ refused: 1, waiting: 0 });
+  });
+});
