@@ -39,3 +39,10 @@ export interface RecordLink {
   /** Notes of the last write. */
   readonly notes: readonly RecordNote[];
 }
+
+/**
+ * Whose value a field keeps when both sides have changed it: the venue's, the provider's, the newer one, or none until a
+ * person decides.
+ */
+export const MERGE_POLICIES = ['venue', 'provider', 'newest', 'review'] as const;
+export type MergePolicy = (typeof MERGE_POLICIES)[number];

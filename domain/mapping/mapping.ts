@@ -1,0 +1,53 @@
+import type { Direction } from '../../contracts/providers.ts';
+import type { MergePolicy } from '../../contracts/records.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
+
+/** A value that a value map translates to. */
+export type MappedValue = string | number | boolean;
+
+/**
+ * One rule of a field mapping. `target` is a field as the provider's adapter takes it, `source` a field of the venue's
+ * record. Both have the names of the record's kind.
+ */
+export interface MappingRule {
+  readonly target: string;
+  readonly source?: string | undefined;
+  /** JSONata over the venue's record, in place of `source`. It has no inverse, so a pull never writes back through it. */
+  readonly expression?: string | undefined;
+  /** The provider's value for each value of the venue's. */
+  readonly values?: Readonly<Record<string, MappedValue>> | undefined;
+  readonly direction: Direction;
+  readonly policy: MergePolicy;
+}
+
+/** The rules of one connection and resource. Every field that no rule names is sent and read under its own name. */
+export interface MappingDefinition {
+  readonly fields: readonly MappingRule[];
+}
+
+/** The definition without rules: version 0 of every mapping. */
+export const DEFAULT_MAPPING: MappingDefinition = { fields: [] };
+
+/** A field whose value a mapping cannot write. Names the field and the rule that it breaks, never the value. */
+export interface MappingProblem {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface MappedFields {
+  readonly fields: RecordFields;
+  readonly problems: readonly MappingProblem[];
+}
+
+/** The outcome of one expression for one record. */
+export type ExpressionResult =
+  { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string };
+
+/** Fields of the stored record that a pull leaves as they are, because no rule and no default writes them. */
+export interface KeptFields {
+  readonly fields: readonly string[];
+  /** Keys within a field that is a map or an object, by the field's name. */
+  readonly keys: Readonly<Record<string, readonly string[]>>;
+}
+
+export const NOTHING_KEPT: KeptFields = { fields: [], keys: {} };
