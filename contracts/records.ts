@@ -39,3 +39,6 @@ export interface RecordLink {
   /** Notes of the last write. */
   readonly notes: readonly RecordNote[];
 }
+
+/** Which side wins where both changed one field differently. `newest`: the later change. `review`: a person decides. */
+export type MergePolicy = 'venue' | 'provider' | 'newest' | 'review';
