@@ -1,0 +1,89 @@
+import { fieldOf, flatten, isSame, unflatten } from './flat-fields.ts';
+import type { Fields, MapFields } from './flat-fields.ts';
+import type { AgreedVersion } from './merge.ts';
+
+/**
+ * An agreed version as it is stored, which holds only what the record itself does not show. Most records need neither
+ * part, so that a venue's records are not stored twice.
+ */
+export interface StoredAgreement {
+  /** The venue's side; null when it equals the record. */
+  readonly venue: Fields | null;
+  /** The provider's side of the fields in which it differs from the venue's side; null when it differs in none. */
+  readonly provider: Fields | null;
+}
+
+/** The agreed version of a record with these fields. */
+export function toStored(agreed: AgreedVersion, record: Fields): StoredAgreement {
+  const names = Object.keys(record);
+  const equalsRecord = names.every((name) => isKnownAs(agreed.venue, name, record[name]));
+  const differing = Object.entries(agreed.provider).filter(
+    ([name, value]) => value !== undefined && !isKnownAs(agreed.venue, name, value),
+  );
+  return {
+    venue: equalsRecord ? null : agreed.venue,
+    provider: differing.length === 0 ? null : Object.fromEntries(differing),
+  };
+}
+
+const isKnownAs = (fields: Fields, name: string, value: unknown) =>
+  fields[name] !== undefined && isSame(fields[name], value);
+
+/**
+ * The reverse of `toStored`. `record` is the record's fields when its version is still the agreed one, otherwise null:
+ * without a stored venue side nothing is then known of it.
+ */
+export function fromStored(stored: StoredAgreement | null, record: Fields | null): AgreedVersion {
+  const venue = stored?.venue ?? record ?? {};
+  return { venue, provider: { ...venue, ...stored?.provider } };
+}
+
+export interface WrittenVersion {
+  readonly agreed: AgreedVersion;
+  /** The venue's record that was written, or that already had the right payload. */
+  readonly venue: Fields;
+  /** The provider's object as its answer told it; null when nothing was written. A missing field was not told. */
+  readonly answer: Fields | null;
+  /** Paths that were left as they are, because a person has to decide. */
+  readonly held: readonly string[];
+  readonly maps: MapFields;
+}
+
+/** The agreed version after a write to the provider: what the record holds, and what the provider made of it. */
+export function agreedByWrite({ agreed, venue, answer, held, maps }: WrittenVersion): AgreedVersion {
+  const provider = answer === null ? { ...venue, ...known(agreed.provider) } : { ...venue, ...known(answer) };
+  return {
+    venue: keeping(venue, agreed.venue, { held, maps }),
+    provider: keeping(provider, agreed.provider, { held, maps }),
+  };
+}
+
+const known = (fields: Fields): Fields =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+
+/** `fields` with the earlier values of the held paths. A map with a held key of unknown value becomes unknown. */
+function keeping(
+  fields: Fields,
+  earlier: Fields,
+  { held, maps }: { readonly held: readonly string[]; readonly maps: MapFields },
+): Fields {
+  const flat = new Map(flatten(fields, maps));
+  const before = flatten(earlier, maps);
+  const unknown = new Set<string>();
+  for (const path of held) {
+    const name = fieldOf(path, maps);
+    if (earlier[name] === undefined) unknown.add(name);
+    else flat.set(path, before.get(path) ?? null);
+  }
+  const left = new Map([...flat].filter(([path]) => !unknown.has(fieldOf(path, maps))));
+  return unflatten(
+    left,
+    maps,
+    Object.keys(fields).filter((name) => !unknown.has(name)),
+  );
+}
+
+/** `fields` with other values for some paths. */
+export function withPaths(fields: Fields, values: Fields, maps: MapFields): Fields {
+  return unflatten(new Map([...flatten(fields, maps), ...Object.entries(values)]), maps, Object.keys(fields));
+}

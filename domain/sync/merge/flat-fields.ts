@@ -1,0 +1,51 @@
+import { canonicalJson } from '../fingerprint.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Fields by path. A map such as `metadata` has one path per key, `metadata.colour`; every other field has its name. */
+export type FlatFields = ReadonlyMap<string, unknown>;
+
+/** Names of the fields that are maps, whose keys are merged one by one. */
+export type MapFields = ReadonlySet<string>;
+
+export const isSame = (one: unknown, other: unknown): boolean => canonicalJson(one) === canonicalJson(other);
+
+/** Undefined values count as absent. */
+export function flatten(fields: Fields, maps: MapFields): FlatFields {
+  return new Map(
+    Object.entries(fields)
+      .filter(([, value]) => value !== undefined)
+      .flatMap(([name, value]) => (maps.has(name) ? entriesOf(name, value) : [[name, value] as const])),
+  );
+}
+
+const entriesOf = (name: string, value: unknown): readonly (readonly [string, unknown])[] =>
+  Object.entries((value ?? {}) as Fields).map(([key, entry]) => [`${name}.${key}`, entry]);
+
+/** The reverse of `flatten`. A key with the value null is left out of its map. */
+export function unflatten(flat: FlatFields, maps: MapFields, told: readonly string[]): Fields {
+  const fields: Record<string, unknown> = Object.fromEntries(told.filter((name) => maps.has(name)).map(emptyMap));
+  for (const [path, value] of flat) {
+    const name = mapOf(path, maps);
+    if (name === null) fields[path] = value;
+    else if (value !== null && fields[name] !== undefined)
+      define(fields[name] as object, path.slice(name.length + 1), value);
+  }
+  return fields;
+}
+
+const emptyMap = (name: string) => [name, {}] as const;
+
+/** A key of a map may be `__proto__`, which a plain assignment would not store. */
+const define = (map: object, key: string, value: unknown) =>
+  Object.defineProperty(map, key, { value, enumerable: true, configurable: true, writable: true });
+
+/** The map that a path belongs to; null for the path of a whole field. */
+export function mapOf(path: string, maps: MapFields): string | null {
+  const dot = path.indexOf('.');
+  const name = dot === -1 ? null : path.slice(0, dot);
+  return name !== null && maps.has(name) ? name : null;
+}
+
+/** The field that a path belongs to. */
+export const fieldOf = (path: string, maps: MapFields): string => mapOf(path, maps) ?? path;
