@@ -31,7 +31,7 @@ describe('a budget shared by two processes', () => {
     await database.drop();
   });
 
-  /** Callers that take a slot, wait for it and note when they may go, until the time is up. */
+  /** Callers that take a slot, wait for it and record when they may go, until the time is up. */
   async function run(key: string, options: { ratePerSecond: number; forMs: number; callers: number }) {
     const { ratePerSecond, forMs, callers } = options;
     const endsAt = Date.now() + forMs;
@@ -50,7 +50,7 @@ describe('a budget shared by two processes', () => {
     const starts = await run(aKey(), { ratePerSecond: 40, forMs: 4_000, callers: 16 });
     expect(starts.length).toBeLessThanOrEqual(40 * 4 + 12);
     expect(starts.length).toBeGreaterThanOrEqual(40 * 4 * 0.8);
-    // Timers and a late caller's 200 ms of catching up are all that may come on top in any second.
+    // Any second may exceed the rate only by timer inaccuracy and a late caller's 200 ms of catching up.
     const inAnySecond = starts.map((from) => starts.filter((at) => at >= from && at < from + 1_000).length);
     expect(Math.max(...inAnySecond)).toBeLessThanOrEqual(40 * 1.2 + 5);
   });
@@ -87,7 +87,7 @@ describe('a budget shared by two processes', () => {
 
     const throttled = await effectiveRate(key);
     expect(throttled).toBeCloseTo(20 * 0.7, 0);
-    // As if it had been ten seconds ago: a twentieth of the full rate has come back each second.
+    // Moves the refusal ten seconds back: a twentieth of the full rate has returned each second.
     await database.admin`update provider_budgets set throttled_at = throttled_at - interval '10 seconds', next_free_at = clock_timestamp() where key = ${key}`;
     const starts = await run(key, { ratePerSecond: 20, forMs: 2_000, callers: 6 });
     expect(starts.length).toBeGreaterThanOrEqual(30);
@@ -161,7 +161,7 @@ describe('a budget shared by two processes', () => {
       expect(second).toMatchObject({ slots: 10 });
       await here.releaseLease(second.id);
       expect(await lease(key, 'three', { slots: 10 })).toMatchObject({ slots: 10 });
-      // What the lapsed holder still does touches nobody else's.
+      // The expired holder's later calls affect nobody else.
       expect(await here.renewLease(first?.id ?? '', { slots: 10, maxSlots: 10, ttlMs: 60_000 })).toBeNull();
       await here.releaseLease(first?.id ?? '');
       expect(await leased(key)).toBe(10);

@@ -20,7 +20,7 @@ const fails = () => Promise.reject(providerError({}));
 const answers = () => Promise.resolve('ok');
 
 let database: TestDatabase;
-/** Another process has a pool of its own, and shares nothing but the database. */
+/** Another process has its own pool and shares only the database. */
 let otherPool: Database;
 let here: Circuits;
 let elsewhere: Circuits;
@@ -39,7 +39,7 @@ beforeEach(async () => {
   elsewhere = createCircuits(createCircuitStore(otherPool));
 });
 
-/** What became of a call: its answer, or the code or kind of its error. */
+/** The outcome of a call: its answer, or the code or kind of its error. */
 async function call(circuits: Circuits, account: string, request: () => Promise<string> = answers): Promise<string> {
   try {
     return await circuits.around(callTo(account), request);
@@ -51,7 +51,7 @@ async function call(circuits: Circuits, account: string, request: () => Promise<
 async function breakCircuit(account: string, circuits = here): Promise<void> {
   for (let failure = 0; failure < CIRCUIT_LIMITS.failuresToOpen; failure += 1) await call(circuits, account, fails);
 }
-/** Lets so much time pass for what is stored. */
+/** Moves stored times back by this duration. */
 const age = (ms: number) => database.admin`
   update provider_circuits set opened_at = opened_at - ${ms} * interval '1 ms', retry_at = retry_at - ${ms} * interval '1 ms',
     probing_until = probing_until - ${ms} * interval '1 ms'`;

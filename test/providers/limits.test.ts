@@ -58,7 +58,7 @@ describe('the pipeline of a provider with a long window', () => {
       return remaining === null ? [] : [{ perSeconds, scope: 'account' as const, remaining: Number(remaining) }];
     });
 
-  /** How a session of such a provider makes its calls. */
+  /** How a session of this provider makes its calls. */
   function callWith(limits: readonly Limit[]) {
     const lists = new MadeUpLists();
     lists.limits = [perSecond(10_000), ...limits];

@@ -50,7 +50,7 @@ describe('the pipeline around every provider call', () => {
   it('refuses at once a call that would wait too long', async () => {
     const session = open(providersAt(1));
     const calls = Array.from({ length: 14 }, () => session.listPage(LISTING).catch((error: unknown) => error));
-    // Any of them: callers reach the database in no fixed order.
+    // Any of them, because callers reach the database in no fixed order.
     const refusals = calls.map(async (call) => {
       const outcome = await call;
       return outcome instanceof ProviderError ? Promise.reject(outcome) : new Promise(() => undefined);

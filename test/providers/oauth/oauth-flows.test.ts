@@ -29,7 +29,7 @@ const VERIFIER = new Secret('v'.repeat(43));
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** What a provider's owner sends back with. */
+/** The parameters with which the owner returns. */
 const callbackSchema = z.object({ code: z.string().min(1), state: z.string(), realmId: z.string().optional() });
 
 describe('an OAuth adapter and its provider', () => {
@@ -394,7 +394,7 @@ function configOf({ stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox
   };
 }
 
-/** Square's PKCE shows no secret: there it is the name of the app that is wrong. */
+/** Square's PKCE sends no secret, so the app's name is wrong there. */
 function withWrongCredentials({ stripe, square, quickbooks, mailchimp }: TestSettings): TestSettings {
   const secret = new Secret('canary7f3a_wrong');
   return {

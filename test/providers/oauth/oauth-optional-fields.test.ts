@@ -4,7 +4,7 @@ import { aCode, adapterAt, counted, sendJson } from './oauth-world.ts';
 const DAY_MS = 24 * 3_600_000;
 const daysUntil = (at: Date | null): number | null => at && Math.round((at.getTime() - Date.now()) / DAY_MS);
 
-/** An answer to the exchange with every field, and those of them without which it is still a grant. */
+/** An answer to the exchange with every field, and the fields that a grant may lack. */
 const ANSWERS = [
   [
     'stripe',
@@ -103,7 +103,7 @@ describe.each(ANSWERS)('an exchange at %s by %s', (provider, flow, whole, option
   it.each(optional)('is accepted with a missing, null or malformed %s', async (field) => {
     const rest = Object.fromEntries(Object.entries(whole).filter(([name]) => name !== field));
     expect((await exchange(rest)).accessToken.expose()).toBe('a');
-    // Whether a token of an unknown type can be used nobody knows.
+    // A token of an unknown type may not be usable.
     if (field === 'token_type') return;
     for (const value of [null, '', {}, -1])
       expect((await exchange({ ...rest, [field]: value })).accessToken.expose(), JSON.stringify(value)).toBe('a');

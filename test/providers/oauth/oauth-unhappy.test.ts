@@ -24,7 +24,9 @@ const FLOWS: readonly (readonly [AppProvider, OAuthAdapter['flow']])[] = [
   ['mailchimp', 'code'],
 ];
 
-/** What a proxy, a breakdown or a hurry answers, and what becomes of it. None of it may cost a venue its connection. */
+/**
+ * Answers of proxies, outages and throttling, with their classification. None of them may cost a venue its connection.
+ */
 const BROKEN: readonly (readonly [
   string,
   (res: ServerResponse) => void,
@@ -173,7 +175,8 @@ describe.each(FLOWS)('%s by %s', (provider, flow) => {
     }
   });
 
-  // With a token of its own, Stripe's SDK shows a 401 of Stripe and one of a proxy alike: the refresh that follows tells them apart.
+  // With the account's own token, Stripe's SDK reports a 401 of Stripe and one of a proxy alike; the following refresh
+  // tells them apart.
   it.each(BROKEN.filter(([what]) => flow !== 'app' || what !== '401 with a page'))(
     'takes %s about the account for no verdict',
     async (_what, answer, { kind, httpStatus }) => {

@@ -11,13 +11,13 @@ import type { TestSettings } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 import type { AppProvider } from '../../support/test-providers.ts';
 
-/** Every secret that goes into a call: none of them may ever come out of an error. */
+/** Every secret that goes into a call. None may appear in an error. */
 export const CANARY = 'canary7f3a';
 export const canary = (name: string) => `${CANARY}_${name}`;
 export const APP_SECRET = canary('app_secret');
 export const PLATFORM_KEY = `sk_test_${canary('platform')}`;
 
-/** Nothing is limited, and nothing is kept. */
+/** Limits nothing and stores nothing. */
 export const NO_BUDGET: Budget = {
   reserve: () => Promise.resolve({ granted: true, waitMs: 0 }),
   throttle: () => Promise.resolve(),
@@ -28,7 +28,7 @@ export const NO_BUDGET: Budget = {
   releaseLease: () => Promise.resolve(),
 };
 
-/** All apps set up, everything at one address. */
+/** All apps are configured, with one address. */
 export function configAt(url: string): Required<TestSettings> {
   const secret = new Secret(APP_SECRET);
   return {
@@ -85,7 +85,7 @@ export const aCode = (over: Partial<CodeExchange> = {}): CodeExchange => ({
   ...over,
 });
 
-/** As an earlier exchange left it. */
+/** A grant after an earlier exchange. */
 export const aGrant = (over: Partial<Grant> = {}): Grant => ({
   accessToken: new Secret(canary('access')),
   refreshToken: new Secret(canary('refresh')),
@@ -105,7 +105,7 @@ export interface Asked {
   readonly body: string;
 }
 
-/** A server that answers as it is told to, and remembers what it was asked. */
+/** A server with prepared answers that remembers its requests. */
 export async function aServer(answer: (asked: Asked, res: ServerResponse, req: IncomingMessage) => void) {
   const asked: Asked[] = [];
   const server = createServer((req, res) => {
@@ -140,7 +140,7 @@ export async function aServer(answer: (asked: Asked, res: ServerResponse, req: I
 
 type Answer = (asked: Asked, res: ServerResponse, url: string) => void;
 
-/** A server that knows its own address, for the test that asks for it: closed when that ends. */
+/** A server that knows its own address, closed when the test ends. */
 export async function serve(answer: Answer) {
   const server = await aServer((asked, res) => {
     answer(asked, res, server.url);
@@ -163,7 +163,7 @@ export function sendJson(
   res.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
 }
 
-/** The ProviderError that the work ends with. Anything else fails the test, and so does a secret anywhere in the error. */
+/** The ProviderError with which the work ends. Any other outcome, or a secret anywhere in the error, fails the test. */
 export async function refusalOf(work: Promise<unknown>): Promise<ProviderError['details']> {
   const outcome: unknown = await work.then(
     (value) => ({ value }),

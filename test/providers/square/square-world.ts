@@ -9,7 +9,7 @@ import type { AnswerEditingProxy } from '../../support/sandbox/answer-editing-pr
 import { squareSandboxControl } from '../../support/sandbox/square-merchant.ts';
 import type { SquareMerchant } from '../../support/sandbox/square-merchant.ts';
 
-/** The adapter of Square against its stand-in, with one new merchant for each test. */
+/** Square's adapter against its stand-in, with a new merchant per test. */
 export function createSquareWorld() {
   let sandbox: SquareSandbox;
   let proxy: AnswerEditingProxy;
@@ -31,7 +31,7 @@ export function createSquareWorld() {
     await sandbox.close();
   });
   const control = () => squareSandboxControl(sandbox);
-  /** `accounts`: the locations that are chosen; null for all. */
+  /** `accounts`: the chosen locations; null for all. */
   const session = (resource: string, accounts: readonly string[] | null = null): ResourceSession =>
     adapter.open({ secretKey: new Secret(merchant.token), accounts, call: (request) => request() }).resource(resource);
   return {

@@ -48,7 +48,7 @@ describe('events of another API version', () => {
   };
   const eventsPage = (resource: 'customers' | 'products' | 'transactions', stream = 'events') =>
     session(resource).listPage(allOf(stream));
-  /** Edits the objects of this kind, in events only. */
+  /** Edits objects of this kind, in events only. */
   const inEvents =
     (kind: string, edit: (object: Json, event: Json) => void) =>
     (answer: ProxiedAnswer): void => {
@@ -164,7 +164,7 @@ describe('events of another API version', () => {
 
   it('of a page are read again to the end under a rate limit, without starting over', async () => {
     await speak('2014-12-22');
-    // Before the second of the reading: what changed in that very second is read again.
+    // Before the second of the reading, because changes within that second are read again.
     await world.stripe.clock(-60_000);
     for (let index = 0; index < 12; index += 1) await ask('customers', { name: `Customer ${index}` });
     await world.stripe.clock(0);

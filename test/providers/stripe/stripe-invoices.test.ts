@@ -45,7 +45,7 @@ describe('an invoice', () => {
     metadata: { stripe_invoice: 'in_1', stripe_subscription: 'sub_1' },
   };
 
-  /** A page of a stream from a server that answers what the test says by path; the requests it took. */
+  /** A page of a list from a server with prepared answers by path, and the requests it took. */
   async function page(
     stream: string,
     answers: Readonly<Record<string, object | readonly object[]>>,

@@ -128,7 +128,7 @@ describe('a balance movement', () => {
       ['ch_1', null],
       ['txn_9', 'ch_1'],
     ]);
-    // The fee of a correction is not the fee of the charge, and that it is missing must not hide the reading that brings it.
+    // A correction's fee is not the charge's, and its absence must not hide the reading that has it.
     expect(fieldsOf(records[0] ?? null).feeMinor).toBeNull();
     const [own] = movementRecords(movement({ source: CHARGE }), 1);
     expect(fieldsOf(own ?? null).feeMinor).toBe(59);

@@ -6,7 +6,7 @@ import { allOf, createStripeWorld, mergeReadings, namesOf, readAll } from './str
 import type { StripeWorld } from './stripe-world.ts';
 
 interface Pass {
-  /** What a reader that keeps the newest of each, and nothing after a deletion, ends with. */
+  /** The result of a reader that keeps the newest version of each record, and nothing after a deletion. */
   readonly records: ReadonlyMap<string, ProviderRecord>;
   readonly deleted: ReadonlySet<string>;
   readonly amendments: readonly ProviderAmendment[];
@@ -58,7 +58,7 @@ describe('a full pass and the change feed', () => {
   const full = () => read(namesOf(transactionPullPlan.listing));
   const changed = () => read(namesOf(transactionPullPlan.changes?.streams));
 
-  /** Everything that an account sees in a day. */
+  /** Everything that happens in an account within a day. */
   async function aDay() {
     const customer = await ask('customers', { name: 'Ada' });
     const sold = await pay({ customer: customer.id, 'metadata[order]': '1' });

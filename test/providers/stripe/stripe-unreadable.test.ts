@@ -23,7 +23,7 @@ const resource = (name: Resource) =>
     .open({ secretKey: new Secret(world.sandbox.secretKey), call: (request) => request() })
     .resource(name);
 
-/** Several of everything that Stripe lists. */
+/** Several objects of every kind that Stripe lists. */
 async function fill(): Promise<void> {
   for (let index = 0; index < 3; index += 1) {
     const { id: customer } = (await world.ask('POST', 'customers', { name: `Customer ${index}` })) as { id: string };
@@ -55,7 +55,7 @@ async function fill(): Promise<void> {
 type Json = Record<string, unknown>;
 const subjectOf = (item: Json): Json => (item['object'] === 'event' ? (item['data'] as { object: Json }).object : item);
 
-/** Leaves nothing of the object as it has to be but some fields; answers its id. */
+/** Breaks every field of the object except a few; returns its id. */
 function breakUp(object: Json, kept: readonly string[]): string {
   for (const key of Object.keys(object)) if (!kept.includes(key)) object[key] = { secret: 'value' };
   return object['id'] as string;
@@ -88,7 +88,7 @@ describe('an unreadable Stripe object', () => {
         proxy.edit((answer) => {
           const item = answer.path === path ? objectsOf(answer)[at] : undefined;
           if (item) broken = breakUp(subjectOf(item), ['id', 'created']);
-          // What an event tells of is read anew: it is the same object.
+          // The event's object is read again: it is the same object.
           else for (const again of objectsOf(answer)) if (again['id'] === broken) breakUp(again, ['id', 'object']);
         });
         const page = await resource(name).listPage(allOf(stream));

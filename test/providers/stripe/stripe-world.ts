@@ -45,9 +45,9 @@ export async function createStripeWorld() {
     customers: (signal?: AbortSignal): ResourceSession => open(sandbox.secretKey, signal).resource('customers'),
     resource: (resource: Resource): ResourceSession => open().resource(resource),
     mapping: adapter.mapping('customers'),
-    /** HTTP calls as the pipeline would have counted them since the last reset. */
+    /** HTTP calls, counted like the pipeline does, since the last reset. */
     counted: () => counted,
-    /** The calls that the work took, as the pipeline would have counted them; what Stripe saw must be the same. */
+    /** The calls of the work, counted like the pipeline does; Stripe must have received the same number. */
     async callsOf(work: () => Promise<unknown>): Promise<number> {
       const [before, seen] = [counted, (await stripe.calls()).length];
       await work();
@@ -55,13 +55,13 @@ export async function createStripeWorld() {
       if (calls !== requests) throw new Error(`${calls} calls were counted and ${requests} were made`);
       return calls;
     },
-    /** Stripe's own objects as they stand. */
+    /** Stripe's own objects in their present state. */
     async state<T = Readonly<Record<string, unknown>>>(resource: string): Promise<readonly T[]> {
       const response = await fetch(`${sandbox.controlUrl}/state/${resource}`);
       if (!response.ok) throw new Error(`${resource}: ${response.status}`);
       return ((await response.json()) as { readonly data: readonly T[] }).data;
     },
-    /** Puts records there as somebody else would; answers the ids of all that are there then, or of the records that were given. */
+    /** Creates records as another client would. Returns the ids of all existing records, or of the given ones. */
     async seed(
       resource: string,
       what: { readonly count: number } | { readonly records: readonly object[] },
@@ -69,7 +69,7 @@ export async function createStripeWorld() {
       const { ids } = (await stripe.seed({ resource, ...what })) as { readonly ids: readonly string[] };
       return 'records' in what ? ids : (await this.state<{ readonly id: string }>(resource)).map(({ id }) => id);
     },
-    /** A call of somebody else's. */
+    /** A call by another client. */
     async ask(
       method: string,
       path: string,
@@ -88,7 +88,7 @@ export async function createStripeWorld() {
       const response = await fetch(`${sandbox.controlUrl}/accounts`);
       return ((await response.json()) as { readonly data: readonly SandboxAccount[] }).data;
     },
-    /** A reset brings the usual limits back. */
+    /** A reset restores the default limits. */
     async reset() {
       await stripe.reset();
       await stripe.limits({ requestsPerSecond: 0, searchDelayMs: 0 });
@@ -100,7 +100,7 @@ export async function createStripeWorld() {
 
 export type StripeWorld = Awaited<ReturnType<typeof createStripeWorld>>;
 
-/** A server that answers what no well-behaved provider would. */
+/** A server whose answers no well-behaved provider would send. */
 export async function aStrangeServer(answer: (req: IncomingMessage, res: ServerResponse) => void) {
   let requests = 0;
   const server = createServer((req, res) => {
@@ -122,7 +122,7 @@ export async function aStrangeServer(answer: (req: IncomingMessage, res: ServerR
   };
 }
 
-/** The ProviderError that the work ends with; anything else fails the test. */
+/** The ProviderError with which the work ends; any other outcome fails the test. */
 export async function refusalOf(work: Promise<unknown>): Promise<ProviderError> {
   const outcome: unknown = await work.then(
     (value) => ({ value }),
@@ -132,7 +132,7 @@ export async function refusalOf(work: Promise<unknown>): Promise<ProviderError> 
   throw new Error('no ProviderError but something else', { cause: outcome });
 }
 
-/** Two readings of one record as the store keeps them: the newer one, and of the older one what the newer one does not know. */
+/** Merges two readings of a record like the store: the newer one, with values that only the older one knows. */
 export function mergeReadings(one: ProviderRecord, other: ProviderRecord | undefined): ProviderRecord {
   if (!other) return one;
   const [newer, older] = one.version > other.version ? [one, other] : [other, one];
@@ -166,7 +166,7 @@ export function writerOf({ writer }: ResourceSession): ResourceWriter {
 export const namesOf = (stages: PullPlan['listing'] = []): readonly (readonly string[])[] =>
   stages.map((streams) => streams.map(({ name }) => name));
 
-/** Walks one of a resource's lists to its end. */
+/** Reads one of a resource's lists to its end. */
 export async function readAll(session: ResourceSession, query: ListQuery): Promise<readonly ProviderPage[]> {
   const pages: ProviderPage[] = [];
   let after: ListQuery['after'] = null;
