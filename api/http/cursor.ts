@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Page } from '../../db/core/page.ts';
 import { ApiError } from '../errors/api-error.ts';
+import { JsonText } from './endpoint.ts';
 import type { Answer } from './endpoint.ts';
 
 /** The list that a cursor belongs to: its path and filters. */
@@ -35,9 +36,23 @@ export function readCursor(cursor: string | undefined, list: ListIdentity): stri
 
 /** The answer of a list. */
 export function toPageAnswer<T>(page: Page<T>, list: ListIdentity, present: (item: T) => unknown): Answer {
-  const nextCursor = page.next === null ? null : encode(tagOf(list), page.next);
-  return { status: 200, body: { data: page.data.map(present), nextCursor }, limit: page.isCut ? 'page-cut' : null };
+  return pageAnswer(page, { data: page.data.map(present), nextCursor: nextCursorOf(page, list) });
 }
+
+/** The answer of a list whose items are JSON texts. */
+export function toTextPageAnswer(page: Page<string>, list: ListIdentity): Answer {
+  const nextCursor = JSON.stringify(nextCursorOf(page, list));
+  return pageAnswer(page, new JsonText(`{"data":[${page.data.join(',')}],"nextCursor":${nextCursor}}`));
+}
+
+const pageAnswer = ({ isCut }: Page<unknown>, body: unknown): Answer => ({
+  status: 200,
+  body,
+  limit: isCut ? 'page-cut' : null,
+});
+
+const nextCursorOf = ({ next }: Page<unknown>, list: ListIdentity): string | null =>
+  next === null ? null : encode(tagOf(list), next);
 
 function encode(tag: string, position: string): string {
   return Buffer.from(`1.${tag}.${position}`, 'latin1').toString('base64url');

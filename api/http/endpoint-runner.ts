@@ -6,6 +6,7 @@ import type { Authenticator } from '../auth/authentication.ts';
 import type { BodyStream } from './body-stream.ts';
 import { reaches, requireAllVenues, requireRole } from '../auth/caller.ts';
 import type { Caller } from '../auth/caller.ts';
+import { JsonText } from './endpoint.ts';
 import type { AnyCall, AnyIds, Answer, Endpoint, Exchange } from './endpoint.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { toApiError } from '../errors/error-handler.ts';
@@ -160,7 +161,8 @@ function noteRefusal(context: RequestContext, { status, body }: SerialisedAnswer
 type HandledEndpoint = Extract<Endpoint, { stream: null }>;
 
 function serialise({ status, body, headers }: Answer): SerialisedAnswer {
-  return { status, headers: { ...headers, 'Content-Type': JSON_CONTENT }, body: JSON.stringify(body) };
+  const text = body instanceof JsonText ? body.text : JSON.stringify(body);
+  return { status, headers: { ...headers, 'Content-Type': JSON_CONTENT }, body: text };
 }
 
 /** Returns what the answer costs, in milliseconds. */

@@ -55,8 +55,18 @@ export interface Call<Ids, Query, Body> {
   readonly path: string;
 }
 
+/** The body of an answer that is JSON text already. */
+export class JsonText {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 export interface Answer {
   readonly status: number;
+  /** Sent as JSON, unless it is a JsonText. */
   readonly body: unknown;
   readonly headers?: Readonly<Record<string, string>>;
   /** The limit that made the answer smaller than requested. */

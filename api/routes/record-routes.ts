@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { RecordId, VenueId } from '../../contracts/ids.ts';
 import type { RecordChanges, RecordStore, StoredRecord } from '../../db/records/record-store.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
-import { readCursor, toPageAnswer } from '../http/cursor.ts';
+import { readCursor, toTextPageAnswer } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { AnyIds, Answer, Endpoint } from '../http/endpoint.ts';
 import { recordNotFound } from '../errors/not-found.ts';
@@ -45,7 +45,7 @@ function listRecords({ kind, store }: RecordRouteDeps): Endpoint {
     async handle({ ids, query: { limit, cursor, ...filter }, path }) {
       const list = { path, filters: { ...filter }, order: 'id' } as const;
       const page = await store.list(venueOf(ids), filter, { limit, after: readCursor(cursor, list) });
-      return toPageAnswer(page, list, (record) => record);
+      return toTextPageAnswer(page, list);
     },
   });
 }

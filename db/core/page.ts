@@ -13,8 +13,11 @@ export interface Page<T> {
   readonly isCut: boolean;
 }
 
-/** A page ends with the row with which its rows go beyond this, so that no answer of a list comes near 5 MB. */
-export const MAX_PAGE_BYTES = 3.5 * 1_048_576;
+/**
+ * A page ends with the row with which its rows go beyond this. A row is at most a megabyte, so no page is larger than
+ * 2 MB.
+ */
+export const MAX_PAGE_BYTES = 1_048_576;
 
 /**
  * Makes a page of rows that were read with `limit + 1`: the extra one only tells that there are more. `found`: how many there were, where the statement

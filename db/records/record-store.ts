@@ -28,6 +28,12 @@ export type RecordInput<Fields = RecordFields> = RecordChanges<Fields> & { reado
 /** A record with its links, as answers show it. */
 export type StoredRecord<Fields = RecordFields> = RecordEnvelope & Fields & { readonly links: readonly RecordLink[] };
 
+/**
+ * A StoredRecord as JSON text. Lists take it from the database as it is: objects that are only written out again as JSON
+ * cost several times as much.
+ */
+export type RecordJson = string;
+
 export interface RecordFilter {
   readonly sourceId?: string | undefined;
   readonly updatedSince?: Date | undefined;
@@ -52,7 +58,7 @@ export interface RecordStore<Fields = RecordFields> {
     venueId: VenueId,
     load: StagedLoad & { readonly documents: AsyncIterable<readonly (RecordInput<Fields> & NumberedDocument)[]> },
   ): Promise<StagedResult>;
-  list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<StoredRecord<Fields>>>;
+  list(venueId: VenueId, filter: RecordFilter, page: PageRequest): Promise<Page<RecordJson>>;
   /** The existing records, including deleted ones. */
   findBySourceIds(venueId: VenueId, sourceIds: readonly string[]): Promise<readonly StoredRecord<Fields>[]>;
   /** Finds deleted records too. */
@@ -69,8 +75,6 @@ export interface RecordStore<Fields = RecordFields> {
   /** Marks the record as deleted. Null when there is none; a deleted one stays as it is. */
   remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<Fields>>): Promise<StoredRecord<Fields> | null>;
 }
-
-/** A page ends with the record that exceeds this; one record is at most a megabyte. */
 
 export interface RecordStores {
   of(kind: RecordKind): RecordStore;
@@ -93,9 +97,8 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
   const findQuery = (id: Operand<RecordId>): SQL =>
     sql`select ${shownColumns(kind)} from ${tableOf(kind)} c where c.id = ${id}`;
   const findStatement = statement<Row>(findQuery(sql.placeholder('id')));
-  const lists = new ListStatements((given) =>
-    statement<Row & { readonly found: number }>(boundedQuery(listQuery(kind, given))),
-  );
+  const shortLists = new ListStatements((given) => statement<ListedRow>(shortPageQuery(kind, given)));
+  const longLists = new ListStatements((given) => statement<ListedRow>(longPageQuery(kind, given)));
   const findIn = async (tx: Transaction, id: RecordId): Promise<StoredRecord<Fields> | null> => {
     const [row] = await tx.execute<Row>(findQuery(id));
     return row ? toRecord<Fields>(row) : null;
@@ -107,16 +110,10 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
     upsertAll: (venueId, load) => writeStaged(db, { venueId, table }, load),
 
     list: async (venueId, filter, { limit, after }) => {
-      const rows = await readVenue(
-        db,
-        venueId,
-        lists.for({ ...filter, includeDeleted: filter.includeDeleted || null, after, rows: limit + 1 }),
-      );
-      return toPage(rows, limit, {
-        item: (row) => toRecord<Fields>(row),
-        id: (row) => row.id,
-        found: rows[0]?.found ?? 0,
-      });
+      const lists = limit < HEAD_ROWS ? shortLists : longLists;
+      const values = { ...filter, includeDeleted: filter.includeDeleted || null, after, rows: limit + 1 };
+      const rows = await readVenue(db, venueId, lists.for(values));
+      return toPage(rows, limit, { item: toJson, id: (row) => row.id, found: rows[0]?.found ?? 0 });
     },
 
     findBySourceIds: (venueId, sourceIds) =>
@@ -195,24 +192,57 @@ async function upsertKnown(
   return documents.map(({ no, sourceId }) => problems.get(no) ?? (changed.has(sourceId) ? 'updated' : 'unchanged'));
 }
 
+/** Rows of a list that are read before it is known how large its records are. */
+const HEAD_ROWS = 21;
+
 /**
- * The rows of a list up to the one that fills the page; `found` counts them all. Limited in the database, because 200
- * records can be 200 MB, which the API would have to hold.
+ * The rows of a list up to the one that fills the page. Limited in the database, because 200 records can be 200 MB,
+ * which the API would have to hold. `found` counts the rows of the list; `more` is added to it.
  */
-const boundedQuery = (list: SQL): SQL => sql`
-  select id, venue_id, source_id, version, created_at, updated_at, deleted_at, fields, links, found
+const boundedQuery = (list: SQL, more = sql`0`): SQL => sql`
+  select id, venue_id, source_id, version, created_at, updated_at, deleted_at, fields, links, found + ${more} as found
   from (
     select q.*, count(*) over ()::int as found,
-      sum(octet_length(fields::text) + octet_length(links::text)) over (order by id rows between unbounded preceding and 1 preceding) as bytes_before
-    from (${list}) q
+      sum(bytes) over (order by id rows between unbounded preceding and 1 preceding) as bytes_before
+    from (${withBytes(list)}) q
   ) measured
   where coalesce(bytes_before, 0) < ${MAX_PAGE_BYTES}
   order by id`;
 
+const withBytes = (list: SQL): SQL =>
+  sql`select l.*, octet_length(fields) + octet_length(links) as bytes from (${list}) l`;
+
+/** A page of fewer records than `HEAD_ROWS`. */
+const shortPageQuery = (kind: RecordKind, page: RecordPage): SQL => boundedQuery(listQuery(kind, page));
+
+/**
+ * Like `shortPageQuery`, but reads no more rows than the page has room for, judged by its first ones: to make the text of
+ * 200 large records, Postgres takes many times as long as for a page of them. Twice as many are read as would fit, and
+ * where later records are smaller still, the page ends early; `found` is then one more than the rows, so that the list
+ * goes on.
+ */
+export function longPageQuery(kind: RecordKind, page: RecordPage): SQL {
+  const head = listQuery(kind, { ...page, rows: HEAD_ROWS });
+  const rest = listQuery(kind, { ...page, after: sql`(select last_id from room)` });
+  const all = sql`select * from head union all (select * from (${rest}) r limit (select fitting from room))`;
+  const more = sql`(select case when fitting < wanted and found = ${HEAD_ROWS}::int + fitting then 1 else 0 end from room)`;
+  return sql`
+  with head as materialized (${head}),
+  room as materialized (
+    select wanted, last_id, case when head_rows < ${HEAD_ROWS} then 0 else least(fitting, wanted) end as fitting
+    from (
+      select ${page.rows}::int - ${HEAD_ROWS}::int as wanted, count(*) as head_rows, (array_agg(id order by id desc))[1] as last_id,
+        (greatest(${MAX_PAGE_BYTES}::int - sum(bytes), 0) / greatest(avg(bytes) / 2, 1))::int as fitting
+      from (${withBytes(sql`select * from head`)}) h
+    ) sizes
+  )
+  ${boundedQuery(all, more)}`;
+}
+
 /** What a page is read by: values, or their placeholders. */
 interface RecordPage extends Readonly<Record<string, unknown>> {
   /** Id of the last record before the page. */
-  readonly after?: Operand<string>;
+  readonly after?: Operand<string> | SQL;
   readonly rows?: Operand<number>;
   readonly sourceId?: Operand<string>;
   readonly connectionId?: Operand<string>;
@@ -225,7 +255,7 @@ export function listQuery(kind: RecordKind, page: RecordPage): SQL {
   const { from, id } = listedFrom(kind, page);
   const { after, rows } = page;
   return sql`
-    select ${shownColumns(kind)}
+    select ${shownColumns(kind, sql`::text`)}
     from ${from}
     where ${after === undefined ? sql`true` : sql`${id} > ${after}::uuid`} and ${matches(kind, page)}
     order by ${id} limit ${rows}`;
@@ -277,7 +307,7 @@ function compared(column: SQL, by: RecordFilterRule['by'], value: unknown): SQL 
   return sql`${column} ${OPERATORS[by]} ${value}${by === 'equal' ? sql`` : sql`::timestamptz`}`;
 }
 
-interface Row extends Record<string, unknown> {
+interface RowOf<Fields, Links> extends Record<string, unknown> {
   readonly id: RecordId;
   readonly venue_id: VenueId;
   readonly source_id: string;
@@ -285,16 +315,23 @@ interface Row extends Record<string, unknown> {
   readonly created_at: string;
   readonly updated_at: string;
   readonly deleted_at: string | null;
-  readonly fields: RecordFields;
-  readonly links: readonly RecordLink[];
+  readonly fields: Fields;
+  readonly links: Links;
+}
+type Row = RowOf<RecordFields, readonly RecordLink[]>;
+
+/** A row of a list, with the documents as text. */
+interface ListedRow extends RowOf<string, string> {
+  readonly found: number;
 }
 
-const shownColumns = (kind: RecordKind): SQL => sql`
+/** `as`: the documents' type, where it is not `jsonb`. */
+const shownColumns = (kind: RecordKind, as = sql``): SQL => sql`
   c.id, c.venue_id, c.source_id, c.version, ${shownInstant(sql`c.created_at`)} as created_at,
   ${shownInstant(sql`c.updated_at`)} as updated_at, ${shownInstant(sql`c.deleted_at`)} as deleted_at,
-  ${fieldsDocument(recordTable(kind), 'c')} as fields,
+  ${fieldsDocument(recordTable(kind), 'c')}${as} as fields,
   (select coalesce(jsonb_agg(jsonb_build_object('connectionId', k.connection_id, 'externalId', k.external_id, 'syncedAt', ${shownInstant(sql`k.synced_at`)}, 'state', k.state, 'notes', coalesce(k.notes, '[]')) order by k.connection_id), '[]')
-   from record_links k where k.record_id = c.id and k.resource = ${kind.name}) as links`;
+   from record_links k where k.record_id = c.id and k.resource = ${kind.name})${as} as links`;
 
 /** As answers show it, in their order. */
 const toRecord = <Fields>(row: Row): StoredRecord<Fields> => ({
@@ -308,3 +345,18 @@ const toRecord = <Fields>(row: Row): StoredRecord<Fields> => ({
   deletedAt: row.deleted_at,
   links: row.links,
 });
+
+/** Like `toRecord`, as JSON text. */
+function toJson(row: ListedRow): RecordJson {
+  const { id, venue_id: venueId, source_id: sourceId, version } = row;
+  const times = { createdAt: row.created_at, updatedAt: row.updated_at, deletedAt: row.deleted_at };
+  const parts = [
+    membersOf(JSON.stringify({ id, venueId, sourceId, version })),
+    membersOf(row.fields),
+    membersOf(JSON.stringify(times)),
+  ];
+  return `{${parts.filter((part) => part !== '').join(',')},"links":${row.links}}`;
+}
+
+/** The members of an object's JSON text. */
+const membersOf = (json: string): string => json.slice(1, -1);

@@ -3,6 +3,7 @@ import { FAILURE } from '../../../contracts/failures.ts';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -279,7 +280,10 @@ describe('a deletion at the provider', () => {
   it('leaves the venue’s own deletions in place, reports none twice, and does not wait for them', async () => {
     await world.customers.upsertMany(venue.venueId, [aCustomer(1), aCustomer(2)]);
     await world.sync(venue, 'push');
-    const { data } = await world.customers.list(venue.venueId, { includeDeleted: true }, { limit: 10, after: null });
+    const { data } = await listRecords(world.customers, venue.venueId, {
+      filter: { includeDeleted: true },
+      page: { limit: 10, after: null },
+    });
     await world.customers.remove(venue.venueId, data[0]!.id);
     // This pull reads the customers before the deletion is pushed.
     await world.sync(venue, 'pull');

@@ -8,6 +8,7 @@ import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { transactions as transactionKind } from '../../../records/transactions.ts';
 import type { TransactionFields } from '../../../records/transactions.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -42,9 +43,12 @@ describe('an incremental pull of events of another API version', () => {
     return Object.fromEntries(sums.map(({ kind, amountMinor }) => [kind, Number(amountMinor)]));
   };
   const byId = async (id: string) =>
-    (await transactions.list(venue.venueId, { includeDeleted: false }, { limit: 200, after: null })).data.find(
-      ({ links }) => links[0]?.externalId === id,
-    );
+    (
+      await listRecords(transactions, venue.venueId, {
+        filter: { includeDeleted: false },
+        page: { limit: 200, after: null },
+      })
+    ).data.find(({ links }) => links[0]?.externalId === id);
 
   /** Rewrites events to API version 2014-12-22, in which a succeeded charge is `paid`. */
   const asOf2014 = (answer: ProxiedAnswer): void => {

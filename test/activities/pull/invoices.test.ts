@@ -4,6 +4,7 @@ import type { RecordFilter } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { invoices } from '../../../records/invoices.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 const INVOICES = { resource: 'invoices' } as const;
 
@@ -23,11 +24,10 @@ describe('a pull of invoices', () => {
   const pull = (mode: 'full' | 'incremental' = 'full', of = venue) => world.sync(of, 'pull', mode, INVOICES);
   const held = async (filter: Partial<RecordFilter> = {}, of = venue) =>
     (
-      await createRecordStore(world.database.db, invoices).list(
-        of.venueId,
-        { includeDeleted: true, ...filter },
-        { limit: 200, after: null },
-      )
+      await listRecords(createRecordStore(world.database.db, invoices), of.venueId, {
+        filter: { includeDeleted: true, ...filter },
+        page: { limit: 200, after: null },
+      })
     ).data;
 
   async function anInvoice(amount: string, customer: string) {

@@ -5,6 +5,7 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { products } from '../../../records/products.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -14,9 +15,10 @@ let world: World;
 let venue: TestVenue;
 
 const recordsOf = (resource: Resource) =>
-  createRecordStore(world.database.db, RECORD_KINDS.get(resource))
-    .list(venue.venueId, { includeDeleted: true }, { limit: 50, after: null })
-    .then(({ data }) => data);
+  listRecords(createRecordStore(world.database.db, RECORD_KINDS.get(resource)), venue.venueId, {
+    filter: { includeDeleted: true },
+    page: { limit: 50, after: null },
+  }).then(({ data }) => data);
 const pull = (mode: SyncMode, resource: Resource) => world.sync(venue, 'pull', mode, { resource });
 const push = (mode: SyncMode, resource: Resource) => world.sync(venue, 'push', mode, { resource });
 beforeAll(async () => {

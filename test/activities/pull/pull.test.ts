@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../support/eventually.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -19,7 +20,12 @@ describe('a pull of customers', () => {
   });
 
   const all = async () =>
-    (await world.customers.list(venue.venueId, { includeDeleted: true }, { limit: 200, after: null })).data;
+    (
+      await listRecords(world.customers, venue.venueId, {
+        filter: { includeDeleted: true },
+        page: { limit: 200, after: null },
+      })
+    ).data;
   const stored = async () =>
     Number(
       (await world.database.admin`select count(*) from customers where venue_id = ${venue.venueId}`)[0]?.['count'],

@@ -5,6 +5,7 @@ import { createTransactionSummaryStore } from '../../../db/records/transaction-s
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { transactions } from '../../../records/transactions.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 const TRANSACTIONS = { resource: 'transactions' } as const;
 const DAY_MS = 86_400_000;
@@ -43,11 +44,10 @@ describe('the sums of a venue’s transactions', () => {
   const pull = (mode: 'full' | 'incremental') => world.sync(venue, 'pull', mode, TRANSACTIONS);
   const held = async () =>
     (
-      await createRecordStore(world.database.db, transactions).list(
-        venue.venueId,
-        { includeDeleted: false },
-        { limit: 200, after: null },
-      )
+      await listRecords(createRecordStore(world.database.db, transactions), venue.venueId, {
+        filter: { includeDeleted: false },
+        page: { limit: 200, after: null },
+      })
     ).data;
   const byId = async (id: string) => (await held()).find(({ links }) => links[0]?.externalId === id);
   const seed = async (resource: string, ...records: readonly object[]) =>

@@ -6,6 +6,7 @@ import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { transactions as transactionKind } from '../../../records/transactions.ts';
 import type { TransactionFields } from '../../../records/transactions.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -27,7 +28,12 @@ describe('a pull of transactions', () => {
   });
 
   const held = async (of = venue) =>
-    (await transactions.list(of.venueId, { includeDeleted: true }, { limit: 200, after: null })).data;
+    (
+      await listRecords(transactions, of.venueId, {
+        filter: { includeDeleted: true },
+        page: { limit: 200, after: null },
+      })
+    ).data;
   const byId = async (id: string, of = venue) => (await held(of)).find(({ links }) => links[0]?.externalId === id);
   const seed = async (resource: string, ...records: readonly object[]) =>
     ((await world.stripe.seed({ resource, records })) as { readonly ids: readonly string[] }).ids;

@@ -6,6 +6,7 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { products as productKind } from '../../../records/products.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -13,9 +14,10 @@ let world: World;
 let venue: TestVenue;
 
 const recordsOf = (resource: Resource) =>
-  createRecordStore(world.database.db, RECORD_KINDS.get(resource))
-    .list(venue.venueId, { includeDeleted: true }, { limit: 50, after: null })
-    .then(({ data }) => data);
+  listRecords(createRecordStore(world.database.db, RECORD_KINDS.get(resource)), venue.venueId, {
+    filter: { includeDeleted: true },
+    page: { limit: 50, after: null },
+  }).then(({ data }) => data);
 const pull = (mode: SyncMode = 'full', resource: Resource = 'customers') =>
   world.sync(venue, 'pull', mode, { resource });
 const push = (mode: SyncMode = 'full', resource: Resource = 'customers') =>

@@ -5,6 +5,7 @@ import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { products as productKind } from '../../../records/products.ts';
 import type { ProductFields } from '../../../records/products.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 type Form = Readonly<Record<string, string>>;
@@ -39,7 +40,8 @@ describe('a push of products with prices that others set at Stripe', () => {
   });
 
   const record = async () =>
-    (await products.list(venue.venueId, { includeDeleted: false }, { limit: 1, after: null })).data[0]!;
+    (await listRecords(products, venue.venueId, { filter: { includeDeleted: false }, page: { limit: 1, after: null } }))
+      .data[0]!;
   const change = async (changes: object) => products.update(venue.venueId, (await record()).id, changes);
   const push = (mode: 'full' | 'incremental' = 'incremental') => world.sync(venue, 'push', mode, PRODUCTS);
   const pull = () => world.sync(venue, 'pull', 'full', PRODUCTS);

@@ -5,6 +5,7 @@ import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { products as productKind } from '../../../records/products.ts';
 import type { ProductFields } from '../../../records/products.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -53,7 +54,8 @@ describe('a sync of products', () => {
       Array.from({ length: count }, (_, index) => aProduct(index, more)),
     );
   const held = async (of = venue) =>
-    (await products.list(of.venueId, { includeDeleted: true }, { limit: 200, after: null })).data;
+    (await listRecords(products, of.venueId, { filter: { includeDeleted: true }, page: { limit: 200, after: null } }))
+      .data;
   const atStripe = async () =>
     (
       await world.callStripe<{ readonly data: readonly StripeProduct[] }>(

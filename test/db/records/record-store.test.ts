@@ -6,6 +6,7 @@ import type { RecordId, VenueId } from '../../../contracts/ids.ts';
 import type { CustomerFields } from '../../../records/customers.ts';
 import { createRecordStore, listQuery } from '../../../db/records/record-store.ts';
 import type { RecordFilter, RecordInput, RecordStore, UpsertVerdict } from '../../../db/records/record-store.ts';
+import type { Page } from '../../../db/core/page.ts';
 import { withVenue } from '../../../db/core/venue-scope.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
@@ -13,6 +14,7 @@ import { aConnection, aVenue } from '../builders.ts';
 import { rowsRead } from '../core/query-plan.ts';
 import type { QueryPlan } from '../core/query-plan.ts';
 import { customers } from '../../../records/customers.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 const ALL: RecordFilter = { includeDeleted: true };
 const LIVING: RecordFilter = { includeDeleted: false };
@@ -32,7 +34,8 @@ describe('stored customers', () => {
   });
   afterAll(() => database.drop());
 
-  const one = async (sourceId: string) => (await store.list(venueId, { ...ALL, sourceId }, PAGE)).data[0]!;
+  const one = async (sourceId: string) =>
+    (await listRecords(store, venueId, { filter: { ...ALL, sourceId }, page: PAGE })).data[0]!;
   const archive = (sourceId: string) =>
     database.admin`update customers set deleted_at = now() where venue_id = ${venueId} and source_id = ${sourceId}`;
 
@@ -136,7 +139,7 @@ describe('stored customers', () => {
   it('are written all or not at all', async () => {
     const broken = { sourceId: 'c2', marketingConsent: 'perhaps' as unknown as boolean };
     await expect(store.upsertMany(venueId, [{ sourceId: 'c1' }, broken])).rejects.toThrow();
-    expect((await store.list(venueId, ALL, PAGE)).data).toEqual([]);
+    expect((await listRecords(store, venueId, { filter: ALL, page: PAGE })).data).toEqual([]);
   });
 
   it('are neither duplicated nor deadlocked when batches overlap in opposite orders', async () => {
@@ -238,7 +241,7 @@ describe('stored customers', () => {
       values (${linked.id}, 'customers', ${id}, ${venueId}, 'cus_1', 'linked', '2026-01-01'), (${linked.id}, 'products', ${id}, ${venueId}, 'prod_1', 'linked', null)`;
 
     const sources = async (filter: RecordFilter) =>
-      (await store.list(venueId, filter, PAGE)).data.map(({ sourceId }) => sourceId).sort();
+      (await listRecords(store, venueId, { filter, page: PAGE })).data.map(({ sourceId }) => sourceId).sort();
     expect(await sources(ALL)).toEqual(['c1', 'c2', 'c3']);
     expect(await sources(LIVING)).toEqual(['c1', 'c2']);
     expect(await sources({ ...LIVING, updatedSince: new Date('2021-01-01') })).toEqual(['c2']);
@@ -266,7 +269,10 @@ describe('stored customers', () => {
     const seen: string[] = [];
     let after: string | null = null;
     for (let page = 0; page < 20; page += 1) {
-      const { data, next } = await store.list(venueId, LIVING, { limit: 10, after });
+      const { data, next }: Page<{ readonly sourceId: string }> = await listRecords(store, venueId, {
+        filter: LIVING,
+        page: { limit: 10, after },
+      });
       seen.push(...data.map(({ sourceId }) => sourceId));
       if (page === 0) await store.upsertMany(venueId, [{ sourceId: 'c0', name: 'Changed' }, { sourceId: 'new' }]);
       if (next === null) break;
@@ -335,7 +341,7 @@ describe('stored customers', () => {
           const expected = records.map((record) => applyToModel(model, record));
           expect(await store.upsertMany(venueId, records)).toEqual(expected);
         }
-        const stored = (await store.list(venueId, ALL, PAGE)).data;
+        const stored = (await listRecords(store, venueId, { filter: ALL, page: PAGE })).data;
         const seen = stored.map(
           ({ sourceId, version, name, email, phone, address, marketingConsent, metadata: data }) =>
             [sourceId, { version, name, email, phone, address, marketingConsent, metadata: data }] as const,
