@@ -15,6 +15,7 @@ import { SQUARE_ERRORS } from './errors.ts';
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import type { ChosenLocations } from './http/locations.ts';
+import { inventoryMapping } from './inventory/inventory-mapping.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { productMapping } from './products/product-mapping.ts';
@@ -52,7 +53,7 @@ interface SquareResource extends ResourceEntry {
 
 const RESOURCES = resourceTable<SquareResource>('square', {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
-  inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
+  inventory: { session: createInventorySession, mapping: inventoryMapping, pullPlan: inventoryPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
   invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },

@@ -12,7 +12,7 @@ export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limi
   resources: [
     { resource: 'products', directions: ['push', 'pull'] },
     { resource: 'customers', directions: ['push', 'pull'] },
-    { resource: 'inventory', directions: ['pull'] },
+    { resource: 'inventory', directions: ['push', 'pull'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
   ],

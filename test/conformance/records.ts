@@ -61,6 +61,10 @@ export const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
   },
 };
 
+/** Kinds whose remote record is named by what the record says, and carries no id of ours: their writes have a suite of their own. */
+const NAMED_BY_PLACE: ReadonlySet<Resource> = new Set(['inventory']);
+export const isNamedByPlace = (resource: Resource): boolean => NAMED_BY_PLACE.has(resource);
+
 export function samplesOf(resource: Resource): Samples {
   const samples = SAMPLES[resource];
   if (!samples) throw new Error(`no sample of ${resource}`);

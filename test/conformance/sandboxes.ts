@@ -52,6 +52,8 @@ export interface RunningSandbox {
     /** To read all lists of a resource. */
     readonly listing: Readonly<Partial<Record<Resource, number>>>;
   };
+  /** What writes have caused at the provider beside the object that was written, such as a change of stock; oldest first. */
+  sideEffects(): Promise<readonly object[]>;
   /** Number of requests that the adapter has made so far. */
   requests(): Promise<number>;
   close(): Promise<void>;
@@ -122,6 +124,11 @@ async function startStripe(): Promise<RunningSandbox> {
       await control.fault({ ...TROUBLE[kind], times });
     },
     ids,
+    // Stripe's own ledger: every change makes an event.
+    async sideEffects() {
+      const response = await fetch(`${sandbox.controlUrl}/state/events`);
+      return ((await response.json()) as { readonly data: readonly object[] }).data;
+    },
     requests: async () => (await control.calls()).length - foreign,
     close: () => sandbox.close(),
   };
@@ -197,6 +204,7 @@ async function startSquare(): Promise<RunningSandbox> {
       await control.fault({ ...TROUBLE[kind], match, times });
     },
     ids,
+    sideEffects: () => merchant.objects('side-effects'),
     requests: async () => (await control.calls()).length - foreign,
     close: () => sandbox.close(),
   };

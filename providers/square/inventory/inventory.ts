@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import type { InventoryFields } from '../../../records/inventory.ts';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
-import { issuesOf, textAt, unreadableRejection } from '../../items.ts';
-import type { UnreadableItem } from '../../items.ts';
+import { textAt, unreadableRejection } from '../../items.ts';
 import type {
   ListQuery,
   PagePosition,
@@ -17,6 +15,9 @@ import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, squareList } from '../http/lists.ts';
 import { isChosen } from '../http/locations.ts';
 import type { ChosenLocations } from '../http/locations.ts';
+import { idOf, rawIdOf, readCounts, toRecord } from './counts.ts';
+import type { SquareCount } from './counts.ts';
+import { createInventoryWriter } from './inventory-writer.ts';
 
 /** https://developer.squareup.com/reference/square/inventory-api/batch-retrieve-inventory-counts, read 2026-11-28. */
 const PAGE_SIZE = 1_000;
@@ -29,18 +30,6 @@ export const inventoryPullPlan: PullPlan = {
   changes: changeFeed([[squareList('changed-counts', { from: 'start' })]], CHANGES),
   mayVanish: true,
 };
-
-/** https://developer.squareup.com/reference/square/objects/InventoryCount, read 2026-11-28: as far as it is read here. */
-const countSchema = z.object({
-  catalog_object_id: z.string().min(1),
-  // Square Restaurants also counts items, which are no products here.
-  catalog_object_type: z.literal('ITEM_VARIATION'),
-  location_id: z.string().min(1),
-  // "A decimal string. Can support up to 5 digits after the decimal point."
-  quantity: z.string().regex(/^-?\d{1,18}(\.\d{1,5})?$/, 'expected a decimal number'),
-  calculated_at: z.iso.datetime({ offset: true }),
-});
-type SquareCount = z.output<typeof countSchema>;
 
 const list = z
   .array(z.unknown())
@@ -85,31 +74,28 @@ export function createInventorySession(ask: Ask, chosen: ChosenLocations): Resou
       if (broken) throw unreadableObject(broken.issues);
       return records.find((record) => record.externalId === externalId) ?? null;
     },
-    writer: null,
+    writer: createInventoryWriter(ask, {
+      chosen,
+      presentOf: async (objects, locations) => {
+        const found: ProviderRecord[] = [];
+        let cursor: string | null = null;
+        do {
+          const { page, records }: Awaited<ReturnType<typeof read>> = await read({
+            catalog_object_ids: objects,
+            location_ids: locations,
+            ...(cursor !== null && { cursor }),
+          });
+          found.push(...records);
+          cursor = page.cursor || null;
+        } while (cursor !== null);
+        return found;
+      },
+    }),
   };
 }
 
 const sinceOf = ({ stream, fromEpochS }: ListQuery) =>
   stream === 'changed-counts' && fromEpochS !== null ? { updated_after: isoOf(fromEpochS) } : {};
-
-function readCounts(raw: readonly unknown[]) {
-  const counts: SquareCount[] = [];
-  const unreadable: UnreadableItem[] = [];
-  for (const one of raw) {
-    const { data, error } = countSchema.safeParse(one);
-    if (data) counts.push(data);
-    else unreadable.push({ raw: one, externalId: rawIdOf(one), issues: issuesOf(error) });
-  }
-  return { counts, unreadable };
-}
-
-/** The ids of Square have no colon. */
-const idOf = ({ catalog_object_id: object, location_id: location }: SquareCount): string => `${object}:${location}`;
-
-function rawIdOf(raw: unknown): string | null {
-  const [object, location] = [textAt(raw, 'catalog_object_id'), textAt(raw, 'location_id')];
-  return object === null || location === null ? null : `${object}:${location}`;
-}
 
 function positionOf(raw: unknown): readonly PagePosition[] {
   const id = rawIdOf(raw);
@@ -160,24 +146,4 @@ function placesOf(change: unknown): readonly string[] {
     const [object, location] = [textAt(change, part, 'catalog_object_id'), textAt(change, part, name)];
     return object === null || location === null ? [] : [`${object}:${location}`];
   });
-}
-
-function toRecord(count: SquareCount) {
-  const calculatedAtMs = Date.parse(count.calculated_at);
-  const fields: Omit<InventoryFields, 'productSourceId'> & { readonly productSourceId: null } = {
-    // Filled in from the reference.
-    productSourceId: null,
-    location: count.location_id,
-    quantity: count.quantity,
-    countedAt: new Date(calculatedAtMs).toISOString(),
-    metadata: {},
-  };
-  return {
-    externalId: idOf(count),
-    version: calculatedAtMs,
-    deleted: false,
-    recordId: null,
-    fields,
-    refs: { product: count.catalog_object_id },
-  } satisfies ProviderRecord;
 }

@@ -4,6 +4,7 @@ import { bodyOf, queryOf } from '../http/endpoint.ts';
 import type { Endpoint, SquareRequest } from '../http/endpoint.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf } from '../http/paging.ts';
+import { noteSideEffect } from '../state/side-effects.ts';
 import type { WireObject } from '../state/square-state.ts';
 import { Catalogue, dataOf, isA, isDeleted } from './catalogue.ts';
 import { hasAttribute } from './custom-attributes.ts';
@@ -134,7 +135,8 @@ function upserted(request: SquareRequest, objects: readonly WireObject[]) {
   if (!objects.every(({ type }) => TYPES.has(type)))
     throw invalidRequest('INVALID_VALUE', 'The stand-in does not simulate objects of this type.', 'object.type');
   const catalogue = new Catalogue(request);
-  const { ids, idMappings } = upsertObjects(catalogue, objects, request.nowMs);
+  const { ids, idMappings, sideEffects } = upsertObjects(catalogue, objects, request.nowMs);
+  for (const effect of sideEffects) noteSideEffect(request, effect);
   return { objects: ids.map((id) => catalogue.render(found(catalogue, id))), idMappings };
 }
 

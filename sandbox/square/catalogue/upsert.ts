@@ -1,5 +1,6 @@
 import { invalidRequest } from '../errors.ts';
 import { newSquareId } from '../state/ids.ts';
+import type { SideEffect } from '../state/side-effects.ts';
 import type { WireObject } from '../state/square-state.ts';
 import { dataNameOf, dataOf, isA, isDeleted } from './catalogue.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -10,6 +11,7 @@ export interface Upserted {
   /** Of the given objects, in their order. */
   readonly ids: readonly string[];
   readonly idMappings: readonly { readonly client_object_id: string; readonly object_id: string }[];
+  readonly sideEffects: readonly SideEffect[];
 }
 
 /** The currency of every merchant of the stand-in. */
@@ -38,10 +40,23 @@ export function upsertObjects(catalogue: Catalogue, objects: readonly WireObject
   const ids = objects.map(({ id }) => idOf(id));
   if (new Set(ids).size < ids.length) throw invalidRequest('INVALID_VALUE', 'An object is in the batch twice.', 'id');
   const next = objects.map((object, index) => replacing(catalogue, { ...object, id: ids[index] }, { idOf, moment }));
+  const sideEffects = next.flatMap(({ stored, dropped }) => [
+    ...stored.flatMap((object) => priceChange(catalogue.get(String(object['id'])), object)),
+    ...dropped.map(({ id }): SideEffect => ({ kind: 'variation-deleted', of: String(id), from: null, to: null })),
+  ]);
   catalogue.put(next.flatMap(({ stored }) => stored));
   for (const object of next.flatMap(({ dropped }) => dropped)) catalogue.delete(object, nowMs);
   const idMappings = [...mappings].map(([client_object_id, object_id]) => ({ client_object_id, object_id }));
-  return { ids, idMappings };
+  return { ids, idMappings, sideEffects };
+}
+
+function priceChange(earlier: WireObject | undefined, later: WireObject): readonly SideEffect[] {
+  if (!earlier || !isA(later, 'ITEM_VARIATION')) return [];
+  const [from, to] = [earlier, later].map((object) => {
+    const money = dataOf(object)['price_money'] as WireObject | undefined;
+    return money ? `${String(money['amount'])} ${String(money['currency'])}` : null;
+  });
+  return from === to ? [] : [{ kind: 'price-change', of: String(later['id']), from: from ?? null, to: to ?? null }];
 }
 
 /** An object and its variations as they will be stored, and the variations that go. */

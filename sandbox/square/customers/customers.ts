@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { Refusal } from '../../oauth/exchange.ts';
 import { invalidRequest, notFound, staleVersion } from '../errors.ts';
@@ -7,6 +8,7 @@ import type { Endpoint, SquareRequest } from '../http/endpoint.ts';
 import { once } from '../http/idempotency.ts';
 import { pageOf } from '../http/paging.ts';
 import type { Place } from '../http/paging.ts';
+import { noteSideEffect } from '../state/side-effects.ts';
 import type { WireObject } from '../state/square-state.ts';
 import { newSquareId } from '../state/ids.ts';
 
@@ -257,7 +259,7 @@ function updated(
   const earlier = found(request, id);
   if (version !== undefined && version !== earlier['version'])
     throw staleVersion(`The provided version ${version} does not match the current version.`);
-  return stored(request, {
+  const changed = {
     ...withoutNulls({
       ...earlier,
       ...fields,
@@ -266,9 +268,11 @@ function updated(
         address: given && withoutNulls({ ...(earlier['address'] as WireObject | undefined), ...given }),
       }),
     }),
-    updated_at: new Date(request.nowMs).toISOString(),
-    version: Number(earlier['version']) + 1,
-  });
+  };
+  const [from, to] = [earlier['version'], Number(earlier['version']) + 1].map(String);
+  if (isDeepStrictEqual(changed, earlier))
+    noteSideEffect(request, { kind: 'version-without-change', of: id, from: from ?? null, to: to ?? null });
+  return stored(request, { ...changed, updated_at: new Date(request.nowMs).toISOString(), version: Number(to) });
 }
 
 function stored({ state, merchant }: SquareRequest, customer: WireObject): WireObject {

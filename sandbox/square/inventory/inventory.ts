@@ -1,10 +1,13 @@
 import { z } from 'zod';
-import { invalidRequest } from '../errors.ts';
-import { seededItem, isA } from '../catalogue/catalogue.ts';
+import { isA, isDeleted, seededItem } from '../catalogue/catalogue.ts';
+import { invalidRequest, notFound } from '../errors.ts';
 import { bodyOf } from '../http/endpoint.ts';
 import type { Endpoint, SquareRequest } from '../http/endpoint.ts';
+import { once } from '../http/idempotency.ts';
 import { pageOf } from '../http/paging.ts';
+import { locationsOf } from '../locations.ts';
 import { newSquareId } from '../state/ids.ts';
+import { noteSideEffect } from '../state/side-effects.ts';
 import type { WireObject } from '../state/square-state.ts';
 
 const instant = z.iso.datetime({ offset: true });
@@ -22,21 +25,36 @@ const countsBody = z.strictObject(filters);
 const changesBody = z.strictObject({ ...filters, types: z.array(z.enum(['PHYSICAL_COUNT', 'ADJUSTMENT'])).nullish() });
 
 const quantity = z.string().regex(/^\d+(\.\d{1,5})?$/);
+const what = { catalog_object_id: z.string(), quantity, occurred_at: instant };
 const counted = z.strictObject({
   type: z.literal('PHYSICAL_COUNT'),
   physical_count: z.strictObject({
-    catalog_object_id: z.string(),
+    ...what,
     location_id: z.string(),
+    reference_id: z.string().max(255).optional(),
     state: z.literal('IN_STOCK'),
-    quantity,
-    occurred_at: instant,
+  }),
+});
+/** What leaves the shelf by a sale, or comes to it by a delivery, at one location. */
+const adjusted = z.strictObject({
+  type: z.literal('ADJUSTMENT'),
+  adjustment: z.strictObject({
+    ...what,
+    from_location_id: z.string(),
+    to_location_id: z.string().optional(),
+    from_state: z.enum(['IN_STOCK', 'NONE']),
+    to_state: z.enum(['SOLD', 'IN_STOCK']),
   }),
 });
 const createBody = z.strictObject({
   idempotency_key: z.string().min(1).max(128),
-  changes: z.array(counted).min(1).max(100),
+  changes: z
+    .array(z.discriminatedUnion('type', [counted, adjusted]))
+    .min(1)
+    .max(100),
   ignore_unchanged_counts: z.boolean().default(true),
 });
+type Change = z.output<typeof createBody>['changes'][number];
 
 export const INVENTORY_ENDPOINTS: readonly Endpoint[] = [
   { method: 'POST', path: /^\/v2\/inventory\/counts\/batch-retrieve$/, scope: 'INVENTORY_READ', run: retrieveCounts },
@@ -88,52 +106,88 @@ function fits(
   );
 }
 
+/** "Cannot be older than 24 hours or in the future" (square 46.0.0, InventoryPhysicalCount). */
+const OLDEST_MS = 24 * 3_600_000;
+/** For clocks that differ. */
+const SKEW_MS = 60_000;
+
 function createChanges(request: SquareRequest): object {
-  const { changes, ignore_unchanged_counts: ignoring } = bodyOf(request, createBody);
-  const { state, merchant, nowMs } = request;
-  const now = new Date(nowMs).toISOString();
-  const counts = changes.map(({ physical_count: count }): WireObject => {
-    const object = state.get(merchant, 'catalogue', count.catalog_object_id);
-    if (!object || !isA(object, 'ITEM_VARIATION'))
-      throw invalidRequest('NOT_FOUND', 'The catalog object is not found.', 'catalog_object_id');
-    const { catalog_object_id, location_id, state: stock, quantity: amount } = count;
-    return {
-      ...{ catalog_object_id, location_id, state: stock, quantity: amount },
-      catalog_object_type: 'ITEM_VARIATION',
-      calculated_at: now,
-    };
+  const { idempotency_key: key, ...content } = bodyOf(request, createBody);
+  return once(request, { key, content }, () => {
+    for (const change of content.changes) checkChange(request, change);
+    const counts = content.changes.flatMap((change) => applied(request, change, content.ignore_unchanged_counts));
+    return { counts };
   });
-  const isChange = (count: WireObject) =>
-    !ignoring || state.get(merchant, 'counts', keyOf(count))?.['quantity'] !== count['quantity'];
-  const made = counts.filter(isChange);
-  state.put(
-    merchant,
-    'counts',
-    made.map((count) => [keyOf(count), count]),
-  );
-  state.put(
-    merchant,
-    'changes',
-    made.map((count) => {
-      const change = historyOf(count, now);
-      return [String(detailOf(change)['id']), change];
-    }),
-  );
-  return { counts };
 }
 
-const historyOf = (
-  { catalog_object_id, catalog_object_type, location_id, state, quantity: counted_ }: WireObject,
-  at: string,
-): WireObject => ({
-  type: 'PHYSICAL_COUNT',
-  physical_count: {
-    id: newSquareId(),
-    ...{ catalog_object_id, catalog_object_type, location_id, state, quantity: counted_ },
-    occurred_at: at,
-    created_at: at,
-  },
-});
+function checkChange({ state, merchant, nowMs, visit }: SquareRequest, change: Change): void {
+  const { catalog_object_id: id, location_id: location, occurred_at: at } = placeOf(change);
+  const object = state.get(merchant, 'catalogue', id);
+  if (!object || !isA(object, 'ITEM_VARIATION') || isDeleted(object))
+    throw notFound(`The catalog object ${id} is not found.`);
+  const account = visit.accounts.list().find((one) => one.id === merchant);
+  if (account && !locationsOf(account).some((one) => one.id === location))
+    throw invalidRequest('INVALID_VALUE', 'The location is not one of the merchant.', 'location_id');
+  const ageMs = nowMs - Date.parse(at);
+  if (ageMs > OLDEST_MS || ageMs < -SKEW_MS)
+    throw invalidRequest('INVALID_TIME', 'The time is older than 24 hours or in the future.', 'occurred_at');
+}
+
+const placeOf = (change: Change) =>
+  change.type === 'PHYSICAL_COUNT'
+    ? change.physical_count
+    : { ...change.adjustment, location_id: change.adjustment.from_location_id };
+
+/**
+ * The count after a change. Changes are applied by when they occurred, "and may be sent out of order" (square 46.0.0,
+ * BatchChangeInventoryRequest): what occurred after a count is still counted on top of it.
+ */
+function applied(request: SquareRequest, change: Change, ignoring: boolean): WireObject {
+  const { state, merchant, nowMs } = request;
+  const now = new Date(nowMs).toISOString();
+  const { catalog_object_id, location_id } = placeOf(change);
+  const where = { catalog_object_id, catalog_object_type: 'ITEM_VARIATION', location_id };
+  const key = keyOf({ ...where, state: 'IN_STOCK' });
+  const earlier = state.get(merchant, 'counts', key);
+  if (ignoring && earlier && change.type === 'PHYSICAL_COUNT' && change.physical_count.quantity === earlier['quantity'])
+    return earlier;
+  const made = historyOf(change, { ...where, created_at: now });
+  state.put(merchant, 'changes', [[changeId(made), made]]);
+  const history = state.list(merchant, 'changes').filter((one) => samePlace(detailOf(one), where));
+  const count = { ...where, state: 'IN_STOCK', quantity: quantityAfter(history), calculated_at: now };
+  state.put(merchant, 'counts', [[key, count]]);
+  const [from, to] = [textOrNull(earlier?.['quantity']), count.quantity];
+  const kind = from === to ? 'stock-count' : 'stock-adjustment';
+  noteSideEffect(request, { kind, of: `${catalog_object_id}:${location_id}`, from, to });
+  return count;
+}
+
+const textOrNull = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+function historyOf(change: Change, more: WireObject): WireObject {
+  const detail = { id: newSquareId(), ...placeOf(change), ...more };
+  return change.type === 'PHYSICAL_COUNT'
+    ? { type: change.type, physical_count: detail }
+    : { type: change.type, adjustment: detail };
+}
+
+const samePlace = (one: WireObject, other: WireObject): boolean =>
+  one['catalog_object_id'] === other['catalog_object_id'] && one['location_id'] === other['location_id'];
+
+/** In units of a hundred-thousandth, the smallest that Square counts. */
+const UNITS = 100_000;
+
+/** The last physical count, and what has come and gone since it occurred. */
+function quantityAfter(history: readonly WireObject[]): string {
+  const timeOf = (change: WireObject) => Date.parse(String(detailOf(change)['occurred_at']));
+  let units = 0;
+  for (const change of [...history].sort((one, other) => timeOf(one) - timeOf(other))) {
+    const amount = Math.round(Number(detailOf(change)['quantity']) * UNITS);
+    if (change['type'] === 'PHYSICAL_COUNT') units = amount;
+    else units += detailOf(change)['to_state'] === 'IN_STOCK' ? amount : -amount;
+  }
+  return String(units / UNITS);
+}
 
 /** What a count is stored under. */
 export const countId = keyOf;
@@ -151,5 +205,10 @@ export function seededStock(index: number, createdAtMs: number, locationId: stri
     quantity: String(index + 1),
     calculated_at: at,
   };
-  return { catalogue, count, change: historyOf(count, at) };
+  return { catalogue, count, change: countedOnce(count, at) };
 }
+
+const countedOnce = ({ calculated_at: _, ...count }: WireObject, at: string): WireObject => ({
+  type: 'PHYSICAL_COUNT',
+  physical_count: { id: newSquareId(), ...count, occurred_at: at, created_at: at },
+});

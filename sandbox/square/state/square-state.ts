@@ -13,6 +13,7 @@ export const KINDS = [
   'orders',
   'invoices',
   'loyalty-accounts',
+  'side-effects',
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
