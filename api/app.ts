@@ -14,6 +14,7 @@ import type { ConnectionActionsStore } from '../db/connections/connection-action
 import type { ConnectionStore } from '../db/connections/connection-store.ts';
 import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
 import type { OAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import type { ReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
 import type { RecordStores } from '../db/records/record-store.ts';
 import type { PlanStore } from '../db/runs/plan-store.ts';
 import type { ScheduleStore } from '../db/runs/schedule-store.ts';
@@ -64,6 +65,7 @@ import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
 import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
+import { reconciliationRoutes } from './routes/reconciliation-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
 import { syncEventsRoute } from './routes/sync-events-route.ts';
@@ -72,6 +74,7 @@ import { syncRoutes } from './routes/sync-routes.ts';
 import { syncActionRoutes } from './routes/sync-action-routes.ts';
 import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
+import type { ReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createDefaultSchedules } from './schedules/schedules.ts';
 import { createSyncFeeds } from './syncs/sync-feed.ts';
@@ -127,6 +130,8 @@ export interface AppDeps {
   readonly scheduleGateway: ScheduleGateway;
   readonly rotations: SecretRotationStore;
   readonly jobGateway: JobGateway;
+  readonly reconciliations: ReconciliationStore;
+  readonly reconciliationGateway: ReconciliationGateway;
   /** Throws when the database does not answer. */
   readonly pingDatabase: () => Promise<unknown>;
 }
@@ -246,6 +251,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...syncRoutes({ kinds, connections, providers, runs, gateway, audit, ui }),
     ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
+    ...reconciliationRoutes({ ...deps, audit, ui }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
     ...integrationRoutes({ providers, budgets: deps.budgets, circuits: deps.circuits }),
     syncEventsRoute({ runs, ui, streams, shares: streamShares, feeds: createSyncFeeds(runs, log) }),

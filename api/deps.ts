@@ -15,6 +15,7 @@ import { createConnectionActionsStore } from '../db/connections/connection-actio
 import { createConnectionStore } from '../db/connections/connection-store.ts';
 import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
 import { createRecordStores } from '../db/records/record-store.ts';
+import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import { createPlanStore } from '../db/runs/plan-store.ts';
 import { createScheduleStore } from '../db/runs/schedule-store.ts';
@@ -41,6 +42,7 @@ import { createAuthorizationGateway } from './temporal/authorization-gateway.ts'
 import { createAuthorizationStates } from './connections/authorization-states.ts';
 import { createConnectionGateway } from './temporal/connection-gateway.ts';
 import { createJobGateway } from './temporal/job-gateway.ts';
+import { createReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
@@ -115,6 +117,8 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     scheduleGateway: createScheduleGateway(temporal),
     rotations: createSecretRotationStore(db, audit),
     jobGateway: createJobGateway(temporal),
+    reconciliations: createReconciliationStore(db),
+    reconciliationGateway: createReconciliationGateway(temporal),
     pingDatabase: () => db.execute(sql`select 1`),
     temporalConnection: connection,
     close: () => db.$client.end({ timeout: 5 }),

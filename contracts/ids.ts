@@ -7,6 +7,8 @@ export type ConnectionId = Id<'ConnectionId'>;
 export type SyncId = Id<'SyncId'>;
 export type RecordId = Id<'RecordId'>;
 export type JobId = Id<'JobId'>;
+export type ReconciliationId = Id<'ReconciliationId'>;
+export type DiscrepancyId = Id<'DiscrepancyId'>;
 
 /** Scopes every query, workflow and seal of a connection. */
 export interface ConnectionRef {

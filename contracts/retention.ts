@@ -17,6 +17,7 @@ export const RETENTION_TABLES = [
   'sync_plan_items',
   'sync_runs',
   'admin_jobs',
+  'reconciliations',
   'audit_log',
 ] as const;
 export type RetentionTable = (typeof RETENTION_TABLES)[number];

@@ -3,6 +3,9 @@ import type { AuthorizingDeps } from '../activities/connections/authorize-connec
 import type { ConnectionUpkeepDeps } from '../activities/connections/connection-upkeep.ts';
 import { createCredentials } from '../activities/connections/credentials.ts';
 import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/disconnect.ts';
+import type { ReconcileChunkDeps } from '../activities/reconciliation/reconcile-chunk.ts';
+import type { ReconciliationControlDeps } from '../activities/reconciliation/reconciliation-control.ts';
+import type { RepairDeps } from '../activities/reconciliation/repair.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { TestingDeps } from '../activities/connections/test-credentials.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
@@ -28,6 +31,9 @@ import { createDisconnectionStore } from '../db/connections/disconnection-store.
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import { createPullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
+import { createReconciliationProgressStore } from '../db/reconciliation/reconciliation-progress-store.ts';
+import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
+import { createRepairStore } from '../db/reconciliation/repair-store.ts';
 import { createRetentionStore } from '../db/core/retention-store.ts';
 import { createScheduleStore } from '../db/runs/schedule-store.ts';
 import { checkDatabase } from '../db/core/startup-check.ts';
@@ -36,6 +42,7 @@ import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
+import { createVenueStore } from '../db/core/venue-store.ts';
 import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
@@ -55,6 +62,9 @@ export type WorkerDeps = SyncChunkDeps &
   SyncControlDeps &
   SchedulingDeps &
   KeyRotationDeps &
+  ReconcileChunkDeps &
+  ReconciliationControlDeps &
+  RepairDeps &
   RetentionDeps &
   RefreshingDeps &
   ConnectionUpkeepDeps &
@@ -127,6 +137,10 @@ export async function createDeps(
     providers,
     vault,
     sealer,
+    venues: createVenueStore(db),
+    reconciliations: createReconciliationStore(db),
+    reconciliationProgress: createReconciliationProgressStore(db),
+    repairs: createRepairStore({ db, kinds, audit }),
     retention: createRetentionStore(db),
     rotations: createSecretRotationStore(db, audit),
     resealer: createResealer(config.keyring),

@@ -82,6 +82,7 @@ export function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
     sync_plan_items: planDays,
     sync_runs: runDays,
     admin_jobs: runDays,
+    reconciliations: runDays,
     audit_log: auditDays,
   };
   return RETENTION_TABLES.map((table) => ({ table, keptDays: keptDays[table] ?? null }));

@@ -4,6 +4,9 @@ import { createActivateConnectionActivities } from '../activities/connections/ac
 import { createAuthorizingActivities } from '../activities/connections/authorize-connection.ts';
 import { createConnectionUpkeepActivities } from '../activities/connections/connection-upkeep.ts';
 import { createDisconnectingActivities, createRevokingActivities } from '../activities/connections/disconnect.ts';
+import { createReconcileChunkActivities } from '../activities/reconciliation/reconcile-chunk.ts';
+import { createReconciliationControlActivities } from '../activities/reconciliation/reconciliation-control.ts';
+import { createRepairActivities } from '../activities/reconciliation/repair.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';
 import { createKeyRotationActivities } from '../activities/vault/key-rotation.ts';
 import { createRefreshingActivities } from '../activities/connections/refresh-grant.ts';
@@ -107,9 +110,10 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
     ...createRevokingActivities(deps),
     ...createTestingActivities(deps),
     ...createProbeGrantActivities(deps),
+    ...createRepairActivities(deps),
   },
   incremental: incrementalActivities(deps, bulkThrottle),
-  bulk: createBulkChunkActivities(deps, bulkThrottle),
+  bulk: { ...createBulkChunkActivities(deps, bulkThrottle), ...createReconcileChunkActivities(deps) },
 });
 
 /** Notes the start of each incremental chunk, so that bulk chunks give way for a moment. */
@@ -131,4 +135,5 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createConnectionUpkeepActivities(deps),
   ...createActivateConnectionActivities(deps),
   ...createDisconnectingActivities(deps),
+  ...createReconciliationControlActivities(deps),
 });

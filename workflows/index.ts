@@ -1,7 +1,9 @@
 // Entry point of the workflow bundle. Each export's name is its workflow type, so renaming one breaks open workflows.
 export { authorizeConnection } from './authorize-connection.ts';
 export { keepConnectionFresh } from './keep-connection-fresh.ts';
+export { reconcileConnection } from './reconcile-connection.ts';
 export { removeExpiredRows } from './remove-expired-rows.ts';
+export { repairDiscrepancy } from './repair-discrepancy.ts';
 export { rotateVaultKeys } from './rotate-vault-keys.ts';
 export { scheduledSync } from './scheduled-sync.ts';
 export { syncConnection } from './sync-connection.ts';

@@ -14,7 +14,8 @@ import { scheduleId } from '../../contracts/sync.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { DisconnectionStore } from '../../db/connections/disconnection-store.ts';
 import type { OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
-import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import type { ReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
+import type { SyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -27,6 +28,7 @@ export interface DisconnectingDeps {
   readonly abandonedGrants: Pick<AbandonedGrants, 'revokeOf'>;
   readonly disconnections: DisconnectionStore;
   readonly runs: SyncRunStore;
+  readonly reconciliations: Pick<ReconciliationStore, 'listOpen'>;
   readonly log: Logger;
 }
 
@@ -87,12 +89,12 @@ export function createRevokingActivities(deps: RevokingDeps): Pick<TokenActiviti
   };
 }
 
-async function stop({ disconnections, runs }: DisconnectingDeps, ref: ConnectionRef): Promise<void> {
+async function stop({ disconnections, runs, reconciliations }: DisconnectingDeps, ref: ConnectionRef): Promise<void> {
   const context = Context.current();
   await disconnections.begin(ref);
   await Promise.all(disconnections.resources.map((resource) => deleteSchedule(scheduleId(ref.connectionId, resource))));
   for (;;) {
-    const open = await runs.listOpen(ref);
+    const open = [...(await runs.listOpen(ref)), ...(await reconciliations.listOpen(ref))];
     const atWork = await Promise.all(open.map(cancelRun));
     if (!atWork.includes(true)) break;
     context.heartbeat();
@@ -110,7 +112,7 @@ async function deleteSchedule(id: string): Promise<void> {
 }
 
 /** Returns false when no workflow is running for the run. Safe to repeat. */
-async function cancelRun({ workflowId }: SyncRun): Promise<boolean> {
+async function cancelRun({ workflowId }: { readonly workflowId: string }): Promise<boolean> {
   const handle = getClient().workflow.getHandle(workflowId);
   try {
     const { status } = await handle.describe();

@@ -265,7 +265,8 @@ const LONGEST_PAUSE_MS = 120_000;
 /** Doubles with each failure in a row: of the provider's failures when the provider fails, otherwise of all. */
 const pauseAfter = (error: unknown, { failures }: RunState) =>
   backoffMs(isPassing(error) ? failures : Context.current().info.attempt - 1);
-const backoffMs = (earlier: number) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(earlier, 20));
+/** The pause after this many failures in a row. */
+export const backoffMs = (earlier: number) => Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(earlier, 20));
 
 /**
  * Ends the activity after some attempts in a row without progress, so that no worker or retry is spent meanwhile. The
@@ -288,7 +289,8 @@ function giveUp(
   });
 }
 
-const MOST_ATTEMPTS: Readonly<Partial<Record<string, number>>> = {
+/** Attempts in a row after which waiting is left to the workflow, by type of failure. */
+export const MOST_ATTEMPTS: Readonly<Partial<Record<string, number>>> = {
   [FAILURE.unexpectedResponse]: 10,
   // Together with the pauses between them, these take some minutes.
   [FAILURE.unavailable]: 8,

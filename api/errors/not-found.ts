@@ -10,6 +10,8 @@ const DETAIL = {
   'provider-not-found': 'No such provider.',
   'schedule-not-found': 'No such schedule.',
   'job-not-found': 'No such job.',
+  'reconciliation-not-found': 'No such reconciliation.',
+  'discrepancy-not-found': 'No such discrepancy.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

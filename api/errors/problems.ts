@@ -3,6 +3,7 @@ import { AUTHORIZATION_PROBLEMS } from '../connections/authorization-problems.ts
 import { recordNotFoundCode, recordNotFoundProblem } from './record-problems.ts';
 import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
+import { RECONCILIATION_PROBLEMS } from '../reconciliation/reconciliation-problems.ts';
 import { SYNC_PROBLEMS } from '../syncs/sync-problems.ts';
 import { WEBHOOK_PROBLEMS } from '../webhooks/webhook-problems.ts';
 
@@ -149,6 +150,7 @@ export const PROBLEMS = {
   ...AUTHORIZATION_PROBLEMS,
   ...WEBHOOK_PROBLEMS,
   ...SYNC_PROBLEMS,
+  ...RECONCILIATION_PROBLEMS,
   'idempotency-in-flight': {
     status: 409,
     title: 'The first request with this key is still at work',

@@ -1,7 +1,7 @@
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { ConnectionId, JobId, SyncId, VenueId } from '../../contracts/ids.ts';
+import type { ConnectionId, DiscrepancyId, JobId, ReconciliationId, SyncId, VenueId } from '../../contracts/ids.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
@@ -19,6 +19,8 @@ interface PathIds {
   readonly connectionId: ConnectionId;
   readonly syncId: SyncId;
   readonly jobId: JobId;
+  readonly reconciliationId: ReconciliationId;
+  readonly discrepancyId: DiscrepancyId;
   readonly provider: ProviderId;
   /** Of a schedule. */
   readonly resource: Resource;
@@ -29,6 +31,8 @@ export const NOT_FOUND = {
   connectionId: 'connection-not-found',
   syncId: 'sync-not-found',
   jobId: 'job-not-found',
+  reconciliationId: 'reconciliation-not-found',
+  discrepancyId: 'discrepancy-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
@@ -91,7 +95,15 @@ interface Described {
   readonly summary: string;
   readonly description?: string;
   readonly tag:
-    'Venues' | 'Records' | 'Connections' | 'Syncs' | 'Integrations' | 'Schedules' | 'Audit' | 'Administration';
+    | 'Venues'
+    | 'Records'
+    | 'Connections'
+    | 'Syncs'
+    | 'Reconciliations'
+    | 'Integrations'
+    | 'Schedules'
+    | 'Audit'
+    | 'Administration';
   /** The lowest role that may call it. */
   readonly role: Role;
   /** Problems beyond those of every operation of its kind. */

@@ -1,6 +1,7 @@
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
 import type { CircuitStore } from '../../db/budgets/circuit-store.ts';
+import { reconciles } from '../../providers/reconciles.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -85,11 +86,13 @@ function statusRoute({ providers, budgets, circuits }: IntegrationRouteDeps): En
 
 function describe(providers: Providers, provider: ProviderId) {
   const definition = providers.definition(provider);
+  const adapter = providers.find(provider);
   // The path's provider was looked up in the same registry.
   if (!definition) throw new Error(`no provider ${provider}`);
   return presentIntegration(definition, {
     rates: ratesOf(providers, provider),
     oauth: providers.integration(provider),
+    reconciles: adapter !== null && reconciles(adapter),
   });
 }
 

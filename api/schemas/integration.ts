@@ -39,6 +39,9 @@ export const integrationAnswer = z
       description: 'Where accounts are that are connected by consent; null while none can be.',
     }),
     resources: z.array(z.object({ resource, directions: z.array(direction) })),
+    reconciles: z.boolean().meta({
+      description: 'Whether its transactions of a day can be compared with the venue’s: `POST …/reconciliations`.',
+    }),
     connect: z.array(z.enum(['api-key', 'oauth'])).meta({
       description: 'Ways to connect, the usual one first. `api-key`: with `credentials` that the venue enters.',
     }),
@@ -129,8 +132,9 @@ export type FullRates = Readonly<Record<Environment, number>>;
 
 export function presentIntegration(
   definition: ProviderDefinition,
-  { rates, oauth }: { readonly rates: FullRates; readonly oauth: IntegrationHere },
+  here: { readonly rates: FullRates; readonly oauth: IntegrationHere; readonly reconciles: boolean },
 ): z.input<typeof integrationAnswer> {
+  const { rates, oauth, reconciles } = here;
   const { provider, displayName, resources, connect, limits } = capabilitiesOf(definition);
   const limitOf = (environment: Environment) => ({
     requestsPerSecond: rates[environment],
@@ -151,6 +155,7 @@ export function presentIntegration(
     flows: [...oauth.flows],
     environment: oauth.environment,
     resources: resources.map(({ resource, directions }) => ({ resource, directions: [...directions] })),
+    reconciles,
     connect: [...connect],
     accounts: oauthMethodOf(definition)?.accounts?.kind ?? null,
     credentialFields: fields.map(([name, { description, secret }]) => ({ name, description, secret })),

@@ -4,7 +4,8 @@ import type { RotationJob } from '../../db/connections/secret-rotation-store.ts'
 import { orNull, timestamp } from './common.ts';
 import type { TemporalUi } from './sync.ts';
 
-const jobOutcome = z.enum(['completed', 'cancelled', 'failed']).meta({ id: 'JobOutcome' });
+/** How a piece of work of the service's own has ended. */
+export const jobOutcome = z.enum(['completed', 'cancelled', 'failed']).meta({ id: 'JobOutcome' });
 
 const count = z.int().min(0);
 

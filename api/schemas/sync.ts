@@ -200,7 +200,11 @@ function secondsLeft(run: SyncRun): number | null {
 
 const AT_REST: readonly SyncPhase[] = ['queued', 'waiting', 'awaiting-approval'];
 
-function temporalUrl(run: SyncRun, { baseUrl, namespace }: TemporalUi): string | null {
+/** Where the Temporal Web UI shows a workflow; null when there is no such UI. */
+export function temporalUrl(
+  run: Pick<SyncRun, 'workflowId' | 'workflowRunId'>,
+  { baseUrl, namespace }: TemporalUi,
+): string | null {
   if (baseUrl === null) return null;
   const workflow = `${baseUrl}/namespaces/${encodeURIComponent(namespace)}/workflows/${encodeURIComponent(run.workflowId)}`;
   return run.workflowRunId === null ? workflow : `${workflow}/${run.workflowRunId}`;

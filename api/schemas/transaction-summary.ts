@@ -7,7 +7,7 @@ import { wordSchema } from './records/values.ts';
 const [transactionKind, transactionStatus] = [wordSchema(kindType), wordSchema(statusType)];
 
 /** Far from where calendars begin and end. */
-const day = z.iso
+export const day = z.iso
   .date('Must be a day, such as 2026-11-21')
   .refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
 

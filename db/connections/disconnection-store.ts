@@ -1,4 +1,4 @@
-import { and, eq, isNull, notInArray, sql } from 'drizzle-orm';
+import { and, eq, inArray, isNull, notInArray, sql } from 'drizzle-orm';
 import type { DeletionCursor, Revocation } from '../../contracts/connections.ts';
 import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
@@ -10,6 +10,8 @@ import { columnName, tableOf } from '../records/record-tables.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
+import { reconciliationReadings } from '../schema/reconciliation/reconciliation-readings.ts';
+import { reconciliations } from '../schema/reconciliation/reconciliations.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
@@ -30,7 +32,7 @@ export interface DisconnectionStore {
   readonly firstDeletion: DeletionCursor;
   /** From then on nothing new starts on the connection; a run that began before may still be working. */
   begin(ref: ConnectionRef): Promise<void>;
-  /** Closes runs that have no workflow left to close them. */
+  /** Closes runs and reconciliations that have no workflow left to close them. */
   closeRuns(ref: ConnectionRef): Promise<void>;
   /** Whether another connection of any venue holds a grant of the same account. */
   isShared(ref: ConnectionRef): Promise<boolean>;
@@ -97,6 +99,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
             updatedAt: sql`now()`,
           })
           .where(and(eq(syncRuns.connectionId, ref.connectionId), isNull(syncRuns.finishedAt)));
+        await closeReconciliations(tx, ref);
       }),
 
     isShared: (ref) =>
@@ -152,6 +155,17 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
         await note(tx, ref, { action: 'connection.records-deleted', actor: requestedBy });
       }),
   };
+}
+
+async function closeReconciliations(tx: Transaction, { connectionId }: ConnectionRef): Promise<void> {
+  const closed = await tx
+    .update(reconciliations)
+    .set({ phase: 'finished', outcome: 'cancelled', waitingFor: null, finishedAt: sql`now()`, updatedAt: sql`now()` })
+    .where(and(eq(reconciliations.connectionId, connectionId), isNull(reconciliations.finishedAt)))
+    .returning({ id: reconciliations.id });
+  const ids = closed.map(({ id }) => id);
+  if (ids.length > 0)
+    await tx.delete(reconciliationReadings).where(inArray(reconciliationReadings.reconciliationId, ids));
 }
 
 interface DeletionStep extends DeletionCursor {

@@ -18,6 +18,7 @@ import { createCircuitStore } from '../../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../../db/connections/connection-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
+import { createReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { createRecordStores } from '../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import { createPlanStore } from '../../db/runs/plan-store.ts';
@@ -41,6 +42,7 @@ import { createTestDatabase } from '../support/services/database.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { allApps } from './openapi/all-apps.ts';
 import { RecordedConnections } from './connections/recorded-connections.ts';
+import { RecordedReconciliations } from './reconciliation/recorded-reconciliations.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
@@ -177,6 +179,7 @@ export async function createApiWorld(
     accessChecks: createAccessCheckStore(db),
     accountChoices: createAccountChoiceStore(db),
     deliveries: createWebhookDeliveryStore(db),
+    reconciliations: createReconciliationStore(db),
   };
   const deps: AppDeps = {
     config: {
@@ -214,6 +217,7 @@ export async function createApiWorld(
     states: createAuthorizationStates(randomBytes(32)),
     connectionGateway,
     rotations: createSecretRotationStore(db, stores.audit),
+    reconciliationGateway: new RecordedReconciliations(),
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },
     pingDatabase: () => db.execute(sql`select 1`),
     ...options.deps,

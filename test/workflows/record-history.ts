@@ -30,6 +30,7 @@ import { ServiceClient } from '../support/service-client.ts';
 import type { SyncBody, SyncOrder } from '../support/service-client.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
+import { reconciliationScenes } from './reconciliation-scenes.ts';
 import { connectionScenes } from './connection-scenes.ts';
 
 const startedFile = z.object({
@@ -247,6 +248,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     const { workflowId = '', firstExecutionRunId = '' } = recentActions.at(-1)?.action.workflow ?? {};
     return { 'remove-expired-rows.completed': { workflowId, runId: firstExecutionRunId } };
   },
+  ...reconciliationScenes({ api, temporal, stripe }),
   ...connectionScenes({
     api,
     apiUrl: started.apiUrl,
@@ -272,7 +274,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|rotate-vault-keys|remove-expired-rows|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

@@ -11,6 +11,17 @@ export interface PullPlan {
   readonly mayVanish: boolean;
   /** A list of all ids and nothing else. Read after the change feed when deletions are not reported otherwise. */
   readonly ids?: Stream;
+  /** How everything of a span of time is read; absent when the provider cannot be asked by time. */
+  readonly span?: SpanLists;
+}
+
+/**
+ * Lists that together tell every record of a span of time as it is now. Each is asked for what was created in the span.
+ */
+export interface SpanLists {
+  readonly streams: readonly Stream[];
+  /** How much earlier an object may have been created whose own time is in the span. */
+  readonly lookBackS: number;
 }
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

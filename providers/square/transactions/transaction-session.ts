@@ -39,6 +39,12 @@ export const transactionPullPlan: PullPlan = {
     CHANGES,
   ),
   mayVanish: false,
+  span: {
+    streams: [squareList('payments', fromStart), squareList('refunds', fromTime), squareList('disputes', fromStart)],
+    // A payment is dated by its capture, which comes at most a week after its creation
+    // (https://developer.squareup.com/docs/payments-api/take-payments/card-payments/delayed-capture, read 2026-11-28).
+    lookBackS: 7 * 86_400,
+  },
 };
 
 const paymentPage = listSchema('payments', paymentSchema);

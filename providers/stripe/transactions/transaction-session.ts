@@ -27,6 +27,7 @@ import {
   adjustmentRecord,
   chargeRecord,
   disputeRecord,
+  ownSourceRecord,
   paymentIntentRecord,
   progressOf,
   refundRecord,
@@ -88,6 +89,12 @@ const STREAMS: Readonly<Record<string, ReadStream>> = {
     movementSchema,
     ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }),
     [{ idOf: sourceIdOf, tell: sourceRecord }, teller(adjustmentRecord)],
+  ),
+  // What moved, each on the day of its own movement.
+  movements: listOf(
+    movementSchema,
+    ({ balanceTransactions }, range) => balanceTransactions.list({ ...range, ...EXPANDED_SOURCE }),
+    [{ idOf: sourceIdOf, tell: ownSourceRecord }, teller(adjustmentRecord)],
   ),
   events: changedTransactions,
   invoices: listedInvoices,

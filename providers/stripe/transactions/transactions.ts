@@ -27,6 +27,11 @@ export const transactionPullPlan: PullPlan = {
     balance_transactions: 12 * HOUR_S,
   }),
   mayVanish: false,
+  // What was captured or withdrawn days after its creation is told by its movement; what never moved by its own list.
+  span: {
+    streams: ['movements', 'charges', 'payment_intents', 'refunds', 'disputes'].map((name) => stripeList(name)),
+    lookBackS: 0,
+  },
 };
 
 /**
@@ -342,6 +347,16 @@ export function sourceRecord({ source, ...movement }: StripeMovement, version: n
   const told = own ? { ...object, balance_transaction: { ...movement, source: object.id } } : object;
   const toldVersion = own ? version : version - 1;
   return told.object === 'charge' ? chargeRecord(told, toldVersion) : refundRecord(told, toldVersion);
+}
+
+/**
+ * What caused a movement, where the movement is the one that the object names as its own. Null for any other movement of
+ * the object: it does not tell when the object's own money moved.
+ */
+export function ownSourceRecord(movement: StripeMovement, version: number): ProviderRecord | null {
+  const { source } = movement;
+  if (source === null || typeof source === 'string' || !isToldBySource(movement)) return null;
+  return sourceRecord(movement, version);
 }
 
 /**

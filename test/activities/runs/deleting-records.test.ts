@@ -24,6 +24,7 @@ describe('the deletion of a connection’s records', () => {
   const activity = (disconnections = store) =>
     createDisconnectingActivities({
       ...{ disconnections, runs: world.runs, log: world.deps.log },
+      reconciliations: { listOpen: () => Promise.resolve([]) },
       abandonedGrants: { revokeOf: () => Promise.resolve() },
     }).deleteRecords;
   const left = async ({ venueId }: TestVenue) =>

@@ -41,6 +41,7 @@ describe('the integrations', () => {
         flows: ['connect', 'app'],
         environment: 'sandbox',
         resources,
+        reconciles: true,
         connect: ['api-key', 'oauth'],
         credentialFields: [{ name: 'secretKey', description: expect.any(String) as string, secret: true }],
         accounts: null,

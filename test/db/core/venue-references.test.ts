@@ -54,7 +54,11 @@ async function aVenueWithRuns() {
   await database.admin`
     insert into transactions (id, venue_id, source_id, kind, occurred_at, amount_minor, currency, status)
     values (${transactionId}, ${venueId}, 'p', 'payment', now(), 1, 'EUR', 'succeeded')`;
-  return { venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id, transactionId };
+  const reconciliationId = uuidv7();
+  await database.admin`
+    insert into reconciliations (id, venue_id, connection_id, provider, from_day, to_day, time_zone, workflow_id, requested_by, finished_at)
+    values (${reconciliationId}, ${venueId}, ${connection.id}, 'stripe', '2026-01-01', '2026-01-01', 'UTC', 'w', 'x', now())`;
+  return { venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id, transactionId, reconciliationId };
 }
 
 describe('a reference between two venue tables', () => {
@@ -71,12 +75,17 @@ describe('a reference between two venue tables', () => {
   const ROWS: Readonly<Record<string, () => SQL>> = {
     authorization_exchanges_connection_fk: () =>
       sql`insert into authorization_exchanges (attempt_id, venue_id, connection_id) values (${uuidv7()}, ${ours}, ${theirs.connectionId})`,
+    discrepancies_reconciliation_fk: () =>
+      sql`insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id) values (${uuidv7()}, ${theirs.reconciliationId}, ${ours}, 'missing-here', '[]', '2026-01-01', 'x')`,
     field_mappings_connection_fk: () =>
       sql`insert into field_mappings (connection_id, resource, version, venue_id, definition, active, created_by) values (${theirs.connectionId}, 'customers', 1, ${ours}, '{}', true, 'x')`,
     migrated_connections_connection_fk: () =>
       sql`insert into migrated_connections (connection_id, venue_id, batch) values (${theirs.connectionId}, ${ours}, 'x')`,
     oauth_tokens_connection_fk: () =>
       sql`insert into oauth_tokens (connection_id, venue_id, sealed_tokens) values (${theirs.connectionId}, ${ours}, '\\x00')`,
+    reconciliation_readings_fk: () =>
+      sql`insert into reconciliation_readings (reconciliation_id, external_id, venue_id, version, kind, occurred_at, amount_minor, currency, status) values (${theirs.reconciliationId}, 'x', ${ours}, 1, 'payment', now(), 1, 'EUR', 'succeeded')`,
+    reconciliations_connection_fk: () => aReconciliation(ours, theirs.connectionId),
     record_links_connection_fk: () =>
       sql`insert into record_links (connection_id, resource, record_id, venue_id, state) values (${theirs.connectionId}, 'customers', ${uuidv7()}, ${ours}, 'linked')`,
     record_references_connection_fk: () =>
@@ -100,6 +109,10 @@ describe('a reference between two venue tables', () => {
   const aRun = (connectionId: string, planId: string | null) => sql`
     insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, workflow_id, requested_by, plan_id)
     values (${uuidv7()}, ${ours}, ${connectionId}, 'stripe', 'products', 'pull', 'full', 'w', 'x', ${planId})`;
+
+  const aReconciliation = (venueId: string, connectionId: string, id = uuidv7()) => sql`
+    insert into reconciliations (id, venue_id, connection_id, provider, from_day, to_day, time_zone, workflow_id, requested_by)
+    values (${id}, ${venueId}, ${connectionId}, 'stripe', '2026-01-01', '2026-01-01', 'UTC', 'w', 'x')`;
 
   it('has a test case for every foreign key', () => {
     expect(Object.keys(ROWS).sort()).toEqual(keys.map(({ name }) => name).sort());
@@ -125,7 +138,7 @@ describe('a column that names a row by its id', () => {
   /** Why each of those without a foreign key has none: docs/decisions/0064. */
   const WITHOUT_KEY = [
     ...['record_links.record_id', 'record_references.record_id', 'sync_logs.record_id'],
-    ...['sync_missing.record_id', 'sync_plan_items.record_id'],
+    ...['sync_missing.record_id', 'sync_plan_items.record_id', 'discrepancies.record_id'],
     ...['record_links.last_sync_id', 'sync_plan_items.met_by'],
   ];
 

@@ -55,6 +55,16 @@ const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<u
   admin_jobs: (_venue, age) => database.admin`
     insert into admin_jobs (id, kind, phase, outcome, target_key, requested_by, finished_at)
     values (${idOf(daysOf(age))}, 'rotate-vault-keys', 'finished', 'completed', 'k', 'root', now() - ${daysOf(age)}::int * interval '1 day')`,
+  reconciliations: async ({ venueId, connectionId }, age) => {
+    const id = idOf(daysOf(age));
+    await database.admin`
+      insert into reconciliations (id, venue_id, connection_id, provider, from_day, to_day, time_zone, phase, outcome, workflow_id, requested_by, finished_at)
+      values (${id}, ${venueId}, ${connectionId}, 'stripe', '2026-01-01', '2026-01-01', 'UTC', 'finished', 'completed', 'reconcile/x', 'alice',
+        now() - ${daysOf(age)}::int * interval '1 day')`;
+    await database.admin`
+      insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id)
+      select gen_random_uuid(), ${id}, ${venueId}, 'missing-here', '[]', '2026-01-01', n::text from generate_series(1, 5) n`;
+  },
   webhook_deliveries: (_venue, age) => database.admin`
     insert into webhook_deliveries (provider, event_id, received_at)
     values ('stripe', ${idOf(0)}, now() - ${daysOf(age)}::int * interval '1 day')`,
@@ -99,6 +109,7 @@ describe('the removal of expired rows', () => {
     ['sync_plan_items', 2],
     ['sync_runs', 8],
     ['admin_jobs', 8],
+    ['reconciliations', 8],
     ['webhook_deliveries', 7],
   ] as const)('refuses to keep %s for less than %i days, and then removes nothing', async (table, floor) => {
     await forEachVenue((venue) => ADD[table](venue, 'expired'));
