@@ -18,7 +18,18 @@ const MAY_IMPORT = {
   workflows: ['contracts', 'domain'],
   activities: ['contracts', 'domain', 'records', 'expressions', 'providers', 'vault', 'db', 'telemetry'],
   api: ['contracts', 'domain', 'records', 'expressions', 'config', 'providers', 'vault', 'db', 'telemetry'],
-  worker: ['contracts', 'domain', 'records', 'expressions', 'config', 'providers', 'vault', 'db', 'telemetry', 'activities'],
+  worker: [
+    'contracts',
+    'domain',
+    'records',
+    'expressions',
+    'config',
+    'providers',
+    'vault',
+    'db',
+    'telemetry',
+    'activities',
+  ],
   // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
   sandbox: [],
   // Starts the other processes and waits for them; it sees their configuration, never their code.

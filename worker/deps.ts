@@ -26,6 +26,7 @@ import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
 import { createDisconnectionStore } from '../db/connections/disconnection-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createPullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
 import { createRetentionStore } from '../db/core/retention-store.ts';
@@ -38,6 +39,7 @@ import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
+import { createExpressions } from '../expressions/expressions.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
 import { createProviders } from '../providers/registry.ts';
@@ -94,6 +96,7 @@ export async function createDeps(
     log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, no credentials can be opened');
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
+  const expressions = createExpressions();
   const connections = createConnectionStore(db);
   const exchanges = createAuthorizationExchangeStore(db);
   const accountConnections = createAccountConnections(db);
@@ -124,6 +127,9 @@ export async function createDeps(
     pulls: createPullStore(db, kinds),
     pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
+    mappings: createMappingStore(db),
+    expressions,
+    kinds,
     providers,
     vault,
     sealer,
@@ -135,7 +141,7 @@ export async function createDeps(
     workerKey: presence.workerKey,
     presence,
     async close() {
-      await Promise.all([db.$client.end({ timeout: 5 }), presence.close()]);
+      await Promise.all([db.$client.end({ timeout: 5 }), presence.close(), expressions.close()]);
     },
   };
 }
