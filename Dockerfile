@@ -24,6 +24,7 @@ FROM packages AS bundled
 COPY contracts/ contracts/
 COPY domain/ domain/
 COPY records/ records/
+COPY expressions/ expressions/
 COPY telemetry/ telemetry/
 COPY vault/ vault/
 COPY config/ config/

@@ -5,6 +5,8 @@ const MAY_IMPORT = {
   domain: ['contracts', 'records'],
   // What each kind of record is, as data.
   records: ['contracts'],
+  // Evaluates JSONata in a thread of its own.
+  expressions: ['domain'],
   telemetry: ['contracts'],
   // Reads and validates the environment for every process.
   config: ['contracts', 'vault'],
@@ -14,9 +16,20 @@ const MAY_IMPORT = {
   // `config` for db/main.ts, the migrations' command line.
   db: ['contracts', 'domain', 'records', 'config'],
   workflows: ['contracts', 'domain'],
-  activities: ['contracts', 'domain', 'records', 'providers', 'vault', 'db', 'telemetry'],
-  api: ['contracts', 'domain', 'records', 'config', 'providers', 'vault', 'db', 'telemetry'],
-  worker: ['contracts', 'domain', 'records', 'config', 'providers', 'vault', 'db', 'telemetry', 'activities'],
+  activities: ['contracts', 'domain', 'records', 'expressions', 'providers', 'vault', 'db', 'telemetry'],
+  api: ['contracts', 'domain', 'records', 'expressions', 'config', 'providers', 'vault', 'db', 'telemetry'],
+  worker: [
+    'contracts',
+    'domain',
+    'records',
+    'expressions',
+    'config',
+    'providers',
+    'vault',
+    'db',
+    'telemetry',
+    'activities',
+  ],
   // Stand-ins share nothing with what they stand in for: a shared mistake would hide itself.
   sandbox: [],
   // Starts the other processes and waits for them; it sees their configuration, never their code.

@@ -6,6 +6,7 @@ const ROOMS = [
   'contracts',
   'domain',
   'records',
+  'expressions',
   'workflows',
   'activities',
   'providers',

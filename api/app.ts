@@ -12,6 +12,7 @@ import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
 import type { CircuitStore } from '../db/budgets/circuit-store.ts';
 import type { ConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
 import type { ConnectionStore } from '../db/connections/connection-store.ts';
+import type { MappingStore } from '../db/mappings/mapping-store.ts';
 import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
 import type { OAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import type { ReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
@@ -27,6 +28,7 @@ import { createReturnUrls } from '../domain/grants/return-url.ts';
 import type { ReturnUrls } from '../domain/grants/return-url.ts';
 import { FairQueue } from '../domain/limits/fair-queue.ts';
 import { VenueShares } from '../domain/limits/venue-shares.ts';
+import type { Expressions } from '../expressions/expressions.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { RecordKinds } from '../records/registry.ts';
 import { watchPool } from '../telemetry/metrics.ts';
@@ -64,6 +66,7 @@ import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
 import { grantAccountRoutes } from './routes/grant-account-routes.ts';
+import { mappingRoutes } from './routes/mapping-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
 import { reconciliationRoutes } from './routes/reconciliation-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
@@ -116,6 +119,8 @@ export interface AppDeps {
   readonly accountConnections: AccountConnections;
   readonly accessChecks: AccessCheckStore;
   readonly accountChoices: AccountChoiceStore;
+  readonly mappings: MappingStore;
+  readonly expressions: Expressions;
   readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
@@ -235,6 +240,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),
     ...connectionActionRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
     ...grantAccountRoutes({ ...deps, connectionGateway, audit }),
+    ...mappingRoutes({ ...deps, audit }),
     reauthorizationRoute(deps),
     auditRoute(deps),
     ...scheduleRoutes({

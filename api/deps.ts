@@ -13,6 +13,7 @@ import { createBudgetStore } from '../db/budgets/budget-store.ts';
 import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
+import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
 import { createRecordStores } from '../db/records/record-store.ts';
 import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
@@ -30,6 +31,7 @@ import type { Database } from '../db/core/venue-scope.ts';
 import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
+import { createExpressions } from '../expressions/expressions.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -85,6 +87,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     providerName: (provider: ProviderId): string => providers.find(provider)?.capabilities.displayName ?? provider,
   };
   const audit = createAuditStore(db);
+  const expressions = createExpressions();
   return {
     config: appConfigOf(config),
     log,
@@ -103,6 +106,8 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     accountConnections: createAccountConnections(db),
     accountChoices: createAccountChoiceStore(db),
     accessChecks: createAccessCheckStore(db),
+    mappings: createMappingStore(db),
+    expressions,
     deliveries: createWebhookDeliveryStore(db),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),
@@ -121,7 +126,9 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     reconciliationGateway: createReconciliationGateway(temporal),
     pingDatabase: () => db.execute(sql`select 1`),
     temporalConnection: connection,
-    close: () => db.$client.end({ timeout: 5 }),
+    close: async () => {
+      await Promise.all([db.$client.end({ timeout: 5 }), expressions.close()]);
+    },
   };
 }
 

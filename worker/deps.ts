@@ -29,6 +29,7 @@ import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
 import { createDisconnectionStore } from '../db/connections/disconnection-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createPullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
 import { createReconciliationProgressStore } from '../db/reconciliation/reconciliation-progress-store.ts';
@@ -45,6 +46,7 @@ import { openDatabase } from '../db/core/venue-scope.ts';
 import { createVenueStore } from '../db/core/venue-store.ts';
 import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
+import { createExpressions } from '../expressions/expressions.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
 import { createProviders } from '../providers/registry.ts';
@@ -104,6 +106,7 @@ export async function createDeps(
     log.warn({ code: keyAccess.code }, 'the key service does not answer: until it does, no credentials can be opened');
   const presence = await createWorkerPresence(config.databaseUrl);
   const audit = createAuditStore(db);
+  const expressions = createExpressions();
   const connections = createConnectionStore(db);
   const exchanges = createAuthorizationExchangeStore(db);
   const accountConnections = createAccountConnections(db);
@@ -134,6 +137,9 @@ export async function createDeps(
     pulls: createPullStore(db, kinds),
     pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
+    mappings: createMappingStore(db),
+    expressions,
+    kinds,
     providers,
     vault,
     sealer,
@@ -149,7 +155,7 @@ export async function createDeps(
     workerKey: presence.workerKey,
     presence,
     async close() {
-      await Promise.all([db.$client.end({ timeout: 5 }), presence.close()]);
+      await Promise.all([db.$client.end({ timeout: 5 }), presence.close(), expressions.close()]);
     },
   };
 }

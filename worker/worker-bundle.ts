@@ -11,6 +11,8 @@ const SOURCES = {
   folders: [
     'contracts',
     'domain',
+    'records',
+    'expressions',
     'telemetry',
     'vault',
     'config',

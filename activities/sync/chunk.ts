@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ArchivingCount, SyncProgress } from '../../contracts/sync.ts';
+import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
 import { RateMeter } from '../../domain/sync/rate-meter.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import type { RunState } from '../../db/runs/run-state.ts';
+import type { Expressions } from '../../expressions/expressions.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderSession, ResourceMapping, ResourceSession } from '../../providers/provider.ts';
 
@@ -11,7 +13,11 @@ export interface ChunkEnvironment {
   readonly scope: RunScope;
   readonly session: ResourceSession;
   readonly account: Pick<ProviderSession, 'newestChangeEpochS'>;
+  /** The provider's own mapping. */
   readonly mapping: ResourceMapping;
+  /** The venue's. */
+  readonly fieldMapping: FieldMapping;
+  readonly expressions: Pick<Expressions, 'evaluate'>;
   readonly control: ChunkControl;
 }
 

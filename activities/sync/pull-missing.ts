@@ -6,7 +6,7 @@ import type { Deletion, Unclear } from '../../db/pull/sync-missing.ts';
 import { unreadableIssuesOf, unreadableRejection } from '../../providers/items.ts';
 import type { ProviderRecord, ProviderRejection, ResourceSession } from '../../providers/provider.ts';
 import type { PullEnvironment } from './pull-context.ts';
-import { toPulled } from './pulled-record.ts';
+import { readRecord } from './pulled-record.ts';
 
 const SETTLED_AT_ONCE = 200;
 
@@ -86,7 +86,8 @@ async function moveOn(
   return next;
 }
 
-async function lookUp({ session, mapping, control }: PullEnvironment, batch: readonly Unclear[]) {
+async function lookUp(environment: PullEnvironment, batch: readonly Unclear[]) {
+  const { session, control } = environment;
   const gone: Pick<Deletion, 'externalId' | 'version'>[] = [];
   const found: SettledMissing['found'][number][] = [];
   const rejections: ProviderRejection[] = [];
@@ -100,7 +101,11 @@ async function lookUp({ session, mapping, control }: PullEnvironment, batch: rea
       if (answer === null) waiting.push(unclear);
       else if (answer.rejection) rejections.push(answer.rejection);
       else if (answer.record === null) gone.push({ externalId, version: session.versionOf(askedAtMs) });
-      else found.push({ pulled: toPulled(answer.record, mapping, { lookedUp: true }), reason });
+      else {
+        const { record, rejection } = readRecord(answer.record, environment, { lookedUp: true });
+        if (rejection) rejections.push(rejection);
+        else found.push({ pulled: record, reason });
+      }
     }
   };
   await Promise.all(Array.from({ length: control.lanes }, lane));

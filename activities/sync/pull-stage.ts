@@ -10,7 +10,7 @@ import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderPage } from '../../providers/provider.ts';
 import type { Counting } from '../../db/pull/pull-store.ts';
 import type { PullEnvironment } from './pull-context.ts';
-import { toPulled } from './pulled-record.ts';
+import { readRecord } from './pulled-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
 /** Maximum of pages in one transaction, and of pages that wait for it. */
@@ -252,9 +252,13 @@ class StageReader {
   }
 
   async #store(pages: readonly PageRead[], checkpoint: Checkpoint): Promise<void> {
-    const { scope, mapping, control, pulls } = this.#environment;
-    const records = pages.flatMap(({ page }) => page.records).map((record) => toPulled(record, mapping));
-    const rejections = pages.flatMap(({ page }) => page.rejections ?? []);
+    const { scope, control, pulls } = this.#environment;
+    const read = pages.flatMap(({ page }) => page.records).map((record) => readRecord(record, this.#environment));
+    const records = read.flatMap(({ record }) => record ?? []);
+    const rejections = [
+      ...pages.flatMap(({ page }) => page.rejections ?? []),
+      ...read.flatMap(({ rejection }) => rejection ?? []),
+    ];
     const anomalies = this.#noted;
     this.#noted = [];
     control.committed(

@@ -1,15 +1,54 @@
 import type { RecordId } from '../../contracts/ids.ts';
+import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
+import type { MappingProblem } from '../../domain/mapping/mapping.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
 import { NOTHING_FOLLOWS } from '../../domain/sync/pull/pull-decision.ts';
+import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 import type { PulledRecord } from '../../db/pull/pulled-record.ts';
-import type { ProviderRecord, ResourceMapping } from '../../providers/provider.ts';
+import type { ProviderRecord, ProviderRejection, ResourceMapping } from '../../providers/provider.ts';
 
-/** A provider's record as it is stored. `lookedUp`: it was requested by itself after all pages were applied. */
-export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { lookedUp = false } = {}): PulledRecord {
+export interface Mappings {
+  /** The provider's own. */
+  readonly mapping: ResourceMapping;
+  /** The venue's. */
+  readonly fieldMapping: FieldMapping;
+}
+
+/** A record as it is stored, or why the venue's mapping cannot read it. */
+export type ReadRecord =
+  | { readonly record: PulledRecord; readonly rejection?: undefined }
+  | { readonly record?: undefined; readonly rejection: ProviderRejection };
+
+interface ReadOptions {
+  /** The record was requested by itself after all pages were applied. */
+  readonly lookedUp?: boolean;
+}
+
+/** Applies the venue's field mapping to a provider's record. */
+export function readRecord(
+  record: ProviderRecord,
+  { mapping, fieldMapping }: Mappings,
+  options: ReadOptions = {},
+): ReadRecord {
+  const mapped = record.fields && fieldMapping.toVenue(record.fields);
+  if (!mapped) return { record: toPulled(record, mapping, options) };
+  const { externalId } = record;
+  return mapped.problems.length > 0
+    ? { rejection: { externalId, code: 'not-mappable', message: describeProblems(mapped.problems) } }
+    : { record: { ...toPulled(record, mapping, options), fields: mapped.fields } };
+}
+
+/** A provider's record as it is stored under the default mapping. */
+export function toPulled(
+  record: ProviderRecord,
+  mapping: ResourceMapping,
+  { lookedUp = false }: ReadOptions = {},
+): PulledRecord {
   const { externalId, deleted, fields } = record;
   const superseded = record.superseded === true;
   return {
     ...{ externalId, deleted, fields, superseded },
+    metadataKeys: metadataKeysOf(fields),
     version: superseded ? NOTHING_FOLLOWS : record.version,
     certain: superseded || lookedUp,
     deletedAtMs: record.deletedAtMs ?? null,
@@ -21,6 +60,10 @@ export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { loo
     contentFingerprint: () => fields && fingerprintOf(fields),
   };
 }
+
+/** For a run's log. */
+export const describeProblems = (problems: readonly MappingProblem[]): string =>
+  problems.map(({ path, message }) => `${path}: ${message}`).join(' ');
 
 // Anybody can edit metadata at a provider, so text that is not an id of ours is ignored.
 const isUuid = (text: string | null) => text !== null && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text);

@@ -7,6 +7,7 @@ import type { PushResult, PushStore } from '../../db/push/push-store.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { ResourceWriter } from '../../providers/provider.ts';
 import type { ChunkEnvironment } from './chunk.ts';
+import { mapRows } from './mapped-rows.ts';
 import { planPush, pushRecord, toDoneEntry } from './push-record.ts';
 import type { PushWork } from './push-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
@@ -106,11 +107,12 @@ class PushWalk {
 
   async #readPage(): Promise<void> {
     const { store, scope, mapping } = this.#environment;
-    const rows = await store.readPage(scope, {
+    const read = await store.readPage(scope, {
       after: this.#after,
       limit: PAGE_SIZE,
       newestDeletionEpochUs: this.#newestDeletionEpochUs,
     });
+    const rows = await mapRows(read, this.#environment);
     const last = rows.at(-1)?.id;
     if (last !== undefined) {
       this.#after = last;

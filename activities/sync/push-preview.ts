@@ -1,18 +1,20 @@
 import type { PushCheckpoint } from '../../domain/sync/checkpoint.ts';
 import type { PushStore } from '../../db/push/push-store.ts';
 import type { ChunkEnvironment } from './chunk.ts';
+import { mapRows } from './mapped-rows.ts';
 import { callsOf, planPush, toPlanEntry } from './push-record.ts';
 
 const PAGE_SIZE = 1_000;
 
 /** Records what a push would do with every record. Makes no provider call. */
 export async function previewPush(
-  { scope, mapping, control, store }: ChunkEnvironment & { readonly store: PushStore },
+  environment: ChunkEnvironment & { readonly store: PushStore },
   checkpoint: PushCheckpoint,
 ): Promise<void> {
+  const { scope, mapping, control, store } = environment;
   let { after } = checkpoint;
   while (!control.stopping) {
-    const rows = await store.readPage(scope, { after, limit: PAGE_SIZE });
+    const rows = await mapRows(await store.readPage(scope, { after, limit: PAGE_SIZE }), environment);
     const works = rows.map((row) => planPush(row, mapping, Date.now()));
     const atEnd = rows.length < PAGE_SIZE;
     after = rows.at(-1)?.id ?? after;

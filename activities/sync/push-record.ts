@@ -17,13 +17,15 @@ import type {
   ResourceWriter,
   WrittenRecord,
 } from '../../providers/provider.ts';
+import type { MappedRow } from './mapped-rows.ts';
+import { describeProblems } from './pulled-record.ts';
 import { findRemote } from './push-remote-record.ts';
 
 /** Stored failures in a row after which a record is set aside, so that one record cannot block a run. */
 const MAX_WRITE_ATTEMPTS = 5;
 
 export interface PushWork {
-  readonly row: PushRow;
+  readonly row: MappedRow;
   readonly mapped: MappedRecord;
   readonly fingerprint: string;
   readonly decision: PushDecision;
@@ -42,12 +44,12 @@ export interface PushTools {
 }
 
 /** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */
-export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number): PushWork {
-  const mapped = mapping.toPayload(row);
+export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number): PushWork {
+  const mapped = withProblems(mapping.toPayload(row), row);
   const fingerprint = fingerprintOf(mapped.payload);
   const { link } = row;
   const decision = decidePush({
-    fingerprint,
+    fingerprint: isMapped(row) ? fingerprint : null,
     hasProblems: mapped.problems.length > 0,
     deleted: row.deleted,
     link: link && { ...link, inDoubt: link.sent !== null },
@@ -64,6 +66,11 @@ export function planPush(row: PushRow, mapping: ResourceMapping, nowMs: number):
     decision: decision === 'resolve' && isKnown(untilMs, nowMs) ? 'create' : decision,
   };
 }
+
+const withProblems = (mapped: MappedRecord, { mappingProblems = [] }: MappedRow): MappedRecord =>
+  mappingProblems.length === 0 ? mapped : { ...mapped, problems: [...mappingProblems, ...mapped.problems] };
+/** A field that the venue's mapping could not write has another value, which nobody has agreed on. */
+const isMapped = ({ mappingProblems = [] }: MappedRow) => mappingProblems.length === 0;
 
 const isSent = ({ link }: PushRow) => link?.sent != null;
 const isKnown = (untilMs: number | null, nowMs: number) => untilMs !== null && nowMs < untilMs;
@@ -113,8 +120,7 @@ export async function pushRecord(planned: PushWork, tools: PushTools): Promise<P
   const work = whenSent(planned, Date.now());
   const { decision, mapped } = work;
   if (decision === 'unchanged') return agreed(work, 'unchanged', null);
-  if (decision === 'reject')
-    return rejected(work, 'not-mappable', mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' '));
+  if (decision === 'reject') return rejected(work, 'not-mappable', describeProblems(mapped.problems));
   try {
     return await WRITES[decision](work, tools);
   } catch (error) {
@@ -372,7 +378,7 @@ export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): P
   const { id, sourceId, link } = row;
   return {
     ...{ key: id, action, recordId: id, sourceId, externalId: link?.externalId ?? null },
-    detail: action === 'reject' ? mapped.problems.map(({ path, message }) => `${path}: ${message}`).join(' ') : null,
+    detail: action === 'reject' ? describeProblems(mapped.problems) : null,
     fingerprint: action === 'create' || action === 'update' ? fingerprint : null,
   };
 }

@@ -2,15 +2,19 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput } from '../../contracts/sync.ts';
+import type { MappingStore } from '../../db/mappings/mapping-store.ts';
 import type { PullStore } from '../../db/pull/pull-store.ts';
 import type { PushStore } from '../../db/push/push-store.ts';
 import type { SyncMissingStore } from '../../db/pull/sync-missing.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import type { RunState } from '../../db/runs/run-state.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import { createFieldMapping } from '../../domain/mapping/field-mapping.ts';
+import type { Expressions } from '../../expressions/expressions.ts';
 import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ConcurrencyLease, Providers } from '../../providers/providers.ts';
+import type { RecordKinds } from '../../records/registry.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { BulkThrottle } from './bulk-throttle.ts';
 import { ChunkControl } from './chunk.ts';
@@ -29,6 +33,9 @@ export interface SyncChunkDeps {
   readonly pulls: PullStore;
   readonly pushes: PushStore;
   readonly missing: SyncMissingStore;
+  readonly mappings: Pick<MappingStore, 'find'>;
+  readonly expressions: Pick<Expressions, 'evaluate'>;
+  readonly kinds: RecordKinds;
   readonly providers: Providers;
   readonly log: Logger;
   /** How long one chunk works before it returns to the workflow. */
@@ -155,8 +162,13 @@ async function walk(
   const { checkpoint } = state;
   const adapter = deps.providers.find(scope.provider);
   if (!adapter || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
-  const mapping = adapter.mapping(scope.resource);
-  const environment = { scope, mapping, progress: deps.progress, approved: state.approved, ...tools };
+  const { version, definition } = await deps.mappings.find(scope);
+  const fieldMapping = createFieldMapping(deps.kinds.get(scope.resource), version, definition);
+  const environment = {
+    ...{ scope: { ...scope, mapping: fieldMapping }, mapping: adapter.mapping(scope.resource), fieldMapping },
+    ...{ expressions: deps.expressions, progress: deps.progress, approved: state.approved },
+    ...tools,
+  };
   if (checkpoint.kind === 'pull') {
     const plan = adapter.pullPlan(scope.resource);
     await pullChunk({ ...environment, plan, pulls: deps.pulls, missing: deps.missing }, checkpoint);

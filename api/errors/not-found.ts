@@ -9,6 +9,7 @@ const DETAIL = {
   'sync-not-found': 'No such sync run.',
   'provider-not-found': 'No such provider.',
   'schedule-not-found': 'No such schedule.',
+  'mapping-not-found': 'No such mapping.',
   'job-not-found': 'No such job.',
   'reconciliation-not-found': 'No such reconciliation.',
   'discrepancy-not-found': 'No such discrepancy.',

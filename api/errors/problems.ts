@@ -98,6 +98,12 @@ export const PROBLEMS = {
     meaning: 'The connection has no schedule for this resource, or there is no such resource.',
     remedy: 'List the schedules of the connection, or make this one with PUT.',
   },
+  'mapping-not-found': {
+    status: 404,
+    title: 'No such mapping',
+    meaning: 'There is no such resource, or its mapping has no such version.',
+    remedy: 'Name a kind of record, and one of the versions that `…/mappings/{resource}/versions` lists.',
+  },
   'job-not-found': {
     status: 404,
     title: 'No such job',

@@ -22,7 +22,7 @@ interface PathIds {
   readonly reconciliationId: ReconciliationId;
   readonly discrepancyId: DiscrepancyId;
   readonly provider: ProviderId;
-  /** Of a schedule. */
+  /** Of a schedule or a mapping. */
   readonly resource: Resource;
 }
 
@@ -39,6 +39,8 @@ export const NOT_FOUND = {
 
 /** The path parameters that are words of ours instead of UUIDs. */
 type PathWords = Readonly<Partial<Record<keyof PathIds, readonly string[]>>>;
+
+type NotFoundCodes = Readonly<Partial<Record<keyof PathIds, NotFoundCode>>>;
 
 type IdNames<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | IdNames<Rest> : never;
 export type IdsOf<Path extends string> = { readonly [Name in IdNames<Path> & keyof PathIds]: PathIds[Name] };
@@ -102,6 +104,7 @@ interface Described {
     | 'Reconciliations'
     | 'Integrations'
     | 'Schedules'
+    | 'Mappings'
     | 'Audit'
     | 'Administration';
   /** The lowest role that may call it. */
@@ -111,6 +114,8 @@ interface Described {
   /** For an operation on one record: its kind, whose name the path's id parameter has. */
   readonly recordKind?: RecordKind;
   readonly pathWords?: PathWords;
+  /** The 404 of a path parameter, where it differs from `NOT_FOUND`. */
+  readonly notFound?: NotFoundCodes;
   readonly answers: Readonly<Record<number, DescribedAnswer>>;
 }
 
@@ -154,9 +159,10 @@ interface StreamSpec<Path extends string> extends Described {
 export type AnyIds = Readonly<Partial<PathIds>>;
 export type AnyCall = Call<AnyIds, unknown, unknown>;
 
-interface Common extends Omit<Described, 'recordKind' | 'pathWords'> {
+interface Common extends Omit<Described, 'recordKind' | 'pathWords' | 'notFound'> {
   readonly recordKind: RecordKind | null;
   readonly pathWords: PathWords;
+  readonly notFound: Readonly<Record<keyof PathIds, NotFoundCode>>;
   readonly method: Method;
   readonly path: string;
   readonly query: z.ZodType;
@@ -181,9 +187,10 @@ type Stream = (call: AnyCall, exchange: Exchange) => Promise<void>;
 
 const NO_QUERY = z.strictObject({});
 
-const namesOf = ({ recordKind, pathWords }: Described) => ({
+const namesOf = ({ recordKind, pathWords, notFound }: Described) => ({
   recordKind: recordKind ?? null,
   pathWords: pathWords ?? {},
+  notFound: { ...NOT_FOUND, ...notFound },
 });
 
 // The three functions below drop types that the runner restores at run time, by parsing with the schemas that the types

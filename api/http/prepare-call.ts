@@ -4,7 +4,6 @@ import type { Work } from '../../domain/limits/fair-queue.ts';
 import { hasBody, hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
-import { NOT_FOUND } from './endpoint.ts';
 import type { AnyCall, AnyIds, Endpoint, Exchange } from './endpoint.ts';
 import type { ApiError } from '../errors/api-error.ts';
 import { decodeJson } from './json.ts';
@@ -38,8 +37,8 @@ function isKnown({ pathWords }: Endpoint, name: keyof AnyIds, value: string): bo
   return pathWords[name]?.includes(value) ?? isUuid(value);
 }
 
-function missing({ recordKind }: Endpoint, name: string): ApiError {
-  return recordKind?.idName === name ? recordNotFound(recordKind) : notFound(NOT_FOUND[name as keyof typeof NOT_FOUND]);
+function missing({ recordKind, notFound: codes }: Endpoint, name: string): ApiError {
+  return recordKind?.idName === name ? recordNotFound(recordKind) : notFound(codes[name as keyof AnyIds]);
 }
 
 /** Spells ids uniformly, because idempotency keys and cursors compare paths. */

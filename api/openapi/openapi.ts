@@ -151,7 +151,7 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   if (endpoint.role !== 'viewer') codes.add('forbidden');
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
-  for (const id of idsIn(endpoint.path).filter(isOurs)) codes.add(NOT_FOUND[id]);
+  for (const id of idsIn(endpoint.path).filter(isOurs)) codes.add(endpoint.notFound[id]);
   for (const code of (endpoint.problems ?? []).flatMap(withRelated)) codes.add(code);
   return problemsBy(
     { ...problemsNamed(codes), ...recordProblems(endpoint) },

@@ -9,7 +9,6 @@ import type { KindScope } from '../runs/run-scope.ts';
 import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
-import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 
 /** Writes all decisions except deletions: records, their links and dependent rows. */
 export async function applyPulled(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
@@ -99,7 +98,7 @@ async function insertRecords(
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
   if (decided.length === 0) return [];
-  const pulled = pulledSql(scope.kind);
+  const pulled = pulledSql(scope.kind, scope.mapping?.kept);
   // A new record has its first version and the given id, so only the others are returned.
   const rows = await tx.execute<{ id: RecordId | null; source_id: string; version: number }>(sql`
     with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
@@ -162,7 +161,7 @@ async function updateRecords(
   decided: readonly Decided[],
 ): Promise<ReadonlyMap<RecordId, number>> {
   if (decided.length === 0) return new Map();
-  const pulled = pulledSql(scope.kind);
+  const pulled = pulledSql(scope.kind, scope.mapping?.kept);
   const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
     update ${tableOf(scope.kind)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
     from ${pulled.rows(decided.map(toRow))} where c.id = r.id and (c.deleted_at is not null or ${pulled.differs}) returning c.id, c.version`);
@@ -175,7 +174,7 @@ async function updateRecords(
  * the venue, so what was agreed moves along.
  */
 async function fillGaps(tx: Transaction, scope: KindScope, ignored: readonly Decided[]): Promise<void> {
-  const pulled = pulledSql(scope.kind);
+  const pulled = pulledSql(scope.kind, scope.mapping?.kept);
   const { fill } = pulled;
   const older = ignored.filter((one) => one.record.version > 0 && one.pulled.fields !== null);
   if (!fill || older.length === 0) return;
@@ -201,21 +200,23 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
     external_version: pulled.version,
     // A version that was merely seen again agrees on nothing new.
     record_version: decision === 'touch' ? null : record.version,
+    mapping_version: decision === 'touch' ? null : (scope.mapping?.version ?? 0),
     fingerprint,
-    metadata_keys: metadataKeysOf(pulled.fields),
+    metadata_keys: pulled.metadataKeys,
     external_state: pulled.externalState,
     brought: decision === 'create',
   }));
   await tx.execute(sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
+    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, metadata_keys,
       external_state, state, brought, last_sync_id, synced_at)
-    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), r.fingerprint,
+    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), coalesce(r.mapping_version, 0), r.fingerprint,
       r.metadata_keys, r.external_state, 'linked', r.brought, ${scope.syncId}, now()
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
+      mapping_version int, fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
     on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id,
       external_version = greatest(excluded.external_version, l.external_version), brought = l.brought or excluded.brought,
       record_version = case when excluded.record_version = 0 then l.record_version else excluded.record_version end,
+      mapping_version = case when excluded.record_version = 0 then l.mapping_version else excluded.mapping_version end,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint), metadata_keys = excluded.metadata_keys,
       external_state = coalesce(excluded.external_state, l.external_state),
       state = case when l.state = 'archived' then l.state else excluded.state end,

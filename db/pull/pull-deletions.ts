@@ -93,6 +93,7 @@ export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deleti
   superseded: false,
   recordId: null,
   fields: null,
+  metadataKeys: [],
   references: null,
   externalState: null,
   fingerprintFor: () => null,

@@ -36,6 +36,7 @@ export interface RemoteRow extends Record<string, unknown> {
   readonly external_version: string | null;
   readonly link_record_version: number | null;
   readonly fingerprint: string | null;
+  readonly mapping_version: number | null;
   readonly state: string | null;
   readonly met: boolean | null;
   readonly updated_at_ms: number;
@@ -63,6 +64,8 @@ export function decidePulled(
   const isFree = (row: RemoteRow | undefined, externalId: string) =>
     row?.external_id === null && !row.tied_elsewhere && (tied.get(row.id) ?? externalId) === externalId;
 
+  const mappingVersion = scope.mapping?.version ?? 0;
+
   return pulled.map((one) => {
     const carried = byId.get(one.recordId);
     const row = byExternalId.get(one.externalId) ?? (isFree(carried, one.externalId) ? carried : undefined);
@@ -70,7 +73,7 @@ export function decidePulled(
       ? { id: row.id, sourceId: row.source_id, version: row.version }
       : { id: uuidv7() as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
     const fingerprint = one.fingerprintFor(record);
-    const decision = decidePull({ ...one, fingerprint }, row ? toKnown(row) : null);
+    const decision = decidePull({ ...one, fingerprint, mappingVersion }, row ? toKnown(row) : null);
     if (decision === 'link') tied.set(record.id, one.externalId);
     const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
     return { pulled: one, record, fingerprint, decision, isMet: row?.met === true, copyOf };
@@ -95,7 +98,7 @@ export async function lockRemotes(
           and external_id = w.external_id limit 1) l
       union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
-      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.state, l.last_sync_id = ${scope.syncId} as met,
+      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
       (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
       l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere
     from ${tableOf(scope.kind)} c
@@ -118,6 +121,7 @@ function toKnownLink(row: RemoteRow): NonNullable<KnownRemote['link']> {
     externalVersion: Number(row.external_version),
     recordVersion: row.link_record_version ?? 0,
     fingerprint: row.fingerprint,
+    mappingVersion: row.mapping_version ?? 0,
     gone: row.state === 'gone',
     metInThisRun: row.met === true,
     syncedAtMs: row.synced_at_ms ?? 0,

@@ -1,6 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
-import type { PullRule } from '../../records/field.ts';
+import { NOTHING_KEPT } from '../../domain/mapping/mapping.ts';
+import type { KeptFields } from '../../domain/mapping/mapping.ts';
+import type { PullRule, ValueType } from '../../records/field.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import { columnName, recordTable } from '../records/record-tables.ts';
 
@@ -25,7 +27,7 @@ export interface PulledSql {
   readonly columns: SQL;
   /** `r.name, r.email, …` */
   readonly values: SQL;
-  /** `excluded.name, excluded.email, …` */
+  /** `excluded.name, excluded.email, …`; `c.name` for a field that a pull keeps. */
   readonly excluded: SQL;
   /** `name = …, email = …` */
   readonly merge: SQL;
@@ -40,18 +42,18 @@ export interface PulledSql {
   rows(records: readonly PulledRow[]): SQL;
 }
 
-export function pulledSql(kind: RecordKind): PulledSql {
+export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT): PulledSql {
   const { columns } = recordTable(kind);
-  const merges = columns.map(({ field, column }) => ({ column, value: mergedValue(kind, field)('r', 'c') }));
+  const merges = columns.map(({ field, column }) => ({ column, value: keeping(kind, kept, field) }));
   const filled = columns
-    .filter(({ field }) => ruleOf(kind, field) !== null)
+    .filter(({ field }) => ruleOf(kind, field) !== null && !kept.fields.includes(field))
     .map(({ field, column }) => ({ column, value: mergedValue(kind, field)('c', 'r') }));
   const shape = columns.map(({ column, type }) => sql`${sql.identifier(column)} ${sql.raw(type)}`);
 
   return {
     columns: list(columns.map(({ column }) => sql`${sql.identifier(column)}`)),
     values: list(columns.map(({ column }) => ofRow('r', column))),
-    excluded: list(columns.map(({ column }) => ofRow('excluded', column))),
+    excluded: list(columns.map(({ field, column }) => ofRow(kept.fields.includes(field) ? 'c' : 'excluded', column))),
     merge: assigned(merges),
     differs: changed(merges),
     fill: filled.length === 0 ? null : { set: assigned(filled), differs: changed(filled) },
@@ -65,6 +67,26 @@ export function pulledSql(kind: RecordKind): PulledSql {
     },
   };
 }
+
+/** What a pull makes of a field: its merged value, but for what the field mapping keeps. */
+function keeping(kind: RecordKind, kept: KeptFields, field: string): SQL {
+  const stored = ofRow('c', columnName(field));
+  if (kept.fields.includes(field)) return stored;
+  const pulled = mergedValue(kind, field)('r', 'c');
+  const keys = kept.keys[field];
+  if (keys === undefined) return pulled;
+  const held = sql`jsonb_each(${stored}) as e(key, value) where e.key in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb)) and e.value <> 'null'`;
+  return sql`case when exists (select from ${held})
+    then coalesce(${pulled}, ${emptyObject(kind.fields[field]?.value)}::jsonb) || (select jsonb_object_agg(e.key, e.value) from ${held}) else ${pulled} end`;
+}
+
+/** As JSON: an object with all its parts, none of which is known. */
+const emptyObject = (value: ValueType | undefined): string =>
+  JSON.stringify(
+    value?.type === 'object'
+      ? Object.fromEntries(Object.entries(value.fields).map(([part, { fallback }]) => [part, fallback ?? null]))
+      : {},
+  );
 
 /** The value of a field after a newer version of its record is merged with an older one. */
 export function mergedValue(kind: RecordKind, field: string): Merge {

@@ -15,12 +15,15 @@ export interface PulledRecord {
   readonly deletedAtMs: number | null;
   /** Our record's id, if an earlier push left it at the provider. */
   readonly recordId: RecordId | null;
-  /** Null for a deletion. */
+  /** As the venue's record has them; null for a deletion. */
   readonly fields: RecordFields | null;
+  /** Of the provider's object, whatever the venue's record calls them. */
+  readonly metadataKeys: readonly string[];
   readonly references: PulledReferences | null;
   readonly externalState: Readonly<Record<string, string | number>> | null;
   /**
-   * Fingerprint of the fields as a push of the record with this id and sourceId would map them; null for a deletion.
+   * Fingerprint of the provider's object as a push of the record with this id and sourceId would write it; null for a
+   * deletion.
    */
   readonly fingerprintFor: (record: { readonly id: RecordId; readonly sourceId: string }) => string | null;
   /** Fingerprint of the fields alone, which is the same in a dry run and in the run after it. */

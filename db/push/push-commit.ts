@@ -111,9 +111,9 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
   // A remote record that was deleted for good is removed from the link: if the record is restored, it is created anew
   // under another idempotency key.
   await tx.execute(sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, fingerprint, metadata_keys,
+    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, metadata_keys,
       external_state, state, notes, last_sync_id, synced_at)
-    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, r.fingerprint,
+    select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, ${scope.mapping?.version ?? 0}, r.fingerprint,
       r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, case when r.state = 'linked' then now() end
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
       fingerprint text, metadata_keys text[], external_state jsonb, state text, notes jsonb)
@@ -121,6 +121,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
       external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
+      mapping_version = case when excluded.fingerprint is null then l.mapping_version else excluded.mapping_version end,
       metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
       external_state = coalesce(excluded.external_state, l.external_state),
       notes = coalesce(excluded.notes, l.notes),

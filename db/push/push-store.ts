@@ -49,6 +49,7 @@ export interface PushRow {
   readonly version: number;
   /** Deleted by the venue; its remote record is still in use. */
   readonly deleted: boolean;
+  /** As the venue's record has them. */
   readonly fields: RecordFields;
   /** The provider's ids of the records that it names, by the names that its kind gives them; null where the connection knows none. */
   readonly refs: PulledReferences;

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
+import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { ProviderAccountName } from '../../domain/sync/pull/source-id.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
@@ -18,6 +19,8 @@ export interface RunScope extends SyncConnectionInput {
   readonly fence: number;
   /** The account that the run reads and writes. */
   readonly account: ProviderAccountName;
+  /** The field mapping that the attempt applies; absent for the defaults. */
+  readonly mapping?: Pick<FieldMapping, 'version' | 'kept'>;
 }
 
 /** A run with the kind of record that it reads and writes. */

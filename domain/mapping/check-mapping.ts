@@ -2,21 +2,10 @@ import type { RecordKind } from '../../records/record-kind.ts';
 import { findPath, parsePath, pathText } from './field-path.ts';
 import type { KnownPath } from './field-path.ts';
 import { isReadOnlySource, isSourceName, sourcePath } from './mapping-source.ts';
-import type { MappingDefinition, MappingProblem, MappingRule } from './mapping.ts';
+import type { ExpressionAnalysis, MappingDefinition, MappingProblem, MappingRule } from './mapping.ts';
 import { clashesIn, valueOfKey } from './value-map.ts';
 import { describeType, isAssignable, isResultAssignable, isScalar, mismatchOf } from './value-type.ts';
 import type { ResultType } from './value-type.ts';
-
-/** What is known of an expression before it is evaluated. */
-export type ExpressionAnalysis =
-  | {
-      readonly ok: true;
-      /** The names that it reads from the record itself. */
-      readonly names: readonly string[];
-      /** Null when only an evaluation tells. */
-      readonly result: ResultType | null;
-    }
-  | { readonly ok: false; readonly message: string };
 
 export interface MappingCheck {
   readonly kind: RecordKind;

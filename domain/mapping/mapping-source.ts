@@ -1,9 +1,7 @@
 import type { RecordKind } from '../../records/record-kind.ts';
 import { findPath } from './field-path.ts';
 import type { KnownPath } from './field-path.ts';
-
-/** The venue's own key of a record. A mapping may send it, and nothing changes it. */
-const SOURCE_ID = 'sourceId';
+import { SOURCE_ID } from './mapping.ts';
 
 /** Null when the venue's records have no such field. */
 export function sourcePath(kind: RecordKind, text: string): KnownPath | null {

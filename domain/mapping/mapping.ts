@@ -1,6 +1,7 @@
 import type { Direction } from '../../contracts/providers.ts';
 import type { MergePolicy } from '../../contracts/records.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
+import type { ResultType } from './value-type.ts';
 
 /** A value that a value map translates to. */
 export type MappedValue = string | number | boolean;
@@ -39,6 +40,17 @@ export interface MappedFields {
   readonly problems: readonly MappingProblem[];
 }
 
+/** What is known of an expression before it is evaluated. */
+export type ExpressionAnalysis =
+  | {
+      readonly ok: true;
+      /** The names that it reads from the record itself. */
+      readonly names: readonly string[];
+      /** Null when only an evaluation tells. */
+      readonly result: ResultType | null;
+    }
+  | { readonly ok: false; readonly message: string };
+
 /** The outcome of one expression for one record. */
 export type ExpressionResult =
   { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string };
@@ -51,3 +63,10 @@ export interface KeptFields {
 }
 
 export const NOTHING_KEPT: KeptFields = { fields: [], keys: {} };
+
+/** Nothing is read back through the rule. */
+export const isReadOnlyRule = ({ expression, source, direction }: MappingRule): boolean =>
+  expression !== undefined || source === SOURCE_ID || direction === 'push';
+
+/** The venue's own key of a record. A mapping may send it, and nothing changes it. */
+export const SOURCE_ID = 'sourceId';

@@ -17,6 +17,7 @@ import { createBudgetStore } from '../../db/budgets/budget-store.ts';
 import { createCircuitStore } from '../../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../../db/connections/connection-store.ts';
+import { createMappingStore } from '../../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
 import { createReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { createRecordStores } from '../../db/records/record-store.ts';
@@ -32,6 +33,7 @@ import { createWebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-s
 import type { VenueCapConfig } from '../../config/config.ts';
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
+import { createExpressions } from '../../expressions/expressions.ts';
 import { createProviders, PROVIDERS } from '../../providers/registry.ts';
 import type { TestSettings } from '../support/test-providers.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
@@ -160,6 +162,7 @@ export async function createApiWorld(
   const connectionGateway = new RecordedConnections();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const audit = createAuditStore(db);
+  const expressions = createExpressions();
   const stores = {
     venues: createVenueStore(db),
     kinds,
@@ -178,6 +181,8 @@ export async function createApiWorld(
     accountConnections: createAccountConnections(db),
     accessChecks: createAccessCheckStore(db),
     accountChoices: createAccountChoiceStore(db),
+    mappings: createMappingStore(db),
+    expressions,
     deliveries: createWebhookDeliveryStore(db),
     reconciliations: createReconciliationStore(db),
   };
@@ -301,7 +306,7 @@ export async function createApiWorld(
     },
     async close() {
       await server.stop();
-      await Promise.all([sandbox.close(), database.drop()]);
+      await Promise.all([sandbox.close(), database.drop(), expressions.close()]);
     },
   };
 }

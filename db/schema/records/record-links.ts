@@ -36,6 +36,8 @@ export const recordLinks = pgTable(
     recordVersion: integer('record_version').notNull().default(0),
     /** SHA-256 of the provider payload that was last agreed; null when nothing was. */
     fingerprint: text('fingerprint'),
+    /** The version of the field mapping under which the record was last read or written; 0 for the defaults. */
+    mappingVersion: integer('mapping_version').notNull().default(0),
     /** Metadata keys that were last agreed: a key that has left the record must be cleared at the provider by name. */
     metadataKeys: text('metadata_keys').array().notNull().default([]),
     /**

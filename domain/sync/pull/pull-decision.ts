@@ -10,6 +10,8 @@ export interface KnownRemote {
     /** The record's version when both sides last agreed. */
     readonly recordVersion: number;
     readonly fingerprint: string | null;
+    /** The version of the field mapping under which the record was last read or written. */
+    readonly mappingVersion: number;
     readonly gone: boolean;
     /** This run has already read the remote record. */
     readonly metInThisRun: boolean;
@@ -29,6 +31,8 @@ export interface PulledVersion {
   readonly deletedAtMs: number | null;
   /** Fingerprint of the pulled fields, mapped as for a push; null for a deletion. */
   readonly fingerprint: string | null;
+  /** The version of the field mapping that the pull applies. */
+  readonly mappingVersion: number;
 }
 
 export type PullDecision =
@@ -71,8 +75,8 @@ export function decidePull(pulled: PulledVersion, known: KnownRemote | null): Pu
   if (tied.link.gone) return ofReturn(pulled, tied);
   if (!pulled.certain && isOlder(pulled, tied.link)) return 'ignore';
   // The venue deleted the record while the provider changed it: the venue's deletion wins.
-  if (pulled.fingerprint === tied.link.fingerprint || known.recordDeleted) return 'touch';
-  return taken(tied);
+  if (known.recordDeleted) return 'touch';
+  return pulled.fingerprint === tied.link.fingerprint ? ofUnchanged(pulled, tied) : taken(tied);
 }
 
 type Tied = KnownRemote & { readonly link: NonNullable<KnownRemote['link']> };
@@ -101,6 +105,14 @@ function ofDeletion(pulled: PulledVersion, known: Tied): PullDecision {
   if (link.gone) return pulled.version > link.externalVersion ? 'touch' : 'ignore';
   if (!pulled.certain && (pulled.version < link.externalVersion || link.metInThisRun)) return 'look-up';
   return !pulled.superseded && isWrittenSince(known, pulled.deletedAtMs ?? link.syncedAtMs) ? 'keep' : 'archive';
+}
+
+/**
+ * What the provider has is as agreed, but another mapping may make other fields of it. What the venue has changed since
+ * is the newer side: the next push sends it.
+ */
+function ofUnchanged({ mappingVersion }: PulledVersion, { recordVersion, link }: Tied): PullDecision {
+  return mappingVersion === link.mappingVersion || recordVersion !== link.recordVersion ? 'touch' : 'update';
 }
 
 /** The venue has changed the record since both sides agreed, possibly after `sinceMs`. */

@@ -1,8 +1,8 @@
 import type { LinkState } from '../../../contracts/records.ts';
 
 export interface PushCandidate {
-  /** Fingerprint of the record as it would be written now. */
-  readonly fingerprint: string;
+  /** Fingerprint of the record as it would be written now; null for one that cannot be. */
+  readonly fingerprint: string | null;
   readonly hasProblems: boolean;
   /** Deleted by the venue. */
   readonly deleted: boolean;
@@ -30,7 +30,7 @@ export function decidePush(candidate: PushCandidate): PushDecision {
 
 function isAgreed({ fingerprint, link }: PushCandidate): boolean {
   if (link === null || link.externalId === null || link.inDoubt) return false;
-  return link.fingerprint === fingerprint && link.state !== 'archived' && link.state !== 'gone';
+  return fingerprint !== null && link.fingerprint === fingerprint && link.state !== 'archived' && link.state !== 'gone';
 }
 
 /** An unanswered first write may have created a remote record. */

@@ -22,6 +22,7 @@ const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | 
     deletedAtMs: null,
     recordId,
     fields,
+    metadataKeys: [],
     references: null,
     externalState: null,
   },

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { checkMapping } from '../../../domain/mapping/check-mapping.ts';
-import type { ExpressionAnalysis } from '../../../domain/mapping/check-mapping.ts';
-import type { MappingRule } from '../../../domain/mapping/mapping.ts';
+import type { ExpressionAnalysis, MappingRule } from '../../../domain/mapping/mapping.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
 
 const BOTH = { push: true, pull: true };

@@ -14,6 +14,7 @@ import { createCircuits } from '../../../providers/circuits.ts';
 import { createConnectionStore } from '../../../db/connections/connection-store.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../../db/connections/oauth-token-store.ts';
+import { createMappingStore } from '../../../db/mappings/mapping-store.ts';
 import { createPullStore } from '../../../db/pull/pull-store.ts';
 import { createPushStore } from '../../../db/push/push-store.ts';
 import { createScheduleStore } from '../../../db/runs/schedule-store.ts';
@@ -22,6 +23,7 @@ import { createSyncProgressStore } from '../../../db/runs/sync-progress-store.ts
 import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
+import { createExpressions } from '../../../expressions/expressions.ts';
 import { pulledSourceId } from '../../../domain/sync/pull/source-id.ts';
 import type { ProviderAccountName } from '../../../domain/sync/pull/source-id.ts';
 import type { Budget } from '../../../providers/budget.ts';
@@ -92,7 +94,9 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
     audit: createAuditStore(db),
+    mappings: createMappingStore(db),
   };
+  const expressions = createExpressions();
   const vault = createOpener(keyring);
   const tokens = createOAuthTokenStore({ db, audit: stores.audit });
   const budget = createBudgetStore(db);
@@ -100,7 +104,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     options.providersOn?.(budget, sandbox.apiUrl) ?? stripeAt(proxy?.url ?? sandbox.apiUrl, { db, budget, options });
   const deps = {
     ...stores,
-    providers,
+    ...{ kinds, expressions, providers },
     vault,
     tokens,
     credentials: createCredentials({ connections: stores.connections, tokens, providers, vault, audit: stores.audit }),
@@ -243,7 +247,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
         Array.from({ length: count }, (_, index) => aCustomer(from + index)),
       ),
     async close() {
-      await Promise.all([proxy?.close(), sandbox.close(), database.drop()]);
+      await Promise.all([proxy?.close(), sandbox.close(), database.drop(), expressions.close()]);
     },
   };
 }

@@ -25,6 +25,7 @@ function write(decision: PullDecision, before: Local, { version, fingerprint, de
   const link = {
     recordVersion: 0,
     syncedAtMs: 0,
+    mappingVersion: 0,
     ...remote.link,
     externalVersion: Math.max(version, remote.link?.externalVersion ?? 0),
     metInThisRun: true,
@@ -66,6 +67,7 @@ const pulled = (
   more: Partial<PulledVersion> = {},
 ): PulledVersion => ({
   ...{ version, fingerprint, deleted: fingerprint === null, superseded: false, certain: false, deletedAtMs: null },
+  mappingVersion: 0,
   ...more,
 });
 const edit = (content: number, index: number) => pulled((index + 1) * 1_000, `content ${content}`);
@@ -105,6 +107,7 @@ const known = (
     gone: false,
     metInThisRun: false,
     syncedAtMs: 5_000,
+    mappingVersion: 0,
     ...link,
   },
   ...record,
@@ -112,6 +115,19 @@ const known = (
 const FIRST = nextRun(play([pulled(500, 'first seen')], null));
 
 describe('the decision on a pulled version', () => {
+  it('reads an unchanged record again once when another field mapping applies', () => {
+    const same = pulled(6_000, 'agreed', { mappingVersion: 2 });
+    expect(decidePull(same, known())).toBe('update');
+    expect(decidePull(same, known({ mappingVersion: 2 }))).toBe('touch');
+  });
+
+  it('keeps what the venue has changed since, whatever mapping applies', () => {
+    expect(decidePull(pulled(6_000, 'agreed', { mappingVersion: 2 }), known({}, { recordVersion: 4 }))).toBe('touch');
+    expect(decidePull(pulled(6_000, 'agreed', { mappingVersion: 2 }), known({}, { recordDeleted: true }))).toBe(
+      'touch',
+    );
+  });
+
   it('ends with the newest version for any order and any repetition', () => {
     fc.assert(
       fc.property(history.chain(withOrder), ([versions, order]) => {

@@ -1,0 +1,49 @@
+import type { Connection } from '../../db/connections/connection-store.ts';
+import { checkMapping } from '../../domain/mapping/check-mapping.ts';
+import type { MappingDefinition } from '../../domain/mapping/mapping.ts';
+import type { Expressions } from '../../expressions/expressions.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { invalidRequest } from '../http/parse.ts';
+
+export interface MappingCheckDeps {
+  readonly providers: Providers;
+  readonly expressions: Pick<Expressions, 'analyse'>;
+}
+
+/** The connection's resource that a mapping is for. */
+export interface MappedResource {
+  readonly connection: Connection;
+  readonly kind: RecordKind;
+}
+
+/** What the provider's resource can do. Throws `resource-not-supported`. */
+export function directionsOf(
+  { providers }: Pick<MappingCheckDeps, 'providers'>,
+  { connection: { provider }, kind }: MappedResource,
+): { readonly push: boolean; readonly pull: boolean } {
+  const { displayName, resources } = providers.find(provider)?.capabilities ?? { displayName: provider, resources: [] };
+  const ability = resources.find(({ resource }) => resource === kind.name);
+  if (!ability) {
+    const known = resources.map(({ resource }) => resource).join(', ');
+    throw new ApiError(
+      'resource-not-supported',
+      `${displayName} does not sync ${kind.name}. It syncs: ${known || 'nothing yet'}.`,
+    );
+  }
+  return { push: ability.directions.includes('push'), pull: ability.directions.includes('pull') };
+}
+
+/** Throws `invalid-request` with everything that is wrong with the definition. */
+export async function requireValid(
+  deps: MappingCheckDeps,
+  mapped: MappedResource,
+  definition: MappingDefinition,
+): Promise<void> {
+  const directions = directionsOf(deps, mapped);
+  const texts = [...new Set(definition.fields.flatMap(({ expression }) => expression ?? []))];
+  const analyses = texts.length === 0 ? new Map<never, never>() : await deps.expressions.analyse(texts);
+  const problems = checkMapping({ kind: mapped.kind, directions, definition, analyses });
+  if (problems.length > 0) throw invalidRequest(problems);
+}

@@ -1,0 +1,200 @@
+import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
+import type { ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { MappingRef, MappingStore, NewMapping, StoredMapping } from '../../db/mappings/mapping-store.ts';
+import type { Expressions } from '../../expressions/expressions.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { RecordStores } from '../../db/records/record-store.ts';
+import type { RecordKinds } from '../../records/registry.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
+import type { Caller } from '../auth/caller.ts';
+import { notFound } from '../errors/not-found.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Endpoint } from '../http/endpoint.ts';
+import { directionsOf, requireValid } from '../mappings/mapping-checks.ts';
+import type { MappedResource } from '../mappings/mapping-checks.ts';
+import { previewMapping } from '../mappings/preview-mapping.ts';
+import { pageOf } from '../schemas/common.ts';
+import {
+  mappingAnswer,
+  mappingBody,
+  mappingVersionAnswer,
+  presentMapping,
+  presentVersion,
+  previewAnswer,
+  previewBody,
+  rollbackBody,
+  toDefinition,
+} from '../schemas/mapping.ts';
+
+export interface MappingRouteDeps {
+  readonly connections: ConnectionStore;
+  readonly kinds: RecordKinds;
+  readonly mappings: MappingStore;
+  readonly records: RecordStores;
+  readonly expressions: Expressions;
+  readonly providers: Providers;
+  readonly audit: AuditTrail;
+}
+
+const PATH = '/v1/venues/{venueId}/connections/{connectionId}/mappings/{resource}';
+
+export function mappingRoutes(deps: MappingRouteDeps): Endpoint[] {
+  const routes = [getRoute(deps), putRoute(deps), versionsRoute(deps), previewRoute(deps), rollbackRoute(deps)];
+  return routes.map((route) => ({
+    ...route,
+    pathWords: { ...route.pathWords, resource: deps.kinds.names },
+    notFound: { ...route.notFound, resource: 'mapping-not-found' },
+  }));
+}
+
+function getRoute(deps: MappingRouteDeps): Endpoint {
+  return endpoint({
+    name: 'getMapping',
+    summary: 'Read how a resource’s fields become the provider’s, and back',
+    tag: 'Mappings',
+    method: 'get',
+    path: PATH,
+    role: 'viewer',
+    answers: { 200: { description: 'The version that applies.', schema: mappingAnswer } },
+    problems: ['resource-not-supported'],
+    async handle({ ids }) {
+      const { kind } = await resourceOf(deps, ids);
+      return { status: 200, body: presentMapping(kind, await deps.mappings.find(ids)) };
+    },
+  });
+}
+
+function putRoute(deps: MappingRouteDeps): Endpoint {
+  return endpoint({
+    name: 'putMapping',
+    summary: 'Change how a resource’s fields become the provider’s, and back',
+    description: 'The rules take the place of those before. Sending the same again changes nothing.',
+    tag: 'Mappings',
+    method: 'put',
+    path: PATH,
+    role: 'admin',
+    body: mappingBody,
+    answers: { 200: { description: 'The mapping as it is now.', schema: mappingAnswer } },
+    problems: ['resource-not-supported'],
+    async handle({ ids, body, caller, requestId }) {
+      const mapped = await resourceOf(deps, ids);
+      const definition = toDefinition(body.fields);
+      await requireValid(deps, mapped, definition);
+      const stored = await save(deps, ids, { mapping: { definition, createdBy: caller.subject }, caller, requestId });
+      return { status: 200, body: presentMapping(mapped.kind, stored) };
+    },
+  });
+}
+
+function versionsRoute(deps: MappingRouteDeps): Endpoint {
+  return endpoint({
+    name: 'listMappingVersions',
+    summary: 'List the versions of a mapping, newest first',
+    description: 'Up to a hundred, and the defaults, which are version 0.',
+    tag: 'Mappings',
+    method: 'get',
+    path: `${PATH}/versions`,
+    role: 'viewer',
+    answers: { 200: { description: 'All of them.', schema: pageOf('FieldMappingVersion', mappingVersionAnswer) } },
+    problems: ['resource-not-supported'],
+    async handle({ ids }) {
+      await resourceOf(deps, ids);
+      const data = (await deps.mappings.list(ids)).map(presentVersion);
+      return { status: 200, body: { data, nextCursor: null } };
+    },
+  });
+}
+
+function previewRoute(deps: MappingRouteDeps): Endpoint {
+  return endpoint({
+    name: 'previewMapping',
+    summary: 'Show what a mapping makes of records',
+    description: 'Writes to neither side, and asks the provider nothing.',
+    tag: 'Mappings',
+    method: 'post',
+    path: `${PATH}/preview`,
+    role: 'viewer',
+    body: previewBody,
+    bodyOptional: true,
+    answers: { 200: { description: 'The records in the order in which they were named.', schema: previewAnswer } },
+    problems: ['resource-not-supported'],
+    async handle({ ids, body }) {
+      const mapped = await resourceOf(deps, ids);
+      const { fields, recordIds } = body;
+      const definition = fields === undefined ? (await deps.mappings.find(ids)).definition : toDefinition(fields);
+      if (fields !== undefined) await requireValid(deps, mapped, definition);
+      const adapter = deps.providers.find(mapped.connection.provider);
+      if (!adapter) throw notFound('mapping-not-found');
+      const mapping = adapter.mapping(ids.resource);
+      const { venueId } = ids;
+      const data = await previewMapping(deps, {
+        ...{ kind: mapped.kind, definition, mapping, venueId },
+        recordIds: recordIds as readonly RecordId[] | undefined,
+      });
+      return { status: 200, body: { data } };
+    },
+  });
+}
+
+function rollbackRoute(deps: MappingRouteDeps): Endpoint {
+  return endpoint({
+    name: 'rollBackMapping',
+    summary: 'Go back to an earlier version of a mapping',
+    description: 'Makes a new version that repeats it. Going back to the version that applies changes nothing.',
+    tag: 'Mappings',
+    method: 'post',
+    path: `${PATH}/rollback`,
+    role: 'admin',
+    idempotent: true,
+    body: rollbackBody,
+    answers: { 200: { description: 'The mapping as it is now.', schema: mappingAnswer } },
+    problems: ['resource-not-supported', 'mapping-not-found'],
+    async handle({ ids, body: { version }, caller, requestId }) {
+      const mapped = await resourceOf(deps, ids);
+      const earlier = (await deps.mappings.list(ids)).find((stored) => stored.version === version);
+      if (!earlier) throw notFound('mapping-not-found');
+      // A release since then may take what it says no longer.
+      await requireValid(deps, mapped, earlier.definition);
+      const mapping = { definition: earlier.definition, createdBy: caller.subject, restoredVersion: version };
+      const stored = await save(deps, ids, { mapping, caller, requestId });
+      return { status: 200, body: presentMapping(mapped.kind, stored) };
+    },
+  });
+}
+
+/** Throws `connection-not-found` and `resource-not-supported`. */
+async function resourceOf(deps: MappingRouteDeps, ref: MappingRef): Promise<MappedResource> {
+  const connection = await deps.connections.find(ref satisfies ConnectionRef);
+  if (!connection) throw notFound('connection-not-found');
+  const mapped = { connection, kind: deps.kinds.get(ref.resource) };
+  directionsOf(deps, mapped);
+  return mapped;
+}
+
+interface Saving {
+  readonly mapping: NewMapping;
+  readonly caller: Caller;
+  readonly requestId: string;
+}
+
+async function save(
+  { mappings, audit }: MappingRouteDeps,
+  ref: MappingRef,
+  { mapping, caller, requestId }: Saving,
+): Promise<StoredMapping> {
+  const proposed = await mappings.propose(ref, mapping);
+  if (proposed?.active === true) return proposed;
+  const { restoredVersion = null } = mapping;
+  const stored =
+    proposed &&
+    (await mappings.activate(ref, proposed.version, ({ version }) =>
+      audit.entry({ caller, requestId }, ref.venueId, {
+        action: restoredVersion === null ? 'mapping.changed' : 'mapping.rolled-back',
+        targetType: 'mapping',
+        targetId: `mapping/${ref.connectionId}/${ref.resource}`,
+        details: { version, rules: mapping.definition.fields.length, restoredVersion },
+      }),
+    ));
+  if (!stored) throw notFound('connection-not-found');
+  return stored;
+}
