@@ -8,6 +8,8 @@ import type { ProviderRecord, ResourceMapping } from '../../providers/provider.t
 export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { lookedUp = false } = {}): PulledRecord {
   const { externalId, deleted, fields } = record;
   const superseded = record.superseded === true;
+  const payloadFingerprint: PulledRecord['payloadFingerprint'] = ({ id, sourceId }, own) =>
+    fingerprintOf(mapping.toPayload({ id, sourceId, fields: own, refs: record.refs }).payload);
   return {
     ...{ externalId, deleted, fields, superseded },
     version: superseded ? NOTHING_FOLLOWS : record.version,
@@ -16,8 +18,9 @@ export function toPulled(record: ProviderRecord, mapping: ResourceMapping, { loo
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
     references: record.refs ?? null,
     externalState: record.externalState ?? null,
-    fingerprintFor: ({ id, sourceId }) =>
-      fields && fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs: record.refs }).payload),
+    changedAtMs: record.changedAtMs ?? null,
+    fingerprintFor: (own) => fields && payloadFingerprint(own, fields),
+    payloadFingerprint,
     contentFingerprint: () => fields && fingerprintOf(fields),
   };
 }

@@ -95,6 +95,10 @@ export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deleti
   fields: null,
   references: null,
   externalState: null,
+  changedAtMs: null,
   fingerprintFor: () => null,
+  payloadFingerprint: () => {
+    throw new Error('a deletion has no payload');
+  },
   contentFingerprint: () => null,
 });
