@@ -16,6 +16,7 @@ export const RETENTION_TABLES = [
   'sync_logs',
   'sync_plan_items',
   'sync_runs',
+  'merge_conflicts',
   'admin_jobs',
   'reconciliations',
   'audit_log',

@@ -9,7 +9,7 @@ export const SYNC_CONNECTION = 'syncConnection';
 export interface SyncKey extends ConnectionRef {
   readonly provider: ProviderId;
   readonly resource: Resource;
-  readonly direction: Exclude<Direction, 'both'>;
+  readonly direction: Direction;
 }
 
 export interface SyncConnectionInput extends SyncKey {

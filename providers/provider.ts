@@ -28,6 +28,8 @@ export interface ProviderRecord {
   readonly superseded?: true;
   /** With `deleted`: when, in ms, by the provider's clock; absent where it does not tell. */
   readonly deletedAtMs?: number;
+  /** When the object last changed, in ms, by the provider's clock; absent where it does not tell. */
+  readonly changedAtMs?: number;
   /** Our record's id, where an earlier push of ours left it at the provider. */
   readonly recordId: string | null;
   /** Null for a deletion. */

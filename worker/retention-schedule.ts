@@ -81,6 +81,7 @@ export function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
     sync_logs: syncLogDays,
     sync_plan_items: planDays,
     sync_runs: runDays,
+    merge_conflicts: runDays,
     admin_jobs: runDays,
     reconciliations: runDays,
     audit_log: auditDays,

@@ -4,11 +4,15 @@ import type { PullEnvironment } from './pull-context.ts';
 import { findMissing, settleMissing } from './pull-missing.ts';
 import { readStage } from './pull-stage.ts';
 
-/** Runs a pull's stages until they are done, the chunk is asked to stop, or a person has to approve. */
-export async function pullChunk(environment: PullEnvironment, first: PullCheckpoint): Promise<void> {
+/**
+ * Runs a pull's stages until they are done, the chunk is asked to stop, or a person has to approve. Returns the
+ * checkpoint after the last stage; null when a stage is not complete.
+ */
+export async function pullChunk(environment: PullEnvironment, first: PullCheckpoint): Promise<Checkpoint | null> {
   let checkpoint: Checkpoint | null = first;
   while (checkpoint?.kind === 'pull' && !environment.control.stopping)
     checkpoint = await runStage(environment, checkpoint);
+  return checkpoint;
 }
 
 /** Returns the checkpoint after the stage; null when the stage is not complete. */

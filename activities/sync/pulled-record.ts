@@ -35,7 +35,26 @@ export function readRecord(
   const { externalId } = record;
   return mapped.problems.length > 0
     ? { rejection: { externalId, code: 'not-mappable', message: describeProblems(mapped.problems) } }
-    : { record: { ...toPulled(record, mapping, options), fields: mapped.fields } };
+    : { record: { ...underMapping(record, { mapping, fieldMapping }, options), fields: mapped.fields } };
+}
+
+/**
+ * The fingerprint of other fields takes the place of an expression's result from the provider's object: where the fields
+ * change that result, the push finds a difference and writes it.
+ */
+function underMapping(
+  record: ProviderRecord,
+  { mapping, fieldMapping }: Mappings,
+  options: ReadOptions,
+): PulledRecord {
+  const pulled = toPulled(record, mapping, options);
+  if (fieldMapping.version === 0) return pulled;
+  const held = fieldMapping.heldResults(record.fields ?? {});
+  return {
+    ...pulled,
+    payloadFingerprint: (own, fields) =>
+      pulled.payloadFingerprint(own, fieldMapping.toProvider({ sourceId: own.sourceId, fields }, held).fields),
+  };
 }
 
 /** A provider's record as it is stored under the default mapping. */
@@ -46,6 +65,8 @@ export function toPulled(
 ): PulledRecord {
   const { externalId, deleted, fields } = record;
   const superseded = record.superseded === true;
+  const payloadFingerprint: PulledRecord['payloadFingerprint'] = ({ id, sourceId }, own) =>
+    fingerprintOf(mapping.toPayload({ id, sourceId, fields: own, refs: record.refs }).payload);
   return {
     ...{ externalId, deleted, fields, superseded },
     metadataKeys: metadataKeysOf(fields),
@@ -55,8 +76,9 @@ export function toPulled(
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
     references: record.refs ?? null,
     externalState: record.externalState ?? null,
-    fingerprintFor: ({ id, sourceId }) =>
-      fields && fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs: record.refs }).payload),
+    changedAtMs: record.changedAtMs ?? null,
+    fingerprintFor: (own) => fields && payloadFingerprint(own, fields),
+    payloadFingerprint,
     contentFingerprint: () => fields && fingerprintOf(fields),
   };
 }

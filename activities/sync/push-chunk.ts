@@ -1,5 +1,6 @@
 import type { RecordId } from '../../contracts/ids.ts';
 import type { ArchivingCount } from '../../contracts/sync.ts';
+import { afterPush } from '../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PushCheckpoint } from '../../domain/sync/checkpoint.ts';
 import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 import { mayArchive } from '../../domain/sync/pull/blast-radius.ts';
@@ -70,11 +71,13 @@ class PushWalk {
   readonly #running = new Set<Promise<void>>();
   readonly #newestDeletionEpochUs: number | null;
   #after: RecordId | null;
+  readonly #first: PushCheckpoint;
   #atEnd = false;
 
   constructor(environment: PushEnvironment, checkpoint: PushCheckpoint, counted: ArchivingCount) {
     this.#environment = environment;
     this.#newestDeletionEpochUs = counted.newestDeletionEpochUs;
+    this.#first = checkpoint;
     this.#after = checkpoint.after;
     this.#committer = new SerialCommitter((finished) => this.#commit(finished), {
       maxBatch: MAX_RESULTS_A_COMMIT,
@@ -194,9 +197,9 @@ class PushWalk {
   }
 
   #checkpointAfter(passed: readonly OpenPage[]): Checkpoint | null {
-    if (this.#atEnd && this.#pages.length === 0) return { kind: 'done', watermarkEpochS: null };
+    if (this.#atEnd && this.#pages.length === 0) return afterPush(this.#first);
     const last = passed.at(-1);
-    return last ? { kind: 'push', after: last.last } : null;
+    return last ? { ...this.#first, after: last.last } : null;
   }
 }
 

@@ -1,3 +1,4 @@
+import { afterPush } from '../../domain/sync/checkpoint.ts';
 import type { PushCheckpoint } from '../../domain/sync/checkpoint.ts';
 import type { PushStore } from '../../db/push/push-store.ts';
 import type { ChunkEnvironment } from './chunk.ts';
@@ -19,7 +20,7 @@ export async function previewPush(
     const atEnd = rows.length < PAGE_SIZE;
     after = rows.at(-1)?.id ?? after;
     const calls = works.reduce((sum, work) => sum + callsOf(work, mapping), 0);
-    const next = atEnd ? ({ kind: 'done', watermarkEpochS: null } as const) : ({ kind: 'push', after } as const);
+    const next = atEnd ? afterPush(checkpoint) : { ...checkpoint, after };
     control.committed(
       await store.preview(scope, {
         entries: works.map(toPlanEntry),

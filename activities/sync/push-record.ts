@@ -31,6 +31,8 @@ export interface PushWork {
   readonly decision: PushDecision;
   /** An earlier update may have left something behind that its key does not reveal. */
   readonly afterLostUpdate: boolean;
+  /** Fingerprint of a remote record, mapped as for a push of this record. */
+  readonly fingerprintOfRemote: (remote: WrittenRecord) => string | null;
   /** Until when the provider knows the key of an earlier write; null when there is nothing to repeat. */
   readonly repeatableUntilMs: number | null;
 }
@@ -61,6 +63,8 @@ export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number
     row: kept,
     mapped,
     fingerprint,
+    fingerprintOfRemote: ({ fields, refs }) =>
+      fields && fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields, refs }).payload),
     afterLostUpdate: isSent(kept) && !isKnown(untilMs, nowMs),
     repeatableUntilMs: untilMs,
     decision: decision === 'resolve' && isKnown(untilMs, nowMs) ? 'create' : decision,
@@ -321,7 +325,7 @@ const NO_LINK: PushLink = {
 };
 
 function agreed(
-  { row, fingerprint }: PushWork,
+  { row, fingerprint, fingerprintOfRemote }: PushWork,
   action: PushResult['action'],
   written: WrittenRecord | null,
 ): PushResult {
@@ -333,11 +337,19 @@ function agreed(
     linkState: 'linked',
     ...toldBy(written, row.link),
     fingerprint,
+    remoteFingerprint: written && fingerprintOfRemote(written),
+    ...writtenOf(row, written),
     metadataKeys: metadataKeysOf(row.fields),
     code: null,
     message: null,
   };
 }
+
+/** What was written, and what the provider made of it. */
+const writtenOf = (
+  { fields, merging }: PushRow,
+  written: WrittenRecord | null,
+): Pick<PushResult, 'fields' | 'merging' | 'answer'> => ({ fields, merging, answer: written?.fields ?? null });
 
 /** The record in the answer to a write; without an answer the link's. */
 function toldBy(
@@ -364,6 +376,8 @@ function rejected({ row }: PushWork, code: string, message: string): PushResult 
     externalId: row.link?.externalId ?? null,
     externalVersion: 0,
     fingerprint: null,
+    remoteFingerprint: null,
+    ...writtenOf(row, null),
     metadataKeys: [],
     externalState: null,
     notes: [],

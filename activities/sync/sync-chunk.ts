@@ -159,9 +159,9 @@ async function walk(
   { scope, state }: Chunk,
   tools: Pick<ChunkEnvironment, 'control' | 'account' | 'session'>,
 ): Promise<void> {
-  const { checkpoint } = state;
+  const { checkpoint: first } = state;
   const adapter = deps.providers.find(scope.provider);
-  if (!adapter || !checkpoint) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
+  if (!adapter || !first) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
   const { version, definition } = await deps.mappings.find(scope);
   const fieldMapping = createFieldMapping(deps.kinds.get(scope.resource), version, definition);
   const environment = {
@@ -169,11 +169,14 @@ async function walk(
     ...{ expressions: deps.expressions, progress: deps.progress, approved: state.approved },
     ...tools,
   };
-  if (checkpoint.kind === 'pull') {
+  const readFirst = async () => {
     const plan = adapter.pullPlan(scope.resource);
-    await pullChunk({ ...environment, plan, pulls: deps.pulls, missing: deps.missing }, checkpoint);
-  }
-  if (checkpoint.kind !== 'push') return;
+    return first.kind === 'pull'
+      ? pullChunk({ ...environment, plan, pulls: deps.pulls, missing: deps.missing }, first)
+      : first;
+  };
+  const checkpoint = await readFirst();
+  if (checkpoint?.kind !== 'push' || tools.control.stopping) return;
   const { writer } = tools.session;
   if (!writer)
     throw ApplicationFailure.nonRetryable(`${scope.provider} takes no ${scope.resource}`, FAILURE.runUnavailable);

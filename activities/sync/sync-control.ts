@@ -9,6 +9,7 @@ import type { RunState } from '../../db/runs/run-state.ts';
 import { firstPullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { explainWaiting } from '../../domain/sync/waiting/waiting-advice.ts';
+import type { PullPlan } from '../../domain/sync/pull/pull-plan.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { BulkThrottle } from './bulk-throttle.ts';
@@ -80,6 +81,10 @@ async function plan(
     return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
   const pullPlan = providers.find(input.provider)?.pullPlan(input.resource);
   if (!pullPlan) throw ApplicationFailure.nonRetryable(`${input.provider} is not spoken here`, FAILURE.runUnavailable);
+  return planReading(progress, input, pullPlan);
+}
+
+async function planReading(progress: SyncProgressStore, input: SyncConnectionInput, pullPlan: PullPlan) {
   const { watermark, feedCursor } = await progress.position(input);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
@@ -90,6 +95,7 @@ async function plan(
     watermarkEpochS,
     feedCursor,
     window: input.window ?? null,
+    ...(input.direction === 'both' && { thenPush: true }),
   });
   // Until the provider has counted, the number of records that we hold is the best estimate; a first pull has none.
   const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;
@@ -140,9 +146,9 @@ function reachOf(
   };
 }
 
-/** A push makes the planned calls; a pull repeats the reads of its dry run. */
+/** A push makes the planned calls, a pull repeats the reads of its dry run, and a two-way run does both. */
 function estimateOf({ direction }: FinishSyncInput, { plannedCalls, providerCalls }: RunState, ratePerSecond: number) {
-  const calls = direction === 'push' ? plannedCalls : providerCalls;
+  const calls = (direction === 'pull' ? 0 : plannedCalls) + (direction === 'push' ? 0 : providerCalls);
   return { calls, seconds: Math.ceil(calls / ratePerSecond) };
 }
 

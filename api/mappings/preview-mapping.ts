@@ -61,8 +61,10 @@ async function recordsOf(
   { kind, venueId, recordIds }: Previewing,
 ): Promise<readonly StoredRecord[]> {
   const store = records.of(kind);
-  if (recordIds === undefined)
-    return (await store.list(venueId, { includeDeleted: false }, { limit: SHOWN_BY_DEFAULT, after: null })).data;
+  if (recordIds === undefined) {
+    const { data } = await store.list(venueId, { includeDeleted: false }, { limit: SHOWN_BY_DEFAULT, after: null });
+    return data.map((json) => JSON.parse(json) as StoredRecord);
+  }
   const found = await Promise.all(recordIds.map((id) => store.find(venueId, id)));
   return found.map((record) => {
     if (!record) throw recordNotFound(kind);

@@ -134,7 +134,7 @@ export function checkAbility(
       `${displayName} does not sync ${resource}. It syncs: ${known || 'nothing yet'}.`,
     );
   }
-  if (direction === 'both' || !ability.directions.includes(direction)) {
+  if (!ability.directions.includes(direction)) {
     throw new ApiError(
       'direction-not-supported',
       `${displayName} syncs ${resource} as: ${ability.directions.join(', ')}; not as ${direction}.`,

@@ -196,6 +196,10 @@ async function deleteSome(
   await tx.execute(
     sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
   );
+  for (const table of [sql`agreed_records`, sql`merge_conflicts`])
+    await tx.execute(
+      sql`delete from ${table} where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
+    );
   await deleteReferences(
     tx,
     deleted.map(({ id }) => id),

@@ -1,4 +1,4 @@
-import type { PullDecision } from '../../domain/sync/pull/pull-decision.ts';
+import type { TwoWayDecision } from '../../domain/sync/merge/two-way-decision.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { applyDeletions, applyPulled } from './pull-apply.ts';
@@ -12,7 +12,7 @@ import type { PulledRecord } from './pulled-record.ts';
  */
 export async function applyForced(tx: Transaction, scope: KindScope, pulled: PulledRecord): Promise<void> {
   const rows = await lockRemotes(tx, scope, [pulled]);
-  const decided = decidePulled(scope, [pulled], { rows, ties: new Map() }).map((one) => ({
+  const decided = decidePulled(scope, [pulled], { rows, ties: new Map(), policies: null }).map((one) => ({
     ...one,
     decision: forced(one),
   }));
@@ -20,9 +20,9 @@ export async function applyForced(tx: Transaction, scope: KindScope, pulled: Pul
   await applyDeletions(tx, scope, decided);
 }
 
-const TAKING: ReadonlySet<PullDecision> = new Set(['create', 'link', 'update', 'overwrite', 'revive']);
+const TAKING: ReadonlySet<TwoWayDecision> = new Set(['create', 'link', 'update', 'overwrite', 'revive']);
 
-function forced({ decision, pulled, record }: Decided): PullDecision {
+function forced({ decision, pulled, record }: Decided): TwoWayDecision {
   const isKnown = record.version > 0;
   if (pulled.deleted) return isKnown ? 'archive' : 'ignore';
   if (TAKING.has(decision)) return decision;

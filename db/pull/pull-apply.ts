@@ -4,7 +4,10 @@ import { earlierSourceId, pulledSourceId } from '../../domain/sync/pull/source-i
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow } from './pulled-fields.ts';
-import { tableOf } from '../records/record-tables.ts';
+import { recordTable, tableOf } from '../records/record-tables.ts';
+import { keepAgreed } from '../records/agreed-records.ts';
+import { isTwoWay } from './merge-rows.ts';
+import { agreedVersionOf, saveMerged } from './pull-agreement.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
 import { together } from '../core/venue-scope.ts';
@@ -22,8 +25,14 @@ export async function applyPulled(tx: Transaction, scope: KindScope, decided: re
       resolved.filter(({ decision }) => decision === 'create'),
     ),
   );
-  const taken = resolved.filter(({ decision }) => ['update', 'overwrite', 'link', 'revive'].includes(decision));
-  const changed = await updateRecords(tx, scope, taken);
+  const taken = resolved.filter(({ decision }) =>
+    ['update', 'overwrite', 'link', 'revive', 'merge'].includes(decision),
+  );
+  const changed = await updateRecords(
+    tx,
+    scope,
+    taken.filter(({ merged }) => merged?.changesVenue !== false),
+  );
   const agreed = [
     ...created,
     ...taken.map((one) => ({
@@ -32,9 +41,13 @@ export async function applyPulled(tx: Transaction, scope: KindScope, decided: re
     })),
   ];
   await together(
-    saveLinks(tx, scope, [...agreed, ...resolved.filter(({ decision }) => decision === 'touch')]),
+    saveLinks(tx, scope, [
+      ...agreed,
+      ...resolved.filter(({ decision }) => decision === 'touch' || decision === 'hold'),
+    ]),
     saveReferences(tx, scope, { decided: agreed }),
   );
+  await saveMerged(tx, scope, { agreed, created });
   const ignored = resolved.filter(({ decision }) => decision === 'ignore');
   await fillGaps(tx, scope, ignored);
   await markSeen(tx, scope, ignored);
@@ -57,18 +70,26 @@ async function fillFromOlder(tx: Transaction, scope: KindScope, decided: readonl
   }
 }
 
-/** Applies deletions: `archive` deletes the record too, `keep` leaves it. */
+/** Deletions after which the remote record is gone. */
+const GOES: ReadonlySet<string> = new Set(['archive', 'keep', 'hold']);
+/** Decisions that take nothing of the provider's. */
+const KEEPS: ReadonlySet<string> = new Set(['touch', 'hold']);
+
+/** Applies deletions: `archive` deletes the record too, `keep` and `hold` leave it. */
 export async function applyDeletions(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   const archived = decided.filter(({ decision }) => decision === 'archive');
   if (archived.length > 0) {
     await tx.execute(sql`
-      update ${tableOf(scope.kind)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
-      where id in (select jsonb_array_elements_text(${JSON.stringify(archived.map(({ record }) => record.id))}::jsonb)::uuid)`);
+      with archived as (
+        update ${tableOf(scope.kind)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
+        where id in (select jsonb_array_elements_text(${JSON.stringify(archived.map(({ record }) => record.id))}::jsonb)::uuid) returning id),
+      ${keepAgreed(recordTable(scope.kind), sql`archived`, scope.connectionId)}
+      select count(*) from archived`);
   }
   await moveGone(
     tx,
     scope,
-    decided.filter(({ decision }) => decision === 'archive' || decision === 'keep'),
+    decided.filter(({ pulled, decision }) => pulled.deleted && GOES.has(decision)),
   );
 }
 
@@ -163,8 +184,10 @@ async function updateRecords(
   if (decided.length === 0) return new Map();
   const pulled = pulledSql(scope.kind, scope.mapping?.kept);
   const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
-    update ${tableOf(scope.kind)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
-    from ${pulled.rows(decided.map(toRow))} where c.id = r.id and (c.deleted_at is not null or ${pulled.differs}) returning c.id, c.version`);
+    with changed as (update ${tableOf(scope.kind)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
+    from ${pulled.rows(decided.map(toRow))} where c.id = r.id and (c.deleted_at is not null or ${pulled.differs}) returning c.id, c.version),
+    ${keepAgreed(recordTable(scope.kind), sql`changed`, scope.connectionId)}
+    select id, version from changed`);
   return new Map(rows.map((row) => [row.id, row.version]));
 }
 
@@ -194,30 +217,33 @@ function toRow({ record, pulled }: Decided): PulledRow {
 
 async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   if (decided.length === 0) return;
-  const links = decided.map(({ pulled, record, fingerprint, decision }) => ({
+  const links = decided.map(({ pulled, record, fingerprint, decision, merged }) => ({
     record_id: record.id,
     external_id: pulled.externalId,
     external_version: pulled.version,
+    record_version: agreedVersionOf({ decision, merged, record }),
     // A version that was merely seen again agrees on nothing new.
-    record_version: decision === 'touch' ? null : record.version,
     mapping_version: decision === 'touch' ? null : (scope.mapping?.version ?? 0),
-    fingerprint,
+    // Null keeps both. A two-way run has seen the version that it knows, or leaves the link as it is for a conflict.
+    fingerprint: merged ? merged.fingerprint : isTwoWay(scope) && KEEPS.has(decision) ? null : fingerprint,
+    remote_fingerprint: merged?.remoteFingerprint ?? null,
     metadata_keys: pulled.metadataKeys,
     external_state: pulled.externalState,
     brought: decision === 'create',
   }));
   await tx.execute(sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, metadata_keys,
+    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, remote_fingerprint, metadata_keys,
       external_state, state, brought, last_sync_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), coalesce(r.mapping_version, 0), r.fingerprint,
-      r.metadata_keys, r.external_state, 'linked', r.brought, ${scope.syncId}, now()
+      nullif(r.remote_fingerprint, r.fingerprint), r.metadata_keys, r.external_state, 'linked', r.brought, ${scope.syncId}, now()
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      mapping_version int, fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
+      mapping_version int, fingerprint text, remote_fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
     on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id,
       external_version = greatest(excluded.external_version, l.external_version), brought = l.brought or excluded.brought,
       record_version = case when excluded.record_version = 0 then l.record_version else excluded.record_version end,
       mapping_version = case when excluded.record_version = 0 then l.mapping_version else excluded.mapping_version end,
-      fingerprint = coalesce(excluded.fingerprint, l.fingerprint), metadata_keys = excluded.metadata_keys,
+      fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
+      remote_fingerprint = case when excluded.fingerprint is null then l.remote_fingerprint else excluded.remote_fingerprint end, metadata_keys = excluded.metadata_keys,
       external_state = coalesce(excluded.external_state, l.external_state),
       state = case when l.state = 'archived' then l.state else excluded.state end,
       last_sync_id = excluded.last_sync_id, synced_at = excluded.synced_at, updated_at = now()`);

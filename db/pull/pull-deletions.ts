@@ -96,6 +96,10 @@ export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deleti
   metadataKeys: [],
   references: null,
   externalState: null,
+  changedAtMs: null,
   fingerprintFor: () => null,
+  payloadFingerprint: () => {
+    throw new Error('a deletion has no payload');
+  },
   contentFingerprint: () => null,
 });

@@ -1,4 +1,5 @@
-import type { PullDecision } from '../../domain/sync/pull/pull-decision.ts';
+import type { TwoWayDecision } from '../../domain/sync/merge/two-way-decision.ts';
+import type { MergedRecord } from './merge-rows.ts';
 import type { Decided } from './pull-lookup.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import type { RunScope } from '../runs/run-scope.ts';
@@ -59,7 +60,7 @@ export const toUnlisted = ({ externalId }: PulledRecord) => ({
 
 type Line = { readonly level: string; readonly action: string; readonly code: string; readonly message: string };
 
-const LINE_OF: Readonly<Partial<Record<PullDecision, Line>>> = {
+const LINE_OF: Readonly<Partial<Record<TwoWayDecision, Line>>> = {
   archive: {
     level: 'info',
     action: 'archived',
@@ -94,19 +95,61 @@ const SUPERSEDED = {
 
 /** Logs what the record itself does not show. */
 export async function logPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
-  const rows = decided.flatMap(({ decision, record, pulled }) => {
-    const line = LINE_OF[decision];
-    return line
-      ? [
-          {
-            record_id: record.id,
-            source_id: record.sourceId,
-            external_id: pulled.externalId,
-            ...line,
-            ...(pulled.superseded && SUPERSEDED),
-          },
-        ]
-      : [];
+  const rows = decided.flatMap((one) => {
+    const { record, pulled } = one;
+    const about = { record_id: record.id, source_id: record.sourceId, external_id: pulled.externalId };
+    return linesOf(one).map((line) => ({ ...about, ...line, ...(pulled.superseded && SUPERSEDED) }));
   });
   await insertLogs(tx, scope, rows);
+}
+
+function linesOf({ decision, pulled, merged }: Decided): readonly Line[] {
+  if (merged) return mergeLines(merged);
+  if (decision === 'hold') return [pulled.deleted ? DELETED_BY_PROVIDER : DELETED_BY_VENUE];
+  const line = LINE_OF[decision];
+  return line ? [line] : [];
+}
+
+const mergeLines = ({ open, settled }: MergedRecord): readonly Line[] => [
+  ...(open.length === 0
+    ? []
+    : [
+        conflict(
+          'conflict-open',
+          `Both sides changed ${namesOf(open)} differently; they stay as they are until the conflict is resolved.`,
+        ),
+      ]),
+  ...(['venue', 'provider'] as const).flatMap((side) => {
+    const fields = settled.filter(({ settledBy }) => settledBy === side);
+    const whose = side === 'venue' ? 'venue’s' : 'provider’s';
+    return fields.length === 0
+      ? []
+      : [
+          conflict(
+            'conflict-settled',
+            `Both sides changed ${namesOf(fields)} differently; the policy took the ${whose} values.`,
+          ),
+        ];
+  }),
+];
+
+const conflict = (code: string, message: string): Line => ({ level: 'warn', action: 'conflict', code, message });
+
+const DELETED_BY_PROVIDER = conflict(
+  'conflict-open',
+  'The provider deleted this record while the venue changed it; it is kept until the conflict is resolved.',
+);
+const DELETED_BY_VENUE = conflict(
+  'conflict-open',
+  'The venue deleted this record while the provider changed it; both stay as they are until the conflict is resolved.',
+);
+
+const MOST_NAMES = 20;
+
+/** Names of fields for a message, never their values. */
+function namesOf(fields: readonly { readonly field: string }[]): string {
+  const names = fields.slice(0, MOST_NAMES).map(({ field }) => field);
+  return fields.length > MOST_NAMES
+    ? `${names.join(', ')} and ${fields.length - MOST_NAMES} more fields`
+    : names.join(', ');
 }

@@ -2,8 +2,13 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { RecordId } from '../../contracts/ids.ts';
 import { decidePull } from '../../domain/sync/pull/pull-decision.ts';
+import { decideTwoWay } from '../../domain/sync/merge/two-way-decision.ts';
+import type { TwoWayDecision } from '../../domain/sync/merge/two-way-decision.ts';
 import { pulledSourceId } from '../../domain/sync/pull/source-id.ts';
-import type { KnownRemote, PullDecision } from '../../domain/sync/pull/pull-decision.ts';
+import type { KnownRemote, PulledVersion } from '../../domain/sync/pull/pull-decision.ts';
+import type { MergePolicies } from './merge-policies.ts';
+import { isTwoWay, mergeColumns, mergeJoin } from './merge-rows.ts';
+import type { MergedRecord, MergeRow } from './merge-rows.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
@@ -15,7 +20,7 @@ export interface Decided {
   readonly pulled: PulledRecord;
   /** Older readings of the same commit, newest first. */
   readonly older?: readonly PulledRecord[] | undefined;
-  readonly decision: PullDecision;
+  readonly decision: TwoWayDecision;
   readonly record: { readonly id: RecordId; readonly sourceId: string; readonly version: number };
   readonly fingerprint: string | null;
   /** The run has seen the object before. */
@@ -25,9 +30,11 @@ export interface Decided {
    * was copied with its metadata.
    */
   readonly copyOf: RecordId | null;
+  /** Of a two-way run: the merge whose outcome `pulled.fields` are. */
+  readonly merged?: MergedRecord;
 }
 
-export interface RemoteRow extends Record<string, unknown> {
+export interface RemoteRow extends Record<string, unknown>, MergeRow {
   readonly id: RecordId;
   readonly source_id: string;
   readonly version: number;
@@ -37,6 +44,7 @@ export interface RemoteRow extends Record<string, unknown> {
   readonly link_record_version: number | null;
   readonly fingerprint: string | null;
   readonly mapping_version: number | null;
+  readonly remote_fingerprint: string | null;
   readonly state: string | null;
   readonly met: boolean | null;
   readonly updated_at_ms: number;
@@ -54,7 +62,16 @@ export interface RemoteRow extends Record<string, unknown> {
 export function decidePulled(
   scope: KindScope,
   pulled: readonly PulledRecord[],
-  { rows, ties }: { readonly rows: readonly RemoteRow[]; readonly ties: ReadonlyMap<RecordId, string> },
+  {
+    rows,
+    ties,
+    policies,
+  }: {
+    readonly rows: readonly RemoteRow[];
+    readonly ties: ReadonlyMap<RecordId, string>;
+    /** Null for a run that does not merge. */
+    readonly policies: MergePolicies | null;
+  },
 ): readonly Decided[] {
   const byExternalId = new Map(
     rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])),
@@ -73,7 +90,7 @@ export function decidePulled(
       ? { id: row.id, sourceId: row.source_id, version: row.version }
       : { id: uuidv7() as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
     const fingerprint = one.fingerprintFor(record);
-    const decision = decidePull({ ...one, fingerprint, mappingVersion }, row ? toKnown(row) : null);
+    const decision = decide(scope, { ...one, fingerprint, mappingVersion }, { row, policies });
     if (decision === 'link') tied.set(record.id, one.externalId);
     const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
     return { pulled: one, record, fingerprint, decision, isMet: row?.met === true, copyOf };
@@ -98,30 +115,47 @@ export async function lockRemotes(
           and external_id = w.external_id limit 1) l
       union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
-      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
+      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
       (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
-      l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere
+      l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere${mergeColumns(scope)}
     from ${tableOf(scope.kind)} c
     ${linkOfRecord(scope)}
+    ${mergeJoin(scope)}
     where c.id = any (array(select id from remotes))
     order by c.id for no key update of c`);
 }
 
-function toKnown(row: RemoteRow): KnownRemote {
+function decide(
+  scope: KindScope,
+  pulled: PulledRecord & Pick<PulledVersion, 'fingerprint' | 'mappingVersion'>,
+  { row, policies }: { readonly row: RemoteRow | undefined; readonly policies: MergePolicies | null },
+): TwoWayDecision {
+  const known = row ? toKnown(row, isTwoWay(scope)) : null;
+  if (policies === null) return decidePull(pulled, known);
+  return decideTwoWay(pulled, known, {
+    policy: policies.ofRecord,
+    providerChangedAtMs: pulled.changedAtMs,
+    hasOpenConflict: row?.in_conflict === true,
+    isArchived: row?.state === 'archived',
+  });
+}
+
+function toKnown(row: RemoteRow, twoWay: boolean): KnownRemote {
   return {
     recordVersion: row.version,
     recordDeleted: row.deleted,
     recordUpdatedAtMs: row.updated_at_ms,
-    link: row.external_id === null ? null : toKnownLink(row),
+    link: row.external_id === null ? null : toKnownLink(row, twoWay),
   };
 }
 
-function toKnownLink(row: RemoteRow): NonNullable<KnownRemote['link']> {
+function toKnownLink(row: RemoteRow, twoWay: boolean): NonNullable<KnownRemote['link']> {
   return {
     externalVersion: Number(row.external_version),
     recordVersion: row.link_record_version ?? 0,
-    fingerprint: row.fingerprint,
     mappingVersion: row.mapping_version ?? 0,
+    // A two-way run asks whether the remote record changed, not whether it is as the venue's record.
+    fingerprint: (twoWay ? row.remote_fingerprint : null) ?? row.fingerprint,
     gone: row.state === 'gone',
     metInThisRun: row.met === true,
     syncedAtMs: row.synced_at_ms ?? 0,

@@ -1,10 +1,14 @@
 import type { PlanAction, SyncProgress } from '../../contracts/sync.ts';
-import type { PullDecision } from '../../domain/sync/pull/pull-decision.ts';
+import type { TwoWayDecision as PullDecision } from '../../domain/sync/merge/two-way-decision.ts';
+import { saveConflicts } from './pull-agreement.ts';
 import { applyDeletions, applyPulled } from './pull-apply.ts';
+import { readMergePolicies } from './merge-policies.ts';
 import { newestOfEach, setDeletionsAside, toDeletion, withoutDeleted } from './pull-deletions.ts';
 import { decidePulled, lockRemotes } from './pull-lookup.ts';
 import type { Decided, RemoteRow } from './pull-lookup.ts';
 import { logPulled, toAnomaly, toCopied, toUnlisted } from './pull-log.ts';
+import { isTwoWay } from './merge-rows.ts';
+import { mergeDecided } from './pull-merge.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { logRejections } from './pull-rejections.ts';
 import type { Rejection } from './pull-rejections.ts';
@@ -198,7 +202,9 @@ async function decide(
     scope,
     records.flatMap(({ recordId }) => recordId ?? []),
   );
-  return decidePulled(scope, records, { rows, ties });
+  if (!isTwoWay(scope)) return decidePulled(scope, records, { rows, ties, policies: null });
+  const policies = await readMergePolicies(tx, scope);
+  return mergeDecided(tx, scope, { decided: decidePulled(scope, records, { rows, ties, policies }), rows, policies });
 }
 
 /** Returns what to count. A dry run changes nothing, so it decides the same again when it sees a record again. */
@@ -209,6 +215,7 @@ async function apply(tx: Transaction, scope: KindScope, decided: readonly Decide
   }
   await applyPulled(tx, scope, decided);
   await applyDeletions(tx, scope, decided);
+  await saveConflicts(tx, scope, decided);
   if (scope.planId !== undefined) await meetPlan(tx, scope, decided.map(toPlanEntry));
   await logPulled(tx, scope, decided);
   return decided;
@@ -223,12 +230,21 @@ const PLAN_ACTION_OF: Readonly<Record<PullDecision, PlanAction>> = {
   archive: 'archive',
   keep: 'conflict',
   'look-up': 'skip',
+  merge: 'update',
+  hold: 'conflict',
   touch: 'skip',
   ignore: 'skip',
 };
 
-function toPlanEntry({ pulled, record, decision }: Decided): PlanEntry {
-  const action = PLAN_ACTION_OF[decision];
+function plannedAction({ decision, merged }: Decided): PlanAction {
+  if (!merged) return PLAN_ACTION_OF[decision];
+  if (merged.open.length > 0) return 'conflict';
+  return merged.changesVenue ? 'update' : 'skip';
+}
+
+function toPlanEntry(one: Decided): PlanEntry {
+  const { pulled, record } = one;
+  const action = plannedAction(one);
   return {
     key: pulled.externalId,
     action,
@@ -248,7 +264,12 @@ function countsOf(
 ): ProgressDelta['counts'] {
   const count = (...decisions: PullDecision[]) => decided.filter(({ decision }) => decisions.includes(decision)).length;
   const created = count('create');
-  const updated = count('update', 'overwrite', 'link', 'revive');
+  const merged = decided.filter((one) => one.merged?.changesVenue === true).length;
+  const inConflict = decided.filter(({ merged }) => merged && merged.open.length + merged.settled.length > 0).length;
+  const updated =
+    count('update', 'overwrite', 'revive') +
+    merged +
+    decided.filter(({ decision, merged }) => decision === 'link' && !merged).length;
   const unchanged = Math.max(0, read - rejected - created - updated - count('look-up'));
   return {
     read,
@@ -256,7 +277,7 @@ function countsOf(
     created,
     updated,
     archived: count('archive'),
-    conflicts: count('overwrite', 'keep'),
+    conflicts: count('overwrite', 'keep', 'hold') + inConflict,
     unchanged,
   };
 }

@@ -13,6 +13,8 @@ export interface PulledRecord {
   readonly certain: boolean;
   /** With `deleted`: when, by the provider's clock; null when the provider does not say. */
   readonly deletedAtMs: number | null;
+  /** When the object last changed, by the provider's clock; null when the provider does not say. */
+  readonly changedAtMs: number | null;
   /** Our record's id, if an earlier push left it at the provider. */
   readonly recordId: RecordId | null;
   /** As the venue's record has them; null for a deletion. */
@@ -26,6 +28,11 @@ export interface PulledRecord {
    * deletion.
    */
   readonly fingerprintFor: (record: { readonly id: RecordId; readonly sourceId: string }) => string | null;
+  /** Fingerprint of other fields of the record, mapped in the same way. */
+  readonly payloadFingerprint: (
+    record: { readonly id: RecordId; readonly sourceId: string },
+    fields: RecordFields,
+  ) => string;
   /** Fingerprint of the fields alone, which is the same in a dry run and in the run after it. */
   readonly contentFingerprint: () => string | null;
 }

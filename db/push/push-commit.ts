@@ -1,5 +1,4 @@
 import { sql } from 'drizzle-orm';
-import type { RecordId } from '../../contracts/ids.ts';
 import type { LinkState, RecordNote } from '../../contracts/records.ts';
 import type { SyncCounts } from '../../contracts/sync.ts';
 import { meetPlan } from '../runs/plan-items.ts';
@@ -7,6 +6,8 @@ import type { PlanEntry } from '../runs/plan-items.ts';
 import type { CommitResult } from '../pull/pull-store.ts';
 import type { StoreEach } from '../pull/rejections.ts';
 import { lockRun } from '../runs/run-scope.ts';
+import { savePushed } from './push-agreement.ts';
+import type { Pushed } from './push-agreement.ts';
 import type { KindScope, RunScope } from '../runs/run-scope.ts';
 import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
@@ -15,11 +16,8 @@ import { settleReferencesTo } from '../records/record-references.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** The outcome for one record. */
-export interface PushResult {
-  readonly recordId: RecordId;
+export interface PushResult extends Pushed {
   readonly sourceId: string;
-  readonly action: 'created' | 'updated' | 'archived' | 'unchanged' | 'rejected';
-  readonly recordVersion: number;
   readonly linkState: LinkState;
   readonly externalId: string | null;
   readonly externalVersion: number;
@@ -27,6 +25,8 @@ export interface PushResult {
   readonly fingerprint: string | null;
   readonly metadataKeys: readonly string[];
   readonly externalState: Readonly<Record<string, string | number>> | null;
+  /** Fingerprint of the remote record as the write's answer tells it; null without one. */
+  readonly remoteFingerprint: string | null;
   /** What the write could not carry over or left behind. */
   readonly notes: readonly RecordNote[];
   readonly code: string | null;
@@ -50,6 +50,7 @@ export async function commitResults(
   const entries = new Map(commit.entries.map((entry) => [entry.key, entry]));
   const store = async (sp: Transaction, results: readonly PushResult[]): Promise<readonly PushResult[]> => {
     await saveLinks(sp, scope, results);
+    await savePushed(sp, scope, results);
     await settleReferencesTo(sp, scope, results.flatMap(toTied));
     await meetPlan(
       sp,
@@ -84,6 +85,8 @@ function notStored(result: PushResult, reason: string): PushResult {
       externalVersion: 0,
       fingerprint: null,
       externalState: null,
+      remoteFingerprint: null,
+      answer: null,
     },
     ...{ code: 'not-storable', message: `The database does not store what the provider answered (${reason}).` },
   };
@@ -103,6 +106,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
     external_version: result.externalVersion,
     record_version: result.recordVersion,
     fingerprint: result.fingerprint,
+    remote_fingerprint: result.remoteFingerprint,
     metadata_keys: result.metadataKeys,
     external_state: result.externalState,
     state: result.linkState,
@@ -111,24 +115,25 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
   // A remote record that was deleted for good is removed from the link: if the record is restored, it is created anew
   // under another idempotency key.
   await tx.execute(sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, metadata_keys,
-      external_state, state, notes, last_sync_id, synced_at)
+    insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, remote_fingerprint, metadata_keys,
+      external_state, state, notes, last_sync_id, last_push_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, ${scope.mapping?.version ?? 0}, r.fingerprint,
-      r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, case when r.state = 'linked' then now() end
+      r.remote_fingerprint, r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, ${scope.syncId}, case when r.state = 'linked' then now() end
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, metadata_keys text[], external_state jsonb, state text, notes jsonb)
+      fingerprint text, remote_fingerprint text, metadata_keys text[], external_state jsonb, state text, notes jsonb)
     on conflict (connection_id, resource, record_id) do update set
       external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
       external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
       mapping_version = case when excluded.fingerprint is null then l.mapping_version else excluded.mapping_version end,
+      remote_fingerprint = case when excluded.remote_fingerprint is null then l.remote_fingerprint else nullif(excluded.remote_fingerprint, excluded.fingerprint) end,
       metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
       external_state = coalesce(excluded.external_state, l.external_state),
       notes = coalesce(excluded.notes, l.notes),
       sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
       sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
       write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
-      state = excluded.state, last_sync_id = excluded.last_sync_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
+      state = excluded.state, last_sync_id = excluded.last_sync_id, last_push_id = excluded.last_push_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
 }
 
 /** Expected outcomes are logged as info, others at a higher level. */

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import type { LinkState } from '../../contracts/records.ts';
-import type { RecordFields } from '../../records/record-kind.ts';
+import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { ArchivingCount, SyncCounts } from '../../contracts/sync.ts';
 import { savePlanItems } from '../runs/plan-items.ts';
@@ -11,6 +11,8 @@ import { commitResults } from './push-commit.ts';
 import type { PushCommit, PushResult } from './push-commit.ts';
 import { marksOf } from './push-marks.ts';
 import type { PushMarks } from './push-marks.ts';
+import { mayPush, pushMergeColumns, pushMergeJoins, toMerging } from './push-merge.ts';
+import type { PushMergeRow, PushMerging } from './push-merge.ts';
 import { namedRemoteColumns, namedRemotes } from './named-remotes.ts';
 import type { NamingRow } from './named-remotes.ts';
 import type { PulledReferences } from '../pull/pulled-fields.ts';
@@ -49,8 +51,10 @@ export interface PushRow {
   readonly version: number;
   /** Deleted by the venue; its remote record is still in use. */
   readonly deleted: boolean;
-  /** As the venue's record has them. */
+  /** The venue's values to be written; a field under review has the provider's value. */
   readonly fields: RecordFields;
+  /** In a two-way run: what it has to know to store what both sides agree on. */
+  readonly merging: PushMerging | null;
   /** The provider's ids of the records that it names, by the names that its kind gives them; null where the connection knows none. */
   readonly refs: PulledReferences;
   readonly link: PushLink | null;
@@ -96,14 +100,17 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
           select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kinds.get(scope.resource)), 'c')} as fields,
             ${namedRemoteColumns(scope, kinds)} as named,
             l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
-            l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_sync_id = ${scope.syncId} as counted
+            l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_push_id = ${scope.syncId} as counted
+            ${pushMergeColumns(scope)}
           from ${tableOf(kinds.get(scope.resource))} c
           ${linkOfRecord(scope)}
-          where c.venue_id = ${scope.venueId} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
+          ${pushMergeJoins(scope)}
+          where c.venue_id = ${scope.venueId} and ${mayPush(scope)} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
             and (${after}::uuid is null or c.id > ${after}::uuid)
             and (${scope.mode === 'full'} or ${needsPush})
           order by c.id limit ${limit}`);
-        return rows.map((row) => toPushRow(row, namedRemotes(scope, kinds, row)));
+        const kind = kinds.get(scope.resource);
+        return rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
       }),
 
     commit: (scope, commit) =>
@@ -150,7 +157,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
 /** A bigint: microseconds, as exact as the column. */
 const deletionEpochUs = sql`(extract(epoch from c.deleted_at) * 1000000)::bigint`;
 
-interface Row extends Record<string, unknown>, NamingRow {
+interface Row extends Record<string, unknown>, NamingRow, PushMergeRow {
   readonly id: RecordId;
   readonly source_id: string;
   readonly version: number;
@@ -170,9 +177,13 @@ interface Row extends Record<string, unknown>, NamingRow {
   readonly counted: boolean | null;
 }
 
-function toPushRow(row: Row, refs: PulledReferences): PushRow {
-  const { id, source_id: sourceId, version, deleted, fields } = row;
-  return { id, sourceId, version, deleted, fields, refs, link: row.link_id === null ? null : toPushLink(row) };
+function toPushRow(
+  row: Row,
+  { refs, scope, kind }: { readonly refs: PulledReferences; readonly scope: RunScope; readonly kind: RecordKind },
+): PushRow {
+  const { id, source_id: sourceId, version, deleted } = row;
+  const link = row.link_id === null ? null : toPushLink(row);
+  return { id, sourceId, version, deleted, refs, link, ...toMerging(scope, kind, row) };
 }
 
 function toPushLink(row: Row): PushLink {

@@ -59,7 +59,8 @@ function withOwnIds(
   known: ReadonlyMap<string, IdsByExternalId>,
 ): Decided {
   const { references: named, fields: given } = one.pulled;
-  if (!named || !given) return one;
+  // A merge has resolved them.
+  if (!named || !given || one.merged) return one;
   const own = Object.entries(references).flatMap(([name, { to, field }]) => {
     const externalId = named[name] ?? null;
     if (field === null || externalId === null) return [];

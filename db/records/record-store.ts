@@ -8,6 +8,7 @@ import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import { MAX_PAGE_BYTES, toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
+import { keepAgreed } from './agreed-records.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
 import { columnName, fieldsDocument, recordTable, shownInstant, tableOf } from './record-tables.ts';
@@ -143,9 +144,11 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
 
     remove: (venueId, id, auditOf) =>
       withVenue(db, venueId, async (tx) => {
-        const deleted = await tx.execute(
-          sql`update ${tableOf(kind)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id`,
-        );
+        const deleted = await tx.execute(sql`
+          with removed as (
+            update ${tableOf(kind)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id),
+          ${keepAgreed(table, sql`removed`)}
+          select id from removed`);
         const record = await findIn(tx, id);
         return record && deleted.length > 0 ? recordWith(tx, record, auditOf) : record;
       }),

@@ -32,6 +32,8 @@ export interface Rule {
  */
 export interface RecordTable {
   readonly name: string;
+  /** The kind's name. */
+  readonly resource: string;
   readonly columns: readonly Column[];
   readonly rules: readonly Rule[];
 }
@@ -76,7 +78,7 @@ function makeTable(kind: RecordKind): RecordTable {
       value.type === 'record-id' ? namesRecord(kind, field, value.of) : [],
     ),
   ];
-  return { name: kind.table, columns, rules };
+  return { name: kind.table, resource: kind.name, columns, rules };
 }
 
 export function columnTypeOf({ fields }: RecordKind, field: string): ColumnType {

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
+import { keepAgreed } from './agreed-records.ts';
 import { assignments, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
 import type { RecordTable } from './record-tables.ts';
 import type { Transaction } from '../core/venue-scope.ts';
@@ -112,7 +113,7 @@ export async function findViolations(
 
 /**
  * Updates existing records that differ, and restores deleted ones. Uses ON CONFLICT, so that rows are found by key
- * only. The result is a table `updated` with their `source_id`s.
+ * only. The result is a table `updated` with their `id`s and `source_id`s. Keeps the agreed version of two-way syncs.
  */
 export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
   updated as (
@@ -123,7 +124,8 @@ export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
     on conflict (venue_id, source_id) do update
     set ${assignments(table, 'excluded')}, version = c.version + 1, updated_at = now(), deleted_at = null
     where c.deleted_at is not null or (${fieldColumns(table, 'c')}) is distinct from (${fieldColumns(table, 'excluded')})
-    returning c.source_id)`;
+    returning c.id, c.source_id),
+  ${keepAgreed(table, sql`updated`)}`;
 
 /**
  * Row `o`, the stored row of record `s`. The limit makes Postgres look each record up by key: without statistics about

@@ -15,7 +15,6 @@ export function syncInputOf({
   window,
   planId,
 }: SyncRun): SyncConnectionInput {
-  if (direction === 'both') throw new Error('a run goes in one direction');
   const key = { venueId, connectionId, provider, resource, direction };
   return {
     ...key,

@@ -46,7 +46,9 @@ export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning 
       withVenue(db, input.venueId, async (tx) => {
         const [row] = await tx.execute<{ at: string | null; feed_cursor: Cursor | null }>(sql`
           select watermark::text as at, feed_cursor from sync_cursors
-          where connection_id = ${input.connectionId} and resource = ${input.resource} and direction = ${input.direction}`);
+          where connection_id = ${input.connectionId} and resource = ${input.resource}
+            and (direction = ${input.direction} or (${input.direction} = 'both' and direction = 'pull'))
+          order by watermark desc nulls last limit 1`);
         return { watermark: row?.at == null ? null : new Date(row.at), feedCursor: row?.feed_cursor ?? null };
       }),
 
@@ -91,5 +93,12 @@ async function begin(
       select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}
         and other.direction = ${input.direction} and other.dry_run = ${input.dryRun === true} and other.finished_at is null and other.id <> ${input.syncId})
     returning *`);
+  if (row && input.direction === 'both' && input.dryRun !== true) await startKeepingAgreed(tx, input);
   return row ? toState(row) : null;
 }
+
+/** From its first two-way run on, what the venue changes in agreed records is kept: see `keepAgreed`. */
+const startKeepingAgreed = (tx: Transaction, { venueId, connectionId, resource }: SyncConnectionInput) =>
+  tx.execute(sql`
+    insert into sync_cursors (connection_id, resource, direction, venue_id) values (${connectionId}, ${resource}, 'both', ${venueId})
+    on conflict (connection_id, resource, direction) do nothing`);

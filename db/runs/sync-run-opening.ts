@@ -25,7 +25,7 @@ export interface NewSyncRun {
   readonly connectionId: ConnectionId;
   readonly provider: ProviderId;
   readonly resource: Resource;
-  readonly direction: Exclude<Direction, 'both'>;
+  readonly direction: Direction;
   readonly mode: SyncMode;
   readonly requestedBy: string;
   readonly dryRun?: boolean;

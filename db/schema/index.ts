@@ -1,10 +1,12 @@
 export { adminJobs } from './runs/admin-jobs.ts';
+export { agreedRecords } from './records/agreed-records.ts';
 export { auditLog } from './audit-log.ts';
 export { authorizationExchanges } from './connections/authorization-exchanges.ts';
 export { connections } from './connections/connections.ts';
 export { discrepancies } from './reconciliation/discrepancies.ts';
 export { fieldMappings } from './records/field-mappings.ts';
 export { idempotencyKeys } from './idempotency-keys.ts';
+export { mergeConflicts } from './records/merge-conflicts.ts';
 export { migratedConnections } from './connections/migrated-connections.ts';
 export { oauthTokens } from './connections/oauth-tokens.ts';
 export { providerBrakes } from './provider-brakes.ts';

@@ -13,6 +13,8 @@ export interface FieldMapping {
   readonly version: number;
   /** The expressions whose results `toProvider` needs, in its order. */
   readonly expressions: readonly string[];
+  /** What the provider holds in the fields that expressions write, in the place of their results. */
+  readonly heldResults: (read: RecordFields) => readonly ExpressionResult[];
   /** The venue's fields → the fields that the provider's adapter sends. */
   readonly toProvider: (record: VenueRecord, results: readonly ExpressionResult[]) => MappedFields;
   /** The fields that the adapter has read → the venue's fields. What is kept has the value that a new record begins with. */
@@ -53,6 +55,10 @@ export function createFieldMapping(kind: RecordKind, version: number, definition
   return {
     version,
     expressions: definition.fields.flatMap(({ expression }) => expression ?? []),
+    heldResults: (read) =>
+      rules
+        .filter(({ source }) => source === null)
+        .map(({ target }) => ({ ok: true, value: readPath(read, target) })),
     kept: keptBy(rules, pulling, moved),
 
     toProvider(record, results) {

@@ -10,8 +10,12 @@ import type { Part } from './pull/strategies.ts';
  */
 export type Checkpoint = PullCheckpoint | PushCheckpoint | DoneCheckpoint;
 
-export interface DoneCheckpoint {
+export interface DoneCheckpoint extends Covered {
   readonly kind: 'done';
+}
+
+/** What a run covers once it is done. */
+export interface Covered {
   /** Set by a pull that covers everything up to this time. */
   readonly watermarkEpochS: number | null;
   /** Where the next incremental pull resumes a token-based change feed. */
@@ -44,6 +48,8 @@ export interface PullCheckpoint {
    * counted.
    */
   readonly relisted?: true;
+  /** A two-way run: once everything is read and merged, it pushes. */
+  readonly thenPush?: true;
 }
 
 export type PullStage =
@@ -77,6 +83,8 @@ export interface PushCheckpoint {
   readonly kind: 'push';
   /** The last record up to which all records are done. */
   readonly after: RecordId | null;
+  /** What the pull stages of a two-way run covered. */
+  readonly pulled?: Covered;
 }
 
 /**
@@ -93,6 +101,8 @@ export interface PullStart {
   /** Where an earlier run left a token-based change feed; null otherwise. */
   readonly feedCursor: Cursor | null;
   readonly window: { readonly fromEpochS: number | null; readonly toEpochS: number | null } | null;
+  /** A two-way run pushes after it has read. */
+  readonly thenPush?: true;
 }
 
 const ALL_TIME = { fromEpochS: null, toEpochS: null };
@@ -105,10 +115,12 @@ export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
   const { plan, nowEpochS, window } = start;
   if (window) return { ...begin(null), stages: listing(plan, window) };
   const changes = changesSince(start);
+  const then = start.thenPush === true ? { thenPush: true as const } : {};
   return changes === null
-    ? fullPass(plan, nowEpochS)
+    ? { ...fullPass(plan, nowEpochS), ...then }
     : {
         ...begin(nowEpochS),
+        ...then,
         stages: [...changes, ...sweep(plan), { kind: 'settle-missing' }],
       };
 }
@@ -178,9 +190,9 @@ export function markChanges(
   checkpoint: PullCheckpoint,
   { changes }: Pick<PullPlan, 'changes'>,
   newestEpochS: number | null,
-): PullCheckpoint | DoneCheckpoint {
+): Checkpoint {
   const next = nextStage(checkpoint);
-  if (next.kind === 'done' || newestEpochS === null || changes?.since !== 'moment') return next;
+  if (next.kind !== 'pull' || newestEpochS === null || changes?.since !== 'moment') return next;
   const fromEpochS = newestEpochS - changes.handOffOverlapS;
   return {
     ...next,
@@ -219,20 +231,29 @@ export function beginStream(
  * The checkpoint after its first stage is complete. Repeats a listing once when it returned fewer records than the
  * provider counts.
  */
-export function nextStage(checkpoint: PullCheckpoint): PullCheckpoint | DoneCheckpoint {
+export function nextStage(checkpoint: PullCheckpoint): Checkpoint {
   const [ended, ...stages] = checkpoint.stages;
   if (ended?.kind === 'listing' && stages[0]?.kind !== 'listing' && broughtTooFew(checkpoint)) {
     return { ...checkpoint, segments: null, listedCount: 0, relisted: true };
   }
-  return stages.length === 0
-    ? {
-        kind: 'done',
-        watermarkEpochS: checkpoint.watermarkEpochS,
-        ...(checkpoint.feedCursor !== undefined && { feedCursor: checkpoint.feedCursor }),
-        ...(checkpoint.readAll && { readAll: true as const }),
-      }
-    : { ...checkpoint, stages, segments: null };
+  return stages.length === 0 ? afterReading(checkpoint) : { ...checkpoint, stages, segments: null };
 }
+
+function afterReading(checkpoint: PullCheckpoint): PushCheckpoint | DoneCheckpoint {
+  const { watermarkEpochS, feedCursor, readAll, thenPush } = checkpoint;
+  const covered = {
+    watermarkEpochS,
+    ...(feedCursor !== undefined && { feedCursor }),
+    ...(readAll && { readAll: true as const }),
+  };
+  return thenPush === true ? { kind: 'push', after: null, pulled: covered } : { kind: 'done', ...covered };
+}
+
+/** The end of a push: it covers what the pull stages before it covered, or nothing. */
+export const afterPush = ({ pulled }: PushCheckpoint): DoneCheckpoint => ({
+  kind: 'done',
+  ...(pulled ?? { watermarkEpochS: null }),
+});
 
 function broughtTooFew({ relisted, listedCount = 0, countedAtProvider }: PullCheckpoint): boolean {
   return relisted !== true && countedAtProvider != null && listedCount < countedAtProvider;

@@ -15,9 +15,14 @@ export function syncSummary(
   { direction, resource, mode, dryRun = false, window = null }: LabelledSync,
   provider: string,
 ): string {
-  const way = direction === 'pull' ? `${provider} → venue` : `venue → ${provider}`;
-  return `${way}: ${resource}, ${window ? 'window' : mode}${dryRun ? ', dry run' : ''}`;
+  return `${WAYS[direction](provider)}: ${resource}, ${window ? 'window' : mode}${dryRun ? ', dry run' : ''}`;
 }
+
+const WAYS: Readonly<Record<Direction, (provider: string) => string>> = {
+  pull: (provider) => `${provider} → venue`,
+  push: (provider) => `venue → ${provider}`,
+  both: (provider) => `venue ↔ ${provider}`,
+};
 
 /** Keeps one venue's work from delaying another's, and full runs from delaying incremental ones. */
 export function syncPriority({ venueId, mode }: { readonly venueId: string; readonly mode: SyncMode }): {

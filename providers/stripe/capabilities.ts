@@ -7,8 +7,8 @@ import { concurrent, perSecond } from '../limits.ts';
  */
 export const STRIPE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
-    { resource: 'products', directions: ['push', 'pull'] },
-    { resource: 'customers', directions: ['push', 'pull'] },
+    { resource: 'products', directions: ['push', 'pull', 'both'] },
+    { resource: 'customers', directions: ['push', 'pull', 'both'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
   ],

@@ -36,6 +36,11 @@ export const recordLinks = pgTable(
     recordVersion: integer('record_version').notNull().default(0),
     /** SHA-256 of the provider payload that was last agreed; null when nothing was. */
     fingerprint: text('fingerprint'),
+    /**
+     * SHA-256 of the provider's object as last read or written, mapped as for a push. Null where it equals
+     * `fingerprint`. It differs where the provider rewrites what it is sent, and while a change waits to be written.
+     */
+    remoteFingerprint: text('remote_fingerprint'),
     /** The version of the field mapping under which the record was last read or written; 0 for the defaults. */
     mappingVersion: integer('mapping_version').notNull().default(0),
     /** Metadata keys that were last agreed: a key that has left the record must be cleared at the provider by name. */
@@ -61,6 +66,8 @@ export const recordLinks = pgTable(
     sentAt: instant('sent_at'),
     /** The run that last wrote this row, so that a resumed page does not count its records twice. */
     lastSyncId: uuid('last_sync_id').$type<SyncId>(),
+    /** The run whose push last wrote this row: a two-way run reads a record before it pushes it. */
+    lastPushId: uuid('last_push_id').$type<SyncId>(),
     syncedAt: instant('synced_at'),
     ...timestamps(),
   },

@@ -16,7 +16,7 @@ export const versionOfEvent = (createdS: number) => createdS * 1_000;
 
 /** A deletion, dated by the second of its event. */
 export const dated = (record: ProviderRecord, createdS: number): ProviderRecord =>
-  record.deleted ? { ...record, deletedAtMs: createdS * 1_000 } : record;
+  record.deleted ? { ...record, deletedAtMs: createdS * 1_000 } : { ...record, changedAtMs: createdS * 1_000 };
 
 export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpochS' | 'toEpochS'>) => ({
   lt: toEpochS,

@@ -45,6 +45,7 @@ const aRow = (link: PushLink): PushRow => ({
   deleted: false,
   fields: { name: 'Ada', email: null, phone: null, address: null, marketingConsent: null, metadata: {} },
   refs: {},
+  merging: null,
   link,
 });
 const mappingWith = (idempotency: ResourceMapping['idempotency']): ResourceMapping => ({

@@ -54,10 +54,11 @@ describe('the input of a schedule', () => {
       status: 422,
       json: { code: 'direction-not-supported' },
     });
-    expect(await put({ every: '1h', direction: 'both' })).toMatchObject({
+    expect(await put({ every: '1h', direction: 'both' }, 'transactions')).toMatchObject({
       status: 422,
       json: { code: 'direction-not-supported' },
     });
+    expect(await put({ every: '1h', direction: 'both' })).toMatchObject({ json: { direction: 'both' } });
     expect(await put({ every: '1h' }, 'inventory')).toMatchObject({
       status: 422,
       json: { code: 'resource-not-supported' },

@@ -174,7 +174,11 @@ describe('starting a sync', () => {
   it.each([
     ['a resource that Stripe lacks', { resource: 'inventory' }, 'resource-not-supported'],
     ['a direction that the resource lacks', { resource: 'transactions', direction: 'push' }, 'direction-not-supported'],
-    ['a direction that is not synced', { direction: 'both' }, 'direction-not-supported'],
+    [
+      'both ways for a resource that is only read',
+      { resource: 'transactions', direction: 'both' },
+      'direction-not-supported',
+    ],
   ])('rejects %s', async (_case, changes, code) => {
     expect(await start(changes)).toMatchObject({ status: 422, json: { code } });
     expect((await api.send('GET', path)).json.data).toEqual([]);

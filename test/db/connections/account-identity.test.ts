@@ -26,6 +26,8 @@ const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | 
     references: null,
     externalState: null,
   },
+  changedAtMs: null,
+  payloadFingerprint: () => 'f',
   fingerprintFor: ({ id }) => `${id} ${JSON.stringify(fields)}`,
   contentFingerprint: () => JSON.stringify(fields),
 });

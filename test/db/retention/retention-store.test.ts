@@ -52,6 +52,10 @@ const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<u
     await somePlanItems(database.admin, { ...venue, syncId });
   },
   sync_runs: (venue, age) => anAgedRun(database.admin, { ...venue, endedDaysAgo: daysOf(age) }),
+  merge_conflicts: ({ venueId, connectionId }, age) => database.admin`
+    insert into merge_conflicts (id, venue_id, connection_id, resource, record_id, source_id, kind, fields, state, resolved_at)
+    values (${idOf(100)}, ${venueId}, ${connectionId}, 'customers', ${idOf(0)}, 'c-1', 'fields', '[]', 'resolved',
+      now() - ${daysOf(age)}::int * interval '1 day')`,
   admin_jobs: (_venue, age) => database.admin`
     insert into admin_jobs (id, kind, phase, outcome, target_key, requested_by, finished_at)
     values (${idOf(daysOf(age))}, 'rotate-vault-keys', 'finished', 'completed', 'k', 'root', now() - ${daysOf(age)}::int * interval '1 day')`,
@@ -110,6 +114,7 @@ describe('the removal of expired rows', () => {
     ['sync_runs', 8],
     ['admin_jobs', 8],
     ['reconciliations', 8],
+    ['merge_conflicts', 8],
     ['webhook_deliveries', 7],
   ] as const)('refuses to keep %s for less than %i days, and then removes nothing', async (table, floor) => {
     await forEachVenue((venue) => ADD[table](venue, 'expired'));
@@ -121,6 +126,12 @@ describe('the removal of expired rows', () => {
     expect(await countOf(database.admin, table)).toBe(before);
     const page = await store.removePage({ table, keptDays: floor }, { after: null, limit: 100 });
     expect(page.more).toBe(false);
+  });
+
+  it('keeps an open conflict, however old', async () => {
+    await forEachVenue((venue) => ADD.merge_conflicts(venue, 'expired'));
+    await database.admin`update merge_conflicts set state = 'open', resolved_at = null`;
+    expect(await removeAll(store, { table: 'merge_conflicts', keptDays: 8 })).toBe(0);
   });
 
   it('is the only way to delete audit rows', async () => {

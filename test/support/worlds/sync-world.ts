@@ -5,7 +5,7 @@ import { createCredentials } from '../../../activities/connections/credentials.t
 import { createSyncChunkActivities } from '../../../activities/sync/sync-chunk.ts';
 import { createSyncControlActivities } from '../../../activities/sync/sync-control.ts';
 import type { ConnectionId, SyncId, VenueId } from '../../../contracts/ids.ts';
-import type { Environment, SyncMode } from '../../../contracts/providers.ts';
+import type { Direction, Environment, SyncMode } from '../../../contracts/providers.ts';
 import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../../contracts/sync.ts';
 import { createAuditStore } from '../../../db/core/audit-store.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
@@ -156,7 +156,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   /** Opens a run like the API; the activities move it. */
   async function open(
     venue: TestVenue,
-    direction: 'push' | 'pull',
+    direction: Direction,
     mode: SyncMode,
     more: RunOptions = {},
   ): Promise<SyncConnectionInput> {
@@ -182,7 +182,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
   /** Executes a whole run, chunk by chunk. */
   async function sync(
     venue: TestVenue,
-    direction: 'push' | 'pull',
+    direction: Direction,
     mode: SyncMode = 'full',
     more: RunOptions = {},
   ): Promise<SyncSummary & { readonly syncId: SyncId }> {

@@ -117,7 +117,7 @@ describe('a three-way merge', () => {
 
 /** Values from a small set, so that sides often agree and often clash. */
 const value = fc.constantFrom(null, 'a', 'b', 'c');
-const fields = fc.record({
+const fields: fc.Arbitrary<Fields> = fc.record({
   name: value,
   email: value,
   metadata: fc.dictionary(fc.constantFrom('x', 'y'), fc.constantFrom('1', '2')),

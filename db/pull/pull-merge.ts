@@ -1,0 +1,88 @@
+import type { ConflictField } from '../../contracts/conflicts.ts';
+import { fromStored, toStored } from '../../domain/sync/merge/agreed-version.ts';
+import { merge } from '../../domain/sync/merge/merge.ts';
+import type { FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
+import { comparableFields, mapFieldsOf } from '../../records/comparable-fields.ts';
+import { resolveReferences } from '../records/record-references.ts';
+import type { KindScope } from '../runs/run-scope.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+import type { Decided, RemoteRow } from './pull-lookup.ts';
+import type { MergePolicies } from './merge-policies.ts';
+import type { MergedRecord } from './merge-rows.ts';
+
+/** The decisions of a two-way run with merged fields in place of the provider's, where both sides are to be merged. */
+export async function mergeDecided(
+  tx: Transaction,
+  scope: KindScope,
+  {
+    decided,
+    rows,
+    policies,
+  }: {
+    readonly decided: readonly Decided[];
+    readonly rows: readonly RemoteRow[];
+    readonly policies: MergePolicies;
+  },
+): Promise<readonly Decided[]> {
+  const isMerged = ({ decision }: Decided) => decision === 'merge' || decision === 'link';
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const resolved = await resolveReferences(tx, scope, decided.filter(isMerged));
+  const merged = new Map(
+    resolved.map((one) => [one.record.id, mergeOne(scope, one, { row: byId.get(one.record.id), policies })]),
+  );
+  return decided.map((one) => (isMerged(one) ? (merged.get(one.record.id) ?? one) : one));
+}
+
+function mergeOne(
+  scope: KindScope,
+  one: Decided,
+  { row, policies }: { readonly row: RemoteRow | undefined; readonly policies: MergePolicies },
+): Decided {
+  const { pulled, record } = one;
+  if (row?.own === undefined || pulled.fields === null) return one;
+  const { kind } = scope;
+  const maps = mapFieldsOf(kind);
+  const venue = comparableFields(kind, row.own);
+  const isAgreedVersion = row.link_record_version === row.version && row.external_id !== null;
+  const stored = { venue: row.agreed_venue ?? null, provider: row.agreed_provider ?? null };
+  const result = merge({
+    agreed: fromStored(stored, isAgreedVersion ? venue : null),
+    venue,
+    provider: comparableFields(kind, pulled.fields),
+    policyOf: policies.of,
+    changedAtMs: { venue: row.updated_at_ms, provider: pulled.changedAtMs },
+    maps,
+  });
+  return {
+    ...one,
+    pulled: { ...pulled, fields: { ...row.own, ...result.venue } },
+    merged: toMergedRecord(result, {
+      remoteFingerprint: one.fingerprint,
+      fingerprint: pulled.payloadFingerprint(record, { ...row.own, ...result.provider }),
+    }),
+  };
+}
+
+function toMergedRecord(
+  { changesForVenue, changesForProvider, conflicts, agreed, venue }: Merged,
+  { fingerprint, remoteFingerprint }: Pick<MergedRecord, 'fingerprint' | 'remoteFingerprint'>,
+): MergedRecord {
+  const changesProvider = changesForProvider.length > 0;
+  return {
+    changesVenue: changesForVenue.length > 0,
+    changesProvider,
+    settled: conflicts.filter(({ settledBy }) => settledBy !== null),
+    open: conflicts.filter(({ settledBy }) => settledBy === null).map(toOpen),
+    agreement: toStored(agreed, venue),
+    // Until the change is written, the remote record's own fingerprint makes the push see a difference.
+    fingerprint: changesProvider ? remoteFingerprint : fingerprint,
+    remoteFingerprint,
+  };
+}
+
+const toOpen = ({ field, agreed, venue, provider }: FieldConflict): ConflictField => ({
+  field,
+  agreed,
+  venue,
+  provider,
+});

@@ -1,0 +1,58 @@
+import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import type { ConnectionId, RecordId } from '../../contracts/ids.ts';
+import type { StoredAgreement } from '../../domain/sync/merge/agreed-version.ts';
+import { fieldsDocument } from './record-tables.ts';
+import type { RecordTable } from './record-tables.ts';
+import type { KindScope } from '../runs/run-scope.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+
+/**
+ * A CTE `kept` behind the CTE `changed`, which changes records of the table and returns their `id`s: keeps the fields
+ * that they had for each two-way sync that had agreed on them, so that its next run can tell what changed. `except`: a
+ * connection whose own run makes the change and stores what it agreed on.
+ *
+ * Every part of a statement sees the rows as they were before it, so `b` is the record before the change. The rows must
+ * be locked already, or changed by their ids. A venue without two-way syncs pays for one lookup per statement.
+ */
+export const keepAgreed = (table: RecordTable, changed: SQL, except?: ConnectionId): SQL => sql`
+  kept as (
+    insert into agreed_records as a (connection_id, resource, record_id, venue_id, venue)
+    select l.connection_id, ${table.resource}::text, u.id, l.venue_id, ${fieldsDocument(table, 'b')}
+    from ${changed} u
+    cross join lateral (select * from ${sql.identifier(table.name)} where id = u.id limit 1) b
+    cross join lateral (select connection_id, venue_id from record_links
+      where record_id = u.id and resource = ${table.resource} and record_version = b.version) l
+    where exists (select from ${twoWay(table)}) and l.connection_id in (select connection_id from ${twoWay(table)})
+      ${except === undefined ? sql`` : sql`and l.connection_id <> ${except}`}
+    on conflict (record_id, connection_id, resource) do update set venue = coalesce(a.venue, excluded.venue))`;
+
+/** Syncs of the resource that have run both ways: beginning such a run makes its cursor. */
+const twoWay = ({ resource }: RecordTable): SQL =>
+  sql`sync_cursors where direction = 'both' and resource = ${resource}`;
+
+type LinkScope = Pick<KindScope, 'connectionId' | 'resource' | 'venueId'>;
+
+/** Stores what records do not show of their agreed versions, and removes what they do. */
+export async function saveAgreed(
+  tx: Transaction,
+  { connectionId, resource, venueId }: LinkScope,
+  agreements: readonly { readonly recordId: RecordId; readonly agreement: StoredAgreement }[],
+): Promise<void> {
+  if (agreements.length === 0) return;
+  const rows = agreements.map(({ recordId, agreement }) => ({ record_id: recordId, ...agreement }));
+  const isNothing = ({ agreement }: (typeof agreements)[number]) =>
+    agreement.venue === null && agreement.provider === null;
+  const shown = agreements.filter(isNothing).map(({ recordId }) => recordId);
+  if (shown.length > 0)
+    await tx.execute(sql`
+      delete from agreed_records where record_id in (select jsonb_array_elements_text(${JSON.stringify(shown)}::jsonb)::uuid)
+        and connection_id = ${connectionId} and resource = ${resource}`);
+  if (shown.length === agreements.length) return;
+  await tx.execute(sql`
+    insert into agreed_records (connection_id, resource, record_id, venue_id, venue, provider)
+    select ${connectionId}, ${resource}, r.record_id, ${venueId}, nullif(r.venue, 'null'), nullif(r.provider, 'null')
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(record_id uuid, venue jsonb, provider jsonb)
+    where coalesce(nullif(r.venue, 'null'), nullif(r.provider, 'null')) is not null
+    on conflict (record_id, connection_id, resource) do update set venue = excluded.venue, provider = excluded.provider`);
+}
