@@ -4,6 +4,7 @@ import { createRecordStore } from '../../../db/records/record-store.ts';
 import { products } from '../../../records/products.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
 
@@ -108,7 +109,9 @@ describe('a sync with a field mapping', () => {
       'metadata[shelf]': '4',
     });
     await sync('pull');
-    const created = (await store.list(venue.venueId, { includeDeleted: false }, { limit: 10, after: null })).data[0];
+    const created = (
+      await listRecords(store, venue.venueId, { filter: { includeDeleted: false }, page: { limit: 10, after: null } })
+    ).data[0];
     expect(created).toMatchObject({
       name: 'Tea',
       description: null,
@@ -162,7 +165,9 @@ describe('a sync with a field mapping', () => {
     await sync('pull');
     await map(NOTE);
     expect((await sync('pull')).counts).toMatchObject({ updated: 1 });
-    const [read] = (await store.list(venue.venueId, { includeDeleted: false }, { limit: 10, after: null })).data;
+    const [read] = (
+      await listRecords(store, venue.venueId, { filter: { includeDeleted: false }, page: { limit: 10, after: null } })
+    ).data;
     expect(read).toMatchObject({ metadata: { note: 'Hot' } });
     expect((await sync('pull')).counts).toMatchObject({ updated: 0, unchanged: 1 });
   });
