@@ -40,7 +40,7 @@ export const PROBLEMS = {
   'too-many-values': {
     status: 400,
     title: 'The body holds too many values',
-    meaning: 'One JSON text, or one record of a batch, holds more than 100,000 values.',
+    meaning: 'One JSON text, or one record of a batch, holds more than 100,000 values, or 1,000 members in one object.',
     remedy: 'Send fewer. No record of this API holds as many.',
   },
   'invalid-cursor': {

@@ -8,6 +8,8 @@ export const MAX_DEPTH = 32;
 
 /** Values in one JSON text, far more than any record has. Validation uses memory for every wrong value. */
 const MAX_VALUES = 100_000;
+/** Members of one object, ten times as many as any field has. Validating 60,000 takes a fifth of a second. */
+const MAX_MEMBERS = 1_000;
 
 export const QUOTE = 0x22;
 export const BACKSLASH = 0x5c;
@@ -42,6 +44,8 @@ export function decodeJson(bytes: Uint8Array): unknown {
   }
 }
 
+const tooMany = (what: string): ApiError => new ApiError('too-many-values', `The body holds more than ${what}.`);
+
 export const tooDeep = (): ApiError =>
   new ApiError('too-deeply-nested', `The body is nested deeper than ${MAX_DEPTH} levels.`);
 
@@ -53,19 +57,49 @@ function placeOf(error: unknown): string {
 }
 
 function checkShape(bytes: Uint8Array): void {
-  let depth = 0;
-  let values = 1;
+  const shape = new Shape();
   // An index loop, because it runs over every byte of every body and an iterator takes five times as long.
   for (let index = 0; index < bytes.length; index += 1) {
     const byte = bytes[index];
     if (byte === QUOTE) index = endOfString(bytes, index);
-    else if (byte === COMMA) values += 1;
-    else if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
-      depth += 1;
-      values += 1;
-    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth -= 1;
-    if (depth > MAX_DEPTH) throw tooDeep();
-    if (values > MAX_VALUES) throw new ApiError('too-many-values', `The body holds more than ${MAX_VALUES} values.`);
+    else if (byte === COMMA) shape.addValue();
+    else if (byte === OPEN_BRACE) shape.open(1);
+    else if (byte === OPEN_BRACKET) shape.open(IN_A_LIST);
+    else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) shape.close();
+  }
+}
+
+/** Members of a list are not counted apart. */
+const IN_A_LIST = Number.NEGATIVE_INFINITY;
+
+/** Counts the levels and values of a JSON text. */
+class Shape {
+  #depth = 0;
+  #values = 1;
+  /** Of the object that is open at each depth. */
+  readonly #members = [IN_A_LIST];
+
+  addValue(): void {
+    const members = (this.#members[this.#depth] ?? IN_A_LIST) + 1;
+    this.#members[this.#depth] = members;
+    if (members > MAX_MEMBERS) throw tooMany(`${MAX_MEMBERS} members in one object`);
+    this.#count();
+  }
+
+  open(members: number): void {
+    this.#depth += 1;
+    if (this.#depth > MAX_DEPTH) throw tooDeep();
+    this.#members[this.#depth] = members;
+    this.#count();
+  }
+
+  close(): void {
+    this.#depth -= 1;
+  }
+
+  #count(): void {
+    this.#values += 1;
+    if (this.#values > MAX_VALUES) throw tooMany(`${MAX_VALUES} values`);
   }
 }
 

@@ -49,7 +49,7 @@ const NOT_A_RECORD: Partial<Record<string, string>> = {
   'malformed-json': 'Not valid JSON',
   'invalid-encoding': 'Not valid UTF-8',
   'too-deeply-nested': 'Nested too deeply',
-  'too-many-values': 'Holds more than 100,000 values',
+  'too-many-values': 'Holds more than 100,000 values, or 1,000 members in one object',
 };
 
 interface Judged {

@@ -11,6 +11,8 @@ const MAX_REMEMBERED_MS = 2 * SHARE_MS;
 const MEMORY_MS = 1_000;
 /** Pieces of work of an owner above its share that may be started side by side. */
 const MAX_STARTED = 4;
+/** Of any owner while others use the process: what its work costs is known only afterwards. */
+const MAX_STARTED_BESIDE_OTHERS = 8;
 /** Work holds others back for this long after its start: later it mostly waits, for its sender or the database. */
 const COUNTS_FOR_MS = 1_000;
 const LOOK_AGAIN_MS = 2;
@@ -221,14 +223,21 @@ export class FairQueue<Owner extends string = string> {
     return true;
   }
 
+  #hasOther(account: Account, is: (other: Account) => boolean): boolean {
+    for (const other of this.#accounts.values()) if (other !== account && is(other)) return true;
+    return false;
+  }
+
   #mayGo(account: Account, kind: WaiterKind): boolean {
     const nowMs = this.#nowMs();
-    if (!account.isAboveShare(nowMs)) return true;
-    if (kind === 'start' && account.recent(nowMs) >= MAX_STARTED) return false;
+    const started = kind === 'start' ? account.recent(nowMs) : 0;
+    if (!account.isAboveShare(nowMs))
+      return started < MAX_STARTED_BESIDE_OTHERS || !this.#hasOther(account, (other) => other.usedMs(nowMs) >= 1);
     const usedMs = account.usedMs(nowMs);
-    for (const other of this.#accounts.values())
-      if (other !== account && other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs) return false;
-    return true;
+    return (
+      started < MAX_STARTED &&
+      !this.#hasOther(account, (other) => other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs)
+    );
   }
 }
 

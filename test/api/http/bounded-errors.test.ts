@@ -42,7 +42,7 @@ describe('an answer to bad input', () => {
   });
 
   it('lists at most 1,000 unknown fields, each with a path of at most 301 characters', async () => {
-    const unknown = Array.from({ length: 5_000 }, (_, index) => `"${'x'.repeat(20)}${index}":1`).join(',');
+    const unknown = Array.from({ length: 1_000 }, (_, index) => `"${'x'.repeat(20)}${index}":1`).join(',');
     const answer = await post('/v1/venues', `{${unknown}}`);
     expect(answer.json.errors.length).toBeLessThanOrEqual(1_000);
     const wrong = answer.json as unknown as {
@@ -50,7 +50,7 @@ describe('an answer to bad input', () => {
       readonly errorsOmitted: number;
     };
     // Plus the missing `name`, `timeZone` and `currency`.
-    expect(wrong.errors.length + wrong.errorsOmitted).toBe(5_003);
+    expect(wrong.errors.length + wrong.errorsOmitted).toBe(1_003);
     expect(Math.max(...wrong.errors.map(({ path }) => path.length))).toBeLessThanOrEqual(301);
   });
 
@@ -80,7 +80,29 @@ describe('an answer to bad input', () => {
     expect(answer.json).toMatchObject({
       created: 1,
       rejected: 1,
-      rejections: [{ line: 1, errors: [{ message: 'Holds more than 100,000 values' }] }],
+      rejections: [
+        { line: 1, errors: [{ message: 'Holds more than 100,000 values, or 1,000 members in one object' }] },
+      ],
     });
+  });
+
+  it('rejects an object with more members than any field has, before it is validated', async () => {
+    const withMembers = (count: number) =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, index) => [`key-${index}`, 1])));
+    expect(await post('/v1/venues', withMembers(1_001))).toMatchObject({
+      status: 400,
+      json: { code: 'too-many-values' },
+    });
+    expect(await post('/v1/venues', withMembers(1_000))).toMatchObject({
+      status: 400,
+      json: { code: 'invalid-request' },
+    });
+    const lines = `{"sourceId":"a","metadata":${withMembers(1_001)}}\n{"sourceId":"b","metadata":[${withMembers(600)},${withMembers(600)}]}`;
+    const answer = await post(`${customers}/batch`, lines, 'application/x-ndjson');
+    const [first, second] = answer.json.rejections;
+    expect(first?.errors).toEqual([
+      { path: '', message: 'Holds more than 100,000 values, or 1,000 members in one object' },
+    ]);
+    expect(second?.errors[0]?.path).toBe('metadata');
   });
 });

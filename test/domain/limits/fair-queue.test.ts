@@ -102,6 +102,25 @@ describe('a queue that shares the time of a process', () => {
     await fifth;
   });
 
+  it('starts at most eight pieces of work of any other owner side by side while others use the process', async () => {
+    const { queue, clock, begin } = aQueue();
+    const alone = await Promise.all(Array.from({ length: 9 }, () => begin('newcomer')));
+    for (const work of alone) work.end();
+    const victim = await begin('victim');
+    victim.spend(5);
+    victim.end();
+    const started = await Promise.all(Array.from({ length: 8 }, () => begin('newcomer')));
+    const ninth = begin('newcomer');
+    await manyRounds();
+    expect(queue.waiting).toBe(1);
+    // The other has not used the process for some time.
+    clock.ms = 999;
+    started[0]?.end();
+    await ninth;
+    clock.ms = 3_000;
+    await Promise.all(Array.from({ length: 9 }, () => begin('newcomer')));
+  });
+
   it('counts work among those four, and as a reason for others to wait, for a second only', async () => {
     const { clock, begin } = aQueue();
     await begin('victim', 'an upload that never ends');
