@@ -68,6 +68,7 @@ import { recordRoutes } from './routes/record-routes.ts';
 import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { mappingRoutes } from './routes/mapping-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
+import { reconciliationScheduleRoutes } from './routes/reconciliation-schedule-routes.ts';
 import { reconciliationRoutes } from './routes/reconciliation-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
@@ -77,6 +78,7 @@ import { syncRoutes } from './routes/sync-routes.ts';
 import { syncActionRoutes } from './routes/sync-action-routes.ts';
 import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
+import type { ReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import type { ReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createDefaultSchedules } from './schedules/schedules.ts';
@@ -137,6 +139,7 @@ export interface AppDeps {
   readonly jobGateway: JobGateway;
   readonly reconciliations: ReconciliationStore;
   readonly reconciliationGateway: ReconciliationGateway;
+  readonly reconciliationScheduleGateway: ReconciliationScheduleGateway;
   /** Throws when the database does not answer. */
   readonly pingDatabase: () => Promise<unknown>;
 }
@@ -258,6 +261,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
     ...reconciliationRoutes({ ...deps, audit, ui }),
+    ...reconciliationScheduleRoutes({ ...deps, audit }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
     ...integrationRoutes({ providers, budgets: deps.budgets, circuits: deps.circuits }),
     syncEventsRoute({ runs, ui, streams, shares: streamShares, feeds: createSyncFeeds(runs, log) }),

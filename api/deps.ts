@@ -44,6 +44,7 @@ import { createAuthorizationGateway } from './temporal/authorization-gateway.ts'
 import { createAuthorizationStates } from './connections/authorization-states.ts';
 import { createConnectionGateway } from './temporal/connection-gateway.ts';
 import { createJobGateway } from './temporal/job-gateway.ts';
+import { createReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import { createReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
@@ -124,6 +125,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     jobGateway: createJobGateway(temporal),
     reconciliations: createReconciliationStore(db),
     reconciliationGateway: createReconciliationGateway(temporal),
+    reconciliationScheduleGateway: createReconciliationScheduleGateway(temporal),
     pingDatabase: () => db.execute(sql`select 1`),
     temporalConnection: connection,
     close: async () => {

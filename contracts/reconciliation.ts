@@ -1,5 +1,6 @@
 import type { ConnectionRef, DiscrepancyId, ReconciliationId } from './ids.ts';
 import type { ProviderId } from './providers.ts';
+import { scheduleId } from './sync.ts';
 import type { SyncFailureInfo, WaitingFor } from './sync.ts';
 
 // Workflow histories store every name and shape in this file: add fields, never rename or reuse one.
@@ -116,3 +117,10 @@ export interface RepairActivities {
 }
 
 export const repairWorkflowId = (discrepancyId: DiscrepancyId): string => `repair/${discrepancyId}`;
+
+/** The word for the daily reconciliation among a connection's schedules, beside the kinds of record. */
+export const RECONCILIATION_SCHEDULE = 'reconciliation';
+
+/** The id of that Schedule in Temporal. */
+export const reconciliationScheduleId = (connectionId: string): string =>
+  scheduleId(connectionId, RECONCILIATION_SCHEDULE);

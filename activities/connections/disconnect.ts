@@ -10,6 +10,7 @@ import type {
 } from '../../contracts/connections.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
+import { RECONCILIATION_SCHEDULE } from '../../contracts/reconciliation.ts';
 import { scheduleId } from '../../contracts/sync.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { DisconnectionStore } from '../../db/connections/disconnection-store.ts';
@@ -92,7 +93,8 @@ export function createRevokingActivities(deps: RevokingDeps): Pick<TokenActiviti
 async function stop({ disconnections, runs, reconciliations }: DisconnectingDeps, ref: ConnectionRef): Promise<void> {
   const context = Context.current();
   await disconnections.begin(ref);
-  await Promise.all(disconnections.resources.map((resource) => deleteSchedule(scheduleId(ref.connectionId, resource))));
+  const schedules = [...disconnections.resources, RECONCILIATION_SCHEDULE];
+  await Promise.all(schedules.map((name) => deleteSchedule(scheduleId(ref.connectionId, name))));
   for (;;) {
     const open = [...(await runs.listOpen(ref)), ...(await reconciliations.listOpen(ref))];
     const atWork = await Promise.all(open.map(cancelRun));

@@ -44,7 +44,7 @@ import { createTestDatabase } from '../support/services/database.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { allApps } from './openapi/all-apps.ts';
 import { RecordedConnections } from './connections/recorded-connections.ts';
-import { RecordedReconciliations } from './reconciliation/recorded-reconciliations.ts';
+import { RecordedReconciliationSchedules, RecordedReconciliations } from './reconciliation/recorded-reconciliations.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
@@ -160,6 +160,7 @@ export async function createApiWorld(
   const gateway = new RecordingGateway();
   const scheduleGateway = new RecordedSchedules();
   const connectionGateway = new RecordedConnections();
+  const reconciliationGateway = new RecordedReconciliations();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const audit = createAuditStore(db);
   const expressions = createExpressions();
@@ -222,7 +223,8 @@ export async function createApiWorld(
     states: createAuthorizationStates(randomBytes(32)),
     connectionGateway,
     rotations: createSecretRotationStore(db, stores.audit),
-    reconciliationGateway: new RecordedReconciliations(),
+    reconciliationGateway,
+    reconciliationScheduleGateway: new RecordedReconciliationSchedules(),
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },
     pingDatabase: () => db.execute(sql`select 1`),
     ...options.deps,
@@ -282,6 +284,7 @@ export async function createApiWorld(
     gateway,
     scheduleGateway,
     connectionGateway,
+    reconciliationGateway,
     logLines,
     raw,
     send,

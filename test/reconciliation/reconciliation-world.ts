@@ -2,8 +2,11 @@ import { expect } from 'vitest';
 import type { z } from 'zod';
 import type { reconciliationDetailAnswer } from '../../api/schemas/reconciliation.ts';
 import { REGISTRIES } from '../../providers/registry.ts';
+import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { until } from '../support/eventually.ts';
+import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
+import type { SquareMerchant } from '../support/sandbox/square-merchant.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
 import { createServiceWorld } from '../support/worlds/service-world.ts';
@@ -16,30 +19,47 @@ export const TIME_ZONE = 'America/New_York';
 export interface ReconciledVenue {
   readonly venueId: string;
   readonly connectionId: string;
-  readonly account: StripeAccount;
 }
 
 /** The whole service over the stand-in Stripe, with what a venue's backend does to reconcile. */
 export async function createReconciliationWorld() {
-  const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0 } });
+  const [sandbox, squareSandbox] = await Promise.all([
+    startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
+    startSquareSandbox(),
+  ]);
   const service = await createServiceWorld({
     registries: REGISTRIES,
-    env: { STRIPE_API_URL: sandbox.apiUrl, STRIPE_REQUESTS_PER_SECOND: '2000' },
+    env: {
+      STRIPE_API_URL: sandbox.apiUrl,
+      STRIPE_REQUESTS_PER_SECOND: '2000',
+      SQUARE_API_URL: squareSandbox.apiUrl,
+      SQUARE_SANDBOX: 'true',
+    },
   });
   const stripe = stripeSandboxOf(sandbox);
+  const square = squareSandboxControl(squareSandbox);
   const base = ({ venueId }: Pick<ReconciledVenue, 'venueId'>) => `/v1/venues/${venueId}`;
 
-  async function aVenue(): Promise<ReconciledVenue> {
+  async function aVenue(): Promise<ReconciledVenue & { readonly account: StripeAccount }> {
     const account = await stripe.addAccount();
+    return { account, ...(await connected('stripe', account.secretKey)) };
+  }
+
+  async function aSquareVenue(): Promise<ReconciledVenue & { readonly merchant: SquareMerchant }> {
+    const merchant = await square.addMerchant();
+    return { merchant, ...(await connected('square', merchant.token)) };
+  }
+
+  async function connected(provider: string, secretKey: string): Promise<ReconciledVenue> {
     const venue = await service.send('POST', '/v1/venues', {
       json: { name: 'A venue', timeZone: TIME_ZONE, currency: 'USD' },
     });
     const venueId = String(venue.json['id']);
     const connection = await service.send('POST', `/v1/venues/${venueId}/connections`, {
-      json: { provider: 'stripe', environment: 'sandbox', credentials: { secretKey: account.secretKey } },
+      json: { provider, environment: 'sandbox', credentials: { secretKey } },
     });
     expect(connection.status).toBe(201);
-    return { venueId, connectionId: String(connection.json['id']), account };
+    return { venueId, connectionId: String(connection.json['id']) };
   }
 
   async function pull(venue: ReconciledVenue, mode: 'full' | 'incremental' = 'full') {
@@ -95,7 +115,7 @@ export async function createReconciliationWorld() {
 
   return {
     ...{ service, stripe, sandbox },
-    ...{ aVenue, pull, start, find, finished, reconcile, repair, transactions },
+    ...{ aVenue, aSquareVenue, pull, start, find, finished, reconcile, repair, transactions },
     transaction: async (venue: ReconciledVenue, externalId: string) =>
       (await transactions(venue)).find(({ links }) => links[0]?.externalId === externalId),
     /** Changes the venue's side behind everybody's back, as a bug or a restored backup would. */
@@ -108,7 +128,7 @@ export async function createReconciliationWorld() {
     },
     async close() {
       await service.close();
-      await sandbox.close();
+      await Promise.all([sandbox.close(), squareSandbox.close()]);
     },
   };
 }

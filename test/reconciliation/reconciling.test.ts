@@ -1,11 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
 import { createReconciliationWorld } from './reconciliation-world.ts';
-import type {
-  DiscrepancyBody,
-  ReconciledVenue,
-  ReconciliationBody,
-  ReconciliationWorld,
-} from './reconciliation-world.ts';
+import type { DiscrepancyBody, ReconciliationBody, ReconciliationWorld } from './reconciliation-world.ts';
 
 let world: ReconciliationWorld;
 beforeAll(async () => {
@@ -17,7 +13,7 @@ const DAY = '2026-03-08'; // The day in New York that has 23 hours.
 const atS = (time: string) => Date.parse(time) / 1_000;
 
 /** Payments around the borders of the day, a refund, and a failed attempt. */
-async function aLedger({ account }: ReconciledVenue): Promise<void> {
+async function aLedger({ account }: { readonly account: StripeAccount }): Promise<void> {
   await account.put('charges', [
     { id: 'ch_before', amount: 111, created: atS('2026-03-08T04:59:59Z') },
     { id: 'ch_first', amount: 1_000, created: atS('2026-03-08T05:00:00Z') },
