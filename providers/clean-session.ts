@@ -3,7 +3,15 @@ import { unreadableRejection } from './items.ts';
 import type { GrantAccount } from '../domain/grants/account-choice.ts';
 import type { OAuthAdapter } from './oauth.ts';
 import { ProviderError } from './provider-error.ts';
-import type { ProviderPage, ProviderRecord, ProviderSession, ResourceSession, ResourceWriter } from './provider.ts';
+import type {
+  BatchOutcome,
+  BatchWriter,
+  ProviderPage,
+  ProviderRecord,
+  ProviderSession,
+  ResourceSession,
+  ResourceWriter,
+} from './provider.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 
 const ID_ISSUES = 'id: holds characters that cannot be stored';
@@ -52,6 +60,7 @@ function cleanResource(provider: ProviderId, session: ResourceSession): Resource
 
 function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWriter {
   return {
+    ...(writer.batch && { batch: cleanBatch(provider, writer.batch) }),
     create: async (mapped, options) => cleanRecord(provider, await writer.create(mapped, options)),
     update: async (externalId, mapped, options) =>
       cleanRecord(provider, await writer.update(externalId, mapped, options)),
@@ -63,6 +72,21 @@ function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWrit
   };
 }
 
+function cleanBatch(provider: ProviderId, batch: BatchWriter): BatchWriter {
+  return {
+    ...batch,
+    create: async (records, options) =>
+      (await batch.create(records, options)).map((one) => cleanOutcome(provider, one)),
+    update: async (records, options) =>
+      (await batch.update(records, options)).map((one) => cleanOutcome(provider, one)),
+  };
+}
+
+function cleanOutcome(provider: ProviderId, outcome: BatchOutcome): BatchOutcome {
+  if (outcome instanceof ProviderError) return outcome;
+  return hasCleanId(outcome) ? cleanDeep(outcome) : unreadableId(provider);
+}
+
 function cleanPage(page: ProviderPage): ProviderPage {
   const [records, altered] = [page.records.filter(hasCleanId), page.records.filter((record) => !hasCleanId(record))];
   const rejections = altered.map(({ externalId }) => unreadableRejection({ externalId, issues: ID_ISSUES }));
@@ -70,9 +94,11 @@ function cleanPage(page: ProviderPage): ProviderPage {
 }
 
 function cleanRecord(provider: ProviderId, record: ProviderRecord): ProviderRecord {
-  if (!hasCleanId(record))
-    throw new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200, unreadable: ID_ISSUES });
+  if (!hasCleanId(record)) throw unreadableId(provider);
   return cleanDeep(record);
 }
+
+const unreadableId = (provider: ProviderId): ProviderError =>
+  new ProviderError({ provider, kind: 'unexpected-response', httpStatus: 200, unreadable: ID_ISSUES });
 
 const hasCleanId = ({ externalId }: ProviderRecord) => cleanText(externalId) === externalId;

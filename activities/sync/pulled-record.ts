@@ -42,11 +42,7 @@ export function readRecord(
  * The fingerprint of other fields takes the place of an expression's result from the provider's object: where the fields
  * change that result, the push finds a difference and writes it.
  */
-function underMapping(
-  record: ProviderRecord,
-  { mapping, fieldMapping }: Mappings,
-  options: ReadOptions,
-): PulledRecord {
+function underMapping(record: ProviderRecord, { mapping, fieldMapping }: Mappings, options: ReadOptions): PulledRecord {
   const pulled = toPulled(record, mapping, options);
   if (fieldMapping.version === 0) return pulled;
   const held = fieldMapping.heldResults(record.fields ?? {});

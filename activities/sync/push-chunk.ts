@@ -9,7 +9,9 @@ import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { ResourceWriter } from '../../providers/provider.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import { mapRows } from './mapped-rows.ts';
-import { planPush, pushRecord, toDoneEntry } from './push-record.ts';
+import { companyOf, pushBatch } from './push-batch.ts';
+import { toDoneEntry } from './push-plan.ts';
+import { planPush, pushRecord } from './push-record.ts';
 import type { PushWork } from './push-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
@@ -38,10 +40,8 @@ interface OpenPage {
   unfinished: number;
 }
 
-interface Finished {
+interface Finished extends Waiting {
   readonly result: PushResult;
-  readonly work: PushWork;
-  readonly page: OpenPage;
 }
 
 interface Waiting {
@@ -65,7 +65,9 @@ export async function pushChunk(environment: PushEnvironment, checkpoint: PushCh
 
 class PushWalk {
   readonly #environment: PushEnvironment;
-  readonly #committer: SerialCommitter<Finished | null>;
+  /** What ended together is committed together: a batch that is half known could not be repeated under its key. */
+  readonly #committer: SerialCommitter<readonly Finished[]>;
+  readonly #lowWater: number;
   readonly #pages: OpenPage[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
@@ -79,6 +81,7 @@ class PushWalk {
     this.#newestDeletionEpochUs = counted.newestDeletionEpochUs;
     this.#first = checkpoint;
     this.#after = checkpoint.after;
+    this.#lowWater = Math.max(LOW_WATER, environment.writer.batch?.size ?? 0);
     this.#committer = new SerialCommitter((finished) => this.#commit(finished), {
       maxBatch: MAX_RESULTS_A_COMMIT,
       gatherMs: GATHER_MS,
@@ -89,6 +92,7 @@ class PushWalk {
     while (this.#mayGoOn()) {
       await this.#readAhead();
       this.#fillLanes();
+      if (this.#mayReadMore() && this.#hasFreeLane()) continue;
       if (this.#running.size > 0) await Promise.race(this.#running);
       else if (this.#waiting.length === 0) await this.#committer.drain();
     }
@@ -103,9 +107,16 @@ class PushWalk {
   }
 
   async #readAhead(): Promise<void> {
-    const { control } = this.#environment;
-    while (!this.#atEnd && !control.stopping && this.#waiting.length < LOW_WATER && this.#pages.length < MAX_OPEN_PAGES)
-      await this.#readPage();
+    while (this.#mayReadMore() && !this.#committer.failed) await this.#readPage();
+  }
+
+  #mayReadMore(): boolean {
+    if (this.#atEnd || this.#environment.control.stopping) return false;
+    return this.#waiting.length < this.#lowWater && this.#pages.length < MAX_OPEN_PAGES;
+  }
+
+  #hasFreeLane(): boolean {
+    return this.#running.size < this.#environment.control.lanes;
   }
 
   async #readPage(): Promise<void> {
@@ -131,7 +142,7 @@ class PushWalk {
     // Set only now, so that a concurrent commit does not see the end before this page is in line.
     this.#atEnd = rows.length < PAGE_SIZE;
     // A page without work passes at once, and an empty one may be the end.
-    this.#committer.add(null);
+    this.#committer.add([]);
   }
 
   // Marks a first write before it is sent: if its answer is lost, the mark says that there may be a remote record.
@@ -153,24 +164,56 @@ class PushWalk {
 
   #fillLanes(): void {
     const { control } = this.#environment;
-    while (this.#running.size < control.lanes && !control.stopping) {
-      const next = this.#waiting.shift();
-      if (next === undefined) return;
-      const task: Promise<void> = this.#pushOne(next).finally(() => this.#running.delete(task));
+    while (this.#hasFreeLane() && !control.stopping) {
+      const next = this.#takeNext();
+      if (next.length === 0) return;
+      const task: Promise<void> = this.#push(next).finally(() => this.#running.delete(task));
       this.#running.add(task);
     }
   }
 
-  async #pushOne(one: Waiting): Promise<void> {
-    const result = await this.#environment.control.attempt(() => pushRecord(one.work, this.#environment));
-    if (result === null) this.#waiting.unshift(one);
-    else this.#committer.add({ ...one, result });
+  /** The next record, with those behind it that may go in the same call. A call that is not full waits for more pages. */
+  #takeNext(): readonly Waiting[] {
+    const { batch } = this.#environment.writer;
+    if (batch === undefined) return this.#waiting.splice(0, 1);
+    if (this.#mayReadMore()) return [];
+    const nowMs = Date.now();
+    const [first] = this.#waiting;
+    const company = first ? companyOf(first.work, nowMs) : null;
+    if (company === null) return this.#waiting.splice(0, 1);
+    const taken: Waiting[] = [];
+    const left: Waiting[] = [];
+    for (const one of this.#waiting)
+      (taken.length < batch.size && companyOf(one.work, nowMs) === company ? taken : left).push(one);
+    this.#waiting.splice(0, this.#waiting.length, ...left);
+    return taken;
+  }
+
+  async #push(taken: readonly Waiting[]): Promise<void> {
+    const results = await this.#environment.control.attempt(() => this.#write(taken.map(({ work }) => work)));
+    if (results === null) this.#waiting.unshift(...taken);
+    else {
+      const byRecord = new Map(results.map((result) => [result.recordId, result]));
+      this.#committer.add(
+        taken.map((one) => {
+          const result = byRecord.get(one.work.row.id);
+          if (result === undefined) throw new Error('every record that is pushed has a result');
+          return { ...one, result };
+        }),
+      );
+    }
     await this.#committer.room();
   }
 
-  async #commit(finished: readonly (Finished | null)[]): Promise<void> {
+  async #write(works: readonly PushWork[]): Promise<readonly PushResult[]> {
+    const { batch } = this.#environment.writer;
+    if (batch !== undefined) return pushBatch(works, { ...this.#environment, batch });
+    return Promise.all(works.map((work) => pushRecord(work, this.#environment)));
+  }
+
+  async #commit(finished: readonly (readonly Finished[])[]): Promise<void> {
     const { store, scope, control } = this.#environment;
-    const ended = finished.filter((one) => one !== null);
+    const ended = finished.flat();
     for (const { page } of ended) page.unfinished -= 1;
     const passed = this.#takePassed();
     // A page was read and is still in progress, so there is nothing yet that counts as progress for a waiting run.

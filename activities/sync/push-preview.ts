@@ -3,7 +3,8 @@ import type { PushCheckpoint } from '../../domain/sync/checkpoint.ts';
 import type { PushStore } from '../../db/push/push-store.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import { mapRows } from './mapped-rows.ts';
-import { callsOf, planPush, toPlanEntry } from './push-record.ts';
+import { PlannedCalls, toPlanEntry } from './push-plan.ts';
+import { planPush } from './push-record.ts';
 
 const PAGE_SIZE = 1_000;
 
@@ -12,19 +13,19 @@ export async function previewPush(
   environment: ChunkEnvironment & { readonly store: PushStore },
   checkpoint: PushCheckpoint,
 ): Promise<void> {
-  const { scope, mapping, control, store } = environment;
+  const { scope, mapping, session, control, store } = environment;
   let { after } = checkpoint;
+  const planned = new PlannedCalls(mapping, session.writer?.batch);
   while (!control.stopping) {
     const rows = await mapRows(await store.readPage(scope, { after, limit: PAGE_SIZE }), environment);
     const works = rows.map((row) => planPush(row, mapping, Date.now()));
     const atEnd = rows.length < PAGE_SIZE;
     after = rows.at(-1)?.id ?? after;
-    const calls = works.reduce((sum, work) => sum + callsOf(work, mapping), 0);
     const next = atEnd ? afterPush(checkpoint) : { ...checkpoint, after };
     control.committed(
       await store.preview(scope, {
         entries: works.map(toPlanEntry),
-        calls,
+        calls: planned.add(works),
         checkpoint: next,
         ...control.takeDelta(works.length),
       }),

@@ -1,5 +1,3 @@
-import type { PlanAction } from '../../contracts/sync.ts';
-import type { PlanEntry } from '../../db/runs/plan-items.ts';
 import type { PushLink, PushResult, PushRow, PushStore } from '../../db/push/push-store.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
@@ -15,6 +13,7 @@ import type {
   ResourceMapping,
   ResourceSession,
   ResourceWriter,
+  UpdateOptions,
   WrittenRecord,
 } from '../../providers/provider.ts';
 import type { MappedRow } from './mapped-rows.ts';
@@ -104,7 +103,7 @@ const withoutRemote = (link: PushLink): PushLink => ({
  * A record may wait in line for longer than its key is known; then the earlier write is looked up before it is
  * repeated.
  */
-function whenSent(work: PushWork, nowMs: number): PushWork {
+export function whenSent(work: PushWork, nowMs: number): PushWork {
   if (work.repeatableUntilMs === null || nowMs < work.repeatableUntilMs) return work;
   const { decision, row } = work;
   const isCreation = decision === 'create' && row.link !== null;
@@ -133,7 +132,8 @@ export async function pushRecord(planned: PushWork, tools: PushTools): Promise<P
   }
 }
 
-async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
+/** What becomes of a record whose write was refused or answered unreadably. Throws an error that is no matter of one record. */
+export async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
   const { decision } = work;
   // A spent key stands for a stored failure, or for the same record with other content. The result of that write is
   // looked up.
@@ -190,28 +190,28 @@ const CREATED_ANEW = {
   message: 'The provider had deleted this record, and the venue changed it since: it was created anew.',
 } as const;
 
-const isSpentKey = ({ details }: ProviderError) =>
+export const isSpentKey = ({ details }: ProviderError) =>
   details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
 
 async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
-  const { row, mapped, afterLostUpdate } = work;
-  const identity = identityOf(work, tools);
+  const { row, mapped } = work;
   const externalId = row.link?.externalId ?? null;
   if (externalId === null)
-    return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKey(identity) }));
-  const clearedMetadataKeys = clearedKeys(row.fields, row.link?.metadataKeys ?? []);
-  const idempotencyKey = updateKey(identity, work.fingerprint);
-  const externalState = row.link?.externalState ?? null;
-  return agreed(
-    work,
-    'updated',
-    await tools.writer.update(externalId, mapped, {
-      idempotencyKey,
-      clearedMetadataKeys,
-      externalState,
-      afterLostUpdate,
-    }),
-  );
+    return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
+  return agreed(work, 'updated', await tools.writer.update(externalId, mapped, updateOptionsOf(work, tools)));
+}
+
+/** The key of a record's first write. */
+export const createKeyOf = (work: PushWork, tools: PushTools): string => createKey(identityOf(work, tools));
+
+export function updateOptionsOf(work: PushWork, tools: PushTools): UpdateOptions {
+  const { row, fingerprint, afterLostUpdate } = work;
+  return {
+    idempotencyKey: updateKey(identityOf(work, tools), fingerprint),
+    clearedMetadataKeys: clearedKeys(row.fields, row.link?.metadataKeys ?? []),
+    externalState: row.link?.externalState ?? null,
+    afterLostUpdate,
+  };
 }
 
 const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
@@ -278,13 +278,22 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   await tools.store.markPending(tools.scope, [row.id], writeAttempt);
   if (writeAttempt > MAX_WRITE_ATTEMPTS)
     return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
-  return {
-    ...(await write(
-      { ...work, row: { ...row, link: { ...link, writeAttempt, ...remoteOf(remote) } }, afterLostUpdate: true },
-      tools,
-    )),
-    ...note,
+  const again = {
+    ...work,
+    row: { ...row, link: { ...link, writeAttempt, ...remoteOf(remote) } },
+    afterLostUpdate: true,
   };
+  return { ...(await writeAgain(again, tools)), ...note };
+}
+
+async function writeAgain(work: PushWork, tools: PushTools): Promise<PushResult> {
+  try {
+    return await write(work, tools);
+  } catch (error) {
+    // The remote record changed once more between its reading and this write.
+    if (error instanceof ProviderError && error.details.kind === 'conflict') return resolve(work, tools);
+    throw error;
+  }
 }
 
 const NO_REMOTE = { remote: null, copies: [] } as const;
@@ -319,12 +328,14 @@ const NO_LINK: PushLink = {
   sent: null,
   metadataKeys: [],
   externalState: null,
+  batchKey: null,
   createdAt: new Date(0),
   recordChangedSince: false,
   countedInThisRun: false,
 };
 
-function agreed(
+/** The outcome of a write that both sides agree on. */
+export function agreed(
   { row, fingerprint, fingerprintOfRemote }: PushWork,
   action: PushResult['action'],
   written: WrittenRecord | null,
@@ -384,43 +395,4 @@ function rejected({ row }: PushWork, code: string, message: string): PushResult 
     code,
     message,
   };
-}
-
-/** A dry run's entry for the record, against which the later result is compared. */
-export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): PlanEntry {
-  const action = PLANNED[decision === 'resolve' && row.link?.externalId != null ? 'update' : decision];
-  const { id, sourceId, link } = row;
-  return {
-    ...{ key: id, action, recordId: id, sourceId, externalId: link?.externalId ?? null },
-    detail: action === 'reject' ? describeProblems(mapped.problems) : null,
-    fingerprint: action === 'create' || action === 'update' ? fingerprint : null,
-  };
-}
-
-const PLANNED: Readonly<Record<PushDecision, PlanAction>> = {
-  create: 'create',
-  resolve: 'create',
-  update: 'update',
-  archive: 'archive',
-  unchanged: 'skip',
-  reject: 'reject',
-};
-const DONE: Readonly<Record<PushResult['action'], PlanAction>> = {
-  created: 'create',
-  updated: 'update',
-  archived: 'archive',
-  unchanged: 'skip',
-  rejected: 'reject',
-};
-
-/** The outcome for the record, to be compared with its plan. */
-export function toDoneEntry(work: PushWork, { action, externalId }: PushResult): PlanEntry {
-  return { ...toPlanEntry(work), action: DONE[action], externalId };
-}
-
-/** Number of HTTP calls that writing the record would take. */
-export function callsOf({ row, mapped, decision }: PushWork, mapping: ResourceMapping): number {
-  if (decision === 'archive') return 1;
-  if (decision !== 'create' && decision !== 'update' && decision !== 'resolve') return 0;
-  return mapping.callsToWrite(mapped, row.link?.externalId == null ? null : { externalState: row.link.externalState });
 }

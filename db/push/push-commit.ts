@@ -129,7 +129,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       remote_fingerprint = case when excluded.remote_fingerprint is null then l.remote_fingerprint else nullif(excluded.remote_fingerprint, excluded.fingerprint) end,
       metadata_keys = case when excluded.fingerprint is null then l.metadata_keys else excluded.metadata_keys end,
       external_state = coalesce(excluded.external_state, l.external_state),
-      notes = coalesce(excluded.notes, l.notes),
+      notes = coalesce(excluded.notes, l.notes), batch_key = null,
       sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
       sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
       write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,

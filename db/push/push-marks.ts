@@ -30,6 +30,11 @@ export interface PushMarks {
    * provider.
    */
   markSent(scope: RunScope, updates: readonly SentUpdate[]): Promise<void>;
+  /**
+   * Marks records whose first write is about to be sent in one batch under this key: if its outcome is lost, the batch
+   * is repeated with the same records under the same key.
+   */
+  markBatch(scope: RunScope, recordIds: readonly RecordId[], key: string): Promise<void>;
 }
 
 export function marksOf(db: Database): PushMarks {
@@ -43,6 +48,13 @@ export function marksOf(db: Database): PushMarks {
         await insertPending(tx, scope, { recordIds: [recordId], attempt });
       }),
     markSent: (scope, updates) => marking(db, scope, (tx) => noteSent(tx, scope, updates)),
+    markBatch: (scope, recordIds, key) =>
+      marking(db, scope, (tx) =>
+        tx.execute(sql`
+          update record_links set batch_key = ${key}, updated_at = now()
+          where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+            and record_id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`),
+      ),
   };
 }
 
@@ -63,7 +75,8 @@ const insertPending = (
     select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}
     from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
     on conflict (connection_id, resource, record_id) do update
-      set write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
+      set batch_key = case when l.state = 'pending' and excluded.write_attempt <= l.write_attempt then l.batch_key end,
+          write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
           state = case when ${hasNoRemote} then 'pending' else l.state end,
           created_at = case when ${hasNoRemote} and l.state <> 'pending' then now() else l.created_at end,
           external_id = case when ${isGone} then null else l.external_id end, external_version = case when ${isGone} then 0 else l.external_version end,

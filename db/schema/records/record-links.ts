@@ -58,6 +58,11 @@ export const recordLinks = pgTable(
     /** Grows when an idempotency key may not be used again. Part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),
     /**
+     * The idempotency key of the batch that a first write of unknown outcome was sent in: a batch is only repeated whole.
+     * Null where it was sent alone or not at all.
+     */
+    batchKey: text('batch_key'),
+    /**
      * The record's version when the first update since the last agreement was about to be sent. While set, the remote
      * record may be as last agreed, as of this or a later version, or in between. Null when no update was sent since.
      */

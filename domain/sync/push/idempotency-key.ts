@@ -46,3 +46,22 @@ export function updateKey(
 export function archiveKey({ connectionId, recordId, attempt, recordVersion }: LaterWrite): string {
   return `il-a-${fingerprintOf([connectionId, recordId, 'archive', attempt, recordVersion]).slice(0, 40)}`;
 }
+
+interface BatchedWrite {
+  readonly recordId: RecordId;
+  readonly recordVersion: number;
+  readonly attempt: number;
+}
+
+/**
+ * The key of a batch of writes: the same versions of the same records have the same key. `round` is incremented when the
+ * batch is sent again with other content, such as newer versions of the remote records.
+ */
+export function batchKey(
+  connectionId: ConnectionId,
+  writes: readonly BatchedWrite[],
+  { action, round }: { readonly action: 'create' | 'update'; readonly round: number },
+): string {
+  const records = writes.map(({ recordId, recordVersion, attempt }) => [recordId, recordVersion, attempt]);
+  return `il-b-${fingerprintOf([connectionId, action, round, records]).slice(0, 40)}`;
+}

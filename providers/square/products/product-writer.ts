@@ -186,17 +186,18 @@ class CatalogueWriter {
 const NO_RELATED = relatedIn([]);
 
 /** Every product of whole items. Images and categories are not read along: neither is written. */
-function readingsOf(items: readonly RawObject[]): Readings {
-  const readings: Readings = new Map();
-  for (const raw of items) {
-    const { data: item } = itemSchema.safeParse(raw);
-    const read = item && isExact(raw) ? toProducts(item, NO_RELATED) : null;
-    if (read === null) for (const id of variationIdsIn(raw)) readings.set(id, unreadableObject(UNREADABLE_ITEM));
-    for (const record of read?.items ?? []) readings.set(record.externalId, record);
-    for (const { externalId, issues } of read?.unreadable ?? [])
-      if (externalId !== null) readings.set(externalId, unreadableObject(issues));
-  }
-  return readings;
+const readingsOf = (items: readonly RawObject[]): Readings => new Map(items.flatMap(readingsIn));
+
+function readingsIn(raw: RawObject): readonly (readonly [string, ProviderRecord | ProviderError])[] {
+  const { data: item } = itemSchema.safeParse(raw);
+  if (!item || !isExact(raw)) return variationIdsIn(raw).map((id) => [id, unreadableObject(UNREADABLE_ITEM)]);
+  const { items, unreadable } = toProducts(item, NO_RELATED);
+  return [
+    ...items.map((record) => [record.externalId, record] as const),
+    ...unreadable.flatMap(({ externalId, issues }) =>
+      externalId === null ? [] : [[externalId, unreadableObject(issues)] as const],
+    ),
+  ];
 }
 
 const UNREADABLE_ITEM = 'item_data: cannot be read exactly';

@@ -30,6 +30,7 @@ const aLink = (more: Partial<PushLink>): PushLink => ({
   state: 'pending',
   recordVersion: 0,
   writeAttempt: 0,
+  batchKey: null,
   sent: null,
   metadataKeys: [],
   externalState: null,

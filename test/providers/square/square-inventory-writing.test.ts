@@ -91,17 +91,15 @@ describe('a count that is written to Square', () => {
   it('of zero is written where nobody has ever counted, so that the record is there to be read', async () => {
     const never = { catalog_object_id: product, catalog_object_type: 'ITEM_VARIATION', state: 'IN_STOCK' };
     await world.merchant().openLocations('NEW');
-    await world
-      .merchant()
-      .put('counts', [
-        {
-          id: `${product}:NEW:IN_STOCK`,
-          ...never,
-          location_id: 'NEW',
-          quantity: '0',
-          calculated_at: '2026-11-01T10:00:00Z',
-        },
-      ]);
+    await world.merchant().put('counts', [
+      {
+        id: `${product}:NEW:IN_STOCK`,
+        ...never,
+        location_id: 'NEW',
+        quantity: '0',
+        calculated_at: '2026-11-01T10:00:00Z',
+      },
+    ]);
     expect(await session().retrieve(`${product}:NEW`)).toBeNull();
     await writer().create(mapped(aCount({ quantity: '0', location: 'NEW' })), options());
     expect(await session().retrieve(`${product}:NEW`)).toMatchObject({ fields: { quantity: '0' } });

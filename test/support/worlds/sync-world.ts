@@ -5,7 +5,7 @@ import { createCredentials } from '../../../activities/connections/credentials.t
 import { createSyncChunkActivities } from '../../../activities/sync/sync-chunk.ts';
 import { createSyncControlActivities } from '../../../activities/sync/sync-control.ts';
 import type { ConnectionId, SyncId, VenueId } from '../../../contracts/ids.ts';
-import type { Direction, Environment, SyncMode } from '../../../contracts/providers.ts';
+import type { Direction, Environment, ProviderId, SyncMode } from '../../../contracts/providers.ts';
 import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../../contracts/sync.ts';
 import { createAuditStore } from '../../../db/core/audit-store.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
@@ -49,6 +49,8 @@ export interface WorldOptions {
   readonly withProxy?: boolean;
   /** Replaces the stand-in Stripe by made-up providers. Connections still have the provider `stripe`. */
   readonly providersOn?: (budget: Budget, stripeUrl: string) => Providers;
+  /** Of which every connection is, in place of `stripe`. */
+  readonly provider?: ProviderId;
   /** The record kinds, when they are not the product's. */
   readonly kinds?: RecordKinds;
   /** Uses circuit breakers, as the services do. */
@@ -79,7 +81,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
   ]);
   const { db } = database;
-  const { kinds = RECORD_KINDS } = options;
+  const { kinds = RECORD_KINDS, provider = 'stripe' } = options;
   const proxy = options.withProxy ? await startAnswerEditingProxy(sandbox.apiUrl) : null;
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const sealer = createSealer(keyring);
@@ -141,10 +143,10 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     const ref = { venueId, connectionId: uuidv7() as ConnectionId };
     const sealedKey = await sealer.seal(new Secret(account.secretKey), { ...ref, purpose: 'provider-api-key' });
     const { id = `acct_${randomBytes(6).toString('hex')}`, environment = 'sandbox' } = account;
-    accounts.set(ref.connectionId, { provider: 'stripe', environment, externalAccountId: id });
+    accounts.set(ref.connectionId, { provider, environment, externalAccountId: id });
     await stores.connections.saveWithApiKey({
       ...ref,
-      provider: 'stripe',
+      provider,
       environment,
       account: { id, name: 'An account' },
       scopes: [],
@@ -160,7 +162,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     mode: SyncMode,
     more: RunOptions = {},
   ): Promise<SyncConnectionInput> {
-    const key = { ...venue, provider: 'stripe', resource: more.resource ?? 'customers', direction } as const;
+    const key = { ...venue, provider, resource: more.resource ?? 'customers', direction } as const;
     const { run } = await stores.runs.openOrJoin({
       ...key,
       mode,
