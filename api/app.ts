@@ -74,6 +74,7 @@ import { syncRoutes } from './routes/sync-routes.ts';
 import { syncActionRoutes } from './routes/sync-action-routes.ts';
 import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
+import type { MappingGateway } from './temporal/mapping-gateway.ts';
 import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createDefaultSchedules } from './schedules/schedules.ts';
 import { createSyncFeeds } from './syncs/sync-feed.ts';
@@ -117,6 +118,7 @@ export interface AppDeps {
   readonly accountChoices: AccountChoiceStore;
   readonly mappings: MappingStore;
   readonly expressions: Expressions;
+  readonly mappingGateway: MappingGateway;
   readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;

@@ -43,6 +43,7 @@ import { createAuthorizationGateway } from './temporal/authorization-gateway.ts'
 import { createAuthorizationStates } from './connections/authorization-states.ts';
 import { createConnectionGateway } from './temporal/connection-gateway.ts';
 import { createJobGateway } from './temporal/job-gateway.ts';
+import { createMappingGateway } from './temporal/mapping-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
@@ -106,6 +107,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     accessChecks: createAccessCheckStore(db),
     mappings: createMappingStore(db),
     expressions,
+    mappingGateway: createMappingGateway(temporal),
     deliveries: createWebhookDeliveryStore(db),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),

@@ -4,6 +4,7 @@ import type { ConnectionUpkeepDeps } from '../activities/connections/connection-
 import { createCredentials } from '../activities/connections/credentials.ts';
 import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/disconnect.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
+import type { MappingTrialDeps } from '../activities/mappings/try-mapping.ts';
 import type { TestingDeps } from '../activities/connections/test-credentials.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
 import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
@@ -53,6 +54,7 @@ import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 
 export type WorkerDeps = SyncChunkDeps &
+  MappingTrialDeps &
   ProbeGrantDeps &
   SyncControlDeps &
   SchedulingDeps &
