@@ -80,6 +80,7 @@ import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
 import type { ReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import type { ReconciliationGateway } from './temporal/reconciliation-gateway.ts';
+import type { MappingGateway } from './temporal/mapping-gateway.ts';
 import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createDefaultSchedules } from './schedules/schedules.ts';
 import { createSyncFeeds } from './syncs/sync-feed.ts';
@@ -123,6 +124,7 @@ export interface AppDeps {
   readonly accountChoices: AccountChoiceStore;
   readonly mappings: MappingStore;
   readonly expressions: Expressions;
+  readonly mappingGateway: MappingGateway;
   readonly deliveries: WebhookDeliveryStore;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;

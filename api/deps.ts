@@ -46,6 +46,7 @@ import { createConnectionGateway } from './temporal/connection-gateway.ts';
 import { createJobGateway } from './temporal/job-gateway.ts';
 import { createReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import { createReconciliationGateway } from './temporal/reconciliation-gateway.ts';
+import { createMappingGateway } from './temporal/mapping-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
@@ -109,6 +110,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     accessChecks: createAccessCheckStore(db),
     mappings: createMappingStore(db),
     expressions,
+    mappingGateway: createMappingGateway(temporal),
     deliveries: createWebhookDeliveryStore(db),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),

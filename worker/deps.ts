@@ -7,6 +7,7 @@ import type { ReconcileChunkDeps } from '../activities/reconciliation/reconcile-
 import type { ReconciliationControlDeps } from '../activities/reconciliation/reconciliation-control.ts';
 import type { RepairDeps } from '../activities/reconciliation/repair.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
+import type { MappingTrialDeps } from '../activities/mappings/try-mapping.ts';
 import type { TestingDeps } from '../activities/connections/test-credentials.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
 import type { RefreshingDeps } from '../activities/connections/refresh-grant.ts';
@@ -60,6 +61,7 @@ import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
 
 export type WorkerDeps = SyncChunkDeps &
+  MappingTrialDeps &
   ProbeGrantDeps &
   SyncControlDeps &
   SchedulingDeps &

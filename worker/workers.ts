@@ -12,6 +12,8 @@ import { createKeyRotationActivities } from '../activities/vault/key-rotation.ts
 import { createRefreshingActivities } from '../activities/connections/refresh-grant.ts';
 import { createTestingActivities } from '../activities/connections/test-credentials.ts';
 import { createProbeGrantActivities } from '../activities/connections/probe-grant.ts';
+import { createReprojectionActivities } from '../activities/mappings/reprojection.ts';
+import { createMappingTrialActivities } from '../activities/mappings/try-mapping.ts';
 import { createSchedulingActivities } from '../activities/sync/schedules.ts';
 import { BulkThrottle } from '../activities/sync/bulk-throttle.ts';
 import { createBulkChunkActivities, createSyncChunkActivities } from '../activities/sync/sync-chunk.ts';
@@ -109,6 +111,7 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
     ...createRefreshingActivities(deps),
     ...createRevokingActivities(deps),
     ...createTestingActivities(deps),
+    ...createMappingTrialActivities(deps),
     ...createProbeGrantActivities(deps),
     ...createRepairActivities(deps),
   },
@@ -130,6 +133,7 @@ function incrementalActivities(deps: WorkerDeps, bulkThrottle: BulkThrottle): Sy
 const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrottle'>) => ({
   ...createSyncControlActivities(deps),
   ...createSchedulingActivities(deps),
+  ...createReprojectionActivities(deps),
   ...createKeyRotationActivities(deps),
   ...createRetentionActivities(deps),
   ...createConnectionUpkeepActivities(deps),

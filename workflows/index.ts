@@ -2,9 +2,11 @@
 export { authorizeConnection } from './authorize-connection.ts';
 export { keepConnectionFresh } from './keep-connection-fresh.ts';
 export { reconcileConnection } from './reconcile-connection.ts';
+export { reprojectRecords } from './reproject-records.ts';
 export { removeExpiredRows } from './remove-expired-rows.ts';
 export { repairDiscrepancy } from './repair-discrepancy.ts';
 export { rotateVaultKeys } from './rotate-vault-keys.ts';
 export { scheduledSync } from './scheduled-sync.ts';
 export { syncConnection } from './sync-connection.ts';
 export { testConnection } from './test-connection.ts';
+export { tryMapping } from './try-mapping.ts';

@@ -250,6 +250,13 @@ export const PROBLEMS = {
     meaning: 'The provider’s resource cannot be synced in the direction that was asked for.',
     remedy: 'Choose a direction that `detail` lists.',
   },
+  'mapping-refused': {
+    status: 422,
+    title: 'The mapping was refused for a real record',
+    meaning:
+      'The mapping was tried on one record, and this service or the provider refuses what it makes of it. `detail` names the record, `errors` the fields, with the provider’s code. Nothing was saved.',
+    remedy: 'Correct the mapping or the record; `…/mappings/{resource}/preview` shows what becomes of it.',
+  },
   'idempotency-key-reused': {
     status: 422,
     title: 'The key was used for another request',

@@ -1,5 +1,6 @@
 import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
-import type { ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { MappingTrial, MappingVersionRef } from '../../contracts/mappings.ts';
+import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { MappingRef, MappingStore, NewMapping, StoredMapping } from '../../db/mappings/mapping-store.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -7,6 +8,10 @@ import type { RecordStores } from '../../db/records/record-store.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
 import type { Caller } from '../auth/caller.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { describeError } from '../errors/outage.ts';
+import type { Log } from '../http/log.ts';
+import type { MappingGateway } from '../temporal/mapping-gateway.ts';
 import { notFound } from '../errors/not-found.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
@@ -19,10 +24,12 @@ import {
   mappingBody,
   mappingVersionAnswer,
   presentMapping,
+  presentTrial,
   presentVersion,
   previewAnswer,
   previewBody,
   rollbackBody,
+  savedMappingAnswer,
   toDefinition,
 } from '../schemas/mapping.ts';
 
@@ -33,7 +40,9 @@ export interface MappingRouteDeps {
   readonly records: RecordStores;
   readonly expressions: Expressions;
   readonly providers: Providers;
+  readonly mappingGateway: MappingGateway;
   readonly audit: AuditTrail;
+  readonly log: Log;
 }
 
 const PATH = '/v1/venues/{venueId}/connections/{connectionId}/mappings/{resource}';
@@ -68,20 +77,24 @@ function putRoute(deps: MappingRouteDeps): Endpoint {
   return endpoint({
     name: 'putMapping',
     summary: 'Change how a resource’s fields become the provider’s, and back',
-    description: 'The rules take the place of those before. Sending the same again changes nothing.',
+    description:
+      'The rules take the place of those before. A rule with `direction: both` is sent and read back, with `push` only sent, with `pull` only read, which a resource that is only read takes. It is tried on one record that the provider has, where the resource is pushed: what the provider refuses is not saved; that the provider is away, slow or refuses the access does not stand against it. Then every record is read and written again. Sending the same again changes nothing.',
     tag: 'Mappings',
     method: 'put',
     path: PATH,
     role: 'admin',
+    effort: 'start',
     body: mappingBody,
-    answers: { 200: { description: 'The mapping as it is now.', schema: mappingAnswer } },
-    problems: ['resource-not-supported'],
+    answers: { 200: { description: 'The mapping as it is now.', schema: savedMappingAnswer } },
+    problems: ['resource-not-supported', 'mapping-refused'],
     async handle({ ids, body, caller, requestId }) {
       const mapped = await resourceOf(deps, ids);
       const definition = toDefinition(body.fields);
       await requireValid(deps, mapped, definition);
-      const stored = await save(deps, ids, { mapping: { definition, createdBy: caller.subject }, caller, requestId });
-      return { status: 200, body: presentMapping(mapped.kind, stored) };
+      const mapping = { definition, createdBy: caller.subject };
+      const { connection, kind } = mapped;
+      const { stored, trial } = await save(deps, ids, { connection, mapping, caller, requestId });
+      return { status: 200, body: { ...presentMapping(kind, stored), trial: presentTrial(trial) } };
     },
   });
 }
@@ -145,6 +158,7 @@ function rollbackRoute(deps: MappingRouteDeps): Endpoint {
     method: 'post',
     path: `${PATH}/rollback`,
     role: 'admin',
+    effort: 'start',
     idempotent: true,
     body: rollbackBody,
     answers: { 200: { description: 'The mapping as it is now.', schema: mappingAnswer } },
@@ -156,7 +170,7 @@ function rollbackRoute(deps: MappingRouteDeps): Endpoint {
       // A release since then may take what it says no longer.
       await requireValid(deps, mapped, earlier.definition);
       const mapping = { definition: earlier.definition, createdBy: caller.subject, restoredVersion: version };
-      const stored = await save(deps, ids, { mapping, caller, requestId });
+      const { stored } = await save(deps, ids, { connection: mapped.connection, mapping, caller, requestId });
       return { status: 200, body: presentMapping(mapped.kind, stored) };
     },
   });
@@ -172,29 +186,74 @@ async function resourceOf(deps: MappingRouteDeps, ref: MappingRef): Promise<Mapp
 }
 
 interface Saving {
+  readonly connection: Connection;
   readonly mapping: NewMapping;
   readonly caller: Caller;
   readonly requestId: string;
 }
 
-async function save(
+interface Saved {
+  readonly stored: StoredMapping;
+  readonly trial: MappingTrial | null;
+}
+
+/**
+ * Stores the mapping once it is tried, and has every record read and written again. An earlier version was tried when it
+ * was sent. Throws `mapping-refused`.
+ */
+async function save(deps: MappingRouteDeps, ref: MappingRef, saving: Saving): Promise<Saved> {
+  const { mapping, connection } = saving;
+  const proposed = await deps.mappings.propose(ref, mapping);
+  if (!proposed) throw notFound('connection-not-found');
+  const version = { ...ref, provider: connection.provider, version: proposed.version };
+  if (proposed.active) {
+    if (proposed.version > 0 && proposed.reprojectedAt === null) await reproject(deps, version);
+    return { stored: proposed, trial: null };
+  }
+  const trial = mapping.restoredVersion == null ? await tryOut(deps, version) : null;
+  const stored = await activate(deps, version, saving);
+  await reproject(deps, version);
+  return { stored, trial };
+}
+
+async function activate(
   { mappings, audit }: MappingRouteDeps,
-  ref: MappingRef,
+  ref: MappingVersionRef,
   { mapping, caller, requestId }: Saving,
 ): Promise<StoredMapping> {
-  const proposed = await mappings.propose(ref, mapping);
-  if (proposed?.active === true) return proposed;
-  const { restoredVersion = null } = mapping;
-  const stored =
-    proposed &&
-    (await mappings.activate(ref, proposed.version, ({ version }) =>
-      audit.entry({ caller, requestId }, ref.venueId, {
-        action: restoredVersion === null ? 'mapping.changed' : 'mapping.rolled-back',
-        targetType: 'mapping',
-        targetId: `mapping/${ref.connectionId}/${ref.resource}`,
-        details: { version, rules: mapping.definition.fields.length, restoredVersion },
-      }),
-    ));
+  const { restoredVersion = null, definition } = mapping;
+  const stored = await mappings.activate(ref, ref.version, ({ version }) =>
+    audit.entry({ caller, requestId }, ref.venueId, {
+      action: restoredVersion === null ? 'mapping.changed' : 'mapping.rolled-back',
+      targetType: 'mapping',
+      targetId: `mapping/${ref.connectionId}/${ref.resource}`,
+      details: { version, rules: definition.fields.length, restoredVersion },
+    }),
+  );
   if (!stored) throw notFound('connection-not-found');
   return stored;
+}
+
+/** Throws `mapping-refused`. Whatever prevents the trial does not stand against the mapping. */
+async function tryOut({ mappingGateway, log }: MappingRouteDeps, version: MappingVersionRef): Promise<MappingTrial> {
+  const trial = await mappingGateway.tryVersion(version).catch((error: unknown) => {
+    log.warn({ connectionId: version.connectionId, error: describeError(error) }, 'a mapping could not be tried');
+    return null;
+  });
+  if (trial?.outcome === 'refused')
+    throw new ApiError('mapping-refused', `Tried on the record ${trial.recordId ?? ''}. Nothing was saved.`, {
+      errors: trial.problems,
+    });
+  return trial ?? INTERRUPTED;
+}
+
+const INTERRUPTED: MappingTrial = {
+  ...{ outcome: 'not-tried', reason: 'interrupted', recordId: null, code: null, httpStatus: null, problems: [] },
+};
+
+/** The next scheduled runs are full passes in any case, so that an outage of Temporal only delays it. */
+async function reproject({ mappingGateway, log }: MappingRouteDeps, version: MappingVersionRef): Promise<void> {
+  await mappingGateway.reproject(version).catch((error: unknown) => {
+    log.warn({ connectionId: version.connectionId, error: describeError(error) }, 'a reprojection was not started');
+  });
 }

@@ -1,13 +1,14 @@
 import { z } from 'zod';
-import { DIRECTIONS } from '../../contracts/providers.ts';
 import { MERGE_POLICIES } from '../../contracts/records.ts';
+import { NOT_TRIED } from '../../contracts/mappings.ts';
+import type { MappingTrial } from '../../contracts/mappings.ts';
 import { isReadOnlyRule } from '../../domain/mapping/mapping.ts';
 import type { MappingDefinition, MappingRule } from '../../domain/mapping/mapping.ts';
 import type { StoredMapping } from '../../db/mappings/mapping-store.ts';
 import { EXPRESSION_LIMITS } from '../../expressions/limits.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
-import { timestamp, uuid } from './common.ts';
-import { resource } from './words.ts';
+import { orNull, timestamp, uuid } from './common.ts';
+import { direction, resource } from './words.ts';
 
 const MAX_RULES = 100;
 const MAX_VALUES = 500;
@@ -18,12 +19,6 @@ const mergePolicy = z.enum(MERGE_POLICIES).meta({
   description:
     'Whose value a field keeps when both sides have changed it: the `venue`’s, the `provider`’s, the `newest`, or none until a person decides (`review`).',
 });
-const ruleDirection = z.enum(DIRECTIONS).meta({
-  id: 'MappingDirection',
-  description:
-    '`both`: the field is sent, and read back by the inverse as far as there is one. `push`: it is only sent. `pull`: it is only read, from a resource that is only read.',
-});
-
 const ruleFields = {
   target: z.string().min(1).max(200).meta({
     description: 'A field as the provider is sent it, or a key within one, such as `metadata.season`.',
@@ -50,7 +45,7 @@ const ruleFields = {
 const ruleInput = z
   .strictObject({
     ...ruleFields,
-    direction: ruleDirection.default('both'),
+    direction: direction.default('both'),
     policy: mergePolicy.default('venue'),
     readOnly: z.boolean().optional().meta({ description: 'As answers have it; not taken.' }),
   })
@@ -92,7 +87,7 @@ export const previewBody = z
 const ruleAnswer = z
   .object({
     ...ruleFields,
-    direction: ruleDirection,
+    direction: direction,
     policy: mergePolicy,
     readOnly: z.boolean().meta({
       description: 'Nothing is read back into the venue’s records: an expression has no inverse.',
@@ -121,6 +116,21 @@ export const mappingAnswer = z
     defaults: z.array(z.string()).meta({ description: 'The fields that keep their name and their value.' }),
   })
   .meta({ id: 'FieldMapping' });
+
+const trial = z
+  .object({
+    outcome: z.enum(['accepted', 'not-tried']).meta({ id: 'MappingTrialOutcome' }),
+    reason: orNull(z.enum(NOT_TRIED).meta({ id: 'MappingNotTried' })).meta({ description: 'Why it was not tried.' }),
+    recordId: z
+      .uuid()
+      .nullable()
+      .meta({ description: 'The record that the provider has taken as the mapping makes it.' }),
+  })
+  .meta({ id: 'MappingTrial' });
+
+export const savedMappingAnswer = mappingAnswer
+  .extend({ trial: orNull(trial).meta({ description: 'Null where nothing has changed.' }) })
+  .meta({ id: 'SavedFieldMapping' });
 
 const mappingProblem = z
   .object({ path: z.string(), message: z.string() })
@@ -166,3 +176,10 @@ export function presentMapping(kind: RecordKind, stored: StoredMapping): z.input
     defaults: Object.keys(kind.fields).filter((name) => !mapped.has(name)),
   };
 }
+
+export const presentTrial = (told: MappingTrial | null): z.input<typeof savedMappingAnswer>['trial'] =>
+  told && {
+    outcome: told.outcome === 'accepted' ? 'accepted' : 'not-tried',
+    reason: told.reason,
+    recordId: told.recordId,
+  };

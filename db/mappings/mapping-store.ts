@@ -8,8 +8,11 @@ import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import type { SyncKey } from '../../contracts/sync.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { fieldMappings } from '../schema/records/field-mappings.ts';
+import { syncCursors } from '../schema/runs/sync-cursors.ts';
+import { syncRuns } from '../schema/runs/sync-runs.ts';
 
 /** One version of a connection's field mapping. Version 0 is the defaults, which nobody has saved. */
 export interface StoredMapping {
@@ -46,8 +49,10 @@ export interface MappingStore {
    * one is returned. Null: there is no such connection.
    */
   propose(ref: MappingRef, mapping: NewMapping): Promise<StoredMapping | null>;
-  /** Makes a proposed version the one that applies. */
+  /** Makes a proposed version the one that applies. The next scheduled run of each direction is a full pass. */
   activate(ref: MappingRef, version: number, auditOf?: AuditOf<StoredMapping>): Promise<StoredMapping | null>;
+  /** The directions in which the resource has been synced, dry runs apart. */
+  usedDirections(ref: MappingRef): Promise<readonly SyncKey['direction'][]>;
   /** Every record has been read and written again under this version. */
   noteReprojected(ref: MappingRef, version: number): Promise<void>;
 }
@@ -98,7 +103,26 @@ export function createMappingStore(db: Database): MappingStore {
           .set({ active: true, activatedAt: sql`now()` })
           .where(isVersion(ref, version))
           .returning(SHOWN);
+        await tx
+          .update(syncCursors)
+          .set({ fullStartedAt: null, fullFinishedAt: null })
+          .where(and(eq(syncCursors.connectionId, ref.connectionId), eq(syncCursors.resource, ref.resource)));
         return row ? recordWith(tx, row, auditOf) : null;
+      }),
+
+    usedDirections: (ref) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        const rows = await tx
+          .selectDistinct({ direction: syncRuns.direction })
+          .from(syncRuns)
+          .where(
+            and(
+              eq(syncRuns.connectionId, ref.connectionId),
+              eq(syncRuns.resource, ref.resource),
+              eq(syncRuns.dryRun, false),
+            ),
+          );
+        return rows.map(({ direction }) => direction).filter((direction) => direction !== 'both');
       }),
 
     noteReprojected: (ref, version) =>

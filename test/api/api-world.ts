@@ -45,6 +45,7 @@ import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { allApps } from './openapi/all-apps.ts';
 import { RecordedConnections } from './connections/recorded-connections.ts';
 import { RecordedReconciliationSchedules, RecordedReconciliations } from './reconciliation/recorded-reconciliations.ts';
+import { RecordedMappings } from './mappings/recorded-mappings.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
@@ -184,6 +185,7 @@ export async function createApiWorld(
     accountChoices: createAccountChoiceStore(db),
     mappings: createMappingStore(db),
     expressions,
+    mappingGateway: new RecordedMappings(),
     deliveries: createWebhookDeliveryStore(db),
     reconciliations: createReconciliationStore(db),
   };

@@ -1,9 +1,10 @@
 import { v7 as uuidv7 } from 'uuid';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ConnectionId, ConnectionRef, VenueId } from '../../../contracts/ids.ts';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConnectionId, ConnectionRef, RecordId, VenueId } from '../../../contracts/ids.ts';
 import type { ProviderId } from '../../../contracts/providers.ts';
 import { aToken, createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { NOTHING_TO_TRY } from './recorded-mappings.ts';
 
 let api: ApiWorld;
 let venueId: VenueId;
@@ -135,13 +136,15 @@ describe('the mapping of a resource', () => {
         defaults: ['name', 'amountMinor', 'currency', 'active', 'taxable', 'images', 'metadata'],
       },
     });
-    expect((await get()).json).toEqual(saved.json);
+    const { trial, ...mapping } = saved.json as unknown as { trial: unknown };
+    expect(trial).toEqual({ outcome: 'not-tried', reason: 'nothing-to-try', recordId: null });
+    expect((await get()).json).toEqual(mapping);
   });
 
   it('is sent back as it was read without a new version', async () => {
     const first = await put([NOTE]);
     const { fields } = first.json as unknown as { fields: unknown[] };
-    expect((await put(fields)).json).toEqual(first.json);
+    expect((await put(fields)).json).toEqual({ ...first.json, trial: null });
   });
 
   it('keeps its versions, and goes back to one of them by a new version', async () => {
@@ -187,6 +190,49 @@ describe('the mapping of a resource', () => {
       { action: 'mapping.changed', actor: 'tester', details: { version: 1, rules: 1, restoredVersion: null } },
       { action: 'mapping.rolled-back', actor: 'tester', details: { version: 2, rules: 0, restoredVersion: 0 } },
     ]);
+  });
+});
+
+describe('the trial of a mapping', () => {
+  const refusal = {
+    ...NOTHING_TO_TRY,
+    outcome: 'refused',
+    reason: null,
+    recordId: uuidv7() as RecordId,
+    code: 'parameter_invalid',
+    httpStatus: 400,
+    problems: [{ path: 'email', message: 'The provider refuses it: parameter_invalid (http 400).' }],
+  } as const;
+  afterEach(() => {
+    api.mappingGateway.trial = NOTHING_TO_TRY;
+  });
+
+  it('keeps a mapping from being saved that the provider refuses, and tells its words', async () => {
+    api.mappingGateway.trial = refusal;
+    const answer = await put([NOTE]);
+    expect(answer).toMatchObject({ status: 422, json: { code: 'mapping-refused', errors: refusal.problems } });
+    expect(answer.json.detail).toContain(refusal.recordId);
+    expect((await get()).json).toMatchObject({ version: 0, fields: [] });
+    expect((await get('/versions')).json.data).toHaveLength(1);
+    expect(api.mappingGateway.reprojected.some(({ connectionId }) => connectionId === ref.connectionId)).toBe(false);
+  });
+
+  it.each(['rate-limited', 'unavailable', 'access-refused', 'interrupted'] as const)(
+    'saves a mapping that could not be tried: %s',
+    async (reason) => {
+      api.mappingGateway.trial = { ...NOTHING_TO_TRY, reason };
+      expect(await put([NOTE])).toMatchObject({ status: 200, json: { version: 1, trial: { reason } } });
+    },
+  );
+
+  it('saves a mapping while Temporal is away, and has the records read again by the same request later', async () => {
+    api.mappingGateway.trial = null;
+    expect(await put([NOTE])).toMatchObject({ status: 200, json: { version: 1, reprojectedAt: null } });
+    const mine = () => api.mappingGateway.reprojected.filter(({ connectionId }) => connectionId === ref.connectionId);
+    expect(mine()).toEqual([]);
+    api.mappingGateway.trial = NOTHING_TO_TRY;
+    await put([NOTE]);
+    expect(mine()).toEqual([{ ...ref, provider: 'stripe', resource: 'products', version: 1 }]);
   });
 });
 
