@@ -12,6 +12,7 @@ import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
 import type { CircuitStore } from '../db/budgets/circuit-store.ts';
 import type { ConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
 import type { ConnectionStore } from '../db/connections/connection-store.ts';
+import type { ReachStore } from '../db/connections/reach-store.ts';
 import type { MappingStore } from '../db/mappings/mapping-store.ts';
 import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
 import type { OAuthTokenStore } from '../db/connections/oauth-token-store.ts';
@@ -69,6 +70,7 @@ import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { mappingRoutes } from './routes/mapping-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
 import { reconciliationScheduleRoutes } from './routes/reconciliation-schedule-routes.ts';
+import { reachRoutes } from './routes/reach-routes.ts';
 import { reconciliationRoutes } from './routes/reconciliation-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
@@ -123,6 +125,7 @@ export interface AppDeps {
   readonly accessChecks: AccessCheckStore;
   readonly accountChoices: AccountChoiceStore;
   readonly mappings: MappingStore;
+  readonly reach: ReachStore;
   readonly expressions: Expressions;
   readonly mappingGateway: MappingGateway;
   readonly deliveries: WebhookDeliveryStore;
@@ -262,6 +265,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...syncRoutes({ kinds, connections, providers, runs, gateway, audit, ui }),
     ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
+    ...reachRoutes({ ...deps, audit }),
     ...reconciliationRoutes({ ...deps, audit, ui }),
     ...reconciliationScheduleRoutes({ ...deps, audit }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),

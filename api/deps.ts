@@ -13,6 +13,7 @@ import { createBudgetStore } from '../db/budgets/budget-store.ts';
 import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
+import { createReachStore } from '../db/connections/reach-store.ts';
 import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
 import { createRecordStores } from '../db/records/record-store.ts';
@@ -109,6 +110,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     accountChoices: createAccountChoiceStore(db),
     accessChecks: createAccessCheckStore(db),
     mappings: createMappingStore(db),
+    reach: createReachStore(db),
     expressions,
     mappingGateway: createMappingGateway(temporal),
     deliveries: createWebhookDeliveryStore(db),

@@ -223,6 +223,8 @@ export interface Idempotency {
 export interface ResourceMapping {
   /** Absent where the provider takes no keys: whatever an unanswered write has left is then looked up by our own reference. */
   readonly idempotency?: Idempotency;
+  /** Fields that the venue has left out: the payload neither sends nor clears them. Absent: none. */
+  readonly excluded?: readonly string[];
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

@@ -30,6 +30,7 @@ import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
 import { createDisconnectionStore } from '../db/connections/disconnection-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import { createReachStore } from '../db/connections/reach-store.ts';
 import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createPullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
@@ -140,6 +141,7 @@ export async function createDeps(
     pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
     mappings: createMappingStore(db),
+    reach: createReachStore(db),
     expressions,
     kinds,
     providers,

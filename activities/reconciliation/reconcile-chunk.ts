@@ -18,11 +18,13 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { describe, finalAfter, guarded, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { MOST_ATTEMPTS, backoffMs } from '../sync/sync-chunk.ts';
+import { mappingsOf } from './mappings.ts';
+import type { MappingsDeps } from './mappings.ts';
 import { ReconciliationWalk } from './reconciliation-walk.ts';
 import { withTransactions } from './transaction-session.ts';
 import type { TransactionSessionDeps } from './transaction-session.ts';
 
-export interface ReconcileChunkDeps extends TransactionSessionDeps {
+export interface ReconcileChunkDeps extends TransactionSessionDeps, MappingsDeps {
   readonly reconciliationProgress: ReconciliationProgressStore;
   readonly log: Logger;
   /** How long one chunk works before it returns to the workflow. */
@@ -57,6 +59,7 @@ async function run(
   const deadlineMs = performance.now() + deps.chunkMs;
   const { scope, accounts } = state;
   const lists = spanOf(deps, scope);
+  const { fieldMapping } = await mappingsOf(deps, scope);
   let calls = 0;
   const options = { connection: scope, accounts, lane: 'bulk', onCall: () => (calls += 1) } as const;
   return withTransactions(deps, options, async (session) => {
@@ -64,6 +67,7 @@ async function run(
       scope,
       lists,
       session,
+      fieldMapping,
       store: deps.reconciliationProgress,
       takeCalls() {
         const taken = calls;

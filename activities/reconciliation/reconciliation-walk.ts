@@ -8,6 +8,7 @@ import { afterPage } from '../../domain/reconciliation/checkpoint.ts';
 import type { ReconciliationCheckpoint } from '../../domain/reconciliation/checkpoint.ts';
 import { differenceOf } from '../../domain/reconciliation/compare.ts';
 import type { TransactionFact } from '../../domain/reconciliation/transaction-fact.ts';
+import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { SpanLists, Stream } from '../../domain/sync/pull/pull-plan.ts';
 import { checkPage, restartPart } from '../../domain/sync/pull/strategies.ts';
 import type { Part } from '../../domain/sync/pull/strategies.ts';
@@ -21,6 +22,8 @@ export interface WalkOptions {
   readonly scope: ReconciliationScope;
   readonly lists: SpanLists;
   readonly session: ResourceSession;
+  /** The venue's. */
+  readonly fieldMapping: Pick<FieldMapping, 'toVenue'>;
   readonly store: ReconciliationProgressStore;
   /** Provider calls since the last commit. */
   readonly takeCalls: () => number;
@@ -82,14 +85,16 @@ export class ReconciliationWalk {
     }
     this.#repeats = 0;
     const checkpoint = afterPage(parts, verdict.left);
-    const progress = await this.#options.store.commitRead(this.#options.scope, {
-      readings: page.records.flatMap((record) => {
-        const fact = factOf(record);
-        return fact ? [{ externalId: record.externalId, version: record.version, fact }] : [];
-      }),
+    const { fieldMapping, store, scope, takeCalls } = this.#options;
+    const told = page.records.map((record) => ({ record, fact: factOf(record, fieldMapping) }));
+    const unmappable = told.filter(({ fact }) => fact === 'unmappable').length;
+    const progress = await store.commitRead(scope, {
+      readings: told.flatMap(({ record: { externalId, version }, fact }) =>
+        fact === null || fact === 'unmappable' ? [] : [{ externalId, version, fact }],
+      ),
       checkpoint,
-      providerCalls: this.#options.takeCalls(),
-      unreadable: page.rejections?.length ?? 0,
+      providerCalls: takeCalls(),
+      unreadable: unmappable + (page.rejections?.length ?? 0),
     });
     return { checkpoint, progress };
   }
@@ -175,7 +180,8 @@ export class ReconciliationWalk {
     const answers = await fewAtATime(externalIds, LOOK_UPS_AT_ONCE, async (externalId) => {
       try {
         const record = await this.#options.session.retrieve(externalId);
-        return [externalId, record && factOf(record)] as const;
+        const fact = record && factOf(record, this.#options.fieldMapping);
+        return fact === 'unmappable' ? null : ([externalId, fact] as const);
       } catch (error) {
         if (unreadableIssuesOf(error) === null) throw error;
         return null;

@@ -4,17 +4,19 @@ import type { RepairActivities, RepairDiscrepancyInput, RepairResult } from '../
 import { toDeletion } from '../../db/pull/pull-deletions.ts';
 import type { RepairStore } from '../../db/reconciliation/repair-store.ts';
 import { isCircuitOpen } from '../../providers/circuits.ts';
-import { unreadableIssuesOf, unreadableRejection } from '../../providers/items.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
-import type { ProviderRecord } from '../../providers/provider.ts';
-import { transactions } from '../../records/transactions.ts';
+import type { ProviderRejection } from '../../providers/provider.ts';
 import { finalAfter, toFailure } from '../failures.ts';
-import { toPulled } from '../sync/pulled-record.ts';
+import { lookUpOne } from '../sync/pull-missing.ts';
+import { readRecord } from '../sync/pulled-record.ts';
+import { sessionWithin } from '../sync/reach.ts';
+import { mappingsOf } from './mappings.ts';
+import type { MappingsDeps } from './mappings.ts';
 import { factOf } from './transaction-fact.ts';
 import { withTransactions } from './transaction-session.ts';
 import type { TransactionSessionDeps } from './transaction-session.ts';
 
-export interface RepairDeps extends TransactionSessionDeps {
+export interface RepairDeps extends TransactionSessionDeps, MappingsDeps {
   readonly repairs: RepairStore;
 }
 
@@ -36,31 +38,33 @@ export function createRepairActivities(deps: RepairDeps): RepairActivities {
 }
 
 async function repair(deps: RepairDeps, input: RepairDiscrepancyInput): Promise<RepairResult['outcome']> {
-  const { repairs, providers } = deps;
+  const { repairs } = deps;
   const found = await repairs.find(input);
-  const mapping = providers.find(input.provider)?.mapping(transactions.name);
-  if (!found || !mapping) return 'not-repaired';
+  if (!found) return 'not-repaired';
   const { externalId, accounts } = found;
-  return withTransactions(deps, { connection: input, accounts, lane: 'interactive' }, async (session) => {
+  const { reach, ...mappings } = await mappingsOf(deps, input);
+  return withTransactions(deps, { connection: input, accounts, lane: 'interactive' }, async (outer) => {
+    const session = sessionWithin(outer, reach);
     const askedAtMs = Date.now();
-    let record: ProviderRecord | null;
-    try {
-      record = await session.retrieve(externalId);
-    } catch (error) {
-      const issues = unreadableIssuesOf(error);
-      if (issues === null) throw error;
-      const { code, message } = unreadableRejection({ externalId, issues });
-      await repairs.noteProblem(input, { code, message });
-      return 'not-repaired';
+    const answer = await lookUpOne(session, externalId);
+    const { fieldMapping } = mappings;
+    if (answer.rejection) return refuse(answer.rejection);
+    const fact = answer.record && factOf(answer.record, fieldMapping);
+    if (!answer.record || fact === null) {
+      const version = session.versionOf(askedAtMs);
+      const pulled = toDeletion({ externalId, version, deletedAtMs: null, certain: true });
+      return repairs.repair(input, { pulled, fact: null, fieldMapping });
     }
-    const fact = record && factOf(record);
-    const pulled = fact && record ? toPulled(record, mapping, { lookedUp: true }) : gone();
-    return repairs.repair(input, { pulled, fact });
-
-    function gone() {
-      return toDeletion({ externalId, version: session.versionOf(askedAtMs), deletedAtMs: null, certain: true });
-    }
+    const read = readRecord(answer.record, mappings, { lookedUp: true });
+    if (read.rejection) return refuse(read.rejection);
+    if (fact === 'unmappable') return 'not-repaired';
+    return repairs.repair(input, { pulled: read.record, fact, fieldMapping });
   });
+
+  async function refuse({ code, message }: ProviderRejection) {
+    await repairs.noteProblem(input, { code, message });
+    return 'not-repaired' as const;
+  }
 }
 
 function isRefusal(error: unknown): boolean {

@@ -97,7 +97,7 @@ async function lookUp(environment: PullEnvironment, batch: readonly Unclear[]) {
       const unclear = next;
       const { externalId, reason } = unclear;
       const askedAtMs = Date.now();
-      const answer = await control.attempt(() => ask(session, externalId));
+      const answer = await control.attempt(() => lookUpOne(session, externalId));
       if (answer === null) waiting.push(unclear);
       else if (answer.rejection) rejections.push(answer.rejection);
       else if (answer.record === null) gone.push({ externalId, version: session.versionOf(askedAtMs) });
@@ -113,7 +113,7 @@ async function lookUp(environment: PullEnvironment, batch: readonly Unclear[]) {
 }
 
 /** An unreadable object exists, so its record is kept. */
-async function ask(
+export async function lookUpOne(
   session: ResourceSession,
   externalId: string,
 ): Promise<{ readonly record: ProviderRecord | null; readonly rejection?: ProviderRejection }> {

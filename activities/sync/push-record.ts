@@ -206,9 +206,10 @@ export const createKeyOf = (work: PushWork, tools: PushTools): string => createK
 
 export function updateOptionsOf(work: PushWork, tools: PushTools): UpdateOptions {
   const { row, fingerprint, afterLostUpdate } = work;
+  const leavesMetadata = tools.mapping.excluded?.includes('metadata') === true;
   return {
     idempotencyKey: updateKey(identityOf(work, tools), fingerprint),
-    clearedMetadataKeys: clearedKeys(row.fields, row.link?.metadataKeys ?? []),
+    clearedMetadataKeys: leavesMetadata ? [] : clearedKeys(row.fields, row.link?.metadataKeys ?? []),
     externalState: row.link?.externalState ?? null,
     afterLostUpdate,
   };

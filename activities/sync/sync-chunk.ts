@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { SyncChunkActivities, SyncChunkResult, SyncConnectionInput } from '../../contracts/sync.ts';
 import type { MappingStore } from '../../db/mappings/mapping-store.ts';
+import type { ReachStore } from '../../db/connections/reach-store.ts';
 import type { PullStore } from '../../db/pull/pull-store.ts';
 import type { PushStore } from '../../db/push/push-store.ts';
 import type { SyncMissingStore } from '../../db/pull/sync-missing.ts';
@@ -22,6 +23,7 @@ import type { ChunkEnvironment } from './chunk.ts';
 import type { Credentials, OpenedConnection } from '../connections/credentials.ts';
 import { describe, finalAfter, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
+import { fieldMappingWithin, mappingWithin, sessionWithin } from './reach.ts';
 import { pullChunk } from './pull-chunk.ts';
 import { pushChunk } from './push-chunk.ts';
 import { previewPush } from './push-preview.ts';
@@ -30,6 +32,7 @@ import { noteOnRun, waitingOfTrouble } from '../trouble.ts';
 export interface SyncChunkDeps {
   readonly credentials: Credentials;
   readonly progress: SyncProgressStore;
+  readonly reach: Pick<ReachStore, 'excludedFields'>;
   readonly pulls: PullStore;
   readonly pushes: PushStore;
   readonly missing: SyncMissingStore;
@@ -163,11 +166,14 @@ async function walk(
   const adapter = deps.providers.find(scope.provider);
   if (!adapter || !first) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
   const { version, definition } = await deps.mappings.find(scope);
-  const fieldMapping = createFieldMapping(deps.kinds.get(scope.resource), version, definition);
+  const kind = deps.kinds.get(scope.resource);
+  const reach = { kind, excluded: await deps.reach.excludedFields(scope) };
+  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, version, definition), reach);
   const environment = {
-    ...{ scope: { ...scope, mapping: fieldMapping }, mapping: adapter.mapping(scope.resource), fieldMapping },
+    ...{ scope: { ...scope, mapping: fieldMapping }, mapping: mappingWithin(adapter.mapping(scope.resource), reach) },
+    ...{ fieldMapping },
     ...{ expressions: deps.expressions, progress: deps.progress, approved: state.approved },
-    ...tools,
+    ...{ ...tools, session: sessionWithin(tools.session, reach) },
   };
   const readFirst = async () => {
     const plan = adapter.pullPlan(scope.resource);

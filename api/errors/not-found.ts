@@ -10,6 +10,7 @@ const DETAIL = {
   'provider-not-found': 'No such provider.',
   'schedule-not-found': 'No such schedule.',
   'mapping-not-found': 'No such mapping.',
+  'reach-not-found': 'No such resource.',
   'job-not-found': 'No such job.',
   'reconciliation-not-found': 'No such reconciliation.',
   'discrepancy-not-found': 'No such discrepancy.',

@@ -104,6 +104,12 @@ export const PROBLEMS = {
     meaning: 'There is no such resource, or its mapping has no such version.',
     remedy: 'Name a kind of record, and one of the versions that `…/mappings/{resource}/versions` lists.',
   },
+  'reach-not-found': {
+    status: 404,
+    title: 'No such resource',
+    meaning: 'There is no kind of record of this name.',
+    remedy: 'Choose a resource that `GET /v1/integrations/{provider}` lists.',
+  },
   'job-not-found': {
     status: 404,
     title: 'No such job',

@@ -14,7 +14,7 @@ import { applyForced } from '../pull/forced-pull.ts';
 import type { PulledRecord } from '../pull/pulled-record.ts';
 import { withRefusals } from '../pull/rejections.ts';
 import { scopeWithKind } from '../runs/run-scope.ts';
-import type { KindScope } from '../runs/run-scope.ts';
+import type { KindScope, RunScope } from '../runs/run-scope.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { discrepancies } from '../schema/reconciliation/discrepancies.ts';
 import { reconciliations } from '../schema/reconciliation/reconciliations.ts';
@@ -31,6 +31,8 @@ export interface ProviderSide {
   /** A deletion where the provider does not have it. */
   readonly pulled: PulledRecord;
   readonly fact: TransactionFact | null;
+  /** The venue's, under which the provider's record was read. */
+  readonly fieldMapping: NonNullable<RunScope['mapping']>;
 }
 
 export interface Problem {
@@ -129,7 +131,7 @@ async function repairOne({ tx, kinds, audit }: Repairing, ref: RepairRef, side: 
     };
     // The reconciliation stands where a run would: nothing but the link's last writer is named by it.
     const syncId = row.reconciliationId as string as SyncId;
-    await applyForced(tx, scopeOf(ref, { syncId, account }, kinds), side.pulled);
+    await applyForced(tx, scopeOf(ref, { syncId, account, mapping: side.fieldMapping }, kinds), side.pulled);
     if (await differs()) {
       await note(tx, ref, STILL_DIFFERS);
       return 'not-repaired';
@@ -155,12 +157,13 @@ async function repairOne({ tx, kinds, audit }: Repairing, ref: RepairRef, side: 
 
 const scopeOf = (
   { venueId, connectionId, provider }: RepairRef,
-  { syncId, account }: Pick<KindScope, 'syncId' | 'account'>,
+  own: Pick<KindScope, 'syncId' | 'account' | 'mapping'>,
   kinds: RecordKinds,
 ): KindScope =>
   scopeWithKind(
     {
-      ...{ venueId, connectionId, provider, syncId, account },
+      ...{ venueId, connectionId, provider },
+      ...own,
       ...{ resource: transactions.name, direction: 'pull', mode: 'incremental', fence: 0 },
     },
     kinds,

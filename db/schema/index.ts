@@ -2,6 +2,7 @@ export { adminJobs } from './runs/admin-jobs.ts';
 export { agreedRecords } from './records/agreed-records.ts';
 export { auditLog } from './audit-log.ts';
 export { authorizationExchanges } from './connections/authorization-exchanges.ts';
+export { connectionReach } from './connections/connection-reach.ts';
 export { connections } from './connections/connections.ts';
 export { discrepancies } from './reconciliation/discrepancies.ts';
 export { fieldMappings } from './records/field-mappings.ts';

@@ -17,6 +17,7 @@ import { createBudgetStore } from '../../db/budgets/budget-store.ts';
 import { createCircuitStore } from '../../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../../db/connections/connection-store.ts';
+import { createReachStore } from '../../db/connections/reach-store.ts';
 import { createMappingStore } from '../../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
 import { createReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
@@ -184,6 +185,7 @@ export async function createApiWorld(
     accessChecks: createAccessCheckStore(db),
     accountChoices: createAccountChoiceStore(db),
     mappings: createMappingStore(db),
+    reach: createReachStore(db),
     expressions,
     mappingGateway: new RecordedMappings(),
     deliveries: createWebhookDeliveryStore(db),

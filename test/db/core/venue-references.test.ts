@@ -75,6 +75,8 @@ describe('a reference between two venue tables', () => {
   const ROWS: Readonly<Record<string, () => SQL>> = {
     authorization_exchanges_connection_fk: () =>
       sql`insert into authorization_exchanges (attempt_id, venue_id, connection_id) values (${uuidv7()}, ${ours}, ${theirs.connectionId})`,
+    connection_reach_connection_fk: () =>
+      sql`insert into connection_reach (connection_id, resource, venue_id) values (${theirs.connectionId}, 'customers', ${ours})`,
     discrepancies_reconciliation_fk: () =>
       sql`insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id) values (${uuidv7()}, ${theirs.reconciliationId}, ${ours}, 'missing-here', '[]', '2026-01-01', 'x')`,
     field_mappings_connection_fk: () =>

@@ -14,6 +14,7 @@ import { createCircuits } from '../../../providers/circuits.ts';
 import { createConnectionStore } from '../../../db/connections/connection-store.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../../db/connections/oauth-token-store.ts';
+import { createReachStore } from '../../../db/connections/reach-store.ts';
 import { createMappingStore } from '../../../db/mappings/mapping-store.ts';
 import { createPullStore } from '../../../db/pull/pull-store.ts';
 import { createPushStore } from '../../../db/push/push-store.ts';
@@ -97,6 +98,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
     missing: createSyncMissingStore(db),
     audit: createAuditStore(db),
     mappings: createMappingStore(db),
+    reach: createReachStore(db),
   };
   const expressions = createExpressions();
   const vault = createOpener(keyring);

@@ -1,0 +1,63 @@
+import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
+import { excludedSamples, withoutExcluded, withoutPlaces } from '../../domain/reach/field-reach.ts';
+import type { MappableRecord, MappedRecord, ResourceMapping, ResourceSession } from '../../providers/provider.ts';
+import type { ProviderPage, ProviderRecord } from '../../providers/provider.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
+
+/** What a connection leaves out of the records of one kind. */
+export interface ExcludedFields {
+  readonly kind: RecordKind;
+  readonly excluded: readonly string[];
+}
+
+/** The session, which tells nothing of the fields that are left out. */
+export function sessionWithin(session: ResourceSession, { kind, excluded }: ExcludedFields): ResourceSession {
+  if (excluded.length === 0) return session;
+  const names = new Set(excluded);
+  const references = Object.entries(kind.references).flatMap(([name, { field }]) =>
+    field !== null && names.has(field) ? [name] : [],
+  );
+  const within = (record: ProviderRecord): ProviderRecord => ({
+    ...record,
+    fields: record.fields && withoutExcluded(kind, record.fields, excluded),
+    ...(record.refs && { refs: { ...record.refs, ...Object.fromEntries(references.map((name) => [name, null])) } }),
+  });
+  const amendmentWithin = (amendment: object) =>
+    Object.fromEntries(Object.entries(amendment).filter(([name]) => !names.has(name)));
+  const pageWithin = (page: ProviderPage): ProviderPage => ({
+    ...page,
+    records: page.records.map(within),
+    ...(page.amendments && { amendments: page.amendments.map(amendmentWithin) }),
+  });
+  return {
+    ...session,
+    listPage: async (query) => pageWithin(await session.listPage(query)),
+    retrieve: async (externalId) => {
+      const record = await session.retrieve(externalId);
+      return record && within(record);
+    },
+  };
+}
+
+/** The mapping, whose payloads neither send nor clear the fields that are left out. */
+export function mappingWithin(mapping: ResourceMapping, { kind, excluded }: ExcludedFields): ResourceMapping {
+  if (excluded.length === 0) return mapping;
+  const samples = excludedSamples(kind, excluded);
+  const payloadOf = (fields: MappableRecord['fields']) =>
+    mapping.toPayload({ id: '00000000-0000-7000-8000-000000000000', sourceId: 'sample', fields }).payload;
+  const [without, filled] = [payloadOf(samples.without), payloadOf(samples.filled)];
+  return {
+    ...mapping,
+    excluded,
+    toPayload(record): MappedRecord {
+      const mapped = mapping.toPayload({ ...record, fields: withoutExcluded(kind, record.fields, excluded) });
+      return { ...mapped, payload: withoutPlaces(mapped.payload, without, filled) };
+    },
+  };
+}
+
+/** The venue's mapping, under which a pull leaves the stored values of those fields as they are. */
+export const fieldMappingWithin = (fieldMapping: FieldMapping, { excluded }: ExcludedFields): FieldMapping =>
+  excluded.length === 0
+    ? fieldMapping
+    : { ...fieldMapping, kept: { ...fieldMapping.kept, fields: [...fieldMapping.kept.fields, ...excluded] } };

@@ -1,0 +1,105 @@
+import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { ReachRef, ReachStore } from '../../db/connections/reach-store.ts';
+import { exclusionProblem } from '../../domain/reach/field-reach.ts';
+import type { Providers } from '../../providers/providers.ts';
+import type { RecordKinds } from '../../records/registry.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
+import { ApiError } from '../errors/api-error.ts';
+import { notFound } from '../errors/not-found.ts';
+import { endpoint } from '../http/endpoint.ts';
+import type { Answer, Endpoint } from '../http/endpoint.ts';
+import { invalidRequest } from '../http/parse.ts';
+import { reachAnswer, reachBody } from '../schemas/reach.ts';
+
+export interface ReachRouteDeps {
+  readonly connections: ConnectionStore;
+  readonly kinds: RecordKinds;
+  readonly providers: Providers;
+  readonly reach: ReachStore;
+  readonly audit: AuditTrail;
+}
+
+const PATH = '/v1/venues/{venueId}/connections/{connectionId}/reach/{resource}';
+
+export function reachRoutes(deps: ReachRouteDeps): Endpoint[] {
+  return [getRoute(deps), putRoute(deps)].map((route) => ({
+    ...route,
+    pathWords: { ...route.pathWords, resource: deps.kinds.names },
+    notFound: { ...route.notFound, resource: 'reach-not-found' },
+  }));
+}
+
+function getRoute(deps: ReachRouteDeps): Endpoint {
+  return endpoint({
+    name: 'getReach',
+    summary: 'Read which fields of a resource a connection leaves out',
+    tag: 'Connections',
+    method: 'get',
+    path: PATH,
+    role: 'viewer',
+    answers: { 200: { description: 'What is left out.', schema: reachAnswer } },
+    problems: ['resource-not-supported'],
+    async handle({ ids }) {
+      await connectionOf(deps, ids);
+      return present(deps, ids);
+    },
+  });
+}
+
+function putRoute(deps: ReachRouteDeps): Endpoint {
+  return endpoint({
+    name: 'putReach',
+    summary: 'Leave fields of a resource out',
+    description:
+      'A pull stores nothing of them, and a push neither sends nor clears them at the provider. It holds from the next piece of work on: a run that is under way takes it up within three minutes. What is stored already stays. The next scheduled pull is a full pass, which brings what is no longer left out.',
+    tag: 'Connections',
+    method: 'put',
+    path: PATH,
+    role: 'admin',
+    body: reachBody,
+    answers: { 200: { description: 'What is left out from now on.', schema: reachAnswer } },
+    problems: ['resource-not-supported'],
+    async handle({ ids, body: { excludedFields }, caller, requestId }) {
+      await connectionOf(deps, ids);
+      const kind = deps.kinds.get(ids.resource);
+      const errors = excludedFields.flatMap((name, index) => {
+        const message = exclusionProblem(kind, name, excludedFields);
+        return message === null ? [] : [{ path: `excludedFields.${index}`, message }];
+      });
+      if (errors.length > 0) throw invalidRequest(errors);
+      await deps.reach.exclude(
+        ids,
+        excludedFields,
+        deps.audit.entry({ caller, requestId }, ids.venueId, {
+          action: 'connection.reach-changed',
+          targetType: 'connection',
+          targetId: ids.connectionId,
+          details: { resource: ids.resource, excluded: excludedFields.join(' ').slice(0, MAX_DETAIL_LENGTH) },
+        }),
+      );
+      return present(deps, ids);
+    },
+  });
+}
+
+/** An audit row takes no list: as much as a person reads. */
+const MAX_DETAIL_LENGTH = 2_000;
+
+/** Throws `connection-not-found`, and `resource-not-supported` for a resource that the provider does not sync. */
+async function connectionOf({ connections, providers }: ReachRouteDeps, ref: ReachRef): Promise<Connection> {
+  const connection = await connections.find(ref);
+  if (!connection) throw notFound('connection-not-found');
+  const { displayName, resources } = providers.find(connection.provider)?.capabilities ?? {
+    displayName: connection.provider,
+    resources: [],
+  };
+  if (!resources.some(({ resource }) => resource === ref.resource))
+    throw new ApiError('resource-not-supported', `${displayName} does not sync ${ref.resource}.`);
+  return connection;
+}
+
+async function present({ reach }: ReachRouteDeps, ref: ReachRef): Promise<Answer> {
+  const { connectionId, resource } = ref;
+  const excludedFields = [...(await reach.excludedFields(ref))];
+  return { status: 200, body: { connectionId, resource, excludedFields, storedValues: 'kept' } };
+}
