@@ -56,9 +56,7 @@ export function createFieldMapping(kind: RecordKind, version: number, definition
     version,
     expressions: definition.fields.flatMap(({ expression }) => expression ?? []),
     heldResults: (read) =>
-      rules
-        .filter(({ source }) => source === null)
-        .map(({ target }) => ({ ok: true, value: readPath(read, target) })),
+      rules.filter(({ source }) => source === null).map(({ target }) => ({ ok: true, value: readPath(read, target) })),
     kept: keptBy(rules, pulling, moved),
 
     toProvider(record, results) {
