@@ -95,8 +95,9 @@ function offsetReader(timeZone: string): (epochMs: number) => number {
   });
   return (epochMs) => {
     const wholeS = Math.floor(epochMs / 1_000) * 1_000;
-    const parts = Object.fromEntries(format.formatToParts(wholeS).map(({ type, value }) => [type, Number(value)]));
-    const { year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0 } = parts;
+    // As `1/31/2026, 23:59:59`. The parts of `formatToParts` cost three times as much.
+    const parts = format.format(wholeS).match(/\d+/g) ?? [];
+    const [month = 0, day = 0, year = 0, hour = 0, minute = 0, second = 0] = parts.map(Number);
     return Date.UTC(year, month - 1, day, hour, minute, second) - wholeS;
   };
 }

@@ -84,11 +84,12 @@ describe('the days of a summary', () => {
     await fc.assert(
       fc.asyncProperty(zones, ranges, async (timeZone, [first, length]) => {
         const [from, to] = [dayOf(first), dayOf(first + length - 1)];
+        const { start, instants } = around(first, length);
         const sums = await summaries.summarise(venueId, { from, to, timeZone, status: null });
         const expected = await inZone(
           timeZone,
           (sql) => sql<{ day: string; amount: string }[]>`
-          select t.at::date::text as day, sum(t.n)::text as amount from unnest(${INSTANTS}::text[]::timestamptz[]) with ordinality as t(at, n)
+          select t.at::date::text as day, sum(t.n + ${start})::text as amount from unnest(${instants}::text[]::timestamptz[]) with ordinality as t(at, n)
           where t.at::date between ${from} and ${to} group by 1 order by 1`,
         );
         expect(sums.map(({ day, amountMinor }) => `${day} ${amountMinor}`)).toEqual(
@@ -105,6 +106,13 @@ const dayOf = (index: number) => new Date(Date.UTC(2024, 0, 1 + index)).toISOStr
 const INSTANTS: readonly string[] = Array.from({ length: 17_660 }, (_, index) =>
   new Date(Date.UTC(2024, 0, 1) + index * 1_793_000).toISOString(),
 );
+
+/** The times that may fall on the days in some zone: those from two days before the first to two days after the last. */
+function around(firstDay: number, days: number): { readonly start: number; readonly instants: readonly string[] } {
+  const [from, to] = [dayOf(firstDay - 2), dayOf(firstDay + days + 2)];
+  const start = INSTANTS.findIndex((at) => at >= from);
+  return { start, instants: INSTANTS.slice(start).filter((at) => at < to) };
+}
 
 /** Each payment has a different amount, so that a day's sum shows which of them it includes. */
 async function pay(venueId: VenueId, times: readonly string[]): Promise<void> {
