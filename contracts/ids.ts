@@ -7,6 +7,8 @@ export type ConnectionId = Id<'ConnectionId'>;
 export type SyncId = Id<'SyncId'>;
 export type RecordId = Id<'RecordId'>;
 export type JobId = Id<'JobId'>;
+/** Of an event that a provider has sent. */
+export type WebhookEventId = Id<'WebhookEventId'>;
 
 /** Scopes every query, workflow and seal of a connection. */
 export interface ConnectionRef {

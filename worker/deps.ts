@@ -3,6 +3,7 @@ import type { AuthorizingDeps } from '../activities/connections/authorize-connec
 import type { ConnectionUpkeepDeps } from '../activities/connections/connection-upkeep.ts';
 import { createCredentials } from '../activities/connections/credentials.ts';
 import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/disconnect.ts';
+import type { InboxDeps } from '../activities/inbox/drain-inbox.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { TestingDeps } from '../activities/connections/test-credentials.ts';
 import type { KeyRotationDeps } from '../activities/vault/key-rotation.ts';
@@ -35,6 +36,7 @@ import { createSecretRotationStore } from '../db/connections/secret-rotation-sto
 import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
+import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
@@ -56,6 +58,7 @@ export type WorkerDeps = SyncChunkDeps &
   SchedulingDeps &
   KeyRotationDeps &
   RetentionDeps &
+  InboxDeps &
   RefreshingDeps &
   ConnectionUpkeepDeps &
   AuthorizingDeps &
@@ -124,6 +127,7 @@ export async function createDeps(
     pulls: createPullStore(db, kinds),
     pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
+    inbox: createInboxStore(db),
     providers,
     vault,
     sealer,

@@ -4,6 +4,7 @@ import { createActivateConnectionActivities } from '../activities/connections/ac
 import { createAuthorizingActivities } from '../activities/connections/authorize-connection.ts';
 import { createConnectionUpkeepActivities } from '../activities/connections/connection-upkeep.ts';
 import { createDisconnectingActivities, createRevokingActivities } from '../activities/connections/disconnect.ts';
+import { createInboxActivities } from '../activities/inbox/drain-inbox.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';
 import { createKeyRotationActivities } from '../activities/vault/key-rotation.ts';
 import { createRefreshingActivities } from '../activities/connections/refresh-grant.ts';
@@ -127,6 +128,7 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createSyncControlActivities(deps),
   ...createSchedulingActivities(deps),
   ...createKeyRotationActivities(deps),
+  ...createInboxActivities(deps),
   ...createRetentionActivities(deps),
   ...createConnectionUpkeepActivities(deps),
   ...createActivateConnectionActivities(deps),

@@ -27,7 +27,7 @@ import { createSyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/core/venue-store.ts';
-import { createWebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
+import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
 import type { VenueCapConfig } from '../../config/config.ts';
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
@@ -37,11 +37,13 @@ import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
+import { drainInbox } from '../support/inbox.ts';
 import { createTestDatabase } from '../support/services/database.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { allApps } from './openapi/all-apps.ts';
 import { RecordedConnections } from './connections/recorded-connections.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
+import { RecordedInbox } from './webhooks/recorded-inbox.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
 
@@ -156,6 +158,7 @@ export async function createApiWorld(
   const gateway = new RecordingGateway();
   const scheduleGateway = new RecordedSchedules();
   const connectionGateway = new RecordedConnections();
+  const inboxGateway = new RecordedInbox();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const audit = createAuditStore(db);
   const stores = {
@@ -176,7 +179,7 @@ export async function createApiWorld(
     accountConnections: createAccountConnections(db),
     accessChecks: createAccessCheckStore(db),
     accountChoices: createAccountChoiceStore(db),
-    deliveries: createWebhookDeliveryStore(db),
+    inbox: createInboxStore(db),
   };
   const deps: AppDeps = {
     config: {
@@ -213,6 +216,7 @@ export async function createApiWorld(
     authorizationGateway: connectionGateway,
     states: createAuthorizationStates(randomBytes(32)),
     connectionGateway,
+    inboxGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },
     pingDatabase: () => db.execute(sql`select 1`),
@@ -273,6 +277,7 @@ export async function createApiWorld(
     gateway,
     scheduleGateway,
     connectionGateway,
+    inboxGateway,
     logLines,
     raw,
     send,
@@ -289,6 +294,17 @@ export async function createApiWorld(
     get port() {
       return server.port;
     },
+    /** Handles the events of the inbox that are due, and records the signals in `connectionGateway.revoked`. */
+    drain: () =>
+      drainInbox(db, {
+        providers: deps.providers,
+        log: createLogger({ name: 'worker', level: 'trace', destination: { write: (line) => logLines.push(line) } }),
+        // What Temporal's client throws: https://grpc.io/docs/guides/status-codes/ (2026-11-28), 14 is UNAVAILABLE.
+        signalRevoked: (connection) =>
+          connectionGateway.away
+            ? Promise.reject(Object.assign(new Error('unavailable'), { code: 14 }))
+            : connectionGateway.accessRevoked(connection),
+      }),
     /** Simulates a restart: only what is stored survives. */
     async restart() {
       await server.stop();

@@ -3,6 +3,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as connectionContract from '../../contracts/connections.ts';
+import * as inboxContract from '../../contracts/inbox.ts';
 import * as syncContract from '../../contracts/sync.ts';
 import * as vaultContract from '../../contracts/vault.ts';
 import { REPOSITORY } from '../../runtime/start/home.ts';
@@ -11,7 +12,7 @@ import { activitiesIn, parseHistory, textOf } from '../support/history.ts';
 import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
 import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 
-const contracts = { ...connectionContract, ...syncContract, ...vaultContract };
+const contracts = { ...connectionContract, ...inboxContract, ...syncContract, ...vaultContract };
 const HISTORIES = new URL('./histories/', import.meta.url);
 const FILES = readdirSync(HISTORIES);
 const read = (file: string): string => readFileSync(new URL(file, HISTORIES), 'utf8');
