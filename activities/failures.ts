@@ -45,6 +45,14 @@ export async function guarded<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** For an activity whose worker was asked to stop: another one goes on at once. */
+export const interrupted = (): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: 'Interrupted',
+    message: 'the worker was asked to stop',
+    nextRetryDelay: 100,
+  });
+
 /** Makes the failure final once this many attempts were made. */
 export function finalAfter(maxAttempts: number, failure: unknown): unknown {
   if (!(failure instanceof ApplicationFailure) || failure.nonRetryable || Context.current().info.attempt < maxAttempts)

@@ -4,9 +4,7 @@ import type { ApiConfig } from '../config/config.ts';
 import { POOLS, READ_CONNECTIONS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
-import { createAccessCheckStore } from '../db/connections/access-check-store.ts';
 import { createAccountChoiceStore } from '../db/connections/account-choice-store.ts';
-import { createAccountConnections } from '../db/connections/account-connections.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
 import { createBudgetStore } from '../db/budgets/budget-store.ts';
@@ -29,7 +27,7 @@ import { createTransactionSummaryStore } from '../db/records/transaction-summary
 import { createVenueStore } from '../db/core/venue-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import type { Database } from '../db/core/venue-scope.ts';
-import { createWebhookDeliveryStore } from '../db/webhooks/webhook-delivery-store.ts';
+import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
 import { createExpressions } from '../expressions/expressions.ts';
@@ -44,6 +42,7 @@ import type { AppConfig, AppDeps } from './app.ts';
 import { createAuthorizationGateway } from './temporal/authorization-gateway.ts';
 import { createAuthorizationStates } from './connections/authorization-states.ts';
 import { createConnectionGateway } from './temporal/connection-gateway.ts';
+import { createInboxGateway } from './temporal/inbox-gateway.ts';
 import { createJobGateway } from './temporal/job-gateway.ts';
 import { createReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import { createReconciliationGateway } from './temporal/reconciliation-gateway.ts';
@@ -106,14 +105,13 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     authorizationGateway: createAuthorizationGateway(temporal),
     states: createAuthorizationStates(await readStateKey(db)),
     connectionGateway: createConnectionGateway(temporal),
-    accountConnections: createAccountConnections(db),
     accountChoices: createAccountChoiceStore(db),
-    accessChecks: createAccessCheckStore(db),
     mappings: createMappingStore(db),
     reach: createReachStore(db),
     expressions,
     mappingGateway: createMappingGateway(temporal),
-    deliveries: createWebhookDeliveryStore(db),
+    inbox: createInboxStore(db),
+    inboxGateway: createInboxGateway(temporal),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),
     budgets: createBudgetStatusStore(db),

@@ -87,7 +87,8 @@ export interface RetentionConfig {
   readonly runDays: number;
   readonly syncLogDays: number;
   readonly planDays: number;
-  readonly webhookDeliveryDays: number;
+  readonly webhookBodyDays: number;
+  readonly webhookEventDays: number;
 }
 
 export interface WorkerConfig extends ServiceConfig {
@@ -169,7 +170,8 @@ export function readWorkerConfig(env: Env, providers: readonly ConfigurableProvi
       runDays: environment.certain('RETENTION_RUN_DAYS'),
       syncLogDays: environment.certain('RETENTION_SYNC_LOG_DAYS'),
       planDays: environment.certain('RETENTION_PLAN_DAYS'),
-      webhookDeliveryDays: environment.certain('RETENTION_WEBHOOK_DELIVERY_DAYS'),
+      webhookBodyDays: environment.certain('RETENTION_WEBHOOK_BODY_DAYS'),
+      webhookEventDays: environment.certain('RETENTION_WEBHOOK_EVENT_DAYS'),
     },
   };
 }
@@ -276,13 +278,18 @@ function refuseOpenUrls(environment: Environment): void {
   }
 }
 
-/** Refuses to keep a run's details longer than the run: they are removed together with it. */
+/** Details, and the variable of what they belong to. */
+const DETAILS = [
+  ['RETENTION_SYNC_LOG_DAYS', 'RETENTION_RUN_DAYS'],
+  ['RETENTION_PLAN_DAYS', 'RETENTION_RUN_DAYS'],
+  ['RETENTION_WEBHOOK_BODY_DAYS', 'RETENTION_WEBHOOK_EVENT_DAYS'],
+] as const;
+
+/** Refuses to keep details, such as a run's log, longer than what they belong to: they are removed together with it. */
 function refuseOutlivingDetails(environment: Environment): void {
-  const runDays = environment.get('RETENTION_RUN_DAYS');
-  if (runDays === undefined) return;
-  for (const name of ['RETENTION_SYNC_LOG_DAYS', 'RETENTION_PLAN_DAYS'] as const)
-    if ((environment.get(name) ?? 0) > runDays)
-      environment.problem(`${name} is longer than RETENTION_RUN_DAYS, and goes with its run. Make it as long at most.`);
+  for (const [name, whole] of DETAILS)
+    if ((environment.get(name) ?? 0) > (environment.get(whole) ?? Infinity))
+      environment.problem(`${name} is longer than ${whole}, and ends with it. Make it as long at most.`);
 }
 
 /** Refuses metrics on the port that callers reach, because the metrics endpoint authenticates nobody. */

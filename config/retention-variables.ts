@@ -62,13 +62,23 @@ export const RETENTION_VARIABLES = {
     readBy: ['worker'],
     secret: false,
   },
+  RETENTION_WEBHOOK_BODY_DAYS: {
+    ...days(1),
+    description:
+      'How long the bodies of webhook events are kept, which may hold personal data. At most `RETENTION_WEBHOOK_EVENT_DAYS`.',
+    obtain: 'Choose one.',
+    default: '30',
+    readBy: ['worker'],
+    secret: false,
+  },
   // Square's signature covers no time, so a recorded delivery can be replayed long after:
   // https://developer.squareup.com/docs/webhooks/step3validate (read 2026-11-21).
-  RETENTION_WEBHOOK_DELIVERY_DAYS: {
+  RETENTION_WEBHOOK_EVENT_DAYS: {
     ...days(7),
-    description: 'How long the ids of webhook events are remembered: one that is sent again meanwhile has no effect.',
+    description:
+      'How long webhook events are kept without their bodies: one that is sent again meanwhile has no effect.',
     obtain: 'Choose one.',
-    default: '90',
+    default: '400',
     readBy: ['worker'],
     secret: false,
   },

@@ -9,6 +9,8 @@ export type RecordId = Id<'RecordId'>;
 export type JobId = Id<'JobId'>;
 export type ReconciliationId = Id<'ReconciliationId'>;
 export type DiscrepancyId = Id<'DiscrepancyId'>;
+/** Of an event that a provider has sent. */
+export type WebhookEventId = Id<'WebhookEventId'>;
 
 /** Scopes every query, workflow and seal of a connection. */
 export interface ConnectionRef {

@@ -6,6 +6,7 @@ import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/
 import type { ReconcileChunkDeps } from '../activities/reconciliation/reconcile-chunk.ts';
 import type { ReconciliationControlDeps } from '../activities/reconciliation/reconciliation-control.ts';
 import type { RepairDeps } from '../activities/reconciliation/repair.ts';
+import type { InboxDeps } from '../activities/inbox/drain-inbox.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { MappingTrialDeps } from '../activities/mappings/try-mapping.ts';
 import type { TestingDeps } from '../activities/connections/test-credentials.ts';
@@ -44,6 +45,7 @@ import { createSecretRotationStore } from '../db/connections/secret-rotation-sto
 import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
+import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createVenueStore } from '../db/core/venue-store.ts';
 import { createWorkerPresence } from '../db/runs/worker-presence.ts';
@@ -71,6 +73,7 @@ export type WorkerDeps = SyncChunkDeps &
   ReconciliationControlDeps &
   RepairDeps &
   RetentionDeps &
+  InboxDeps &
   RefreshingDeps &
   ConnectionUpkeepDeps &
   AuthorizingDeps &
@@ -144,6 +147,7 @@ export async function createDeps(
     reach: createReachStore(db),
     expressions,
     kinds,
+    inbox: createInboxStore(db),
     providers,
     vault,
     sealer,

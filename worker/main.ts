@@ -13,6 +13,7 @@ import { createDeps } from './deps.ts';
 import { startHealthServer } from './health-server.ts';
 import { watchForLostWorkers } from './lost-workers.ts';
 import { connectTemporal } from './temporal-connection.ts';
+import { keepInboxSweepSchedule } from './inbox-schedule.ts';
 import { keepRetentionSchedule } from './retention-schedule.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
 import { DRAINING_MS, findQueuesToDrain } from './replaced-queues.ts';
@@ -54,9 +55,10 @@ async function run(): Promise<void> {
     const { activity: activities, schedule } = client;
     // Starts before the workers are ready, which takes seconds, so that the work of a lost process resumes sooner.
     const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
-    // Nothing waits for the Schedule: runs do not need it, and a server that refuses it must not prevent the worker's
-    // start.
-    const retention = keepRetentionSchedule({ schedule, retention: config.retention, log, stopped: stopping.signal });
+    // Nothing waits for the Schedules: runs do not need them, and a server that refuses them must not prevent the
+    // worker's start.
+    const kept = { schedule, log, stopped: stopping.signal };
+    const schedules = [keepRetentionSchedule({ ...kept, retention: config.retention }), keepInboxSweepSchedule(kept)];
     const drainedQueues = await findQueuesToDrain(client).catch((error: unknown) => {
       log.warn({ cause: describe(error) }, 'nobody can tell which replaced queues hold work: all of them are served');
       return Object.keys(REPLACED_QUEUES);
@@ -69,7 +71,7 @@ async function run(): Promise<void> {
     await Promise.all(
       workers.map((worker) => worker.runUntil(drainedQueues.includes(worker.options.taskQueue) ? drained : stopped)),
     );
-    await Promise.all([watch, retention]);
+    await Promise.all([watch, ...schedules]);
     await connection.close();
   }
   await deps.close();

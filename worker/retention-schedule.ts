@@ -1,60 +1,23 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { ScheduleAlreadyRunning } from '@temporalio/client';
-import type { ScheduleClient, ScheduleOptions } from '@temporalio/client';
 import type { RetentionConfig } from '../config/config.ts';
 import { REMOVE_EXPIRED_ROWS, RETENTION_SCHEDULE_ID, RETENTION_TABLES } from '../contracts/retention.ts';
 import type { RemoveExpiredRowsInput, RetentionRule, RetentionTable } from '../contracts/retention.ts';
 import { WORKFLOW_QUEUE } from '../contracts/temporal.ts';
-import type { Logger } from '../telemetry/logger.ts';
+import { keepSchedule } from './kept-schedule.ts';
+import type { KeptScheduleOptions, ScheduleDefinition } from './kept-schedule.ts';
 
-export interface RetentionScheduleOptions {
-  readonly schedule: Pick<ScheduleClient, 'create' | 'getHandle'>;
+export interface RetentionScheduleOptions extends KeptScheduleOptions {
   readonly retention: RetentionConfig;
-  readonly log: Logger;
-  readonly stopped: AbortSignal;
-  /** Pause after a failed attempt. */
-  readonly retryEveryMs?: number;
 }
 
-const RETRY_EVERY_MS = 30_000;
 /** Spreads the load when several installations share a Temporal or a Postgres. */
 const JITTER_SHARE = 0.1;
 
-/**
- * Creates the Schedule that removes expired rows, or updates an existing one to this configuration; a paused Schedule
- * stays paused. Safe to repeat and to run in several processes at once. Retries until it succeeds or `stopped` is
- * aborted. Never rejects.
- */
-export async function keepRetentionSchedule(options: RetentionScheduleOptions): Promise<void> {
-  const { log, stopped, retryEveryMs = RETRY_EVERY_MS } = options;
-  while (!stopped.aborted) {
-    try {
-      await createOrUpdate(options);
-      return;
-    } catch (error) {
-      log.warn(
-        { cause: error instanceof Error ? error.name : 'unknown' },
-        'the schedule that removes expired rows could not be made: it is tried again',
-      );
-    }
-    // The delay rejects when `stopped` is aborted; the loop checks that itself.
-    await delay(retryEveryMs, undefined, { signal: stopped }).catch(() => undefined);
-  }
+/** Keeps the Schedule that removes expired rows as this configuration says. */
+export function keepRetentionSchedule({ retention, ...options }: RetentionScheduleOptions): Promise<void> {
+  return keepSchedule(RETENTION_SCHEDULE_ID, definitionOf(retention), options);
 }
 
-async function createOrUpdate({ schedule, retention }: RetentionScheduleOptions): Promise<void> {
-  const definition = definitionOf(retention);
-  try {
-    await schedule.create({ ...definition, scheduleId: RETENTION_SCHEDULE_ID });
-  } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
-    await schedule.getHandle(RETENTION_SCHEDULE_ID).update(({ state }) => ({ ...definition, state }));
-  }
-}
-
-function definitionOf(retention: RetentionConfig): Pick<ScheduleOptions, 'spec' | 'policies'> & {
-  readonly action: ScheduleOptions['action'] & { readonly type: 'startWorkflow' };
-} {
+function definitionOf(retention: RetentionConfig): ScheduleDefinition {
   const everyMs = retention.everyMinutes * 60_000;
   const input: RemoveExpiredRowsInput = { rules: rulesOf(retention) };
   return {
@@ -75,9 +38,10 @@ function definitionOf(retention: RetentionConfig): Pick<ScheduleOptions, 'spec' 
 
 /** The retention rules of this configuration, in the order in which rows are removed. */
 export function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
-  const { auditDays, runDays, syncLogDays, planDays, webhookDeliveryDays } = retention;
+  const { auditDays, runDays, syncLogDays, planDays, webhookBodyDays, webhookEventDays } = retention;
   const keptDays: Partial<Record<RetentionTable, number>> = {
-    webhook_deliveries: webhookDeliveryDays,
+    webhook_event_bodies: webhookBodyDays,
+    webhook_events: webhookEventDays,
     sync_logs: syncLogDays,
     sync_plan_items: planDays,
     sync_runs: runDays,

@@ -7,6 +7,7 @@ import { createDisconnectingActivities, createRevokingActivities } from '../acti
 import { createReconcileChunkActivities } from '../activities/reconciliation/reconcile-chunk.ts';
 import { createReconciliationControlActivities } from '../activities/reconciliation/reconciliation-control.ts';
 import { createRepairActivities } from '../activities/reconciliation/repair.ts';
+import { createInboxActivities } from '../activities/inbox/drain-inbox.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';
 import { createKeyRotationActivities } from '../activities/vault/key-rotation.ts';
 import { createRefreshingActivities } from '../activities/connections/refresh-grant.ts';
@@ -135,6 +136,7 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createSchedulingActivities(deps),
   ...createReprojectionActivities(deps),
   ...createKeyRotationActivities(deps),
+  ...createInboxActivities(deps),
   ...createRetentionActivities(deps),
   ...createConnectionUpkeepActivities(deps),
   ...createActivateConnectionActivities(deps),

@@ -19,12 +19,16 @@ export function ownerStart(connection: KeepConnectionFreshInput, providerName: s
 
 /**
  * For activities: tells the token manager, which is started when it is not running, that the connection has new
- * credentials.
+ * credentials, or another signal of `keepConnectionFresh`.
  */
-export async function tellOwner(connection: KeepConnectionFreshInput, providerName: string): Promise<void> {
+export async function tellOwner(
+  connection: KeepConnectionFreshInput,
+  providerName: string,
+  signal = GRANT_REPLACED_SIGNAL,
+): Promise<void> {
   await getClient().workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, {
     ...ownerStart(connection, providerName),
-    signal: GRANT_REPLACED_SIGNAL,
+    signal,
   });
 }
 

@@ -1,10 +1,9 @@
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure } from '@temporalio/common';
 import type { RemoveExpiredChunk, RemoveExpiredInput, RetentionActivities } from '../../contracts/retention.ts';
 import type { RetentionStore } from '../../db/core/retention-store.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { AbandonedGrants } from '../connections/abandoned-grants.ts';
-import { guarded } from '../failures.ts';
+import { guarded, interrupted } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 
 export interface RetentionDeps {
@@ -46,10 +45,3 @@ async function removeExpired(
   if (progress.removed > 0) log.info({ table, removed: progress.removed }, 'expired rows were removed');
   return progress;
 }
-
-const interrupted = () =>
-  ApplicationFailure.create({
-    type: 'Interrupted',
-    message: 'the worker was asked to stop',
-    nextRetryDelay: 100,
-  });

@@ -21,7 +21,7 @@ import type { BulkThrottle } from './bulk-throttle.ts';
 import { ChunkControl } from './chunk.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import type { Credentials, OpenedConnection } from '../connections/credentials.ts';
-import { describe, finalAfter, toFailure } from '../failures.ts';
+import { describe, finalAfter, interrupted, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { fieldMappingWithin, mappingWithin, sessionWithin } from './reach.ts';
 import { pullChunk } from './pull-chunk.ts';
@@ -199,12 +199,7 @@ async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkCont
     return { ...control.progress, status: 'stopped' };
   // The worker is shutting down, or an operator has paused the activity: the next attempt resumes from the last
   // committed page.
-  if (cancellationSignal.aborted)
-    throw ApplicationFailure.create({
-      type: 'Interrupted',
-      message: 'the worker was asked to stop',
-      nextRetryDelay: 100,
-    });
+  if (cancellationSignal.aborted) throw interrupted();
   return { ...control.progress, status: 'more' };
 }
 

@@ -21,7 +21,7 @@ import type {
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Resealer } from '../../vault/resealer.ts';
 import { VaultError } from '../../vault/vault-error.ts';
-import { guarded } from '../failures.ts';
+import { guarded, interrupted } from '../failures.ts';
 
 export interface KeyRotationDeps {
   readonly rotations: SecretRotationStore;
@@ -79,12 +79,7 @@ async function rotateChunk(deps: KeyRotationDeps, { jobId }: RotateVaultKeysInpu
     });
     job = known(await deps.rotations.find(jobId));
     Context.current().heartbeat(progressOf(job));
-    if (cancellationSignal.aborted)
-      throw ApplicationFailure.create({
-        type: 'Interrupted',
-        message: 'the worker was asked to stop',
-        nextRetryDelay: 100,
-      });
+    if (cancellationSignal.aborted) throw interrupted();
     if (performance.now() > deadlineMs) return { ...progressOf(job), status: 'more' };
   }
 }

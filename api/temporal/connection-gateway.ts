@@ -1,6 +1,5 @@
 import { WithStartWorkflowOperation, WorkflowFailedError } from '@temporalio/client';
 import {
-  ACCESS_REVOKED_SIGNAL,
   DISCONNECT_UPDATE,
   GRANT_REPLACED_SIGNAL,
   KEEP_CONNECTION_FRESH,
@@ -42,11 +41,6 @@ export interface ConnectionGateway {
   listAccounts(connection: AccountConnection): Promise<ConnectionTestResult>;
   /** Tells the token manager that the connection was changed here. */
   lookAgain(connection: AccountConnection): Promise<void>;
-  /**
-   * Tells the token manager that a revocation webhook arrived. Resolves when Temporal has the signal; no worker is
-   * needed.
-   */
-  accessRevoked(connection: AccountConnection): Promise<void>;
 }
 
 export interface ConnectionGatewayOptions extends StarterAccess, WorkerAccess {}
@@ -126,17 +120,12 @@ class TemporalConnectionGateway implements ConnectionGateway {
     }
   }
 
-  lookAgain(connection: AccountConnection): Promise<void> {
-    return this.#tellOwner(connection, GRANT_REPLACED_SIGNAL);
-  }
-
-  accessRevoked(connection: AccountConnection): Promise<void> {
-    return this.#tellOwner(connection, ACCESS_REVOKED_SIGNAL);
-  }
-
-  async #tellOwner(connection: AccountConnection, signal: string): Promise<void> {
+  async lookAgain(connection: AccountConnection): Promise<void> {
     await callTemporal(this.#options, ({ workflow }) =>
-      workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, { ...this.#ownerOf(connection), signal }),
+      workflow.signalWithStart<Owner>(KEEP_CONNECTION_FRESH, {
+        ...this.#ownerOf(connection),
+        signal: GRANT_REPLACED_SIGNAL,
+      }),
     );
   }
 

@@ -1,32 +1,31 @@
+import { createHash } from 'node:crypto';
 import { Router } from 'express';
 import type { Request, RequestHandler, Response } from 'express';
 import { z } from 'zod';
 import type { ProviderId } from '../../contracts/providers.ts';
-import type { AccessCheckStore } from '../../db/connections/access-check-store.ts';
-import type { AccountConnections } from '../../db/connections/account-connections.ts';
-import type { WebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
+import type { InboxStore, ReceivedEvent } from '../../db/webhooks/inbox-store.ts';
+import { inboxPartitionOf } from '../../domain/inbox/inbox-partition.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
-import type { WebhookEffect, WebhookReader } from '../../providers/kit/webhook-definition.ts';
+import type { WebhookReader } from '../../providers/kit/webhook-definition.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { watchPool } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { readSentBytes } from '../http/body.ts';
-import type { AccountConnection, ConnectionGateway } from '../temporal/connection-gateway.ts';
+import type { InboxGateway } from '../temporal/inbox-gateway.ts';
 import { decodeJson } from '../http/json.ts';
 import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { contextOf, noteLimit } from '../http/request-context.ts';
-import { createCoalescer } from './coalescer.ts';
+import { createInboxWaker } from './inbox-waker.ts';
+import type { WakeInbox } from './inbox-waker.ts';
 
 export interface WebhookDeps {
   /** Without a trailing slash. */
   readonly publicUrl: string;
   readonly providers: Pick<Providers, 'ids' | 'webhooks'>;
-  readonly accountConnections: AccountConnections;
-  readonly accessChecks: Pick<AccessCheckStore, 'readUnsignalled' | 'noteSignalled'>;
-  readonly deliveries: Pick<WebhookDeliveryStore, 'isKnown' | 'remember'>;
-  readonly connectionGateway: Pick<ConnectionGateway, 'accessRevoked'>;
+  readonly inbox: Pick<InboxStore, 'keep' | 'markAwake' | 'markIdle'>;
+  readonly inboxGateway: InboxGateway;
   readonly log: Log;
 }
 
@@ -48,9 +47,6 @@ export const WEBHOOK_PROBLEM_CODES = [
   'internal',
   'too-many-deliveries',
   'database-unavailable',
-  'database-busy',
-  'temporal-refused',
-  'temporal-unavailable',
 ] as const satisfies readonly ProblemCode[];
 
 export const webhookAnswer = z.object({ received: z.literal(true) }).meta({ id: 'WebhookTaken' });
@@ -61,8 +57,7 @@ export const webhookAnswer = z.object({ received: z.literal(true) }).meta({ id: 
  */
 const PATIENCE_MS = 3_000;
 /**
- * Each delivery holds a body in memory, a query to Postgres and signals to Temporal. Providers send a refused one
- * again.
+ * Each delivery holds a body in memory and a query to Postgres. Providers send a refused one again.
  */
 const MAX_AT_WORK = 60;
 const MAX_AT_WORK_OF_A_PROVIDER = 40;
@@ -73,7 +68,7 @@ const TYPE = /^[a-z0-9._]{1,100}$/;
 
 /**
  * Where providers send events. Needs no token and has no rate limit: the signature is checked before anything is
- * parsed. An event is answered 200 once nothing of it can be lost; any other answer makes the provider send it again.
+ * parsed. An event is answered 200 once it is committed to the inbox; any other answer makes the provider send it again.
  */
 export function webhookRouter(deps: WebhookDeps): Router {
   const router = Router({ strict: true, caseSensitive: true });
@@ -108,7 +103,7 @@ function shakeHands({ webhooks }: WebhookDeps['providers'], req: Request, res: R
 function webhookHandler(deps: WebhookDeps): RequestHandler {
   const shares = new VenueShares<ProviderId>({ total: MAX_AT_WORK, perVenue: MAX_AT_WORK_OF_A_PROVIDER });
   watchPool('webhook-deliveries', shares);
-  const passOn = createSignaller(deps);
+  const wake = createInboxWaker(deps);
   return async (req, res) => {
     const { provider, reader } = receiverOf(deps.providers, String(req.params['provider']));
     if (!reader.isSigned((name) => req.get(name))) throw notSigned();
@@ -118,7 +113,7 @@ function webhookHandler(deps: WebhookDeps): RequestHandler {
         retryAfterMs: RETRY_AFTER_MS,
       });
     try {
-      await take({ ...deps, passOn }, { req, provider, reader });
+      await take({ ...deps, wake }, { req, provider, reader });
     } finally {
       release();
     }
@@ -132,28 +127,26 @@ interface Delivery {
   readonly reader: WebhookReader;
 }
 
-async function take(
-  deps: WebhookDeps & { readonly passOn: PassOn },
-  { req, provider, reader }: Delivery,
-): Promise<void> {
-  const { id, type, effect } = await readEvent(reader, { req, url: `${deps.publicUrl}/webhooks/${provider}` });
-  const { requestId } = contextOf(req);
-  if (effect.kind === 'ignored') {
-    deps.log.debug(
-      { requestId, provider, type: TYPE.test(type) ? type : null },
-      'an event of a type that nothing is done with',
-    );
-    return;
-  }
-  const delivery = id === null ? null : { provider, eventId: id };
-  if (delivery && (await deps.deliveries.isKnown(delivery))) {
+/** Verifies and stores one event. What it means is found out later, by the inbox's drainer. */
+async function take(deps: WebhookDeps & { readonly wake: WakeInbox }, { req, ...from }: Delivery): Promise<void> {
+  const { provider } = from;
+  const event = await readEvent({ req, ...from }, `${deps.publicUrl}/webhooks/${provider}`);
+  const { type, partition } = event;
+  const about = { requestId: contextOf(req).requestId, provider, type: TYPE.test(type) ? type : null };
+  const isNew = await deps.inbox.keep(event).catch((cause: unknown) => {
+    throw new ApiError('database-unavailable', 'The event could not be stored.', {
+      cause,
+      retryAfterMs: RETRY_AFTER_MS,
+    });
+  });
+  if (!isNew) {
     noteLimit(req, 'webhook-repeated');
-    deps.log.info({ requestId, provider }, 'an event that has had its effect was sent again');
+    deps.log.info(about, 'an event that is in the inbox already was sent again');
     return;
   }
-  const connections = await deps.passOn(provider, effect);
-  if (delivery) await deps.deliveries.remember(delivery);
-  deps.log.info({ requestId, provider, connections }, 'a provider has sent word that an access was taken back');
+  deps.log.debug(about, 'an event was stored in the inbox');
+  // Not awaited: the event is safe, and its provider waits for the answer.
+  void deps.wake(partition);
 }
 
 const notSigned = (): ApiError =>
@@ -179,39 +172,18 @@ function receiverOf(
   );
 }
 
-async function readEvent(reader: WebhookReader, { req, url }: { readonly req: Request; readonly url: string }) {
+async function readEvent({ req, provider, reader }: Delivery, url: string): Promise<ReceivedEvent> {
   const body = await readSentBytes(req, PATIENCE_MS);
   const header = (name: string) => req.get(name);
   if (!reader.isGenuine({ body, header, url })) throw notSigned();
-  // Cleaned like all text from a provider, because Postgres is searched for the account that it names.
-  const event = reader.read(cleanDeep(decodeJson(body)));
+  // Cleaned like all text from a provider, because Postgres rejects some of it.
+  const event = reader.identify(cleanDeep(decodeJson(body)));
   if (!event) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
-  return event;
-}
-
-type Revocation = Extract<WebhookEffect, { readonly kind: 'revoked' }>;
-/** Returns the number of connections that the revocation concerns. */
-type PassOn = (provider: ProviderId, revocation: Revocation) => Promise<number>;
-
-/**
- * Has the owner of every connection to the account check its grant. When it resolves, a signal for each is in Temporal that the owner has yet to act on:
- * one that waits there already serves any number of words. Two signals do no harm, so a delivery whose every second signal failed is simply sent again.
- */
-function createSignaller({ accountConnections, accessChecks, connectionGateway }: WebhookDeps): PassOn {
-  const coalesce = createCoalescer();
-  const signal = async (connection: AccountConnection): Promise<void> => {
-    const checks = await accessChecks.readUnsignalled(connection);
-    if (checks === null) return;
-    await connectionGateway.accessRevoked(connection);
-    await accessChecks.noteSignalled(connection, checks);
-  };
-  return async (provider, { environment, externalAccountId }) => {
-    const connections = await accountConnections.findGranted({ provider, environment, externalAccountId });
-    await Promise.all(
-      connections.map(({ venueId, connectionId }) =>
-        coalesce(connectionId, () => signal({ venueId, connectionId, provider })),
-      ),
-    );
-    return connections.length;
+  const { id, type, account } = event;
+  const eventKey = id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  return {
+    ...{ provider, endpoint: 'app', eventKey, type, account, body },
+    partition: inboxPartitionOf(provider, account ? `${account.environment}/${account.externalAccountId}` : eventKey),
+    headers: cleanDeep(reader.keptHeaders(header)),
   };
 }

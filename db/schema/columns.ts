@@ -22,6 +22,7 @@ export const recordEnvelope = () => ({
   deletedAt: instant('deleted_at'),
 });
 
+export const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
 export const sealedSecret = customType<{ data: SealedSecret; driverData: Uint8Array }>({ dataType: () => 'bytea' });
 
 /**

@@ -1,8 +1,6 @@
 import { sql } from 'drizzle-orm';
-import { check, customType, pgTable, text } from 'drizzle-orm/pg-core';
-import { instant } from './columns.ts';
-
-const bytes = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' });
+import { check, pgTable, text } from 'drizzle-orm/pg-core';
+import { bytes, instant } from './columns.ts';
 
 /** Keys shared by all processes of an installation. They protect no credentials. */
 export const serviceKeys = pgTable(

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
 
@@ -11,19 +12,20 @@ export interface WebhookDelivery {
   readonly url: string;
 }
 
-/** What an event means for this service. */
-export type WebhookEffect =
-  /** The account's owner has revoked our app's access, or a token of it. */
-  | { readonly kind: 'revoked'; readonly environment: Environment; readonly externalAccountId: string }
-  /** An event of a type that has no effect. */
-  | { readonly kind: 'ignored' };
+/**
+ * What a type of event means for this service. `revoked`: the account's owner has revoked our app's access, or a token
+ * of it.
+ */
+export type WebhookMeaning = 'revoked';
 
+/** What an event tells about itself. */
 export interface WebhookEvent {
   /** The provider's own id, the same for every delivery of the event. Null when it has none of a plausible shape. */
   readonly id: string | null;
   /** The provider's name for the type of event. */
   readonly type: string;
-  readonly effect: WebhookEffect;
+  /** Null when the event names no account. */
+  readonly account: { readonly environment: Environment; readonly externalAccountId: string } | null;
 }
 
 /** An answer that a provider expects before it sends events, or in place of one. */
@@ -38,14 +40,9 @@ export interface HandshakeRequest {
   readonly header: WebhookDelivery['header'];
 }
 
-interface EventReaders<Settings> {
-  read(event: unknown, settings: Settings): WebhookEffect | null;
+interface Identifiers<Settings> {
+  identify(event: unknown, settings: Settings): WebhookEvent | null;
 }
-/**
- * The effect of an event of one type; null when the event lacks what its type promises. It is typed as a method so that
- * the registry can list definitions with different settings.
- */
-export type EventReader<Settings> = EventReaders<Settings>['read'];
 
 /**
  * How a provider's webhooks are verified and read. The kit does the rest: rolling secrets, limits, repeats, and the
@@ -62,18 +59,25 @@ export interface WebhookDefinition<Settings> {
   isSigned(header: WebhookDelivery['header']): boolean;
   /** Whether this secret signed exactly these bytes. Takes constant time. */
   verify(delivery: WebhookDelivery, secret: Secret): boolean;
-  /** Pure. Null: not an event of this provider. */
-  identify(event: unknown): { readonly id: string | null; readonly type: string } | null;
-  /** Effects by the provider's type of event; other types are ignored. */
-  readonly events: Readonly<Record<string, EventReader<Settings>>>;
+  /** Headers that are kept with an event besides those of every provider, in lower case. Never a signature. */
+  readonly keptHeaders?: readonly string[];
+  /**
+   * Pure. Null: not an event of this provider. It is typed as a method so that the registry can list definitions with
+   * different settings.
+   */
+  identify: Identifiers<Settings>['identify'];
+  /** Meanings by the provider's type of event; other types are ignored. */
+  readonly events: Readonly<Record<string, WebhookMeaning>>;
 }
 
 /** One provider's webhooks as configured here. */
 export interface WebhookReader {
   isSigned(header: WebhookDelivery['header']): boolean;
   isGenuine(delivery: WebhookDelivery): boolean;
-  /** Pure. Null: not an event of this provider, or one that lacks what its type promises. */
-  read(event: unknown): WebhookEvent | null;
+  /** Pure. Null: not an event of this provider. */
+  identify(event: unknown): WebhookEvent | null;
+  /** The headers that are kept with the event. */
+  keptHeaders(header: WebhookDelivery['header']): Readonly<Record<string, string>>;
 }
 
 export interface WebhookSetup {
@@ -90,6 +94,19 @@ const EVENT_ID = /^[\w-]{1,100}$/;
 /** An event's id when its shape is plausible. */
 export const eventIdOf = (id: unknown): string | null => (typeof id === 'string' && EVENT_ID.test(id) ? id : null);
 
+/** Longer than any provider's name for a type of event, or id of an account. */
+const MAX_NAME = 255;
+export const eventTypeSchema = z.string().min(1).max(MAX_NAME);
+export const accountIdSchema = z.string().min(1).max(MAX_NAME);
+
+/** Headers that are kept with every event. */
+const KEPT_HEADERS = ['content-type', 'user-agent'];
+const MAX_HEADER = 255;
+
+/** What an event of this type means; null when nothing is done with it. */
+export const meaningOf = ({ events }: Pick<WebhookDefinition<never>, 'events'>, type: string): WebhookMeaning | null =>
+  (Object.hasOwn(events, type) ? events[type] : null) ?? null;
+
 /** A reader of events signed with any of these secrets. */
 export function readerOf<Settings>(
   definition: WebhookDefinition<Settings>,
@@ -100,12 +117,13 @@ export function readerOf<Settings>(
     isSigned: (header) => definition.isSigned(header),
     // Every secret is tried, so that the duration does not reveal which one was right.
     isGenuine: (delivery) => secrets.map((secret) => definition.verify(delivery, secret)).includes(true),
-    read(event) {
-      const named = definition.identify(event);
-      if (!named) return null;
-      const read = Object.hasOwn(definition.events, named.type) ? definition.events[named.type] : undefined;
-      const effect = read ? read(event, settings) : ({ kind: 'ignored' } as const);
-      return effect && { ...named, effect };
-    },
+    identify: (event) => definition.identify(event, settings),
+    keptHeaders: (header) =>
+      Object.fromEntries(
+        [...KEPT_HEADERS, ...(definition.keptHeaders ?? [])].flatMap((name) => {
+          const value = header(name);
+          return value === undefined ? [] : [[name, value.slice(0, MAX_HEADER)]];
+        }),
+      ),
   };
 }

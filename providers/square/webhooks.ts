@@ -1,13 +1,12 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { eventIdOf } from '../kit/webhook-definition.ts';
+import { accountIdSchema, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
 import type { WebhookDefinition } from '../kit/webhook-definition.ts';
 import { environmentOf } from './settings.ts';
 import type { SquareSettings } from './settings.ts';
 
-/** https://developer.squareup.com/reference/square/webhooks/oauth.authorization.revoked, read 2026-11-21. */
-const revokedSchema = z.object({ merchant_id: z.string().min(1) });
-const eventSchema = z.object({ type: z.string(), event_id: z.unknown().optional() });
+const eventSchema = z.object({ type: eventTypeSchema, event_id: z.unknown().optional() });
+const accountSchema = z.object({ merchant_id: accountIdSchema });
 
 /** 32 bytes in base64. */
 const SIGNATURE = /^[A-Za-z0-9+/]{43}=$/;
@@ -27,17 +26,19 @@ export const squareWebhooks: WebhookDefinition<SquareSettings> = {
     const given = Buffer.from(header('x-square-hmacsha256-signature') ?? '');
     return given.length === expected.length && timingSafeEqual(given, expected);
   },
-  identify(event) {
+  // https://developer.squareup.com/docs/webhooks/troubleshooting, read 2026-11-21.
+  keptHeaders: ['square-retry-number', 'square-retry-reason', 'square-initial-delivery-timestamp'],
+  // A subscription belongs to the sandbox app or to the production app, and so does its key.
+  identify(event, settings) {
     const { data } = eventSchema.safeParse(event);
-    return data ? { id: eventIdOf(data.event_id), type: data.type } : null;
+    if (!data) return null;
+    const { data: whose } = accountSchema.safeParse(event);
+    return {
+      id: eventIdOf(data.event_id),
+      type: data.type,
+      account: whose ? { environment: environmentOf(settings), externalAccountId: whose.merchant_id } : null,
+    };
   },
-  events: {
-    // A subscription belongs to the sandbox app or to the production app, and so does its key.
-    'oauth.authorization.revoked': (event, settings) => {
-      const { data } = revokedSchema.safeParse(event);
-      return data
-        ? { kind: 'revoked', environment: environmentOf(settings), externalAccountId: data.merchant_id }
-        : null;
-    },
-  },
+  // https://developer.squareup.com/reference/square/webhooks/oauth.authorization.revoked, read 2026-11-21.
+  events: { 'oauth.authorization.revoked': 'revoked' },
 };

@@ -1,15 +1,15 @@
 import { Stripe } from 'stripe';
 import { z } from 'zod';
-import { eventIdOf } from '../kit/webhook-definition.ts';
+import { accountIdSchema, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
 import type { WebhookDefinition } from '../kit/webhook-definition.ts';
 import type { StripeSettings } from './settings.ts';
 
 /**
  * An event on connected accounts (https://docs.stripe.com/connect/webhooks, read 2026-11-21). The endpoint gets test and live events:
- * `livemode` tells them apart. `account` is the one that has taken the access back.
+ * `livemode` tells them apart. `account` is the one that the event is about, also when it has taken the access back.
  */
-const deauthorizedSchema = z.object({ account: z.string().regex(/^acct_\w+$/), livemode: z.boolean() });
-const eventSchema = z.object({ type: z.string(), id: z.unknown().optional() });
+const eventSchema = z.object({ type: eventTypeSchema, id: z.unknown().optional() });
+const accountSchema = z.object({ account: accountIdSchema.regex(/^acct_\w+$/), livemode: z.boolean() });
 
 /** `t=<seconds>,v1=<hex>` and more (https://docs.stripe.com/webhooks/signature, read 2026-11-21); the SDK checks time and signature. */
 const SIGNATURE = /(?:^|,)\s*v1=[0-9a-f]{64}(?:,|$)/;
@@ -33,19 +33,16 @@ export const stripeWebhooks: WebhookDefinition<StripeSettings> = {
   },
   identify(event) {
     const { data } = eventSchema.safeParse(event);
-    return data ? { id: eventIdOf(data.id), type: data.type } : null;
+    if (!data) return null;
+    const { data: whose } = accountSchema.safeParse(event);
+    return {
+      id: eventIdOf(data.id),
+      type: data.type,
+      account: whose
+        ? { environment: whose.livemode ? 'production' : 'sandbox', externalAccountId: whose.account }
+        : null,
+    };
   },
-  events: {
-    // Of Connect and of Apps alike.
-    'account.application.deauthorized': (event) => {
-      const { data } = deauthorizedSchema.safeParse(event);
-      return data
-        ? {
-            kind: 'revoked',
-            environment: data.livemode ? 'production' : 'sandbox',
-            externalAccountId: data.account,
-          }
-        : null;
-    },
-  },
+  // Of Connect and of Apps alike.
+  events: { 'account.application.deauthorized': 'revoked' },
 };

@@ -30,7 +30,7 @@ import { createSyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/core/venue-store.ts';
-import { createWebhookDeliveryStore } from '../../db/webhooks/webhook-delivery-store.ts';
+import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
 import type { VenueCapConfig } from '../../config/config.ts';
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
@@ -41,6 +41,7 @@ import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
+import { drainInbox } from '../support/inbox.ts';
 import { createTestDatabase } from '../support/services/database.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { allApps } from './openapi/all-apps.ts';
@@ -48,6 +49,7 @@ import { RecordedConnections } from './connections/recorded-connections.ts';
 import { RecordedReconciliationSchedules, RecordedReconciliations } from './reconciliation/recorded-reconciliations.ts';
 import { RecordedMappings } from './mappings/recorded-mappings.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
+import { RecordedInbox } from './webhooks/recorded-inbox.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
 
@@ -163,6 +165,7 @@ export async function createApiWorld(
   const scheduleGateway = new RecordedSchedules();
   const connectionGateway = new RecordedConnections();
   const reconciliationGateway = new RecordedReconciliations();
+  const inboxGateway = new RecordedInbox();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const audit = createAuditStore(db);
   const expressions = createExpressions();
@@ -188,8 +191,8 @@ export async function createApiWorld(
     reach: createReachStore(db),
     expressions,
     mappingGateway: new RecordedMappings(),
-    deliveries: createWebhookDeliveryStore(db),
     reconciliations: createReconciliationStore(db),
+    inbox: createInboxStore(db),
   };
   const deps: AppDeps = {
     config: {
@@ -226,6 +229,7 @@ export async function createApiWorld(
     authorizationGateway: connectionGateway,
     states: createAuthorizationStates(randomBytes(32)),
     connectionGateway,
+    inboxGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     reconciliationGateway,
     reconciliationScheduleGateway: new RecordedReconciliationSchedules(),
@@ -289,6 +293,7 @@ export async function createApiWorld(
     scheduleGateway,
     connectionGateway,
     reconciliationGateway,
+    inboxGateway,
     logLines,
     raw,
     send,
@@ -305,6 +310,17 @@ export async function createApiWorld(
     get port() {
       return server.port;
     },
+    /** Handles the events of the inbox that are due, and records the signals in `connectionGateway.revoked`. */
+    drain: () =>
+      drainInbox(db, {
+        providers: deps.providers,
+        log: createLogger({ name: 'worker', level: 'trace', destination: { write: (line) => logLines.push(line) } }),
+        // What Temporal's client throws: https://grpc.io/docs/guides/status-codes/ (2026-11-28), 14 is UNAVAILABLE.
+        signalRevoked: (connection) =>
+          connectionGateway.away
+            ? Promise.reject(Object.assign(new Error('unavailable'), { code: 14 }))
+            : connectionGateway.accessRevoked(connection),
+      }),
     /** Simulates a restart: only what is stored survives. */
     async restart() {
       await server.stop();

@@ -103,7 +103,8 @@ describe('retention', () => {
       runDays: 90,
       syncLogDays: 30,
       planDays: 7,
-      webhookDeliveryDays: 90,
+      webhookBodyDays: 30,
+      webhookEventDays: 400,
     });
   });
 
@@ -115,8 +116,9 @@ describe('retention', () => {
     ['RETENTION_RUN_DAYS', '7'],
     ['RETENTION_SYNC_LOG_DAYS', '0'],
     ['RETENTION_PLAN_DAYS', '1'],
-    ['RETENTION_WEBHOOK_DELIVERY_DAYS', '6'],
-    ['RETENTION_WEBHOOK_DELIVERY_DAYS', '3651'],
+    ['RETENTION_WEBHOOK_BODY_DAYS', '0'],
+    ['RETENTION_WEBHOOK_EVENT_DAYS', '6'],
+    ['RETENTION_WEBHOOK_EVENT_DAYS', '3651'],
   ])('refuses %s=%s, which is out of range or no number', (name, value) => {
     expect(refusals({ [name]: value })).toEqual([
       expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be a whole number from `)),
@@ -128,6 +130,13 @@ describe('retention', () => {
       expect.stringMatching(new RegExp(`^${name} is longer than RETENTION_RUN_DAYS`)),
     );
     expect(refusals({ [name]: '60', RETENTION_RUN_DAYS: '60' })).toEqual([]);
+  });
+
+  it('refuses to keep the body of a webhook event longer than the event', () => {
+    expect(refusals({ RETENTION_WEBHOOK_BODY_DAYS: '60', RETENTION_WEBHOOK_EVENT_DAYS: '59' })).toEqual([
+      expect.stringMatching(/^RETENTION_WEBHOOK_BODY_DAYS is longer than RETENTION_WEBHOOK_EVENT_DAYS/),
+    ]);
+    expect(refusals({ RETENTION_WEBHOOK_BODY_DAYS: '60', RETENTION_WEBHOOK_EVENT_DAYS: '60' })).toEqual([]);
   });
 });
 

@@ -3,7 +3,10 @@ import fc from 'fast-check';
 import { WebhooksHelper } from 'square';
 import { Stripe } from 'stripe';
 import { describe, expect, it } from 'vitest';
+import { meaningOf } from '../../providers/kit/webhook-definition.ts';
 import type { WebhookReader } from '../../providers/kit/webhook-definition.ts';
+import { square } from '../../providers/square/index.ts';
+import { stripe } from '../../providers/stripe/index.ts';
 import { NO_BUDGET } from './oauth/oauth-world.ts';
 import { createTestProviders } from '../support/test-providers.ts';
 import { Secret } from '../../vault/secret.ts';
@@ -34,7 +37,7 @@ const given = (name: string, value: string | undefined, body: string, url = URL_
 });
 
 describe('Square’s signature', () => {
-  const square = readerOf('square');
+  const reader = readerOf('square');
   const helper = (body: string, signature: string, url = URL_HERE) =>
     WebhooksHelper.verifySignature({
       requestBody: body,
@@ -71,7 +74,7 @@ describe('Square’s signature', () => {
             empty: '',
           }[kind];
           const url = kind === 'other address' ? `${URL_HERE}/` : URL_HERE;
-          const ours = square.isGenuine(given('x-square-hmacsha256-signature', sent, body, url));
+          const ours = reader.isGenuine(given('x-square-hmacsha256-signature', sent, body, url));
           expect(ours).toBe(await helper(body, sent, url));
           expect(ours).toBe(kind === 'right');
         },
@@ -82,14 +85,14 @@ describe('Square’s signature', () => {
   it('covers raw bytes, including those that are not text', async () => {
     const body = Buffer.from([0x7b, 0xff, 0x7d]);
     const asText = body.toString();
-    expect(square.isGenuine({ ...given('x-square-hmacsha256-signature', await signature(asText), ''), body })).toBe(
+    expect(reader.isGenuine({ ...given('x-square-hmacsha256-signature', await signature(asText), ''), body })).toBe(
       false,
     );
   });
 });
 
 describe('Stripe’s signature', () => {
-  const stripe = readerOf('stripe');
+  const reader = readerOf('stripe');
   const body = '{"type":"account.application.deauthorized"}';
   const signed = (options: { readonly secret?: string; readonly ageS?: number; readonly payload?: string } = {}) =>
     Stripe.webhooks.generateTestHeaderString({
@@ -114,7 +117,7 @@ describe('Stripe’s signature', () => {
     ['that is not there', undefined, false],
     ['that is empty', '', false],
   ])('%s', (_case, header, genuine) => {
-    expect(stripe.isGenuine(given('stripe-signature', header, body))).toBe(genuine);
+    expect(reader.isGenuine(given('stripe-signature', header, body))).toBe(genuine);
   });
 });
 
@@ -136,12 +139,9 @@ describe('an event', () => {
       { ...deauthorized, livemode: false },
       { environment: 'sandbox', externalAccountId: 'acct_1' },
     ],
-  ])('of Stripe’s about a revocation %s tells whose it was', (_case, event, revoked) => {
-    expect(readerOf('stripe').read(event)).toEqual({
-      id: 'evt_1',
-      type: deauthorized.type,
-      effect: { kind: 'revoked', ...revoked },
-    });
+  ])('of Stripe’s about a revocation %s tells whose it was', (_case, event, account) => {
+    expect(readerOf('stripe').identify(event)).toEqual({ id: 'evt_1', type: deauthorized.type, account });
+    expect(meaningOf(stripe.webhooks!, deauthorized.type)).toBe('revoked');
   });
 
   it.each<[string, 'stripe' | 'square', unknown]>([
@@ -150,27 +150,43 @@ describe('an event', () => {
     ['without its mode', 'stripe', { ...deauthorized, livemode: undefined }],
     ['without a merchant', 'square', { type: 'oauth.authorization.revoked' }],
     ['with an empty merchant', 'square', { type: 'oauth.authorization.revoked', merchant_id: '' }],
+    [
+      'with a merchant that is too long',
+      'square',
+      { type: 'oauth.authorization.revoked', merchant_id: 'M'.repeat(256) },
+    ],
+  ])('%s is about no account', (_case, provider, event) => {
+    expect(readerOf(provider).identify(event)).toMatchObject({ account: null });
+  });
+
+  it.each<[string, 'stripe' | 'square', unknown]>([
     ['without a type', 'square', { merchant_id: 'M1' }],
+    ['with an empty type', 'square', { type: '', merchant_id: 'M1' }],
+    ['with a type that is too long', 'stripe', { ...deauthorized, type: 't'.repeat(256) }],
     ['that is a list', 'stripe', [deauthorized]],
     ['that is nothing', 'square', null],
   ])('%s is not read', (_case, provider, event) => {
-    expect(readerOf(provider).read(event)).toBeNull();
+    expect(readerOf(provider).identify(event)).toBeNull();
   });
 
   it.each([
     ['stripe', 'customer.created'],
     ['square', 'payment.updated'],
+    ['square', '__proto__'],
+    ['stripe', 'constructor'],
   ] as const)('of another type is about nobody’s access: %s %s', (provider, type) => {
-    expect(readerOf(provider).read({ type })).toEqual({ id: null, type, effect: { kind: 'ignored' } });
+    expect(readerOf(provider).identify({ type })).toEqual({ id: null, type, account: null });
+    expect(meaningOf({ stripe, square }[provider].webhooks!, type)).toBeNull();
   });
 
   it.each(['sandbox', 'production'] as const)(
     'of Square’s belongs to the environment that its key belongs to: %s',
     (environment) => {
-      expect(readerOf('square', environment).read({ type: 'oauth.authorization.revoked', merchant_id: 'M1' })).toEqual({
+      const type = 'oauth.authorization.revoked';
+      expect(readerOf('square', environment).identify({ type, merchant_id: 'M1' })).toEqual({
         id: null,
-        type: 'oauth.authorization.revoked',
-        effect: { kind: 'revoked', environment, externalAccountId: 'M1' },
+        type,
+        account: { environment, externalAccountId: 'M1' },
       });
     },
   );
@@ -178,11 +194,34 @@ describe('an event', () => {
   it.skipIf(!existsSync(SAMPLE))(
     'is read from Square’s own sample (skipped loudly: the samples are not part of this repository)',
     () => {
-      expect(readerOf('square').read(JSON.parse(readFileSync(SAMPLE, 'utf8')))).toMatchObject({
-        effect: { kind: 'revoked', externalAccountId: 'J9Z30SF99NPFJ' },
+      expect(readerOf('square').identify(JSON.parse(readFileSync(SAMPLE, 'utf8')))).toMatchObject({
+        type: 'oauth.authorization.revoked',
+        account: { externalAccountId: 'J9Z30SF99NPFJ' },
       });
     },
   );
+});
+
+describe('the headers that are kept with an event', () => {
+  it('are those that matter later, cut to a length, and never a signature', () => {
+    const headers: Readonly<Record<string, string>> = {
+      'content-type': 'application/json',
+      'user-agent': 'x'.repeat(1_000),
+      'square-retry-number': '2',
+      'x-square-hmacsha256-signature': 'signature',
+      'stripe-signature': 'signature',
+      cookie: 'a=b',
+    };
+    expect(readerOf('square').keptHeaders((name) => headers[name])).toEqual({
+      'content-type': 'application/json',
+      'user-agent': 'x'.repeat(255),
+      'square-retry-number': '2',
+    });
+    expect(Object.keys(readerOf('stripe').keptHeaders((name) => headers[name]))).toEqual([
+      'content-type',
+      'user-agent',
+    ]);
+  });
 });
 
 describe('a provider without a configured secret', () => {

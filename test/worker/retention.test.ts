@@ -112,7 +112,7 @@ describe('the schedule that removes expired rows', () => {
     });
     const second = await aWorker();
     const run = await lastRun();
-    expect(await run?.result()).toMatchObject({ removed: { sync_runs: 1, audit_log: 1, webhook_deliveries: 0 } });
+    expect(await run?.result()).toMatchObject({ removed: { sync_runs: 1, audit_log: 1, webhook_events: 0 } });
     expect(await countOf(database.admin, 'sync_logs')).toBe(0);
     expect(await countOf(database.admin, 'audit_log')).toBe(0);
     expect(await countOf(database.admin, 'sync_runs')).toBe(1);

@@ -22,12 +22,15 @@ import { z } from 'zod';
 import { homeOf, REPOSITORY } from '../../runtime/start/home.ts';
 import { APPROVE_SIGNAL, scheduleId } from '../../contracts/sync.ts';
 import type { JobId } from '../../contracts/ids.ts';
+import { drainInboxWorkflowId, INBOX_SWEEP_SCHEDULE_ID } from '../../contracts/inbox.ts';
 import { RETENTION_SCHEDULE_ID } from '../../contracts/retention.ts';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
 import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
 import { ServiceClient } from '../support/service-client.ts';
 import type { SyncBody, SyncOrder } from '../support/service-client.ts';
+import { inboxPartitionOf } from '../../domain/inbox/inbox-partition.ts';
+import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
 import { reconciliationScenes } from './reconciliation-scenes.ts';
@@ -105,6 +108,15 @@ async function scheduled({ venueId, connectionId }: Venue): Promise<Execution> {
     workflowId: '',
     firstExecutionRunId: '',
   };
+  return { workflowId, runId: firstExecutionRunId };
+}
+
+/** The workflow that a schedule of the service starts when it is triggered. */
+async function triggered(id: string): Promise<Execution> {
+  const handle = temporal.schedule.getHandle(id);
+  await handle.trigger();
+  const { recentActions } = (await handle.describe()).info;
+  const { workflowId = '', firstExecutionRunId = '' } = recentActions.at(-1)?.action.workflow ?? {};
   return { workflowId, runId: firstExecutionRunId };
 }
 
@@ -242,11 +254,18 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     return { 'rotate-vault-keys.completed': { workflowId: rotateVaultKeysWorkflowId(id), runId: null } };
   },
   async 'remove-expired-rows.completed'() {
-    const handle = temporal.schedule.getHandle(RETENTION_SCHEDULE_ID);
-    await handle.trigger();
-    const { recentActions } = (await handle.describe()).info;
-    const { workflowId = '', firstExecutionRunId = '' } = recentActions.at(-1)?.action.workflow ?? {};
-    return { 'remove-expired-rows.completed': { workflowId, runId: firstExecutionRunId } };
+    return { 'remove-expired-rows.completed': await triggered(RETENTION_SCHEDULE_ID) };
+  },
+  async 'drain-inbox.completed'() {
+    const square = oauthControl(started.sandbox.square.controlUrl);
+    const account = (await square.addAccount()).id;
+    const url = `${started.apiUrl}/webhooks/square`;
+    await square.send('POST', '/emit', { url, account });
+    const partition = inboxPartitionOf('square', `sandbox/${account}`);
+    return { 'drain-inbox.completed': { workflowId: drainInboxWorkflowId(partition), runId: null } };
+  },
+  async 'sweep-inbox.completed'() {
+    return { 'sweep-inbox.completed': await triggered(INBOX_SWEEP_SCHEDULE_ID) };
   },
   ...reconciliationScenes({ api, temporal, stripe }),
   ...connectionScenes({
@@ -274,7 +293,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|sweep-inbox|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

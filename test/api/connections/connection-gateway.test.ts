@@ -36,22 +36,6 @@ describe('the token manager of a connection', () => {
     await handle.terminate('test');
   });
 
-  it('is signalled about a revocation, even while no worker runs, with an empty signal', async () => {
-    const ours = aConnection();
-    await gateway.accessRevoked(ours);
-    await gateway.accessRevoked(ours);
-    const handle = client.workflow.getHandle(keepConnectionFreshWorkflowId(ours.connectionId));
-    const signals = (await handle.fetchHistory()).events?.flatMap(
-      ({ workflowExecutionSignaledEventAttributes: signal }) =>
-        signal ? [[signal.signalName, signal.input?.payloads?.length ?? 0]] : [],
-    );
-    expect(signals).toEqual([
-      ['accessRevoked', 0],
-      ['accessRevoked', 0],
-    ]);
-    await handle.terminate('test');
-  });
-
   it('without a worker does not accept a disconnection, and the gateway says so', async () => {
     await expect(gateway.disconnect(aConnection(), { records: 'keep', requestedBy: 'alice' })).rejects.toMatchObject({
       code: 'worker-unavailable',
@@ -65,7 +49,7 @@ describe('while Temporal is away', () => {
     const away = createConnectionGateway({ ...nowhere, providerName: () => 'Square', acceptTimeoutMs: 1_000 });
     const ours = aConnection();
     await Promise.all([
-      ...[away.lookAgain(ours), away.accessRevoked(ours), away.test(ours)].map((question: Promise<unknown>) =>
+      ...[away.lookAgain(ours), away.test(ours)].map((question: Promise<unknown>) =>
         expect(question).rejects.toMatchObject({ code: 'temporal-unavailable' }),
       ),
       // Temporal and the worker being away cannot be distinguished here: nothing answers.

@@ -14,6 +14,7 @@ afterAll(() => api.close());
 beforeEach(() => {
   api.connectionGateway.revoked.length = 0;
   api.connectionGateway.away = false;
+  api.inboxGateway.away = false;
 });
 
 const told = () => api.connectionGateway.revoked;
@@ -46,16 +47,22 @@ describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
     const ref = await aGrant(provider, account);
     const body = revocation(provider, account);
     expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
+    await api.drain();
     await api.restart();
     for (let delivery = 0; delivery < 9; delivery += 1)
       expect(await send(provider, body)).toMatchObject({ status: 200, json: { received: true } });
+    await api.drain();
     expect(told()).toEqual([{ ...ref, provider }]);
   });
 
   it('that is another one costs no signal while one waits, also after a restart, and costs one once a check has begun', async () => {
     const account = anAccount(provider);
     const ref = await aGrant(provider, account);
-    const sendAnother = () => send(provider, revocation(provider, account));
+    const sendAnother = async () => {
+      const answer = await send(provider, revocation(provider, account));
+      await api.drain();
+      return answer;
+    };
     for (let event = 0; event < 5; event += 1) expect((await sendAnother()).status).toBe(200);
     await api.restart();
     expect((await sendAnother()).status).toBe(200);
@@ -69,9 +76,11 @@ describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
     const account = anAccount(provider);
     const { connectionId } = await aGrant(provider, account);
     await send(provider, revocation(provider, account));
+    await api.drain();
     await api.database
       .admin`update oauth_tokens set access_check_signalled_at = now() - interval '11 minutes' where connection_id = ${connectionId}`;
     await send(provider, revocation(provider, account));
+    await api.drain();
     expect(told()).toHaveLength(2);
   });
 
@@ -82,17 +91,23 @@ describe.each(['stripe', 'square'] as const)('an event of %s', (provider) => {
     await api.accessChecks.begin(ref);
     await api.accessChecks.noteSignalled(ref, checks ?? -1);
     await send(provider, revocation(provider, account));
+    await api.drain();
     expect(told()).toHaveLength(1);
   });
 
-  it('that failed the first time has its effect when it is sent again', async () => {
+  it('that could not be stored has its effect when it is sent again', async () => {
     const account = anAccount(provider);
     await aGrant(provider, account);
     const body = revocation(provider, account);
-    api.connectionGateway.away = true;
-    expect((await send(provider, body)).status).toBe(503);
-    api.connectionGateway.away = false;
+    const { admin } = api.database;
+    await admin`alter table webhook_events rename to webhook_events_away`;
+    try {
+      expect(await send(provider, body)).toMatchObject({ status: 503, json: { code: 'database-unavailable' } });
+    } finally {
+      await admin`alter table webhook_events_away rename to webhook_events`;
+    }
     expect((await send(provider, body)).status).toBe(200);
+    await api.drain();
     expect(told()).toHaveLength(1);
   });
 

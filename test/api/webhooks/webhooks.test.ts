@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createConnectionGateway } from '../../../api/temporal/connection-gateway.ts';
+import { createInboxGateway } from '../../../api/temporal/inbox-gateway.ts';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
-import { createAccountConnections } from '../../../db/connections/account-connections.ts';
+import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { openDatabase } from '../../../db/core/venue-scope.ts';
 import { freePort } from '../../../runtime/start/ports.ts';
 import { awayTemporal } from '../../support/services/temporal.ts';
@@ -18,9 +18,12 @@ beforeAll(async () => {
   api = await createApiWorld({ providers: providers() });
 });
 afterAll(() => api.close());
-beforeEach(() => {
-  api.connectionGateway.revoked.length = 0;
+beforeEach(async () => {
   api.connectionGateway.away = false;
+  await api.drain();
+  api.connectionGateway.revoked.length = 0;
+  api.inboxGateway.woken.length = 0;
+  api.inboxGateway.away = false;
 });
 
 const post = (
@@ -60,7 +63,7 @@ async function aGrant(
 const told = () => api.connectionGateway.revoked;
 
 describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (provider) => {
-  it('reaches the token managers of every venue’s connection to the account, before it is answered', async () => {
+  it('reaches the token managers of every venue’s connection to the account', async () => {
     const account = anAccount(provider);
     const here = await aGrant(provider, account);
     const there = await aGrant(provider, account, { state: 'degraded' });
@@ -71,6 +74,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
       { received: true },
       'no-store',
     ]);
+    await api.drain();
     expect(told().toSorted((a, b) => a.connectionId.localeCompare(b.connectionId))).toEqual([
       { ...here, provider },
       { ...there, provider },
@@ -84,6 +88,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     for (const state of ['needs-reauth', 'disconnecting', 'disconnected']) await aGrant(provider, account, { state });
     const suspended = await aGrant(provider, account, { state: 'suspended' });
     expect((await send(provider, revocation(provider, account))).status).toBe(200);
+    await api.drain();
     expect(told()).toEqual([{ ...suspended, provider }]);
   });
 
@@ -91,6 +96,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     // Postgres rejects U+0000, even in a search.
     for (const account of [anAccount(provider), `${anAccount(provider)}\u0000`])
       expect((await send(provider, revocation(provider, account))).status).toBe(200);
+    await api.drain();
     expect(told()).toEqual([]);
   });
 
@@ -121,6 +127,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     const answer = await post(provider, body, headersOf(body));
     expect(answer).toMatchObject({ status: 401, json: { code: 'webhook-not-signed' } });
     expect(answer.headers.get('www-authenticate')).toContain('Signature');
+    expect(await api.drain()).toBe(0);
     expect(told()).toEqual([]);
   });
 
@@ -168,16 +175,15 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     ).toMatchObject({ status: 415 });
   });
 
-  it('while Temporal is away is answered 503, so that it is sent again', async () => {
+  it('while Temporal is away is stored and answered 200, and has its effect once Temporal is back', async () => {
     const account = anAccount(provider);
     const ref = await aGrant(provider, account);
-    api.connectionGateway.away = true;
-    const body = revocation(provider, account);
-    const answer = await send(provider, body);
-    expect(answer).toMatchObject({ status: 503, json: { code: 'temporal-unavailable' } });
-    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
-    api.connectionGateway.away = false;
-    expect((await send(provider, body)).status).toBe(200);
+    [api.inboxGateway.away, api.connectionGateway.away] = [true, true];
+    expect((await send(provider, revocation(provider, account))).status).toBe(200);
+    await expect(api.drain()).rejects.toThrow('unavailable');
+    expect(told()).toEqual([]);
+    [api.inboxGateway.away, api.connectionGateway.away] = [false, false];
+    await api.drain();
     expect(told()).toEqual([{ ...ref, provider }]);
   });
 
@@ -189,6 +195,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
     await send(provider, body);
     await post(provider, body, {});
     await send(provider, JSON.stringify({ type: `of ${account}`, merchant_id: account, account }));
+    await api.drain();
     const lines = api.logLines.slice(before).join('');
     expect(lines).toContain('"connections":1');
     expect(lines).toContain('"route":"/webhooks/{provider}"');
@@ -210,6 +217,7 @@ describe.each(['stripe', 'square'] as const)('word of a revocation from %s', (pr
       JSON.stringify({ type: 'customer.created', data: { object: { email: 'a@shop.test' } } }),
     );
     expect([answer.status, answer.json]).toEqual([200, { received: true }]);
+    await api.drain();
     expect(told()).toEqual([]);
     const [line] = api.logLines.slice(before).filter((each) => each.includes('customer.created'));
     expect(JSON.parse(line ?? '{}')).toMatchObject({ level: 'debug', provider, type: 'customer.created' });
@@ -229,6 +237,7 @@ describe('the signed times and addresses', () => {
     const body = revocation('stripe', account);
     expect((await post('stripe', body, signed('stripe', body, { ageS: 330 }))).status).toBe(401);
     expect((await post('stripe', body, signed('stripe', body, { ageS: 270 }))).status).toBe(200);
+    await api.drain();
     expect(told()).toEqual([{ ...ref, provider: 'stripe' }]);
   });
 
@@ -279,22 +288,20 @@ describe('a path that accepts no webhooks', () => {
 });
 
 describe('an unavailable service behind us', () => {
-  it('makes the provider send the event again: Temporal, with real processes', async () => {
+  it('does not keep an event from being stored: Temporal, with real processes', async () => {
     const nowhere = awayTemporal();
-    const gateway = createConnectionGateway({ ...nowhere, providerName: () => 'Square' });
     const world = await createApiWorld({
       providers: providers(),
-      deps: {
-        connectionGateway: gateway,
-        accountConnections: { findGranted: async () => [await aGrant('square', anAccount('square'))] },
-        accessChecks: api.accessChecks,
-      },
+      deps: { inboxGateway: createInboxGateway(nowhere) },
     });
     try {
       const body = revocation('square', anAccount('square'));
-      const answer = await post('square', body, signed('square', body), world);
-      expect(answer).toMatchObject({ status: 503, json: { code: 'temporal-unavailable' } });
-      expect(answer.headers.has('retry-after')).toBe(true);
+      expect(await post('square', body, signed('square', body), world)).toMatchObject({ status: 200 });
+      expect(await world.drain()).toBe(1);
+      // The call must have ended before its connection is closed.
+      await expect
+        .poll(() => world.logLines.join(''), { timeout: 20_000 })
+        .toContain('the drainer of the inbox could not be woken');
     } finally {
       await world.close();
       await nowhere.connection.close();
@@ -309,7 +316,7 @@ describe('an unavailable service behind us', () => {
     });
     const world = await createApiWorld({
       providers: providers(),
-      deps: { accountConnections: createAccountConnections(db) },
+      deps: { inbox: createInboxStore(db) },
     });
     try {
       const body = revocation('square', anAccount('square'));

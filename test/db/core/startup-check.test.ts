@@ -75,9 +75,9 @@ describe('the startup check of the database', () => {
     await expect(check(await aLogin('', owner))).rejects.toThrow(/may become, owns the table "customers"/);
     await database.admin`alter table customers owner to current_user`;
     const url = await aLogin();
-    await database.admin`alter table webhook_deliveries owner to ${database.admin(new URL(url).username)}`;
-    await expect(check(url)).rejects.toThrow(/login "\w+" owns the table "webhook_deliveries"/);
-    await database.admin`alter table webhook_deliveries owner to current_user`;
+    await database.admin`alter table webhook_inbox owner to ${database.admin(new URL(url).username)}`;
+    await expect(check(url)).rejects.toThrow(/login "\w+" owns the table "webhook_inbox"/);
+    await database.admin`alter table webhook_inbox owner to current_user`;
   });
 
   it('rejects a login with access to the server’s files or programs', async () => {

@@ -24,6 +24,7 @@ let theirs: Awaited<ReturnType<typeof aVenueWithRuns>>;
 let ours: VenueId;
 let ownConnection: string;
 
+const eventId = uuidv7();
 beforeAll(async () => {
   database = await createTestDatabase();
   const names = (relation: string, numbers: string) =>
@@ -41,6 +42,9 @@ beforeAll(async () => {
   theirs = await aVenueWithRuns();
   ours = await aVenue(database.db);
   ownConnection = (await aConnection(database.db, ours)).id;
+  await database.admin`
+    insert into webhook_events (id, provider, endpoint, event_key, type, partition)
+    values (${eventId}, 'stripe', 'app', 'evt_1', 'a.type', 0)`;
 });
 afterAll(() => database.drop());
 
@@ -107,6 +111,8 @@ describe('a reference between two venue tables', () => {
     venue_api_keys_connection_fk: () =>
       // A connection of another venue without an API key; otherwise the primary key would reject the row first.
       sql`insert into venue_api_keys (connection_id, venue_id, sealed_key) values (${theirs.connectionId}, ${ours}, '\\x00')`,
+    webhook_event_effects_connection_fk: () =>
+      sql`insert into webhook_event_effects (event_id, venue_id, connection_id, kind) values (${eventId}, ${ours}, ${theirs.connectionId}, 'access-check')`,
   };
   const aRun = (connectionId: string, planId: string | null) => sql`
     insert into sync_runs (id, venue_id, connection_id, provider, resource, direction, mode, workflow_id, requested_by, plan_id)

@@ -85,6 +85,9 @@ export async function removeAll(store: RetentionStore, rule: RetentionRule, limi
 }
 
 export async function countOf(admin: postgres.Sql, table: RetentionTable | 'sync_missing'): Promise<number> {
-  const [row] = await admin<{ count: number }[]>`select count(*)::int as count from ${admin(table)}`;
+  const [row] =
+    table === 'webhook_event_bodies'
+      ? await admin<{ count: number }[]>`select count(body)::int as count from webhook_events`
+      : await admin<{ count: number }[]>`select count(*)::int as count from ${admin(table)}`;
   return row?.count ?? 0;
 }

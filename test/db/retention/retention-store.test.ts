@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  await database.admin`truncate venues, audit_log, idempotency_keys, admin_jobs, webhook_deliveries, provider_leases cascade`;
+  await database.admin`truncate venues, audit_log, idempotency_keys, admin_jobs, webhook_events, provider_leases cascade`;
   venues = [await aVenueWithConnection(), await aVenueWithConnection()];
 });
 
@@ -37,6 +37,10 @@ async function aVenueWithConnection(): Promise<Venue> {
 
 const forEachVenue = (work: (venue: Venue) => Promise<unknown>) => Promise.all(venues.map(work));
 const daysOf = (age: Age) => (age === 'expired' ? 40 : 30);
+
+const aWebhookEvent = (days: number, state = 'applied') => database.admin`
+  insert into webhook_events (id, provider, endpoint, event_key, type, partition, body, headers, received_at, state)
+  values (${idOf(days)}, 'stripe', 'app', ${idOf(0)}, 'a.type', 0, 'body', '{"user-agent":"x"}', now() - ${days}::int * interval '1 day', ${state})`;
 
 /** Adds a row of the given age to each table, for the venue where rows belong to one. */
 const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<unknown>>> = {
@@ -69,9 +73,8 @@ const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<u
       insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id)
       select gen_random_uuid(), ${id}, ${venueId}, 'missing-here', '[]', '2026-01-01', n::text from generate_series(1, 5) n`;
   },
-  webhook_deliveries: (_venue, age) => database.admin`
-    insert into webhook_deliveries (provider, event_id, received_at)
-    values ('stripe', ${idOf(0)}, now() - ${daysOf(age)}::int * interval '1 day')`,
+  webhook_event_bodies: (_venue, age) => aWebhookEvent(daysOf(age)),
+  webhook_events: (_venue, age) => aWebhookEvent(daysOf(age)),
   idempotency_keys: (_venue, age) => database.admin`
     insert into idempotency_keys (caller, operation, key, request_hash, expires_at)
     values ('alice', 'POST /x', ${idOf(0)}, 'h', now() + ${age === 'expired' ? -1 : 100}::int * interval '1 second')`,
@@ -115,7 +118,8 @@ describe('the removal of expired rows', () => {
     ['admin_jobs', 8],
     ['reconciliations', 8],
     ['merge_conflicts', 8],
-    ['webhook_deliveries', 7],
+    ['webhook_event_bodies', 1],
+    ['webhook_events', 7],
   ] as const)('refuses to keep %s for less than %i days, and then removes nothing', async (table, floor) => {
     await forEachVenue((venue) => ADD[table](venue, 'expired'));
     const before = await countOf(database.admin, table);
@@ -132,6 +136,23 @@ describe('the removal of expired rows', () => {
     await forEachVenue((venue) => ADD.merge_conflicts(venue, 'expired'));
     await database.admin`update merge_conflicts set state = 'open', resolved_at = null`;
     expect(await removeAll(store, { table: 'merge_conflicts', keptDays: 8 })).toBe(0);
+  });
+
+  it('keeps webhook events, and their bodies, that have yet to be applied', async () => {
+    for (const state of ['waiting', 'retrying', 'waiting-for-adapter', 'applied', 'ignored', 'dead'])
+      await aWebhookEvent(500, state);
+    expect(await removeAll(store, { table: 'webhook_event_bodies', keptDays: 30 })).toBe(3);
+    expect(await database.admin`select state from webhook_events where body is not null order by state`).toEqual([
+      { state: 'retrying' },
+      { state: 'waiting' },
+      { state: 'waiting-for-adapter' },
+    ]);
+    expect(await database.admin`select from webhook_events where body is null and headers <> '{}'`).toEqual([]);
+    await removeAll(store, { table: 'webhook_events', keptDays: 400 });
+    expect(await database.admin`select state from webhook_events order by state`).toEqual([
+      { state: 'retrying' },
+      { state: 'waiting' },
+    ]);
   });
 
   it('is the only way to delete audit rows', async () => {

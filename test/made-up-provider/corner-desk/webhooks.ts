@@ -1,11 +1,10 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { eventIdOf } from '../../../providers/kit/webhook-definition.ts';
+import { accountIdSchema, eventIdOf, eventTypeSchema } from '../../../providers/kit/webhook-definition.ts';
 import type { WebhookDefinition } from '../../../providers/kit/webhook-definition.ts';
 import type { CornerDeskSettings } from './settings.ts';
 
-const eventSchema = z.object({ id: z.string(), type: z.string() });
-const closedSchema = z.object({ desk: z.string().min(1) });
+const eventSchema = z.object({ id: z.string(), type: eventTypeSchema, desk: accountIdSchema.optional() });
 
 export const cornerDeskWebhooks: WebhookDefinition<CornerDeskSettings> = {
   endpoint: 'app',
@@ -24,12 +23,13 @@ export const cornerDeskWebhooks: WebhookDefinition<CornerDeskSettings> = {
   },
   identify(event) {
     const { data } = eventSchema.safeParse(event);
-    return data ? { id: eventIdOf(data.id), type: data.type } : null;
+    if (!data) return null;
+    const { id, type, desk } = data;
+    return {
+      id: eventIdOf(id),
+      type,
+      account: desk === undefined ? null : { environment: 'sandbox', externalAccountId: desk },
+    };
   },
-  events: {
-    'desk.closed': (event) => {
-      const { data } = closedSchema.safeParse(event);
-      return data ? { kind: 'revoked', environment: 'sandbox', externalAccountId: data.desk } : null;
-    },
-  },
+  events: { 'desk.closed': 'revoked' },
 };

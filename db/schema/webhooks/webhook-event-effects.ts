@@ -1,0 +1,28 @@
+import { index, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { WEBHOOK_EFFECTS } from '../../../contracts/inbox.ts';
+import type { ConnectionId, WebhookEventId } from '../../../contracts/ids.ts';
+import { instant, venueId, venuePolicy, venueReference } from '../columns.ts';
+import { connections } from '../connections/connections.ts';
+import { webhookEvents } from './webhook-events.ts';
+
+/** What an event did for a venue's connection. */
+export const webhookEventEffects = pgTable(
+  'webhook_event_effects',
+  {
+    eventId: uuid('event_id')
+      .$type<WebhookEventId>()
+      .notNull()
+      .references(() => webhookEvents.id, { onDelete: 'cascade' }),
+    venueId: venueId(),
+    connectionId: uuid('connection_id').$type<ConnectionId>().notNull(),
+    kind: text('kind', { enum: WEBHOOK_EFFECTS }).notNull(),
+    /** When it did so last. */
+    at: instant('at').notNull().defaultNow(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.eventId, table.connectionId, table.kind] }),
+    index('webhook_event_effects_connection').on(table.venueId, table.connectionId),
+    venueReference('webhook_event_effects_connection_fk', [table.venueId, table.connectionId], connections),
+    venuePolicy('webhook_event_effects'),
+  ],
+);

@@ -1,0 +1,200 @@
+import { and, eq, inArray, sql } from 'drizzle-orm';
+import { v7 as uuidv7 } from 'uuid';
+import { OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
+import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
+import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
+import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
+import { webhookInbox } from '../schema/webhooks/webhook-inbox.ts';
+
+/** An event as it was received. */
+export interface ReceivedEvent {
+  readonly provider: ProviderId;
+  /** The address that it was sent to: `app` for the one of all accounts. */
+  readonly endpoint: 'app';
+  /** The same for every delivery of the event. */
+  readonly eventKey: string;
+  readonly type: string;
+  readonly account: { readonly environment: Environment; readonly externalAccountId: string } | null;
+  readonly partition: number;
+  readonly body: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** An event that is to be handled now. */
+export interface DueEvent extends Pick<ReceivedEvent, 'provider' | 'type' | 'account'> {
+  readonly id: WebhookEventId;
+  /** How many attempts have failed. */
+  readonly attempts: number;
+}
+
+/** What became of an event. */
+export interface SettledEvent {
+  readonly id: WebhookEventId;
+  readonly state: Exclude<WebhookEventState, 'waiting'>;
+  readonly errorCode: string | null;
+  /** When `retrying`: the pause before the next attempt. */
+  readonly dueInMs: number | null;
+  readonly effect: { readonly kind: WebhookEffectKind; readonly connections: readonly ConnectionId[] } | null;
+}
+
+/** The right to drain a partition. It ends when another drainer takes the partition over. */
+export interface PartitionLease {
+  readonly partition: number;
+  readonly fence: number;
+}
+
+/** Another drainer has taken the partition over, so that this one must not mark anything more. */
+export class PartitionTakenOverError extends Error {
+  override readonly name = 'PartitionTakenOverError';
+  constructor() {
+    super('another drainer has taken this partition of the inbox over');
+  }
+}
+
+/** The events of all providers, and who drains them. Crosses venues: never return what it reads to a caller. */
+export interface InboxStore {
+  /** Stores the event. When it resolves, the event is committed. False: it was there already, and nothing has changed. */
+  keep(event: ReceivedEvent): Promise<boolean>;
+  /** Marks an idle partition as awake. True: it was idle, so that the caller has to wake its drainer. */
+  markAwake(partition: number): Promise<boolean>;
+  /** Takes back `markAwake` after the drainer could not be woken, so that the next event tries again. */
+  markIdle(partition: number): Promise<void>;
+
+  /** Begins to drain: the partition is awake, and every earlier lease of it has ended. */
+  takeOver(partition: number): Promise<PartitionLease>;
+  /** Events that are due, oldest first. */
+  listDue(partition: number, limit: number): Promise<readonly DueEvent[]>;
+  /** Marks events together with their effects, in one transaction. Throws PartitionTakenOverError. */
+  settle(lease: PartitionLease, events: readonly SettledEvent[]): Promise<void>;
+  /**
+   * Marks the partition as idle. Look for due events once more afterwards: one that was committed before found the
+   * partition awake and has woken nobody. Throws PartitionTakenOverError.
+   */
+  fallAsleep(lease: PartitionLease): Promise<void>;
+  /** Milliseconds until the next failed event is due; null when there is none. */
+  nextDueInMs(partition: number): Promise<number | null>;
+
+  /** Partitions with events that have been due for longer than this. */
+  listOverdue(overdueMs: number): Promise<readonly number[]>;
+}
+
+const isOpen = inArray(webhookEvents.state, [...OPEN_EVENT_STATES]);
+const isOf = ({ partition, fence }: PartitionLease) =>
+  and(eq(webhookInbox.partition, partition), eq(webhookInbox.fence, fence));
+
+export function createInboxStore(db: Database): InboxStore {
+  return {
+    async keep({ account, ...event }) {
+      const kept = await db
+        .insert(webhookEvents)
+        .values({
+          id: uuidv7() as WebhookEventId,
+          ...event,
+          environment: account?.environment ?? null,
+          externalAccountId: account?.externalAccountId ?? null,
+        })
+        .onConflictDoNothing({ target: [webhookEvents.provider, webhookEvents.endpoint, webhookEvents.eventKey] })
+        .returning({ id: webhookEvents.id });
+      return kept.length > 0;
+    },
+
+    async markAwake(partition) {
+      const rows = await db
+        .update(webhookInbox)
+        .set({ awake: true })
+        .where(and(eq(webhookInbox.partition, partition), eq(webhookInbox.awake, false)))
+        .returning({ partition: webhookInbox.partition });
+      return rows.length > 0;
+    },
+
+    async markIdle(partition) {
+      await db.update(webhookInbox).set({ awake: false }).where(eq(webhookInbox.partition, partition));
+    },
+
+    async takeOver(partition) {
+      const [row] = await db
+        .update(webhookInbox)
+        .set({ awake: true, fence: sql`${webhookInbox.fence} + 1` })
+        .where(eq(webhookInbox.partition, partition))
+        .returning({ fence: webhookInbox.fence });
+      if (!row) throw new Error(`the inbox has no partition ${partition}`);
+      return { partition, fence: row.fence };
+    },
+
+    listDue: (partition, limit) => listDue(db, partition, limit),
+
+    settle: (lease, events) =>
+      db.transaction(async (tx) => {
+        // The lock makes another drainer wait until this transaction has ended.
+        const [held] = await tx
+          .select({ partition: webhookInbox.partition })
+          .from(webhookInbox)
+          .where(isOf(lease))
+          .for('share');
+        if (!held) throw new PartitionTakenOverError();
+        await mark(tx, events);
+      }),
+
+    async fallAsleep(lease) {
+      const rows = await db
+        .update(webhookInbox)
+        .set({ awake: false })
+        .where(isOf(lease))
+        .returning({ partition: webhookInbox.partition });
+      if (rows.length === 0) throw new PartitionTakenOverError();
+    },
+
+    async nextDueInMs(partition) {
+      const [row] = await db
+        .select({
+          ms: sql<number | null>`ceil(extract(epoch from min(${webhookEvents.dueAt}) - now()) * 1000)::integer`,
+        })
+        .from(webhookEvents)
+        .where(and(eq(webhookEvents.partition, partition), isOpen));
+      return row?.ms == null ? null : Math.max(row.ms, 0);
+    },
+
+    async listOverdue(overdueMs) {
+      const rows = await db.execute<{ partition: number }>(sql`
+        select partition from webhook_inbox inbox
+        where exists (select from webhook_events event
+          where event.partition = inbox.partition and event.state in ('waiting', 'retrying')
+            and event.due_at < now() - ${overdueMs}::integer * interval '1 millisecond')
+        order by partition`);
+      return rows.map(({ partition }) => partition);
+    },
+  };
+}
+
+async function listDue(db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> {
+  const { id, provider, type, environment, externalAccountId, attempts, dueAt } = webhookEvents;
+  const rows = await db
+    .select({ id, provider, type, environment, externalAccountId, attempts })
+    .from(webhookEvents)
+    .where(and(eq(webhookEvents.partition, partition), isOpen, sql`${dueAt} <= now()`))
+    .orderBy(dueAt, id)
+    .limit(limit);
+  return rows.map(({ environment: where, externalAccountId: whose, ...event }) => ({
+    ...event,
+    account: where !== null && whose !== null ? { environment: where, externalAccountId: whose } : null,
+  }));
+}
+
+async function mark(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
+  const rows = JSON.stringify(
+    events.map(({ id, state, errorCode, dueInMs }) => ({ id, state, error_code: errorCode, due_in_ms: dueInMs ?? 0 })),
+  );
+  await tx.execute(sql`
+    update webhook_events event
+    set state = settled.state, error_code = settled.error_code, attempts = event.attempts + 1,
+      due_at = now() + settled.due_in_ms * interval '1 millisecond'
+    from jsonb_to_recordset(${rows}::jsonb) as settled(id uuid, state text, error_code text, due_in_ms integer)
+    where event.id = settled.id`);
+  for (const { id, effect } of events)
+    if (effect && effect.connections.length > 0)
+      await tx.execute(
+        sql`select record_webhook_effects(${id}::uuid, ${effect.kind}, ${`{${effect.connections.join(',')}}`}::text::uuid[])`,
+      );
+}

@@ -1,0 +1,7 @@
+import { createHash } from 'node:crypto';
+import { INBOX_PARTITIONS } from '../../contracts/inbox.ts';
+
+/** The partition of an event, by what is common to all events whose order matters: its account, or else its own key. */
+export function inboxPartitionOf(provider: string, key: string): number {
+  return createHash('sha256').update(`${provider}\n${key}`).digest().readUInt32BE(0) % INBOX_PARTITIONS;
+}
