@@ -13,7 +13,13 @@ import { activitiesIn, parseHistory, textOf } from '../support/history.ts';
 import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
 import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 
-const contracts = { ...connectionContract, ...inboxContract, ...reconciliationContract, ...syncContract, ...vaultContract };
+const contracts = {
+  ...connectionContract,
+  ...inboxContract,
+  ...reconciliationContract,
+  ...syncContract,
+  ...vaultContract,
+};
 const HISTORIES = new URL('./histories/', import.meta.url);
 const FILES = readdirSync(HISTORIES);
 const read = (file: string): string => readFileSync(new URL(file, HISTORIES), 'utf8');
