@@ -25,7 +25,7 @@ const NOT_PUBLIC = [
   '240.0.0.0/4',
   '::/128',
   '::1/128',
-  // IPv6 forms of IPv4 addresses, whose targets another rule would have to judge.
+  // IPv6 forms of IPv4 addresses, whose targets need another rule.
   '::ffff:0:0/96',
   '64:ff9b::/96',
   '2002::/16',
