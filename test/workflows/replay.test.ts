@@ -3,6 +3,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as connectionContract from '../../contracts/connections.ts';
+import * as mappingContract from '../../contracts/mappings.ts';
 import * as reconciliationContract from '../../contracts/reconciliation.ts';
 import * as syncContract from '../../contracts/sync.ts';
 import * as vaultContract from '../../contracts/vault.ts';
@@ -12,7 +13,13 @@ import { activitiesIn, parseHistory, textOf } from '../support/history.ts';
 import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
 import { installTemporalRuntime } from '../support/services/temporal-runtime.ts';
 
-const contracts = { ...connectionContract, ...reconciliationContract, ...syncContract, ...vaultContract };
+const contracts = {
+  ...connectionContract,
+  ...mappingContract,
+  ...reconciliationContract,
+  ...syncContract,
+  ...vaultContract,
+};
 const HISTORIES = new URL('./histories/', import.meta.url);
 const FILES = readdirSync(HISTORIES);
 const read = (file: string): string => readFileSync(new URL(file, HISTORIES), 'utf8');
