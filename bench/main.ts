@@ -6,6 +6,7 @@ import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchHostile } from './hostile/hostile.ts';
 import { benchIdle } from './idle.ts';
+import { benchMappings } from './mappings.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
 import { benchFirstPush, benchPush } from './push.ts';
@@ -17,7 +18,7 @@ import { benchSyncEngine } from './sync-engine.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|vault|million|crowd|flood|hostile|soak|idle|square|sync-engine|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|square|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -101,6 +102,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
   square: () => benchSquare({ records, latencyMs }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
+  mappings: () => benchMappings({ records }),
   vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),
   'bulk-load': () => benchBulkLoad({ records: toCount(values.records ?? '100000') }),
 };

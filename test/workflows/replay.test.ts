@@ -3,6 +3,7 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as connectionContract from '../../contracts/connections.ts';
+import * as mappingContract from '../../contracts/mappings.ts';
 import * as reconciliationContract from '../../contracts/reconciliation.ts';
 import * as inboxContract from '../../contracts/inbox.ts';
 import * as syncContract from '../../contracts/sync.ts';
@@ -16,6 +17,7 @@ import { installTemporalRuntime } from '../support/services/temporal-runtime.ts'
 const contracts = {
   ...connectionContract,
   ...inboxContract,
+  ...mappingContract,
   ...reconciliationContract,
   ...syncContract,
   ...vaultContract,
