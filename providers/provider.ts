@@ -223,6 +223,8 @@ export interface Idempotency {
 export interface ResourceMapping {
   /** Absent where the provider takes no keys: whatever an unanswered write has left is then looked up by our own reference. */
   readonly idempotency?: Idempotency;
+  /** A write leaves as it is what its payload does not have. Without it no field can be left out of what is pushed. */
+  readonly leavesAbsent?: true;
   /** Fields that the venue has left out: the payload neither sends nor clears them. Absent: none. */
   readonly excluded?: readonly string[];
   /** Pure: canonical fields → provider payload. */

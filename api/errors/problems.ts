@@ -263,6 +263,13 @@ export const PROBLEMS = {
       'The mapping was tried on one record, and this service or the provider refuses what it makes of it. `detail` names the record, `errors` the fields, with the provider’s code. Nothing was saved.',
     remedy: 'Correct the mapping or the record; `…/mappings/{resource}/preview` shows what becomes of it.',
   },
+  'fields-not-excludable': {
+    status: 422,
+    title: 'No field of the resource can be left out',
+    meaning:
+      'The resource is pushed to the provider as a whole, so that a field that is left out would be emptied there.',
+    remedy: 'Leave the fields in, or out of the venue’s own records.',
+  },
   'idempotency-key-reused': {
     status: 422,
     title: 'The key was used for another request',

@@ -58,9 +58,10 @@ function putRoute(deps: ReachRouteDeps): Endpoint {
     role: 'admin',
     body: reachBody,
     answers: { 200: { description: 'What is left out from now on.', schema: reachAnswer } },
-    problems: ['resource-not-supported'],
+    problems: ['resource-not-supported', 'fields-not-excludable'],
     async handle({ ids, body: { excludedFields }, caller, requestId }) {
-      await connectionOf(deps, ids);
+      const connection = await connectionOf(deps, ids);
+      if (excludedFields.length > 0) requireExcludable(deps.providers, connection, ids.resource);
       const kind = deps.kinds.get(ids.resource);
       const errors = excludedFields.flatMap((name, index) => {
         const message = exclusionProblem(kind, name, excludedFields);
@@ -80,6 +81,19 @@ function putRoute(deps: ReachRouteDeps): Endpoint {
       return present(deps, ids);
     },
   });
+}
+
+/** Throws `fields-not-excludable` where a push would empty at the provider what it does not send. */
+function requireExcludable(providers: Providers, { provider }: Connection, resource: string): void {
+  const adapter = providers.find(provider);
+  const isPushed = adapter?.capabilities.resources.some(
+    (one) => one.resource === resource && one.directions.some((direction) => direction !== 'pull'),
+  );
+  if (!adapter || isPushed !== true || adapter.mapping(resource).leavesAbsent === true) return;
+  throw new ApiError(
+    'fields-not-excludable',
+    `${adapter.capabilities.displayName} takes ${resource} as a whole: no field can be left out of what is pushed.`,
+  );
 }
 
 /** An audit row takes no list: as much as a person reads. */

@@ -107,30 +107,23 @@ interface Repairing extends Pick<RepairStoreDeps, 'kinds' | 'audit'> {
 }
 
 async function repairOne({ tx, kinds, audit }: Repairing, ref: RepairRef, side: ProviderSide): Promise<Repaired> {
-  const [row] = await tx.select().from(discrepancies).where(eq(discrepancies.id, ref.discrepancyId)).for('update');
-  if (!row) return 'not-repaired';
+  const found = await lock(tx, ref);
+  if (!found) return 'not-repaired';
+  const { discrepancy, reconciliation, connection } = found;
   // Another request has repaired it.
-  if (row.state !== 'open') return row.state;
-  const [found] = await tx.select().from(reconciliations).where(eq(reconciliations.id, row.reconciliationId));
-  const [connection] = await tx
-    .select()
-    .from(connections)
-    .where(eq(connections.id, found?.connectionId ?? ref.connectionId));
-  if (!found || !connection) return 'not-repaired';
-  const days = businessDays(found.timeZone, found.fromDay, found.toDay);
+  if (discrepancy.state !== 'open') return discrepancy.state;
+  const { externalId, reconciliationId, kind } = discrepancy;
+  const days = businessDays(reconciliation.timeZone, reconciliation.fromDay, reconciliation.toDay);
   const differs = async () => {
-    const held = await heldTransactions(tx, ref, [row.externalId]);
-    return differenceOf({ here: held.get(row.externalId)?.fact ?? null, there: side.fact }, days) !== null;
+    const held = await heldTransactions(tx, ref, [externalId]);
+    return differenceOf({ here: held.get(externalId)?.fact ?? null, there: side.fact }, days) !== null;
   };
   const differed = await differs();
   if (differed) {
-    const account = {
-      provider: ref.provider,
-      environment: connection.environment,
-      externalAccountId: connection.externalAccountId ?? '',
-    };
+    const { environment, externalAccountId } = connection;
+    const account = { provider: ref.provider, environment, externalAccountId: externalAccountId ?? '' };
     // The reconciliation stands where a run would: nothing but the link's last writer is named by it.
-    const syncId = row.reconciliationId as string as SyncId;
+    const syncId = reconciliationId as string as SyncId;
     await applyForced(tx, scopeOf(ref, { syncId, account, mapping: side.fieldMapping }, kinds), side.pulled);
     if (await differs()) {
       await note(tx, ref, STILL_DIFFERS);
@@ -150,9 +143,20 @@ async function repairOne({ tx, kinds, audit }: Repairing, ref: RepairRef, side: 
     targetId: ref.discrepancyId,
     outcome: 'ok',
     requestId: null,
-    details: { kind: row.kind, reconciliation: row.reconciliationId },
+    details: { kind, reconciliation: reconciliationId },
   });
   return state;
+}
+
+async function lock(tx: Transaction, { discrepancyId }: RepairRef) {
+  const [found] = await tx
+    .select({ discrepancy: discrepancies, reconciliation: reconciliations, connection: connections })
+    .from(discrepancies)
+    .innerJoin(reconciliations, eq(reconciliations.id, discrepancies.reconciliationId))
+    .innerJoin(connections, eq(connections.id, reconciliations.connectionId))
+    .where(eq(discrepancies.id, discrepancyId))
+    .for('update', { of: discrepancies });
+  return found;
 }
 
 const scopeOf = (

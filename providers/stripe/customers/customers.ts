@@ -56,6 +56,7 @@ export const customerMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload, fields) };
   },
   idempotency: STRIPE_IDEMPOTENCY,
+  leavesAbsent: true,
   callsToWrite: () => 1,
 };
 
@@ -134,17 +135,18 @@ function toRecord(
   };
 }
 
-/** Omits null values, or writes '' where a null must clear an earlier value. */
+/** Omits null values, or writes '' where a null must clear an earlier value. What the payload does not have is left as it is. */
 function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: readonly string[] } | null) {
   const empty = clearing ? '' : undefined;
-  const { name, email, phone, address, metadata } = mapped.payload as unknown as CustomerPayload;
+  const { name, email, phone, address, metadata } = mapped.payload as unknown as Partial<CustomerPayload>;
+  const orEmpty = <Value>(value: Value | null | undefined) => (value === null ? empty : value);
   return {
-    name: name ?? empty,
-    email: email ?? empty,
-    phone: phone ?? empty,
+    name: orEmpty(name),
+    email: orEmpty(email),
+    phone: orEmpty(phone),
     address: address
       ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty]))
-      : empty,
+      : orEmpty(address),
     metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys)), ...metadata },
   };
 }

@@ -8,10 +8,12 @@ import { plainRecord } from '../../support/record-values.ts';
 
 const providers = createProviders(PROVIDERS, {}, { budget: {} as never });
 
-/** Every resource that some provider takes. */
+/** Every resource of which fields can be left out of what is pushed. */
 const PUSHED = PROVIDERS.flatMap((definition) =>
   capabilitiesOf(definition).resources.flatMap(({ resource, directions }) =>
-    directions.includes('push') ? [[definition.id, resource] as const] : [],
+    directions.includes('push') && providers.find(definition.id)?.mapping(resource).leavesAbsent === true
+      ? [[definition.id, resource] as const]
+      : [],
   ),
 );
 

@@ -1,0 +1,68 @@
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VenueId } from '../../../contracts/ids.ts';
+import { aToken, createApiWorld } from '../api-world.ts';
+import type { ApiWorld } from '../api-world.ts';
+
+let api: ApiWorld;
+let venueId: VenueId;
+let connectionId: string;
+beforeAll(async () => {
+  api = await createApiWorld();
+  venueId = await api.aVenue();
+  connectionId = await api.aConnection(venueId);
+});
+afterAll(() => api.close());
+
+const pathOf = (resource: string, id = connectionId, of: string = venueId) =>
+  `/v1/venues/${of}/connections/${id}/reach/${resource}`;
+const put = (excludedFields: readonly string[], path = pathOf('customers'), token?: string) =>
+  api.send('PUT', path, { json: { excludedFields }, ...(token !== undefined && { token }) });
+
+describe('the reach of a connection', () => {
+  it('leaves nothing out until it is told to, says what stays stored, and is audited once', async () => {
+    expect((await api.send('GET', pathOf('customers'))).json).toEqual({
+      ...{ connectionId, resource: 'customers', excludedFields: [], storedValues: 'kept' },
+    });
+    for (let nth = 0; nth < 2; nth += 1)
+      expect(await put(['phone', 'email'])).toMatchObject({
+        status: 200,
+        json: { excludedFields: ['email', 'phone'], storedValues: 'kept' },
+      });
+    expect((await api.send('GET', pathOf('transactions'))).json).toMatchObject({ excludedFields: [] });
+    const rows = await api.database
+      .admin`select details from audit_log where venue_id = ${venueId} and action = 'connection.reach-changed'`;
+    expect(rows).toEqual([{ details: { resource: 'customers', excluded: 'phone email' } }]);
+  });
+
+  it('names every field that cannot be left out, with why', async () => {
+    const answer = await put(['kind', 'shoeSize', 'amountMinor', 'lines'], pathOf('transactions'));
+    expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
+    expect((answer.json as unknown as { errors: { path: string }[] }).errors.map(({ path }) => path)).toEqual([
+      'excludedFields.0',
+      'excludedFields.1',
+      'excludedFields.2',
+    ]);
+  });
+
+  it('is refused for a resource that is pushed as a whole, that the provider does not sync, or that is none', async () => {
+    expect(await put(['description'], pathOf('products'))).toMatchObject({
+      status: 422,
+      json: { code: 'fields-not-excludable' },
+    });
+    expect(await put([], pathOf('products'))).toMatchObject({ status: 200 });
+    expect(await put([], pathOf('inventory'))).toMatchObject({ status: 422, json: { code: 'resource-not-supported' } });
+    expect(await put([], pathOf('shoes'))).toMatchObject({ status: 404, json: { code: 'reach-not-found' } });
+  });
+
+  it('is nothing to another venue, and to be changed by an admin alone', async () => {
+    const other = await api.aVenue();
+    expect(await put([], pathOf('customers', connectionId, other))).toMatchObject({
+      status: 404,
+      json: { code: 'connection-not-found' },
+    });
+    expect(await put([], pathOf('customers', uuidv7()))).toMatchObject({ status: 404 });
+    const operator = await aToken({ role: 'operator', venues: [venueId] });
+    expect((await put([], pathOf('customers'), operator)).status).toBe(403);
+  });
+});
