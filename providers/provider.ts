@@ -183,6 +183,8 @@ export interface RemoteHint {
   readonly recordId: string;
   readonly email: string | null;
   readonly createdSinceEpochS: number;
+  /** When the write was sent at the latest: a search that lags may not show it yet. Absent where nobody knows. */
+  readonly sentAtMs?: number;
   /** The provider's ids of objects that carry the record's id and are other records' remote records: they were copied with their metadata. */
   readonly excluded?: readonly string[];
   readonly after: Cursor | null;

@@ -22,11 +22,12 @@ const CLOCK_SKEW_S = 600;
  * another email then.
  */
 export async function findRemote({ id: recordId, fields, link }: PushRow, tools: RemoteTools): Promise<FoundRemote> {
-  const createdSinceEpochS = Math.floor((link?.createdAt.getTime() ?? Date.now()) / 1_000) - CLOCK_SKEW_S;
+  const sentAtMs = link?.createdAt.getTime() ?? Date.now();
+  const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
   const email = typeof fields['email'] === 'string' ? fields['email'] : null;
-  const found = await searchRemote({ recordId, createdSinceEpochS, email }, tools);
+  const found = await searchRemote({ recordId, createdSinceEpochS, sentAtMs, email }, tools);
   return found.remote === null && email !== null && link?.recordChangedSince === true
-    ? searchRemote({ recordId, createdSinceEpochS, email: null }, tools)
+    ? searchRemote({ recordId, createdSinceEpochS, sentAtMs, email: null }, tools)
     : found;
 }
 

@@ -29,7 +29,9 @@ export async function openSquareRecords({ ledger, accounts, home }: RecordHost):
   const limiter = new RateLimiter();
   return {
     service: {
-      routes: ENDPOINTS.map((endpoint) => routeOf(state, endpoint)),
+      routes: ENDPOINTS.map((endpoint) =>
+        routeOf({ state, searchDelayMs: () => limiter.limits.searchDelayMs }, endpoint),
+      ),
       bodyLimitBytes: BODY_LIMIT_BYTES,
       pageOf,
       admit: (visit, account) => (account !== null && isApi(visit) ? limiter.refusalOf(account) : null),

@@ -8,6 +8,7 @@ import { nullWhenMissing, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { faultOfEntry } from '../http/entry-errors.ts';
 import { listSchema } from '../http/lists.ts';
+import { whenSettled } from '../http/search-lag.ts';
 import { writerOfBatches } from '../http/single-writes.ts';
 import { toFields, toRecord } from './customer-fields.ts';
 import { contentOf } from './customer-mapping.ts';
@@ -69,11 +70,12 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
       return 'deleted';
     },
 
-    async findRemote({ recordId, excluded = [] }) {
+    async findRemote(hint) {
+      const { recordId, excluded = [] } = hint;
       const body = { limit: MOST_CUSTOMERS, query: { filter: { reference_id: { exact: recordId } } } };
       const { items } = await ask(foundPage, { method: 'POST', path: '/v2/customers/search', body });
       const found = items.find(({ id }) => !excluded.includes(id));
-      return { found: found ? toRecord(found, null) : null, after: null };
+      return whenSettled(hint, { found: found ? toRecord(found, null) : null, after: null });
     },
   };
 }

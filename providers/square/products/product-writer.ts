@@ -14,6 +14,7 @@ import type {
 } from '../../provider.ts';
 import { nullWhenMissing, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
+import { whenSettled } from '../http/search-lag.ts';
 import { writerOfBatches } from '../http/single-writes.ts';
 import { itemSchema } from './catalogue-responses.ts';
 import { isExact, mergedInto, newItem, variationIdFor } from './item-merge.ts';
@@ -139,7 +140,8 @@ class CatalogueWriter {
     return 'archived';
   }
 
-  async find({ recordId, excluded = [], after }: RemoteHint): Promise<RemoteSearch> {
+  async find(hint: RemoteHint): Promise<RemoteSearch> {
+    const { recordId, excluded = [], after } = hint;
     // Without its definition nothing can carry the attribute.
     if (!(await this.#reference.isDefined())) return { found: null, after: null };
     const body = {
@@ -151,7 +153,7 @@ class CatalogueWriter {
     const page = await this.#ask(foundAnswer, { method: 'POST', path: '/v2/catalog/search-catalog-items', body });
     const records = [...readingsOf(page.items).values()].flatMap((one) => (one instanceof ProviderError ? [] : [one]));
     const found = records.find((one) => one.recordId === recordId && !excluded.includes(one.externalId)) ?? null;
-    return { found, after: found === null ? page.cursor || null : null };
+    return whenSettled(hint, { found, after: found === null ? page.cursor || null : null });
   }
 
   /** The whole items of these variations; items of which the variation is gone, or that are gone themselves, are left out. */

@@ -152,6 +152,7 @@ function searchItems(request: SquareRequest): object {
   const items = catalogue
     .all()
     .filter((object) => isA(object, 'ITEM') && !isDeleted(object))
+    .filter(({ updated_at: at }) => Date.parse(String(at)) <= request.searchedUntilMs)
     .filter((item) => wanted === 'ARCHIVED_STATE_ALL' || stateOf(item) === wanted)
     .filter((item) => [item, ...catalogue.variationsOf(item['id'])].some(fits));
   const placeOf = ({ id }: WireObject) => ['', String(id)] as const;

@@ -76,8 +76,7 @@ export function recordControls({ state, ledger, accounts, limiter }: ControlPart
     },
     'GET /limits': () => ({ json: limiter.limits }),
     'POST /limits': ({ body }) => {
-      const { requestsPerSecond, burst, latencyMs } = { ...limiter.limits, ...given(parseInput(limitsBody, body)) };
-      limiter.limits = { requestsPerSecond, burst, latencyMs };
+      limiter.limits = { ...limiter.limits, ...given(parseInput(limitsBody, body)) };
       return { json: limiter.limits };
     },
   };

@@ -121,7 +121,9 @@ function list(request: SquareRequest): object {
 function search(request: SquareRequest): object {
   const parameters = bodyOf(request, searchBody);
   const { query, limit: most, count } = parameters;
-  const items = listed(request).filter((customer) => fits(customer, query.filter));
+  const items = listed(request)
+    .filter((customer) => fits(customer, query.filter))
+    .filter(({ created_at: at }) => Date.parse(textOf(at)) <= request.searchedUntilMs);
   const { field, order: direction } = query.sort;
   const page = pageOf(request, { items, placeOf: PLACES[field], order: direction, limit: most, parameters });
   return answerOf(page, count ? items.length : null);

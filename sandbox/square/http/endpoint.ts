@@ -14,6 +14,8 @@ export interface SquareRequest {
   readonly part: string;
   readonly nowMs: number;
   readonly visit: Visit;
+  /** What is newer is missing from searches. */
+  readonly searchedUntilMs: number;
 }
 
 export interface Endpoint {
@@ -28,7 +30,10 @@ export interface Endpoint {
 /** https://developer.squareup.com/docs/build-basics/versioning-overview (2026-11). */
 const VERSION = /^\d{4}-\d{2}-\d{2}$/;
 
-export function routeOf(state: SquareState, { method, path, scope, run }: Endpoint): Route {
+export function routeOf(
+  { state, searchDelayMs }: { readonly state: SquareState; readonly searchDelayMs: () => number },
+  { method, path, scope, run }: Endpoint,
+): Route {
   return {
     method,
     path,
@@ -38,7 +43,10 @@ export function routeOf(state: SquareState, { method, path, scope, run }: Endpoi
       if (version !== undefined && (typeof version !== 'string' || !VERSION.test(version)))
         throw invalidRequest('INVALID_SQUARE_VERSION_FORMAT', 'The Square-Version header is not a date.');
       const before = state.revision;
-      const body = run({ state, merchant, part: decodeURIComponent(part), nowMs: visit.nowMs, visit });
+      const body = run({
+        ...{ state, merchant, part: decodeURIComponent(part), nowMs: visit.nowMs, visit },
+        searchedUntilMs: visit.nowMs - searchDelayMs(),
+      });
       return json(body, {
         written: state.revision !== before,
         headers: version === undefined ? {} : { 'square-version': version },

@@ -15,6 +15,8 @@ export interface Limits {
   readonly burst: number | null;
   /** Added to every answer. */
   readonly latencyMs: number;
+  /** How long what is new is missing from searches. */
+  readonly searchDelayMs: number;
 }
 
 export const limitsBody = z
@@ -22,11 +24,12 @@ export const limitsBody = z
     requestsPerSecond: z.number().min(0).max(1_000_000),
     burst: z.int().min(1).nullable(),
     latencyMs: z.int().min(0).max(60_000),
+    searchDelayMs: z.int().min(0).max(600_000),
   })
   .partial();
 
 export class RateLimiter {
-  #limits: Limits = { requestsPerSecond: 0, burst: null, latencyMs: 0 };
+  #limits: Limits = { requestsPerSecond: 0, burst: null, latencyMs: 0, searchDelayMs: 0 };
   readonly #buckets = new Map<string, TokenBucket>();
 
   get limits(): Limits {

@@ -18,6 +18,7 @@ afterAll(() => world.close());
 beforeEach(async () => {
   world.proxy.edit(null);
   await world.square.clearFaults();
+  await world.square.limits({ searchDelayMs: 0 });
   venue = await world.aSquareVenue();
 });
 
@@ -159,12 +160,19 @@ describe('a batch whose outcome is unknown', () => {
     expect(searched).toEqual([]);
   });
 
-  it('is looked up by our own reference once a record of it has changed', async () => {
+  it('is looked up by our own reference once a record of it has changed, and not before Square’s search shows what was written', async () => {
     await load(6);
     await loseAnswer();
+    await world.square.limits({ searchDelayMs: 60_000 });
     const input = await begun();
     await expect(world.chunk(input)).rejects.toThrow();
     await world.products.upsertMany(venue.venueId, [aProduct(3, { name: 'Renamed' })]);
+    await expect(world.chunk(input)).rejects.toMatchObject({
+      nextRetryDelay: expect.any(Number) as number,
+      details: [{ code: 'search-lags' }],
+    });
+    expect(await items()).toHaveLength(6);
+    await world.square.limits({ searchDelayMs: 0 });
     expect(await persist(input)).toBe(0);
     expect(await items()).toHaveLength(6);
     expect(await namesOf()).toContain('Renamed');
