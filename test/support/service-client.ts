@@ -27,7 +27,7 @@ export interface SyncOrder {
   readonly connectionId: string;
   readonly resource?: Resource;
   readonly dryRun?: boolean;
-  readonly direction: 'push' | 'pull';
+  readonly direction: 'push' | 'pull' | 'both';
   readonly mode?: 'full' | 'incremental';
   /** For a pull: records created at the provider in [from, to). */
   readonly from?: string;
