@@ -2,27 +2,29 @@ import { Context } from '@temporalio/activity';
 import type { SyncId } from '../../contracts/ids.ts';
 import type { MappingTrial, MappingTrialActivities, MappingVersionRef, NotTried } from '../../contracts/mappings.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { ReachStore } from '../../db/connections/reach-store.ts';
 import type { MappingStore } from '../../db/mappings/mapping-store.ts';
 import type { PushStore } from '../../db/push/push-store.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import { createFieldMapping } from '../../domain/mapping/field-mapping.ts';
-import { updateKey } from '../../domain/sync/push/idempotency-key.ts';
-import { clearedMetadataKeys } from '../../domain/sync/push/metadata-keys.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../../providers/provider-error.ts';
+import type { ResourceMapping } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { Credentials } from '../connections/credentials.ts';
 import { mapRows } from '../sync/mapped-rows.ts';
-import { planPush } from '../sync/push-record.ts';
+import { planPush, updateOptionsOf } from '../sync/push-record.ts';
 import type { PushWork } from '../sync/push-record.ts';
+import { fieldMappingWithin, mappingWithin } from '../sync/reach.ts';
 
 export interface MappingTrialDeps {
   readonly mappings: MappingStore;
   readonly connections: Pick<ConnectionStore, 'find'>;
   readonly pushes: Pick<PushStore, 'readPage'>;
   readonly expressions: Pick<Expressions, 'evaluate'>;
+  readonly reach: Pick<ReachStore, 'excludedFields'>;
   readonly credentials: Credentials;
   readonly providers: Providers;
   readonly kinds: RecordKinds;
@@ -43,14 +45,16 @@ export function createMappingTrialActivities(deps: MappingTrialDeps): MappingTri
  * has never been pushed, this service's own checks are all.
  */
 async function tryVersion(deps: MappingTrialDeps, input: MappingVersionRef): Promise<MappingTrial> {
-  const works = await planned(deps, input);
+  const plan = await planOf(deps, input);
+  if (plan === null) return notTried('nothing-to-try');
+  const { works } = plan;
   const work = works.find(isChanging) ?? works.find(({ decision }) => decision === 'reject') ?? null;
   if (work === null) return notTried('nothing-to-try');
   if (work.decision === 'reject')
     return { ...ofRecord(work), outcome: 'refused', problems: work.mapped.problems.slice(0, MAX_PROBLEMS) };
   if (!(await deps.mappings.usedDirections(input)).includes('push')) return notTried('only-read');
   try {
-    await send(deps, input, work);
+    await send(deps, work, plan);
     return { ...ofRecord(work), outcome: 'accepted' };
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
@@ -60,45 +64,46 @@ async function tryVersion(deps: MappingTrialDeps, input: MappingVersionRef): Pro
 
 const MAX_PROBLEMS = 20;
 
-async function planned(deps: MappingTrialDeps, input: MappingVersionRef): Promise<readonly PushWork[]> {
+/** What a push would do with the first records under the mapping. */
+interface TrialPlan {
+  readonly works: readonly PushWork[];
+  readonly scope: RunScope;
+  readonly mapping: ResourceMapping;
+}
+
+async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise<TrialPlan | null> {
   const adapter = deps.providers.find(input.provider);
   const stored = await deps.mappings.findVersion(input, input.version);
-  if (!adapter || !stored) return [];
+  if (!adapter || !stored) return null;
   const connection = await deps.connections.find(input);
-  if (!connection?.account) return [];
+  if (!connection?.account) return null;
   const { environment, account } = connection;
   const scope: RunScope = {
     ...{ ...input, syncId: NO_RUN, fence: 0, direction: 'push', mode: 'full' },
     account: { provider: input.provider, environment, externalAccountId: account.id },
   };
   const rows = await deps.pushes.readPage(scope, { after: null, limit: LOOKED_AT, newestDeletionEpochUs: null });
-  const fieldMapping = createFieldMapping(deps.kinds.get(input.resource), stored.version, stored.definition);
-  const mapping = adapter.mapping(input.resource);
+  const kind = deps.kinds.get(input.resource);
+  const reach = { kind, excluded: await deps.reach.excludedFields(input) };
+  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored.version, stored.definition), reach);
+  const mapping = mappingWithin(adapter.mapping(input.resource), reach);
   const mapped = await mapRows(rows, { fieldMapping, expressions: deps.expressions });
-  return mapped.map((row) => planPush(row, mapping, Date.now()));
+  return { works: mapped.map((row) => planPush(row, mapping, Date.now())), scope, mapping };
 }
 
 const isChanging = ({ decision, row }: PushWork) =>
   row.link?.state === 'linked' && (decision === 'update' || decision === 'reject');
 
-async function send(deps: MappingTrialDeps, input: MappingVersionRef, work: PushWork): Promise<void> {
-  const { row, mapped, fingerprint } = work;
-  const { account, credential } = await deps.credentials.open(input);
-  const session = deps.providers.open(input.provider, {
+async function send(deps: MappingTrialDeps, work: PushWork, { scope, mapping }: TrialPlan): Promise<void> {
+  const { account, credential } = await deps.credentials.open(scope);
+  const session = deps.providers.open(scope.provider, {
     ...credential,
     account,
     lane: 'interactive',
     signal: Context.current().cancellationSignal,
   });
-  const identity = {
-    ...{ connectionId: input.connectionId, recordId: row.id, recordVersion: row.version },
-    attempt: row.link?.writeAttempt ?? 0,
-  };
-  await session.resource(input.resource).writer?.update(row.link?.externalId ?? '', mapped, {
-    idempotencyKey: updateKey(identity, fingerprint),
-    clearedMetadataKeys: clearedMetadataKeys(row.fields, row.link?.metadataKeys ?? []),
-    externalState: row.link?.externalState ?? null,
-  });
+  const { writer } = session.resource(scope.resource);
+  await writer?.update(work.row.link?.externalId ?? '', work.mapped, updateOptionsOf(work, { scope, mapping }));
 }
 
 const REASONS: Readonly<Record<ProviderErrorKind, NotTried>> = {

@@ -204,7 +204,7 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
 /** The key of a record's first write. */
 export const createKeyOf = (work: PushWork, tools: PushTools): string => createKey(identityOf(work, tools));
 
-export function updateOptionsOf(work: PushWork, tools: PushTools): UpdateOptions {
+export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' | 'mapping'>): UpdateOptions {
   const { row, fingerprint, afterLostUpdate } = work;
   const leavesMetadata = tools.mapping.excluded?.includes('metadata') === true;
   return {
@@ -215,7 +215,7 @@ export function updateOptionsOf(work: PushWork, tools: PushTools): UpdateOptions
   };
 }
 
-const identityOf = ({ row }: PushWork, { scope }: PushTools) => ({
+const identityOf = ({ row }: PushWork, { scope }: Pick<PushTools, 'scope'>) => ({
   ...{
     connectionId: scope.connectionId,
     recordId: row.id,
