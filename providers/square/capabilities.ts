@@ -10,9 +10,9 @@ const LIMITS = [perSecond(10), concurrent(8)];
  */
 export const SQUARE_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
-    { resource: 'products', directions: ['push', 'pull'] },
-    { resource: 'customers', directions: ['push', 'pull'] },
-    { resource: 'inventory', directions: ['push', 'pull'] },
+    { resource: 'products', directions: ['push', 'pull', 'both'] },
+    { resource: 'customers', directions: ['push', 'pull', 'both'] },
+    { resource: 'inventory', directions: ['push', 'pull', 'both'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
   ],
