@@ -16,9 +16,12 @@ import type { RecordKinds } from '../../records/registry.ts';
 import type { Credentials } from '../connections/credentials.ts';
 import { mapRows } from '../sync/mapped-rows.ts';
 import { planPush } from '../sync/push-record.ts';
+import type { ReachStore } from '../../db/connections/reach-store.ts';
+import { mappingWithin } from '../sync/reach.ts';
 import type { PushWork } from '../sync/push-record.ts';
 
 export interface MappingTrialDeps {
+  readonly reach: Pick<ReachStore, 'excludedFields'>;
   readonly mappings: MappingStore;
   readonly connections: Pick<ConnectionStore, 'find'>;
   readonly pushes: Pick<PushStore, 'readPage'>;
@@ -72,8 +75,10 @@ async function planned(deps: MappingTrialDeps, input: MappingVersionRef): Promis
     account: { provider: input.provider, environment, externalAccountId: account.id },
   };
   const rows = await deps.pushes.readPage(scope, { after: null, limit: LOOKED_AT, newestDeletionEpochUs: null });
-  const fieldMapping = createFieldMapping(deps.kinds.get(input.resource), stored.version, stored.definition);
-  const mapping = adapter.mapping(input.resource);
+  const kind = deps.kinds.get(input.resource);
+  const fieldMapping = createFieldMapping(kind, stored.version, stored.definition);
+  const excluded = await deps.reach.excludedFields(input);
+  const mapping = mappingWithin(adapter.mapping(input.resource), { kind, excluded });
   const mapped = await mapRows(rows, { fieldMapping, expressions: deps.expressions });
   return mapped.map((row) => planPush(row, mapping, Date.now()));
 }
@@ -96,9 +101,14 @@ async function send(deps: MappingTrialDeps, input: MappingVersionRef, work: Push
   };
   await session.resource(input.resource).writer?.update(row.link?.externalId ?? '', mapped, {
     idempotencyKey: updateKey(identity, fingerprint),
-    clearedMetadataKeys: clearedMetadataKeys(row.fields, row.link?.metadataKeys ?? []),
+    clearedMetadataKeys: await metadataKeysToClear(deps, input, work),
     externalState: row.link?.externalState ?? null,
   });
+}
+
+async function metadataKeysToClear({ reach }: MappingTrialDeps, input: MappingVersionRef, { row }: PushWork) {
+  const leavesMetadata = (await reach.excludedFields(input)).includes('metadata');
+  return leavesMetadata ? [] : clearedMetadataKeys(row.fields, row.link?.metadataKeys ?? []);
 }
 
 const REASONS: Readonly<Record<ProviderErrorKind, NotTried>> = {
