@@ -8,6 +8,8 @@ import { createAccountConnections } from '../../../db/connections/account-connec
 import { createInboxStore, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { MAX_EVENT_ATTEMPTS, pauseBeforeRetryMs } from '../../../domain/inbox/event-retry.ts';
+import { registry } from '../../../telemetry/metrics.ts';
+import { watchInbox } from '../../../telemetry/provider-metrics.ts';
 import { aVenue } from '../../db/builders.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
@@ -146,6 +148,19 @@ describe('the inbox', () => {
     };
     const kept = await Promise.all(Array.from({ length: 10 }, () => inbox.keep(event)));
     expect(kept.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('is shown in metrics by state, with the age of the oldest event', async () => {
+    await keep('M8');
+    await keep('M9', { type: 'payment.updated' });
+    await handle();
+    await keep('M8');
+    await database.admin`update webhook_events set received_at = now() - interval '1 hour' where state = 'waiting'`;
+    watchInbox(inbox);
+    const text = await registry.metrics();
+    expect(text).toContain('interlock_webhook_events{provider="square",state="waiting"} 1');
+    expect(text).toMatch(/interlock_webhook_oldest_event_seconds\{provider="square",state="waiting"\} 36\d\d/);
+    expect(text).not.toMatch(/interlock_webhook_events\{.*"(applied|ignored)"/);
   });
 
   it('lists a partition as overdue only while its events wait for too long', async () => {
