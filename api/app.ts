@@ -23,6 +23,7 @@ import type { SyncRunStore } from '../db/runs/sync-run-store.ts';
 import type { TransactionSummaryStore } from '../db/records/transaction-summary-store.ts';
 import type { VenueStore } from '../db/core/venue-store.ts';
 import type { InboxStore } from '../db/webhooks/inbox-store.ts';
+import type { VenueEventStore } from '../db/webhooks/venue-event-store.ts';
 import { createReturnUrls } from '../domain/grants/return-url.ts';
 import type { ReturnUrls } from '../domain/grants/return-url.ts';
 import { FairQueue } from '../domain/limits/fair-queue.ts';
@@ -65,6 +66,7 @@ import { connectionActionRoutes } from './routes/connection-action-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
+import { eventRoutes } from './routes/event-routes.ts';
 import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { mappingRoutes } from './routes/mapping-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
@@ -87,6 +89,7 @@ import { createDefaultSchedules } from './schedules/schedules.ts';
 import { createSyncFeeds } from './syncs/sync-feed.ts';
 import type { SyncGateway } from './temporal/sync-gateway.ts';
 import { createVenueGate } from './auth/venue-gate.ts';
+import { createInboxWaker } from './webhooks/inbox-waker.ts';
 import { webhookRouter } from './webhooks/webhooks.ts';
 
 export interface AppConfig {
@@ -126,6 +129,7 @@ export interface AppDeps {
   readonly expressions: Expressions;
   readonly mappingGateway: MappingGateway;
   readonly inbox: InboxStore;
+  readonly events: VenueEventStore;
   readonly inboxGateway: InboxGateway;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
@@ -249,6 +253,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...mappingRoutes({ ...deps, audit }),
     reauthorizationRoute(deps),
     auditRoute(deps),
+    ...eventRoutes({ events: deps.events, audit, wakeInbox: createInboxWaker(deps) }),
     ...scheduleRoutes({
       kinds,
       connections,

@@ -28,6 +28,7 @@ import { createVenueStore } from '../db/core/venue-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import type { Database } from '../db/core/venue-scope.ts';
 import { createInboxStore } from '../db/webhooks/inbox-store.ts';
+import { createVenueEventStore } from '../db/webhooks/venue-event-store.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
 import { createExpressions } from '../expressions/expressions.ts';
@@ -111,6 +112,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     expressions,
     mappingGateway: createMappingGateway(temporal),
     inbox: createInboxStore(db),
+    events: createVenueEventStore(db),
     inboxGateway: createInboxGateway(temporal),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),

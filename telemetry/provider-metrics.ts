@@ -1,5 +1,6 @@
 import { Counter, Gauge } from 'prom-client';
 import { ENVIRONMENTS } from '../contracts/providers.ts';
+import type { WebhookEventState } from '../contracts/inbox.ts';
 import type { Environment, ProviderId } from '../contracts/providers.ts';
 import type { Lane } from '../contracts/temporal.ts';
 import { registry } from './metrics.ts';
@@ -96,6 +97,49 @@ new Gauge({
     for (const { count, ...labels } of found) this.set(labels, count);
   },
 });
+
+/** Events of the inbox that are not over. */
+export interface InboxSource {
+  countUnfinished(): Promise<
+    readonly {
+      readonly provider: ProviderId;
+      readonly state: WebhookEventState;
+      readonly count: number;
+      /** Age of the oldest, in seconds. */
+      readonly oldestSeconds: number;
+    }[]
+  >;
+}
+
+let inbox: InboxSource | null = null;
+
+/** Shows the events of the inbox that are not over. They lie in Postgres, so that every process shows the same. */
+export function watchInbox(source: InboxSource): void {
+  inbox = source;
+}
+
+type Unfinished = Awaited<ReturnType<InboxSource['countUnfinished']>>[number];
+
+/** Each gauge asks by itself, because Prometheus' client collects gauges side by side. */
+const inboxGauge = (name: string, help: string, valueOf: (events: Unfinished) => number) =>
+  new Gauge({
+    name,
+    help,
+    labelNames: ['provider', 'state'],
+    registers: [registry],
+    async collect() {
+      if (!inbox) return;
+      const found = await within(PATIENCE_MS, inbox.countUnfinished()).catch(() => []);
+      this.reset();
+      for (const events of found) this.set({ provider: events.provider, state: events.state }, valueOf(events));
+    },
+  });
+inboxGauge('interlock_webhook_events', 'Events of the inbox that are not over, by state.', ({ count }) => count);
+inboxGauge(
+  'interlock_webhook_oldest_event_seconds',
+  'Age of the oldest event of the inbox in a state that is not over.',
+  ({ oldestSeconds }) => oldestSeconds,
+);
 
 async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();

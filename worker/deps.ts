@@ -57,7 +57,7 @@ import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { watchPool } from '../telemetry/metrics.ts';
-import { watchCircuits } from '../telemetry/provider-metrics.ts';
+import { watchCircuits, watchInbox } from '../telemetry/provider-metrics.ts';
 import { createOpener } from '../vault/opener.ts';
 import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
@@ -124,6 +124,8 @@ export async function createDeps(
     circuits,
   });
   watchCircuits(providers.ids, circuitStore);
+  const inbox = createInboxStore(db);
+  watchInbox(inbox);
   return {
     audit,
     brakes: createBrakeStore(db),
@@ -147,7 +149,7 @@ export async function createDeps(
     reach: createReachStore(db),
     expressions,
     kinds,
-    inbox: createInboxStore(db),
+    inbox,
     providers,
     vault,
     sealer,

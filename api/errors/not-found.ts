@@ -14,6 +14,7 @@ const DETAIL = {
   'job-not-found': 'No such job.',
   'reconciliation-not-found': 'No such reconciliation.',
   'discrepancy-not-found': 'No such discrepancy.',
+  'event-not-found': 'No such event.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

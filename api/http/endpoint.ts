@@ -1,7 +1,15 @@
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { ConnectionId, DiscrepancyId, JobId, ReconciliationId, SyncId, VenueId } from '../../contracts/ids.ts';
+import type {
+  ConnectionId,
+  DiscrepancyId,
+  JobId,
+  ReconciliationId,
+  SyncId,
+  VenueId,
+  WebhookEventId,
+} from '../../contracts/ids.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
@@ -19,6 +27,7 @@ interface PathIds {
   readonly connectionId: ConnectionId;
   readonly syncId: SyncId;
   readonly jobId: JobId;
+  readonly eventId: WebhookEventId;
   readonly reconciliationId: ReconciliationId;
   readonly discrepancyId: DiscrepancyId;
   readonly provider: ProviderId;
@@ -31,6 +40,7 @@ export const NOT_FOUND = {
   connectionId: 'connection-not-found',
   syncId: 'sync-not-found',
   jobId: 'job-not-found',
+  eventId: 'event-not-found',
   reconciliationId: 'reconciliation-not-found',
   discrepancyId: 'discrepancy-not-found',
   provider: 'provider-not-found',
@@ -100,6 +110,7 @@ interface Described {
     | 'Venues'
     | 'Records'
     | 'Connections'
+    | 'Events'
     | 'Syncs'
     | 'Reconciliations'
     | 'Integrations'

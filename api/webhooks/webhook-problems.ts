@@ -2,6 +2,13 @@ import type { Problem } from '../errors/service-problems.ts';
 
 /** Problems of events that providers send. */
 export const WEBHOOK_PROBLEMS = {
+  'event-not-found': {
+    status: 404,
+    title: 'No such event',
+    meaning:
+      'There is no event with this id about an account that the venue has connected, or it was received before the connection was made, or has expired.',
+    remedy: 'Take the id from the list of the venue’s events.',
+  },
   'webhook-not-signed': {
     status: 401,
     title: 'The event is not signed',

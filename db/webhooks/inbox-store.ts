@@ -39,6 +39,15 @@ export interface SettledEvent {
   readonly effect: { readonly kind: WebhookEffectKind; readonly connections: readonly ConnectionId[] } | null;
 }
 
+/** The events of a provider in one state. */
+export interface UnfinishedEvents {
+  readonly provider: ProviderId;
+  readonly state: WebhookEventState;
+  readonly count: number;
+  /** Age of the oldest, in seconds. */
+  readonly oldestSeconds: number;
+}
+
 /** The right to drain a partition. It ends when another drainer takes the partition over. */
 export interface PartitionLease {
   readonly partition: number;
@@ -76,6 +85,8 @@ export interface InboxStore {
   /** Milliseconds until the next failed event is due; null when there is none. */
   nextDueInMs(partition: number): Promise<number | null>;
 
+  /** How many events are in each state that is not over, and the age of the oldest, for metrics. */
+  countUnfinished(): Promise<readonly UnfinishedEvents[]>;
   /** Partitions with events that have been due for longer than this. */
   listOverdue(overdueMs: number): Promise<readonly number[]>;
 }
@@ -154,6 +165,19 @@ export function createInboxStore(db: Database): InboxStore {
         .from(webhookEvents)
         .where(and(eq(webhookEvents.partition, partition), isOpen));
       return row?.ms == null ? null : Math.max(row.ms, 0);
+    },
+
+    async countUnfinished() {
+      // The condition is that of the partial index.
+      const rows = await db.execute<{
+        provider: ProviderId;
+        state: WebhookEventState;
+        count: number;
+        oldest: number;
+      }>(sql`
+        select provider, state, count(*)::integer as count, extract(epoch from now() - min(received_at))::float8 as oldest
+        from webhook_events where state not in ('applied', 'ignored') group by provider, state`);
+      return rows.map(({ oldest, ...row }) => ({ ...row, oldestSeconds: oldest }));
     },
 
     async listOverdue(overdueMs) {

@@ -31,6 +31,7 @@ import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/core/venue-store.ts';
 import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
+import { createVenueEventStore } from '../../db/webhooks/venue-event-store.ts';
 import type { VenueCapConfig } from '../../config/config.ts';
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
@@ -193,6 +194,7 @@ export async function createApiWorld(
     mappingGateway: new RecordedMappings(),
     reconciliations: createReconciliationStore(db),
     inbox: createInboxStore(db),
+    events: createVenueEventStore(db),
   };
   const deps: AppDeps = {
     config: {

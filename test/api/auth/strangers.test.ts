@@ -45,9 +45,19 @@ beforeAll(async () => {
     provider: 'stripe',
     resource: 'customers',
     jobId: (await api.send('POST', '/v1/admin/keys/rotate')).json.id,
+    eventId: await anEvent(connectionId),
   };
 });
 afterAll(() => api.close());
+
+/** An event about the connection's account. */
+async function anEvent(connectionId: string): Promise<string> {
+  const [event] = await api.database.admin<{ id: string }[]>`
+    insert into webhook_events (id, provider, endpoint, event_key, type, environment, external_account_id, partition)
+    select gen_random_uuid(), provider, 'app', 'evt_1', 'customer.created', environment, external_account_id, 0
+    from connections where id = ${connectionId} returning id`;
+  return event?.id ?? '';
+}
 
 /** A complete record's required fields. */
 const FIELDS: Readonly<Record<Resource, object>> = {

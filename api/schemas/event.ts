@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { WEBHOOK_EFFECTS, WEBHOOK_EVENT_STATES } from '../../contracts/inbox.ts';
+import type { VenueEvent } from '../../db/webhooks/venue-event-store.ts';
+import { instant, paging, timestamp } from './common.ts';
+
+const word = z.string().min(1).max(255);
+
+export const eventListQuery = z.strictObject({
+  provider: word.optional().meta({ description: 'Id of a provider.' }),
+  type: word.optional().meta({ description: 'The provider’s name for the type of event.' }),
+  state: z.enum(WEBHOOK_EVENT_STATES).optional(),
+  receivedFrom: instant.optional().meta({ description: 'Inclusive.' }),
+  receivedTo: instant.optional().meta({ description: 'Exclusive.' }),
+  ...paging,
+});
+
+export const eventAnswer = z
+  .object({
+    id: z.uuid(),
+    provider: z.string(),
+    type: z.string().meta({ description: 'The provider’s name for the type of event.' }),
+    state: z.enum(WEBHOOK_EVENT_STATES).meta({
+      description:
+        '`waiting` and `retrying` events are handled by themselves; `waiting-for-adapter`, `ignored` and `dead` ones when they are replayed.',
+    }),
+    receivedAt: timestamp,
+    attempts: z.int().meta({ description: 'How often it was handled since it was received or replayed.' }),
+    errorCode: z.string().nullable().meta({ description: 'Why the last attempt failed; null when it did not.' }),
+    effects: z
+      .array(
+        z
+          .object({
+            kind: z.enum(WEBHOOK_EFFECTS).meta({
+              description:
+                '`access-check`: whether the provider still accepts the connection’s grant is being checked.',
+            }),
+            connectionId: z.uuid(),
+            at: timestamp,
+          })
+          .meta({ id: 'EventEffect' }),
+      )
+      .meta({ description: 'What the event did for this venue.' }),
+  })
+  .meta({ id: 'Event' });
+
+export function presentEvent(event: VenueEvent): z.input<typeof eventAnswer> {
+  const { id, provider, type, state, receivedAt, attempts, errorCode, effects } = event;
+  return {
+    ...{ id, provider, type, state, attempts, errorCode },
+    receivedAt: receivedAt.toISOString(),
+    effects: effects.map(({ kind, connectionId, at }) => ({ kind, connectionId, at: at.toISOString() })),
+  };
+}

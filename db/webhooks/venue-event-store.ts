@@ -1,0 +1,129 @@
+import { and, asc, desc, eq, gte, inArray, lt, ne, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
+import type { ConnectionId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
+import { recordWith } from '../core/audit-store.ts';
+import type { AuditEntry } from '../core/audit-store.ts';
+import { toPage } from '../core/page.ts';
+import type { Page, PageRequest } from '../core/page.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+import { connections } from '../schema/connections/connections.ts';
+import { webhookEventEffects } from '../schema/webhooks/webhook-event-effects.ts';
+import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
+
+/** What an event did for one of the venue's connections. */
+export interface EventEffect {
+  readonly kind: WebhookEffectKind;
+  readonly connectionId: ConnectionId;
+  readonly at: Date;
+}
+
+/** An event as a venue sees it: never its body, which may hold personal data, nor what it did for another venue. */
+export interface VenueEvent {
+  readonly id: WebhookEventId;
+  readonly provider: ProviderId;
+  readonly type: string;
+  readonly state: WebhookEventState;
+  readonly receivedAt: Date;
+  readonly attempts: number;
+  readonly errorCode: string | null;
+  readonly partition: number;
+  readonly effects: readonly EventEffect[];
+}
+
+export interface EventFilter {
+  readonly provider?: ProviderId | undefined;
+  readonly type?: string | undefined;
+  readonly state?: WebhookEventState | undefined;
+  /** Inclusive. */
+  readonly receivedFrom?: Date | undefined;
+  /** Exclusive. */
+  readonly receivedTo?: Date | undefined;
+}
+
+/**
+ * The events that a venue may see: those of the accounts that its connections are connected to, received since the
+ * connection was made. For an event of any other account it answers as for one that does not exist.
+ */
+export interface VenueEventStore {
+  /** Newest first. */
+  list(
+    venueId: VenueId,
+    query: { readonly filter: EventFilter; readonly page: PageRequest },
+  ): Promise<Page<VenueEvent>>;
+  find(venueId: VenueId, id: WebhookEventId): Promise<VenueEvent | null>;
+  /**
+   * Has the event handled again, for every venue that has connected its account; one that waits anyway is left as it
+   * is. The audit entry is stored with the change. Null: the venue sees no such event.
+   */
+  replay(venueId: VenueId, id: WebhookEventId, audit: AuditEntry): Promise<VenueEvent | null>;
+}
+
+/** Row-level security leaves the venue's own connections. */
+const isVisible = sql`exists (select from ${connections}
+  where ${connections.provider} = ${webhookEvents.provider} and ${connections.environment} = ${webhookEvents.environment}
+    and ${connections.externalAccountId} = ${webhookEvents.externalAccountId}
+    and ${connections.state} not in ('connecting', 'disconnected') and ${connections.createdAt} <= ${webhookEvents.receivedAt})`;
+
+export function createVenueEventStore(db: Database): VenueEventStore {
+  return {
+    list: (venueId, { filter, page: { limit, after } }) =>
+      withVenue(db, venueId, async (tx) => {
+        const { provider, type, state, receivedFrom, receivedTo } = filter;
+        const rows = await read(tx, limit + 1, [
+          after === null ? undefined : lt(webhookEvents.id, after as WebhookEventId),
+          provider === undefined ? undefined : eq(webhookEvents.provider, provider),
+          type === undefined ? undefined : eq(webhookEvents.type, type),
+          state === undefined ? undefined : eq(webhookEvents.state, state),
+          receivedFrom === undefined ? undefined : gte(webhookEvents.receivedAt, receivedFrom),
+          receivedTo === undefined ? undefined : lt(webhookEvents.receivedAt, receivedTo),
+        ]);
+        return toPage(rows, limit, { item: (row) => row, id: (row) => row.id });
+      }),
+
+    find: (venueId, id) =>
+      withVenue(db, venueId, async (tx) => (await read(tx, 1, [eq(webhookEvents.id, id)]))[0] ?? null),
+
+    replay: (venueId, id, audit) =>
+      withVenue(db, venueId, async (tx) => {
+        const [event] = await read(tx, 1, [eq(webhookEvents.id, id)]);
+        if (!event) return null;
+        await tx
+          .update(webhookEvents)
+          .set({ state: 'waiting', attempts: 0, dueAt: sql`now()`, errorCode: null })
+          .where(and(eq(webhookEvents.id, id), ne(webhookEvents.state, 'waiting')));
+        const [replayed] = await read(tx, 1, [eq(webhookEvents.id, id)]);
+        return recordWith(tx, replayed ?? event, () => audit);
+      }),
+  };
+}
+
+async function read(tx: Transaction, limit: number, conditions: readonly (SQL | undefined)[]): Promise<VenueEvent[]> {
+  const { id, provider, type, state, receivedAt, attempts, errorCode, partition } = webhookEvents;
+  const rows = await tx
+    .select({ id, provider, type, state, receivedAt, attempts, errorCode, partition })
+    .from(webhookEvents)
+    .where(and(isVisible, ...conditions))
+    .orderBy(desc(id))
+    .limit(limit);
+  if (rows.length === 0) return [];
+  const { eventId, kind, connectionId, at } = webhookEventEffects;
+  const effects = await tx
+    .select({ eventId, kind, connectionId, at })
+    .from(webhookEventEffects)
+    .where(
+      inArray(
+        eventId,
+        rows.map((row) => row.id),
+      ),
+    )
+    .orderBy(asc(at));
+  return rows.map((row) => ({
+    ...row,
+    effects: effects.flatMap((effect) => (effect.eventId === row.id ? [effectOf(effect)] : [])),
+  }));
+}
+
+const effectOf = ({ kind, connectionId, at }: EventEffect): EventEffect => ({ kind, connectionId, at });

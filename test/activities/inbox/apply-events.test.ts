@@ -1,0 +1,181 @@
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { applyEvents } from '../../../activities/inbox/apply-events.ts';
+import type { ApplyingDeps } from '../../../activities/inbox/apply-events.ts';
+import type { ConnectionId } from '../../../contracts/ids.ts';
+import { createAccessCheckStore } from '../../../db/connections/access-check-store.ts';
+import { createAccountConnections } from '../../../db/connections/account-connections.ts';
+import { createInboxStore, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
+import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
+import { MAX_EVENT_ATTEMPTS, pauseBeforeRetryMs } from '../../../domain/inbox/event-retry.ts';
+import { registry } from '../../../telemetry/metrics.ts';
+import { watchInbox } from '../../../telemetry/provider-metrics.ts';
+import { aVenue } from '../../db/builders.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+import { createTestProviders } from '../../support/test-providers.ts';
+import { NO_BUDGET } from '../../providers/oauth/oauth-world.ts';
+
+const PARTITION = 1;
+
+let database: TestDatabase;
+let inbox: InboxStore;
+/** Connections whose token manager was told, and those that cannot be told, by the error that this throws. */
+let told: ConnectionId[];
+let failing: Map<ConnectionId, Error>;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  inbox = createInboxStore(database.db);
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  await database.admin`truncate webhook_events cascade`;
+  told = [];
+  failing = new Map();
+});
+
+const deps = (): ApplyingDeps => ({
+  inbox,
+  accountConnections: createAccountConnections(database.db),
+  accessChecks: createAccessCheckStore(database.db),
+  providers: createTestProviders({}, NO_BUDGET),
+  log: { info: () => undefined, warn: () => undefined },
+  async signalRevoked({ connectionId }) {
+    const error = failing.get(connectionId);
+    if (error) throw error;
+    told.push(connectionId);
+  },
+});
+
+async function aGrant(account: string): Promise<ConnectionId> {
+  const [venueId, connectionId] = [await aVenue(database.db), uuidv7() as ConnectionId];
+  await database.admin`insert into connections (id, venue_id, provider, environment, state, external_account_id, flow) values (${connectionId}, ${venueId}, 'square', 'sandbox', 'active', ${account}, 'code')`;
+  await database.admin`insert into oauth_tokens (connection_id, venue_id, sealed_tokens) values (${connectionId}, ${venueId}, ${Buffer.from('sealed')})`;
+  return connectionId;
+}
+
+const keep = (account: string | null, { type = 'oauth.authorization.revoked', provider = 'square' } = {}) =>
+  inbox.keep({
+    ...{ provider, endpoint: 'app', eventKey: uuidv7(), type, partition: PARTITION },
+    account: account === null ? null : { environment: 'sandbox', externalAccountId: account },
+    body: Buffer.from('{}'),
+    headers: {},
+  });
+const states = () =>
+  database.admin<{ account: string | null; state: string; attempts: number; code: string | null }[]>`
+    select external_account_id as account, state, attempts, error_code as code from webhook_events order by id`;
+const handle = async () => applyEvents(deps(), await inbox.takeOver(PARTITION), await inbox.listDue(PARTITION, 100));
+
+describe('a batch of events', () => {
+  it('is not held up by one that fails, which is tried again later', async () => {
+    const [bad, good] = [await aGrant('M1'), await aGrant('M2')];
+    failing.set(bad, new TypeError('a defect'));
+    await keep('M1');
+    await keep('M2');
+    await keep('M3', { type: 'payment.updated' });
+    await handle();
+    expect(told).toEqual([good]);
+    expect(await states()).toEqual([
+      { account: 'M1', state: 'retrying', attempts: 1, code: 'internal' },
+      { account: 'M2', state: 'applied', attempts: 1, code: null },
+      { account: 'M3', state: 'ignored', attempts: 1, code: null },
+    ]);
+    expect(await inbox.listDue(PARTITION, 100)).toEqual([]);
+    expect(await inbox.nextDueInMs(PARTITION)).toBeLessThanOrEqual(1_000);
+  });
+
+  it('makes an event dead after its last attempt, and one without an account at once', async () => {
+    failing.set(await aGrant('M4'), new TypeError('a defect'));
+    await keep('M4');
+    await keep(null);
+    for (let attempt = 1; attempt <= MAX_EVENT_ATTEMPTS; attempt += 1) {
+      await handle();
+      await database.admin`update webhook_events set due_at = now()`;
+    }
+    expect(await states()).toEqual([
+      { account: 'M4', state: 'dead', attempts: MAX_EVENT_ATTEMPTS, code: 'internal' },
+      { account: null, state: 'dead', attempts: 1, code: 'account-missing' },
+    ]);
+  });
+
+  it('keeps an event of a provider whose adapter takes none for later', async () => {
+    await keep('x', { provider: 'mailchimp', type: 'subscribe' });
+    await handle();
+    expect(await states()).toMatchObject([{ state: 'waiting-for-adapter' }]);
+  });
+
+  it('is left as it is while Temporal is away', async () => {
+    // 14 is UNAVAILABLE: https://grpc.io/docs/guides/status-codes/ (2026-11-28).
+    failing.set(await aGrant('M5'), Object.assign(new Error('away'), { code: 14 }));
+    await keep('M5');
+    await expect(handle()).rejects.toThrow('away');
+    expect(await states()).toMatchObject([{ state: 'waiting', attempts: 0 }]);
+  });
+
+  it('is not marked by a drainer whose partition was taken over', async () => {
+    await aGrant('M6');
+    await keep('M6');
+    const zombie = await inbox.takeOver(PARTITION);
+    const events = await inbox.listDue(PARTITION, 100);
+    await inbox.takeOver(PARTITION);
+    await expect(applyEvents(deps(), zombie, events)).rejects.toThrow(PartitionTakenOverError);
+    await expect(inbox.fallAsleep(zombie)).rejects.toThrow(PartitionTakenOverError);
+    expect(await states()).toMatchObject([{ state: 'waiting', attempts: 0 }]);
+    expect(await database.admin`select from webhook_event_effects`).toEqual([]);
+  });
+});
+
+describe('the inbox', () => {
+  it('wakes once per change from idle to busy, however many ask', async () => {
+    await inbox.fallAsleep(await inbox.takeOver(PARTITION));
+    const woken = await Promise.all(Array.from({ length: 20 }, () => inbox.markAwake(PARTITION)));
+    expect(woken.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('stores one of ten equal events that arrive at once', async () => {
+    const event = {
+      ...({
+        provider: 'square',
+        endpoint: 'app',
+        eventKey: 'evt',
+        type: 't',
+        partition: PARTITION,
+        account: null,
+      } as const),
+      body: Buffer.from('{}'),
+      headers: {},
+    };
+    const kept = await Promise.all(Array.from({ length: 10 }, () => inbox.keep(event)));
+    expect(kept.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('is shown in metrics by state, with the age of the oldest event', async () => {
+    await keep('M8');
+    await keep('M9', { type: 'payment.updated' });
+    await handle();
+    await keep('M8');
+    await database.admin`update webhook_events set received_at = now() - interval '1 hour' where state = 'waiting'`;
+    watchInbox(inbox);
+    const text = await registry.metrics();
+    expect(text).toContain('interlock_webhook_events{provider="square",state="waiting"} 1');
+    expect(text).toMatch(/interlock_webhook_oldest_event_seconds\{provider="square",state="waiting"\} 36\d\d/);
+    expect(text).not.toMatch(/interlock_webhook_events\{.*"(applied|ignored)"/);
+  });
+
+  it('lists a partition as overdue only while its events wait for too long', async () => {
+    await keep('M7');
+    expect(await inbox.listOverdue(10_000)).toEqual([]);
+    await database.admin`update webhook_events set due_at = now() - interval '11 seconds'`;
+    expect(await inbox.listOverdue(10_000)).toEqual([PARTITION]);
+    await handle();
+    expect(await inbox.listOverdue(10_000)).toEqual([]);
+  });
+});
+
+describe('the pause before another attempt', () => {
+  it('doubles from a second, and ends', () => {
+    expect([1, 2, 3, 9].map(pauseBeforeRetryMs)).toEqual([1_000, 2_000, 4_000, 256_000]);
+    expect(pauseBeforeRetryMs(MAX_EVENT_ATTEMPTS)).toBeNull();
+  });
+});
