@@ -37,10 +37,11 @@ export const customerFields = {
   nickname: text(100),
   email_address: text(254),
   address: address.nullish(),
-  // https://developer.squareup.com/reference/square/customers-api/create-customer (2026-11).
+  // "9–16 digits, with an optional + prefix": https://developer.squareup.com/reference/square/customers-api/create-customer
+  // (2026-11). Separators do not count.
   phone_number: z
     .string()
-    .regex(/^\+?[\d ().-]{9,16}$/)
+    .regex(/^\+?(?:[ ().-]*\d){9,16}[ ().-]*$/)
     .nullish(),
   reference_id: text(100),
   note: text(100_000),
