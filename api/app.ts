@@ -14,6 +14,7 @@ import type { ConnectionActionsStore } from '../db/connections/connection-action
 import type { ConnectionStore } from '../db/connections/connection-store.ts';
 import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
 import type { OAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import type { ConflictStore } from '../db/conflicts/conflict-store.ts';
 import type { ReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
 import type { RecordStores } from '../db/records/record-store.ts';
 import type { PlanStore } from '../db/runs/plan-store.ts';
@@ -65,6 +66,7 @@ import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
 import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
+import { conflictRoutes } from './routes/conflict-routes.ts';
 import { reconciliationRoutes } from './routes/reconciliation-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
@@ -130,6 +132,7 @@ export interface AppDeps {
   readonly scheduleGateway: ScheduleGateway;
   readonly rotations: SecretRotationStore;
   readonly jobGateway: JobGateway;
+  readonly conflicts: ConflictStore;
   readonly reconciliations: ReconciliationStore;
   readonly reconciliationGateway: ReconciliationGateway;
   /** Throws when the database does not answer. */
@@ -251,6 +254,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...syncRoutes({ kinds, connections, providers, runs, gateway, audit, ui }),
     ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
+    ...conflictRoutes({ ...deps, audit }),
     ...reconciliationRoutes({ ...deps, audit, ui }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),
     ...integrationRoutes({ providers, budgets: deps.budgets, circuits: deps.circuits }),

@@ -15,3 +15,4 @@ export interface ConnectionRef {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
 }
+export type ConflictId = Id<'ConflictId'>;

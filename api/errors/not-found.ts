@@ -10,6 +10,7 @@ const DETAIL = {
   'provider-not-found': 'No such provider.',
   'schedule-not-found': 'No such schedule.',
   'job-not-found': 'No such job.',
+  'conflict-not-found': 'No such conflict.',
   'reconciliation-not-found': 'No such reconciliation.',
   'discrepancy-not-found': 'No such discrepancy.',
 } as const;

@@ -1,7 +1,15 @@
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
-import type { ConnectionId, DiscrepancyId, JobId, ReconciliationId, SyncId, VenueId } from '../../contracts/ids.ts';
+import type {
+  ConflictId,
+  ConnectionId,
+  DiscrepancyId,
+  JobId,
+  ReconciliationId,
+  SyncId,
+  VenueId,
+} from '../../contracts/ids.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
@@ -21,6 +29,7 @@ interface PathIds {
   readonly jobId: JobId;
   readonly reconciliationId: ReconciliationId;
   readonly discrepancyId: DiscrepancyId;
+  readonly conflictId: ConflictId;
   readonly provider: ProviderId;
   /** Of a schedule. */
   readonly resource: Resource;
@@ -33,6 +42,7 @@ export const NOT_FOUND = {
   jobId: 'job-not-found',
   reconciliationId: 'reconciliation-not-found',
   discrepancyId: 'discrepancy-not-found',
+  conflictId: 'conflict-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;

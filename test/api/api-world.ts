@@ -18,6 +18,7 @@ import { createCircuitStore } from '../../db/budgets/circuit-store.ts';
 import { createConnectionActionsStore } from '../../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../../db/connections/connection-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
+import { createConflictStore } from '../../db/conflicts/conflict-store.ts';
 import { createReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { createRecordStores } from '../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
@@ -180,6 +181,7 @@ export async function createApiWorld(
     accountChoices: createAccountChoiceStore(db),
     deliveries: createWebhookDeliveryStore(db),
     reconciliations: createReconciliationStore(db),
+    conflicts: createConflictStore(db, kinds),
   };
   const deps: AppDeps = {
     config: {
