@@ -14,6 +14,7 @@ import type { ReachStore } from '../db/connections/reach-store.ts';
 import type { MappingStore } from '../db/mappings/mapping-store.ts';
 import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
 import type { OAuthTokenStore } from '../db/connections/oauth-token-store.ts';
+import type { ConflictStore } from '../db/conflicts/conflict-store.ts';
 import type { ReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
 import type { RecordStores } from '../db/records/record-store.ts';
 import type { PlanStore } from '../db/runs/plan-store.ts';
@@ -72,6 +73,7 @@ import { mappingRoutes } from './routes/mapping-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
 import { reconciliationScheduleRoutes } from './routes/reconciliation-schedule-routes.ts';
 import { reachRoutes } from './routes/reach-routes.ts';
+import { conflictRoutes } from './routes/conflict-routes.ts';
 import { reconciliationRoutes } from './routes/reconciliation-routes.ts';
 import { reauthorizationRoute } from './routes/reauthorization-routes.ts';
 import { scheduleRoutes } from './routes/schedule-routes.ts';
@@ -144,6 +146,7 @@ export interface AppDeps {
   readonly scheduleGateway: ScheduleGateway;
   readonly rotations: SecretRotationStore;
   readonly jobGateway: JobGateway;
+  readonly conflicts: ConflictStore;
   readonly reconciliations: ReconciliationStore;
   readonly reconciliationGateway: ReconciliationGateway;
   readonly reconciliationScheduleGateway: ReconciliationScheduleGateway;
@@ -269,6 +272,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...syncActionRoutes({ connections, providers, runs, gateway, audit, ui }),
     ...syncPlanRoutes({ runs, plans: deps.plans }),
     ...reachRoutes({ ...deps, audit }),
+    ...conflictRoutes({ ...deps, audit }),
     ...reconciliationRoutes({ ...deps, audit, ui }),
     ...reconciliationScheduleRoutes({ ...deps, audit }),
     ...adminRoutes({ rotations: deps.rotations, jobGateway: deps.jobGateway, sealer, ui, log }),

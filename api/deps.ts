@@ -15,6 +15,7 @@ import { createReachStore } from '../db/connections/reach-store.ts';
 import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
 import { createRecordStores } from '../db/records/record-store.ts';
+import { createConflictStore } from '../db/conflicts/conflict-store.ts';
 import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import { createPlanStore } from '../db/runs/plan-store.ts';
@@ -127,6 +128,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     scheduleGateway: createScheduleGateway(temporal),
     rotations: createSecretRotationStore(db, audit),
     jobGateway: createJobGateway(temporal),
+    conflicts: createConflictStore(db, kinds),
     reconciliations: createReconciliationStore(db),
     reconciliationGateway: createReconciliationGateway(temporal),
     reconciliationScheduleGateway: createReconciliationScheduleGateway(temporal),

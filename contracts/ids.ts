@@ -17,3 +17,4 @@ export interface ConnectionRef {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
 }
+export type ConflictId = Id<'ConflictId'>;

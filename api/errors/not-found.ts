@@ -12,6 +12,7 @@ const DETAIL = {
   'mapping-not-found': 'No such mapping.',
   'reach-not-found': 'No such resource.',
   'job-not-found': 'No such job.',
+  'conflict-not-found': 'No such conflict.',
   'reconciliation-not-found': 'No such reconciliation.',
   'discrepancy-not-found': 'No such discrepancy.',
   'event-not-found': 'No such event.',

@@ -2,6 +2,7 @@ import type { Limit } from '../../telemetry/metrics.ts';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
 import type {
+  ConflictId,
   ConnectionId,
   DiscrepancyId,
   JobId,
@@ -30,6 +31,7 @@ interface PathIds {
   readonly eventId: WebhookEventId;
   readonly reconciliationId: ReconciliationId;
   readonly discrepancyId: DiscrepancyId;
+  readonly conflictId: ConflictId;
   readonly provider: ProviderId;
   /** Of a schedule or a mapping. */
   readonly resource: Resource;
@@ -43,6 +45,7 @@ export const NOT_FOUND = {
   eventId: 'event-not-found',
   reconciliationId: 'reconciliation-not-found',
   discrepancyId: 'discrepancy-not-found',
+  conflictId: 'conflict-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;

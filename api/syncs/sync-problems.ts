@@ -28,6 +28,18 @@ export const SYNC_PROBLEMS = {
     meaning: 'Only a run in the phase `awaiting-approval` can be approved.',
     remedy: 'Read the run for its phase.',
   },
+  'conflict-not-found': {
+    status: 404,
+    title: 'No such conflict',
+    meaning: 'The venue has no conflict with this id, or it was resolved longer ago than such conflicts are kept.',
+    remedy: 'List the conflicts of the venue.',
+  },
+  'conflict-resolved': {
+    status: 409,
+    title: 'The conflict is resolved',
+    meaning: 'Somebody has resolved this conflict already, or a run has found both sides equal.',
+    remedy: 'Read the record; change it where it should be otherwise.',
+  },
   'not-a-dry-run': {
     status: 409,
     title: 'The sync run was no dry run',

@@ -1,14 +1,11 @@
 import { sql } from 'drizzle-orm';
 import type { FoundConflict } from '../records/open-conflicts.ts';
 import { closeAgreedConflicts, openConflicts } from '../records/open-conflicts.ts';
-import { saveAgreed } from '../records/agreed-records.ts';
+import { OUTSTANDING_VERSION, saveAgreed } from '../records/agreed-records.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import type { Decided } from './pull-lookup.ts';
 import { isTwoWay } from './merge-rows.ts';
-
-/** A version that no record has, so that the next push sees a difference. */
-const OUTSTANDING = -1;
 
 /** The record's version that both sides agree on; null where nothing new is agreed. */
 export function agreedVersionOf({
@@ -18,7 +15,7 @@ export function agreedVersionOf({
 }: Pick<Decided, 'decision' | 'record'> & { readonly merged: Decided['merged'] | undefined }): number | null {
   // A version that was merely seen again agrees on nothing new.
   if (decision === 'touch' || decision === 'hold') return null;
-  return merged?.changesProvider === true ? OUTSTANDING : record.version;
+  return merged?.changesProvider === true ? OUTSTANDING_VERSION : record.version;
 }
 
 /** Stores what applied decisions agreed on. */
@@ -61,9 +58,9 @@ export async function saveConflicts(tx: Transaction, scope: KindScope, decided: 
   );
 }
 
-function toConflict({ decision, merged, record, pulled }: Decided): readonly FoundConflict[] {
+function toConflict({ decision, merged, record, pulled, differing }: Decided): readonly FoundConflict[] {
   const about = { recordId: record.id, sourceId: record.sourceId, externalId: pulled.externalId };
   if (decision === 'hold')
-    return [{ ...about, kind: pulled.deleted ? 'deleted-by-provider' : 'deleted-by-venue', fields: [] }];
+    return [{ ...about, kind: pulled.deleted ? 'deleted-by-provider' : 'deleted-by-venue', fields: differing ?? [] }];
   return merged && merged.open.length > 0 ? [{ ...about, kind: 'fields', fields: merged.open }] : [];
 }

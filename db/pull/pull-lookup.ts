@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
+import type { ConflictField } from '../../contracts/conflicts.ts';
 import type { RecordId } from '../../contracts/ids.ts';
 import { decidePull } from '../../domain/sync/pull/pull-decision.ts';
 import { decideTwoWay } from '../../domain/sync/merge/two-way-decision.ts';
@@ -32,6 +33,8 @@ export interface Decided {
   readonly copyOf: RecordId | null;
   /** Of a two-way run: the merge whose outcome `pulled.fields` are. */
   readonly merged?: MergedRecord;
+  /** Of a two-way run with `hold`: the fields in which both sides differ. */
+  readonly differing?: readonly ConflictField[];
 }
 
 export interface RemoteRow extends Record<string, unknown>, MergeRow {

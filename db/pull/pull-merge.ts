@@ -2,6 +2,7 @@ import type { ConflictField } from '../../contracts/conflicts.ts';
 import { fromStored, toStored } from '../../domain/sync/merge/agreed-version.ts';
 import { merge } from '../../domain/sync/merge/merge.ts';
 import type { FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
 import { comparableFields, mapFieldsOf } from '../../records/comparable-fields.ts';
 import { resolveReferences } from '../records/record-references.ts';
 import type { KindScope } from '../runs/run-scope.ts';
@@ -30,7 +31,24 @@ export async function mergeDecided(
   const merged = new Map(
     resolved.map((one) => [one.record.id, mergeOne(scope, one, { row: byId.get(one.record.id), policies })]),
   );
-  return decided.map((one) => (isMerged(one) ? (merged.get(one.record.id) ?? one) : one));
+  return decided.map((one) => {
+    if (isMerged(one)) return merged.get(one.record.id) ?? one;
+    const own = one.decision === 'hold' ? byId.get(one.record.id)?.own : undefined;
+    return own === undefined ? one : { ...one, differing: differencesOf(scope, own, one.pulled.fields) };
+  });
+}
+
+/** Without an agreement every difference is one for a person. */
+function differencesOf({ kind }: KindScope, own: RecordFields, fields: RecordFields | null): readonly ConflictField[] {
+  if (fields === null) return [];
+  return merge({
+    agreed: { venue: {}, provider: {} },
+    venue: comparableFields(kind, own),
+    provider: comparableFields(kind, fields),
+    policyOf: () => 'review',
+    changedAtMs: { venue: 0, provider: null },
+    maps: mapFieldsOf(kind),
+  }).conflicts.map(toOpen);
 }
 
 function mergeOne(

@@ -7,6 +7,9 @@ import type { RecordTable } from './record-tables.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
+/** The agreed version of a record in a link with changes to write: no record has it, so the next push sees a difference. */
+export const OUTSTANDING_VERSION = -1;
+
 /**
  * A CTE `kept` behind the CTE `changed`, which changes records of the table and returns their `id`s: keeps the fields
  * that they had for each two-way sync that had agreed on them, so that its next run can tell what changed. `except`: a

@@ -20,6 +20,7 @@ import { createConnectionStore } from '../../db/connections/connection-store.ts'
 import { createReachStore } from '../../db/connections/reach-store.ts';
 import { createMappingStore } from '../../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
+import { createConflictStore } from '../../db/conflicts/conflict-store.ts';
 import { createReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { createRecordStores } from '../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
@@ -195,6 +196,7 @@ export async function createApiWorld(
     reconciliations: createReconciliationStore(db),
     inbox: createInboxStore(db),
     events: createVenueEventStore(db),
+    conflicts: createConflictStore(db, kinds),
   };
   const deps: AppDeps = {
     config: {

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { ConflictId } from '../../../contracts/ids.ts';
 import type { MergePolicy } from '../../../contracts/records.ts';
 import type { SyncMode } from '../../../contracts/providers.ts';
+import { createConflictStore } from '../../../db/conflicts/conflict-store.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import { listRecords } from '../../support/list-records.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { aCustomer, createSyncWorld } from '../../support/worlds/sync-world.ts';
@@ -201,5 +204,103 @@ describe('a two-way run', () => {
     const run = await both();
     expect(run.counts).toMatchObject({ updated: 1 });
     expect(run.providerCalls).toBeLessThanOrEqual(2);
+  });
+});
+
+describe('a resolved conflict', () => {
+  const resolve = async (take: 'venue' | 'provider' | 'values', values: object = {}) => {
+    const [open] = await world.database.admin<{ id: ConflictId }[]>`
+      select id from merge_conflicts where venue_id = ${venue.venueId} and state = 'open'`;
+    const store = createConflictStore(world.database.db, RECORD_KINDS);
+    return store.resolve({ venueId: venue.venueId, id: open!.id }, { take, values: { ...values }, by: 'alice' });
+  };
+  beforeEach(async () => {
+    await world.customers.upsertMany(venue.venueId, [aCustomer(0, 'Ada')]);
+    await both('full');
+    await load({ name: 'Venue' });
+    await editAtStripe({ name: 'Stripe' });
+    await both();
+  });
+
+  it.each([
+    ['venue', {}, 'Venue'],
+    ['provider', {}, 'Stripe'],
+    ['values', { name: 'Chosen' }, 'Chosen'],
+    // What both sides had agreed on before.
+    ['values', { name: 'Ada' }, 'Ada'],
+  ] as const)('travels with the next run: take %s %j', async (take, values, name) => {
+    await resolve(take, values);
+    expect((await both()).counts).toMatchObject({ conflicts: 0, rejected: 0 });
+    expect([(await record()).name, (await remote()).name]).toEqual([name, name]);
+    await settles();
+  });
+
+  it('opens again when the provider changes the field before the next run', async () => {
+    await resolve('venue');
+    await editAtStripe({ name: 'Later' });
+    expect((await both()).counts).toMatchObject({ conflicts: 1 });
+    expect([(await record()).name, (await remote()).name]).toEqual(['Venue', 'Later']);
+  });
+});
+
+describe('deletions in a two-way run', () => {
+  const isGone = async () => (await world.stripe.customers()).length === 0;
+  const remove = async () => world.customers.remove(venue.venueId, (await record()).id);
+  const removeAtStripe = async () => {
+    await world.stripe.clock(2_000);
+    await world.callStripe('DELETE', `customers/${(await remote()).id}`);
+  };
+  beforeEach(async () => {
+    await world.customers.upsertMany(venue.venueId, [aCustomer(0, 'Ada')]);
+    await both('full');
+  });
+
+  it('travel to the other side, both ways', async () => {
+    await remove();
+    expect((await both()).counts).toMatchObject({ archived: 1, conflicts: 0 });
+    expect(await isGone()).toBe(true);
+    await settles();
+  });
+
+  it('travel from the provider', async () => {
+    await removeAtStripe();
+    expect((await both()).counts).toMatchObject({ archived: 1, conflicts: 0 });
+    expect((await record()).deletedAt).not.toBeNull();
+    await settles();
+  });
+
+  it.each<[MergePolicy | null, boolean]>([
+    [null, false],
+    ['venue', true],
+    ['provider', false],
+  ])('of the provider meet a change of the venue under policy %s', async (policy, isCreatedAnew) => {
+    if (policy !== null) await setPolicy(policy);
+    await load({ name: 'Changed' });
+    await removeAtStripe();
+    await both();
+    expect(await isGone()).toBe(!isCreatedAnew);
+    expect((await record()).deletedAt === null).toBe(policy !== 'provider');
+    expect((await conflicts()).map(({ kind, state }) => [kind, state])).toEqual(
+      policy === null ? [['deleted-by-provider', 'open']] : [],
+    );
+    await settles();
+  });
+
+  it.each<[MergePolicy | null, boolean, boolean]>([
+    [null, false, true],
+    ['venue', true, true],
+    ['provider', false, false],
+  ])('of the venue meet a change of the provider under policy %s', async (policy, goes, staysDeleted) => {
+    if (policy !== null) await setPolicy(policy);
+    await remove();
+    await editAtStripe({ name: 'Changed' });
+    await both();
+    expect(await isGone()).toBe(goes);
+    expect((await record()).deletedAt !== null).toBe(staysDeleted);
+    if (!staysDeleted) expect((await record()).name).toBe('Changed');
+    expect((await conflicts()).map(({ kind, state }) => [kind, state])).toEqual(
+      policy === null ? [['deleted-by-venue', 'open']] : [],
+    );
+    await settles();
   });
 });
