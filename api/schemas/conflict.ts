@@ -65,7 +65,8 @@ export const resolveConflictBody = z
         '`venue` and `provider` take that side’s values, and for a deletion its deletion or its change; `values` takes those given.',
     }),
     values: z
-      .record(z.string(), z.json())
+      // zod-to-openapi 9.1.0 does not end on the recursive `z.json()`; a body is JSON in any case.
+      .record(z.string(), z.unknown())
       .optional()
       .meta({ description: 'With `take: values`: a value for each field in conflict, by the name in `fields`.' }),
   })

@@ -77,6 +77,8 @@ describe('a reference between two venue tables', () => {
 
   /** Rows of our venue that refer to the other venue's rows, by the foreign key that has to reject them. */
   const ROWS: Readonly<Record<string, () => SQL>> = {
+    agreed_records_connection_fk: () =>
+      sql`insert into agreed_records (connection_id, resource, record_id, venue_id) values (${theirs.connectionId}, 'customers', ${uuidv7()}, ${ours})`,
     authorization_exchanges_connection_fk: () =>
       sql`insert into authorization_exchanges (attempt_id, venue_id, connection_id) values (${uuidv7()}, ${ours}, ${theirs.connectionId})`,
     connection_reach_connection_fk: () =>
@@ -85,6 +87,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id) values (${uuidv7()}, ${theirs.reconciliationId}, ${ours}, 'missing-here', '[]', '2026-01-01', 'x')`,
     field_mappings_connection_fk: () =>
       sql`insert into field_mappings (connection_id, resource, version, venue_id, definition, active, created_by) values (${theirs.connectionId}, 'customers', 1, ${ours}, '{}', true, 'x')`,
+    merge_conflicts_connection_fk: () =>
+      sql`insert into merge_conflicts (id, venue_id, connection_id, resource, record_id, source_id, kind, fields) values (${uuidv7()}, ${ours}, ${theirs.connectionId}, 'customers', ${uuidv7()}, 'x', 'fields', '[]')`,
     migrated_connections_connection_fk: () =>
       sql`insert into migrated_connections (connection_id, venue_id, batch) values (${theirs.connectionId}, ${ours}, 'x')`,
     oauth_tokens_connection_fk: () =>
@@ -147,7 +151,8 @@ describe('a column that names a row by its id', () => {
   const WITHOUT_KEY = [
     ...['record_links.record_id', 'record_references.record_id', 'sync_logs.record_id'],
     ...['sync_missing.record_id', 'sync_plan_items.record_id', 'discrepancies.record_id'],
-    ...['record_links.last_sync_id', 'sync_plan_items.met_by'],
+    ...['agreed_records.record_id', 'merge_conflicts.record_id'],
+    ...['record_links.last_sync_id', 'record_links.last_push_id', 'sync_plan_items.met_by', 'merge_conflicts.sync_id'],
   ];
 
   it('has a foreign key in every table of venues, but for those that are listed with a reason', async () => {

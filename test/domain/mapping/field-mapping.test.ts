@@ -166,7 +166,7 @@ const anyValues = fc.option(fc.dictionary(text(), fc.oneof(text(), fc.nat(), fc.
 const anyRule = fc.record({
   target: fc.constantFrom(...targets, 'amountMinor', 'images', 'nowhere'),
   source: fc.constantFrom(...sources, 'active', 'metadata', 'nowhere'),
-  values: anyValues as fc.Arbitrary<Readonly<Record<string, MappedValue>> | undefined>,
+  values: anyValues,
   direction: fc.constantFrom('push' as const, 'both' as const),
   policy: fc.constant('venue' as const),
 });
