@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkMapping } from '../../../domain/mapping/check-mapping.ts';
 import { createFieldMapping } from '../../../domain/mapping/field-mapping.ts';
-import type { ExpressionResult, MappedValue, MappingRule } from '../../../domain/mapping/mapping.ts';
+import type { ExpressionResult, MappingRule } from '../../../domain/mapping/mapping.ts';
 import { customers } from '../../../records/customers.ts';
 import { products } from '../../../records/products.ts';
 import type { RecordFields } from '../../../records/record-kind.ts';
