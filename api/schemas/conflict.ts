@@ -65,7 +65,7 @@ export const resolveConflictBody = z
         '`venue` and `provider` take that side’s values, and for a deletion its deletion or its change; `values` takes those given.',
     }),
     values: z
-      .record(z.string(), z.json())
+      .record(z.string(), z.unknown())
       .optional()
       .meta({ description: 'With `take: values`: a value for each field in conflict, by the name in `fields`.' }),
   })
