@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { v7 as uuidv7 } from 'uuid';
-import type { ConflictField, ConflictKind } from '../../../contracts/conflicts.ts';
+import type { ConflictField } from '../../../contracts/conflicts.ts';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { customers } from '../../../records/customers.ts';
@@ -38,7 +38,7 @@ const recordOf = async (sourceId: string) =>
 async function aConflict({
   sourceId = 'c-1',
   connection = connectionId,
-  kind = 'fields' as ConflictKind,
+  kind = 'fields',
   fields = [NAME] as readonly ConflictField[],
 } = {}): Promise<string> {
   await store().upsertMany(venueId, [{ sourceId, name: 'Venue', email: 'c@example.com', metadata: { colour: 'v' } }]);
