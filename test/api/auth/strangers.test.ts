@@ -31,6 +31,9 @@ beforeAll(async () => {
     },
     { timing: { everyMs: 3_600_000 }, jitterMs: 0 },
   );
+  await api.send('PUT', `/v1/venues/${venueId}/connections/${connectionId}/reconciliation-schedule`, {
+    json: { at: '04:00' },
+  });
   const records = await Promise.all(
     RECORD_KINDS.all.map(async ({ name, idName }) => [idName, await aRecord(name)] as const),
   );
@@ -46,6 +49,8 @@ beforeAll(async () => {
     resource: 'customers',
     jobId: (await api.send('POST', '/v1/admin/keys/rotate')).json.id,
     eventId: await anEvent(connectionId),
+    ...(await aReconciliation(connectionId)),
+    conflictId: await aConflict(connectionId),
   };
 });
 afterAll(() => api.close());
@@ -57,6 +62,26 @@ async function anEvent(connectionId: string): Promise<string> {
     select gen_random_uuid(), provider, 'app', 'evt_1', 'customer.created', environment, external_account_id, 0
     from connections where id = ${connectionId} returning id`;
   return event?.id ?? '';
+}
+
+/** A reconciliation that has found a discrepancy. */
+async function aReconciliation(connectionId: string): Promise<Readonly<Record<string, string>>> {
+  const [reconciliationId, discrepancyId] = [uuidv7(), uuidv7()];
+  await api.database.admin`
+    insert into reconciliations (id, venue_id, connection_id, provider, from_day, to_day, time_zone, phase, outcome, workflow_id, requested_by, started_at, finished_at)
+    values (${reconciliationId}, ${venueId}, ${connectionId}, 'stripe', '2026-01-01', '2026-01-01', 'UTC', 'finished', 'completed', 'w', 'x', now(), now())`;
+  await api.database.admin`
+    insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id)
+    values (${discrepancyId}, ${reconciliationId}, ${venueId}, 'missing-here', '[]', '2026-01-01', 'ch_1')`;
+  return { reconciliationId, discrepancyId };
+}
+
+async function aConflict(connectionId: string): Promise<string> {
+  const id = uuidv7();
+  await api.database.admin`
+    insert into merge_conflicts (id, venue_id, connection_id, resource, record_id, source_id, kind, fields)
+    values (${id}, ${venueId}, ${connectionId}, 'customers', ${uuidv7()}, 'a', 'fields', '[]')`;
+  return id;
 }
 
 /** A complete record's required fields. */
@@ -123,6 +148,12 @@ function bodyOf(endpoint: Endpoint): SendOptions {
     startSync: aSync(ids['connectionId'] ?? ''),
     putSchedule: { every: '1d' },
     chooseGrantAccounts: { chosen: null },
+    putMapping: { fields: [] },
+    rollBackMapping: { version: 0 },
+    putReconciliationSchedule: { at: '04:00' },
+    putReach: { excludedFields: [] },
+    startReconciliation: { connectionId: ids['connectionId'] ?? '' },
+    resolveConflict: { take: 'venue' },
   };
   const json = bodies[endpoint.name];
   return json === undefined ? {} : { json };
@@ -220,7 +251,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 41, operator: 8, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 50, operator: 11, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue and changes nothing', async () => {
