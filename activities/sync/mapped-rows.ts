@@ -8,6 +8,11 @@ import type { Expressions } from '../../expressions/expressions.ts';
 export interface MappedRow extends PushRow {
   /** Absent under the default mapping. */
   readonly mappingProblems?: readonly MappingProblem[];
+  /** How the two sides of an agreement are told in the venue's fields. Absent under the default mapping. */
+  readonly venueSide?: {
+    readonly fields: PushRow['fields'];
+    readonly read: FieldMapping['toVenue'];
+  };
 }
 
 export interface RowMapping {
@@ -26,6 +31,6 @@ export async function mapRows(
       : await expressions.evaluate(fieldMapping.expressions, rows.map(expressionInput));
   return rows.map((row, index) => {
     const { fields, problems } = fieldMapping.toProvider(row, results[index] ?? []);
-    return { ...row, fields, mappingProblems: problems };
+    return { ...row, fields, mappingProblems: problems, venueSide: { fields: row.fields, read: fieldMapping.toVenue } };
   });
 }

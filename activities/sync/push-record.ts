@@ -357,11 +357,16 @@ export function agreed(
   };
 }
 
-/** What was written, and what the provider made of it. */
-const writtenOf = (
-  { fields, merging }: PushRow,
+/** What was written, and what the provider made of it, both in the venue's fields. */
+function writtenOf(
+  { fields, merging, venueSide }: MappedRow,
   written: WrittenRecord | null,
-): Pick<PushResult, 'fields' | 'merging' | 'answer'> => ({ fields, merging, answer: written?.fields ?? null });
+): Pick<PushResult, 'fields' | 'merging' | 'answer'> {
+  const told = written?.fields ?? null;
+  if (venueSide === undefined) return { fields, merging, answer: told };
+  const read = told && venueSide.read(told);
+  return { fields: venueSide.fields, merging, answer: read && read.problems.length === 0 ? read.fields : null };
+}
 
 /** The record in the answer to a write; without an answer the link's. */
 function toldBy(

@@ -53,7 +53,7 @@ describe('a sync with a field mapping', () => {
   const record = async (sourceId = 'p-1') => (await store.findBySourceIds(venue.venueId, [sourceId]))[0];
   const remote = async () =>
     (await world.callStripe<{ data: readonly StripeProduct[] }>('GET', 'products?limit=10')).data[0];
-  const sync = (direction: 'push' | 'pull', mode: 'full' | 'incremental' = 'full') =>
+  const sync = (direction: 'push' | 'pull' | 'both', mode: 'full' | 'incremental' = 'full') =>
     world.sync(venue, direction, mode, { resource: 'products' });
 
   it('sends mapped fields, and five idle rounds both ways write nothing', async () => {
@@ -70,6 +70,28 @@ describe('a sync with a field mapping', () => {
       expect((await sync('push')).counts).toMatchObject({ created: 0, updated: 0, rejected: 0 });
     }
     expect(await record()).toMatchObject({ version: before?.version, metadata: before?.metadata });
+    expect(await remote()).toEqual(sent);
+  });
+
+  it('agrees in the venue’s own fields when it goes both ways, and idle runs write nothing', async () => {
+    await map(NOTE, SEASON, LABEL);
+    await load({ description: 'For the menu', metadata: { note: 'With ice', season: 'summer' } });
+    await sync('both');
+    const { id } = (await remote()) ?? { id: '' };
+    await world.stripe.clock(2_000);
+    await world.callStripe('POST', `products/${id}`, { 'metadata[saison]': 'Winter' });
+    await load({ description: 'For the menu', metadata: { note: 'Without ice', season: 'summer' } });
+    expect((await sync('both', 'incremental')).counts).toMatchObject({ conflicts: 0, rejected: 0 });
+    expect(await record()).toMatchObject({
+      description: 'For the menu',
+      metadata: { note: 'Without ice', season: 'winter' },
+    });
+    const sent = await remote();
+    expect(sent).toMatchObject({ description: 'Without ice', metadata: { saison: 'Winter' } });
+    const { version } = (await record()) ?? { version: 0 };
+    for (const mode of ['full', 'incremental', 'full', 'incremental', 'full'] as const)
+      expect((await sync('both', mode)).counts).toMatchObject({ created: 0, updated: 0, conflicts: 0 });
+    expect(await record()).toMatchObject({ version });
     expect(await remote()).toEqual(sent);
   });
 
