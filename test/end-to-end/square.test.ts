@@ -89,7 +89,7 @@ describe('a merchant’s customers', () => {
     const { body } = await system.api.ask('/v1/integrations/square');
     expect(body).toMatchObject({
       resources: expect.arrayContaining([
-        { resource: 'customers', directions: ['push', 'pull'] },
+        { resource: 'customers', directions: ['push', 'pull', 'both'] },
         { resource: 'transactions', directions: ['pull'] },
       ]) as unknown,
     });

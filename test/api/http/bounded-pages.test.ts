@@ -50,6 +50,8 @@ interface RichList {
   readonly keyOf?: (entry: AnswerBody) => string;
 }
 
+const NO_SUM = { count: 0, amountMinor: '0' };
+
 const idOf = ({ id }: AnswerBody): string => id;
 
 /** Every list with pages but those of records, each with rich rows. */
@@ -92,6 +94,42 @@ const LISTS: Readonly<Record<string, () => Promise<RichList>>> = {
       select id::uuid, ${venueId}, 'x', 'venue.changed', 'venue', id, 'ok', jsonb_build_object('text', ${RICH}::text) from unnest(${expected}::text[]) id`;
     return { path: `/v1/venues/${venueId}/audit`, expected: expected.toReversed() };
   },
+  conflicts: async () => {
+    const expected = ids();
+    await api.database.admin`
+      insert into merge_conflicts (id, venue_id, connection_id, resource, record_id, source_id, kind, fields)
+      select id::uuid, ${venueId}, ${await aConnection()}, 'customers', id::uuid, id, 'fields',
+        jsonb_build_array(jsonb_build_object('field', 'name', 'agreed', null, 'venue', ${RICH}::text, 'provider', null)) from unnest(${expected}::text[]) id`;
+    return { path: `/v1/venues/${venueId}/conflicts`, expected: expected.toReversed() };
+  },
+  reconciliations: async () => {
+    const expected = ids();
+    const total = { day: '2026-01-01', kind: RICH, currency: 'EUR', here: NO_SUM, there: NO_SUM };
+    await api.database.admin`
+      insert into reconciliations (id, venue_id, connection_id, provider, from_day, to_day, time_zone, phase, outcome, totals, workflow_id, requested_by, started_at, finished_at)
+      select id::uuid, ${venueId}, ${await aConnection()}, 'stripe', '2026-01-01', '2026-01-01', 'UTC', 'finished', 'completed',
+        ${api.database.admin.json([total])}, 'w', 'x', now(), now() from unnest(${expected}::text[]) id`;
+    return { path: `/v1/venues/${venueId}/reconciliations`, expected: expected.toReversed() };
+  },
+  'discrepancies of a reconciliation': async () => {
+    const expected = ids();
+    const id = uuidv7();
+    await api.database.admin`
+      insert into reconciliations (id, venue_id, connection_id, provider, from_day, to_day, time_zone, phase, outcome, workflow_id, requested_by, started_at, finished_at)
+      values (${id}, ${venueId}, ${await aConnection()}, 'stripe', '2026-01-01', '2026-01-01', 'UTC', 'finished', 'completed', 'w', 'x', now(), now())`;
+    await api.database.admin`
+      insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id, problem)
+      select id::uuid, ${id}, ${venueId}, 'missing-here', '[]', '2026-01-01', id, jsonb_build_object('code', 'x', 'message', ${RICH}::text) from unnest(${expected}::text[]) id`;
+    return { path: `/v1/venues/${venueId}/reconciliations/${id}/discrepancies`, expected };
+  },
+  'events of providers': async () => {
+    const expected = ids();
+    const connectionId = await aConnection();
+    await api.database.admin`
+      insert into webhook_events (id, provider, endpoint, event_key, type, environment, external_account_id, partition, received_at)
+      select id::uuid, 'stripe', 'app', id, ${RICH}, 'sandbox', ${connectionId}, 0, now() + interval '1 minute' from unnest(${expected}::text[]) id`;
+    return { path: `/v1/venues/${venueId}/events`, expected: expected.toReversed() };
+  },
   venues: async () => {
     const expected = ids();
     await api.database.admin`
@@ -131,7 +169,10 @@ describe('a page of a list with rich rows', () => {
           'cursor' in ((query as unknown as { readonly shape?: object }).shape ?? {}),
       )
       .map(({ name }) => name);
-    const tried = ['listConnections', 'listSyncs', 'listSyncLog', 'listSyncPlanItems', 'listAudit', 'listVenues'];
+    const tried = [
+      ...['listConnections', 'listSyncs', 'listSyncLog', 'listSyncPlanItems', 'listAudit', 'listVenues'],
+      ...['listConflicts', 'listReconciliations', 'listDiscrepancies', 'listEvents'],
+    ];
     const records = ['listProducts', 'listCustomers', 'listInventory', 'listTransactions', 'listInvoices'];
     expect(paged.sort()).toEqual([...tried, ...records].sort());
   });

@@ -11,6 +11,8 @@ import {
   keepConnectionFreshWorkflowId,
 } from '../../../contracts/connections.ts';
 import type { ConnectionId, JobId, VenueId } from '../../../contracts/ids.ts';
+import { DRAIN_INBOX, drainInboxWorkflowId } from '../../../contracts/inbox.ts';
+import { REPROJECT_RECORDS, reprojectWorkflowId } from '../../../contracts/mappings.ts';
 import { syncWorkflowId } from '../../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../../contracts/temporal.ts';
 import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../../contracts/vault.ts';
@@ -108,8 +110,16 @@ describe('the signals, queries and updates of the API', () => {
       args: [{ ...ref, expiresAt: new Date(Date.now() + 60_000).toISOString() }],
     };
     await client.workflow.start(AUTHORIZE_CONNECTION, attempt);
+    const drainer = { taskQueue: WORKFLOW_QUEUE, workflowId: drainInboxWorkflowId(0), args: [{ partition: 0 }] };
+    await client.workflow.start(DRAIN_INBOX, drainer);
+    const reprojection = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: reprojectWorkflowId(run.connectionId, run.resource),
+      args: [{ ...ref, resource: run.resource, version: 1, providerName: 'Stripe' }],
+    };
+    await client.workflow.start(REPROJECT_RECORDS, reprojection);
     const told = await Promise.all(
-      [run, rotation, owner, attempt]
+      [run, rotation, owner, attempt, drainer, reprojection]
         .map(({ workflowId }) => workflowId)
         .map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')),
     );
