@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { LIMIT_VARIABLES } from '../../config/limit-variables.ts';
 import { LIMITS, POOL_NAMES, registry } from '../../telemetry/metrics.ts';
 import '../../telemetry/provider-metrics.ts';
+import '../../telemetry/reconciliation-metrics.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, ROOT), 'utf8');
