@@ -104,7 +104,8 @@ async function push(bench: Bench, { resource, batchSize }: (typeof WRITES)[numbe
   const merchant = await system.square.addMerchant();
   const venue = await Venue.create(system.api, merchant.token, 'square');
   if (resource === 'customers') await venue.load(records, 'Customer');
-  else await venue.loadProducts(records);
+  // The stand-in's merchants sell in pounds, and Square refuses any other currency.
+  else await venue.loadProducts(records, 'GBP');
   if (resource === 'inventory') {
     await venue.sync({ direction: 'push', resource: 'products', limitMs: LIMIT_MS });
     await venue.loadCounts(records, merchant.mainLocationId);
@@ -113,7 +114,8 @@ async function push(bench: Bench, { resource, batchSize }: (typeof WRITES)[numbe
   const rows: Row[] = [];
   for (const isFirst of [true, false]) {
     const { run, cost, calls } = await watched(bench, { venue, token: merchant, direction: 'push', resource });
-    const batches = isFirst ? Math.ceil(records / batchSize) : 0;
+    // The first product of a seller takes a call more, which defines the attribute that carries our record's id.
+    const batches = isFirst ? Math.ceil(records / batchSize) + (resource === 'products' ? 1 : 0) : 0;
     const writes = calls.filter(({ written }) => written).length;
     const seconds =
       calls.length < 2 ? 0 : (Math.max(...calls.map(({ at }) => at)) - Math.min(...calls.map(({ at }) => at))) / 1_000;
@@ -127,7 +129,11 @@ async function push(bench: Bench, { resource, batchSize }: (typeof WRITES)[numbe
       perSecond: seconds === 0 ? null : round((calls.length - 1) / seconds),
       ...figuresOf(bench, { cost, calls }),
       goal: `${batches} writing calls, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
-      met: writes <= batches && run.counts.rejected === 0 && isWithin(bench, { cost, calls }),
+      met:
+        writes <= batches &&
+        run.counts.created === (isFirst ? records : 0) &&
+        run.counts.rejected === 0 &&
+        isWithin(bench, { cost, calls }),
     });
   }
   return rows;

@@ -84,12 +84,12 @@ export class Venue {
   }
 
   /** Loads products 0 to `count` - 1 with one price each. */
-  async loadProducts(count: number): Promise<void> {
+  async loadProducts(count: number, currency = 'EUR'): Promise<void> {
     const records = Array.from({ length: count }, (_, index) => ({
       sourceId: `product-${index}`,
       name: `Product ${index}`,
       amountMinor: 1_000 + index,
-      currency: 'EUR',
+      currency,
       active: true,
     }));
     for (let from = 0; from < count; from += BATCH) {
@@ -108,6 +108,7 @@ export class Venue {
       productSourceId: `product-${index}`,
       location,
       quantity: String(index % 100),
+      countedAt: '2026-11-01T08:00:00Z',
     }));
     for (let from = 0; from < count; from += BATCH)
       await this.#api.post(
