@@ -1,7 +1,6 @@
 import {
   ActivityCancellationType,
   ActivityFailure,
-  ApplicationFailure,
   CancellationScope,
   TimeoutFailure,
   condition,
@@ -22,11 +21,11 @@ import type {
   ReconciliationControlActivities,
   ReconciliationProgress,
 } from '../contracts/reconciliation.ts';
-import type { SyncFailureInfo } from '../contracts/sync.ts';
 import { WAKE_SIGNAL } from '../contracts/sync.ts';
 import { INTERNAL_QUEUE, PRIORITY, laneQueue } from '../contracts/temporal.ts';
 import { waitMs, waitPolicyFor } from '../domain/sync/waiting/wait-policy.ts';
 import type { WaitPolicy } from '../domain/sync/waiting/wait-policy.ts';
+import { causeOf, retryAfterOf } from './activity-failures.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
 
 const control = proxyActivities<ReconciliationControlActivities>({
@@ -158,19 +157,6 @@ async function finish(end: FinishReconciliationInput): Promise<ReconciliationPro
   );
   show(end, progress);
   return progress;
-}
-
-function causeOf({ cause }: ActivityFailure): SyncFailureInfo {
-  return cause instanceof ApplicationFailure
-    ? { type: cause.type ?? 'Internal', message: cause.message }
-    : { type: cause?.name ?? 'Internal', message: '' };
-}
-
-/** How long the provider asks to wait; null when it does not say. */
-function retryAfterOf({ cause }: ActivityFailure): number | null {
-  const [details] = (cause instanceof ApplicationFailure ? cause.details : null) ?? [];
-  const { retryAfterMs } = (details ?? {}) as { readonly retryAfterMs?: unknown };
-  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : null;
 }
 
 /** Shows the progress in the Web UI: numbers and ids only. */

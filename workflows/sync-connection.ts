@@ -20,7 +20,6 @@ import type {
   SyncChunkResult,
   SyncConnectionInput,
   SyncControlActivities,
-  SyncFailureInfo,
   SyncProgress,
   SyncSummary,
 } from '../contracts/sync.ts';
@@ -28,6 +27,7 @@ import { INTERNAL_QUEUE, laneQueue } from '../contracts/temporal.ts';
 import { isSameCount } from '../domain/sync/pull/blast-radius.ts';
 import { waitPolicyFor, waitMs } from '../domain/sync/waiting/wait-policy.ts';
 import type { WaitPolicy } from '../domain/sync/waiting/wait-policy.ts';
+import { causeOf, retryAfterOf } from './activity-failures.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
 import { Instructions } from './signals.ts';
 
@@ -210,20 +210,6 @@ async function finish(
   if (end.end === 'failed') showFailure(end.failure?.type ?? 'Internal');
   else showPhase('finished');
   return summary;
-}
-
-function causeOf(failure: ActivityFailure): SyncFailureInfo {
-  const { cause } = failure;
-  return cause instanceof ApplicationFailure
-    ? { type: cause.type ?? 'Internal', message: cause.message }
-    : { type: cause?.name ?? 'Internal', message: '' };
-}
-
-/** How long the provider asks to wait. Null for failures recorded by an earlier version, which do not say. */
-function retryAfterOf({ cause }: ActivityFailure): number | null {
-  const [details] = (cause instanceof ApplicationFailure ? cause.details : null) ?? [];
-  const { retryAfterMs } = (details ?? {}) as { readonly retryAfterMs?: unknown };
-  return typeof retryAfterMs === 'number' && retryAfterMs > 0 ? retryAfterMs : null;
 }
 
 /**
