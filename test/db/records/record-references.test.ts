@@ -14,7 +14,7 @@ import { createEmptyDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
-import { rowsRead } from '../core/query-plan.ts';
+import { gatherNoStatistics, rowsRead } from '../core/query-plan.ts';
 import type { QueryPlan } from '../core/query-plan.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
@@ -55,6 +55,7 @@ describe('references between pulled records', () => {
   beforeAll(async () => {
     world = await createSyncWorld({ kinds: KINDS_WITH_CARDS });
     await createLoyaltyCards(world.database.admin);
+    await gatherNoStatistics(world.database.admin, 'record_references');
   });
   afterAll(() => world.close());
   beforeEach(async () => {

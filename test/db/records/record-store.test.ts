@@ -11,7 +11,7 @@ import { withVenue } from '../../../db/core/venue-scope.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aVenue } from '../builders.ts';
-import { rowsRead } from '../core/query-plan.ts';
+import { gatherNoStatistics, rowsRead } from '../core/query-plan.ts';
 import type { QueryPlan } from '../core/query-plan.ts';
 import { customers } from '../../../records/customers.ts';
 import { listRecords } from '../../support/list-records.ts';
@@ -28,9 +28,7 @@ describe('stored customers', () => {
   beforeAll(async () => {
     database = await createTestDatabase();
     store = createRecordStore(database.db, customers);
-    // Otherwise the server may gather statistics at any moment, and a plan that is looked at is made by chance.
-    for (const table of ['customers', 'record_links'])
-      await database.admin`alter table ${database.admin(table)} set (autovacuum_enabled = false)`;
+    await gatherNoStatistics(database.admin, 'customers', 'record_links');
   });
   beforeEach(async () => {
     venueId = await aVenue(database.db);
