@@ -6,6 +6,7 @@ import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchHostile } from './hostile/hostile.ts';
 import { benchIdle } from './idle.ts';
+import { benchIngest } from './ingest/ingest.ts';
 import { benchMappings } from './mappings.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
@@ -18,7 +19,7 @@ import { benchSyncEngine } from './sync-engine.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|square|sync-engine|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|square|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -28,9 +29,9 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
   --connections 10000  idle: how many
-  --repeats 3          pull, api, sync-engine: runs of each
+  --repeats 3          pull, api, sync-engine, ingest: runs of each
   --per-second 200     api, hostile (30), soak (30): requests a second
-  --seconds 20         api, hostile (each attack), idle (120), soak (1200): how long
+  --seconds 20         api, hostile (each attack), idle (120), soak (1200), ingest (10, each): how long
   --against <folder>   api, hostile: another checkout that is measured in turn with this one`;
 
 const { values, positionals } = parseArgs({
@@ -100,6 +101,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     }),
   soak: () => benchSoak({ perSecond: perSecond('30'), seconds: toCount(values.seconds ?? '1200') }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
+  ingest: () => benchIngest({ seconds: toCount(values.seconds ?? '10'), repeats: repeats(3) }),
   square: () => benchSquare({ records, latencyMs }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
   mappings: () => benchMappings({ records }),

@@ -15,7 +15,7 @@ const started = z.object({
   apiUrl: z.string(),
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
-  sandbox: z.object({ stripe: standIn, square: standIn }),
+  sandbox: z.object({ stripe: standIn.extend({ webhookSecret: z.string() }), square: standIn }),
   token: z.string(),
   databaseUrl: z.string(),
   pids: z.object({ api: z.int(), worker: z.int(), postgres: z.int(), temporal: z.int(), sandbox: z.int() }),
@@ -31,6 +31,8 @@ export interface System {
   readonly temporal: { readonly address: string; readonly namespace: string };
   /** The base URL of the stand-in Stripe's API. */
   readonly stripeApiUrl: string;
+  /** Signs the events that stand-in Stripe sends to the service. */
+  readonly stripeWebhookSecret: string;
   readonly stripe: ReturnType<typeof sandboxControl>;
   readonly square: ReturnType<typeof squareSandboxControl>;
 }
@@ -96,6 +98,7 @@ export async function withSystem<Result>(
       pids,
       temporal: { address: temporalAddress, namespace: temporalNamespace },
       stripeApiUrl: sandbox.stripe.apiUrl,
+      stripeWebhookSecret: sandbox.stripe.webhookSecret,
       stripe: sandboxControl(sandbox.stripe.controlUrl),
       square: squareSandboxControl(sandbox.square),
     });
