@@ -18,3 +18,4 @@ export interface ConnectionRef {
   readonly connectionId: ConnectionId;
 }
 export type ConflictId = Id<'ConflictId'>;
+export type DeadLetterId = Id<'DeadLetterId'>;

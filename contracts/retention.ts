@@ -18,6 +18,7 @@ export const RETENTION_TABLES = [
   'sync_plan_items',
   'sync_runs',
   'merge_conflicts',
+  'dead_letters',
   'admin_jobs',
   'reconciliations',
   'audit_log',

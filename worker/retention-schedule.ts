@@ -46,6 +46,7 @@ export function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
     sync_plan_items: planDays,
     sync_runs: runDays,
     merge_conflicts: runDays,
+    dead_letters: runDays,
     admin_jobs: runDays,
     reconciliations: runDays,
     audit_log: auditDays,

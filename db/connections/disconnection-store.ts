@@ -196,7 +196,7 @@ async function deleteSome(
   await tx.execute(
     sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
   );
-  for (const table of [sql`agreed_records`, sql`merge_conflicts`])
+  for (const table of [sql`agreed_records`, sql`merge_conflicts`, sql`dead_letters`])
     await tx.execute(
       sql`delete from ${table} where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
     );

@@ -221,4 +221,17 @@ async function mark(tx: Transaction, events: readonly SettledEvent[]): Promise<v
       await tx.execute(
         sql`select record_webhook_effects(${id}::uuid, ${effect.kind}, ${`{${effect.connections.join(',')}}`}::text::uuid[])`,
       );
+  await listDead(tx, events);
 }
+
+/** Lists dead events as dead letters of every venue that has connected their account, and settles those of others. */
+async function listDead(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
+  const dead = events.filter(({ state }) => state === 'dead');
+  const handled = events.filter(({ state }) => state !== 'dead' && state !== 'retrying');
+  const rows = dead.map(({ id, errorCode }) => ({ id, code: errorCode ?? 'internal', message: EVENT_IS_DEAD }));
+  if (rows.length > 0) await tx.execute(sql`select record_event_dead_letters(${JSON.stringify(rows)}::jsonb)`);
+  if (handled.length > 0)
+    await tx.execute(sql`select resolve_event_dead_letters(${JSON.stringify(handled.map(({ id }) => id))}::jsonb)`);
+}
+
+const EVENT_IS_DEAD = 'The event could not be applied, and is not tried again by itself.';

@@ -60,6 +60,10 @@ const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<u
     insert into merge_conflicts (id, venue_id, connection_id, resource, record_id, source_id, kind, fields, state, resolved_at)
     values (${idOf(100)}, ${venueId}, ${connectionId}, 'customers', ${idOf(0)}, 'c-1', 'fields', '[]', 'resolved',
       now() - ${daysOf(age)}::int * interval '1 day')`,
+  dead_letters: ({ venueId, connectionId }, age) => database.admin`
+    insert into dead_letters (id, venue_id, connection_id, source, source_key, code, message, history, state, closed_at)
+    values (${idOf(100)}, ${venueId}, ${connectionId}, 'record', ${idOf(0)}, 'rejected', 'x', '[]', 'resolved',
+      now() - ${daysOf(age)}::int * interval '1 day')`,
   admin_jobs: (_venue, age) => database.admin`
     insert into admin_jobs (id, kind, phase, outcome, target_key, requested_by, finished_at)
     values (${idOf(daysOf(age))}, 'rotate-vault-keys', 'finished', 'completed', 'k', 'root', now() - ${daysOf(age)}::int * interval '1 day')`,
@@ -118,6 +122,7 @@ describe('the removal of expired rows', () => {
     ['admin_jobs', 8],
     ['reconciliations', 8],
     ['merge_conflicts', 8],
+    ['dead_letters', 8],
     ['webhook_event_bodies', 1],
     ['webhook_events', 7],
   ] as const)('refuses to keep %s for less than %i days, and then removes nothing', async (table, floor) => {

@@ -1,0 +1,93 @@
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { VenueId, WebhookEventId } from '../../../contracts/ids.ts';
+import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
+import type { SettledEvent } from '../../../db/webhooks/inbox-store.ts';
+import { aVenue } from '../../db/builders.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+
+const PARTITION = 1;
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  await database.admin`truncate venues, webhook_events, dead_letters cascade`;
+});
+
+async function aVenueConnectedTo(account: string, state = 'active'): Promise<VenueId> {
+  const venueId = await aVenue(database.db);
+  await database.admin`
+    insert into connections (id, venue_id, provider, environment, state, external_account_id, flow)
+    values (${uuidv7()}, ${venueId}, 'square', 'sandbox', ${state}, ${account}, 'code')`;
+  return venueId;
+}
+
+async function anEvent(account: string): Promise<WebhookEventId> {
+  const eventKey = uuidv7();
+  await createInboxStore(database.db).keep({
+    ...{ provider: 'square', endpoint: 'app', eventKey, type: 'a.type', partition: PARTITION, headers: {} },
+    ...{ account: { environment: 'sandbox', externalAccountId: account }, body: Buffer.from('{}') },
+  });
+  const [row] = await database.admin<{ id: WebhookEventId }[]>`
+    select id from webhook_events where event_key = ${eventKey}`;
+  if (!row) throw new Error('the event was not kept');
+  return row.id;
+}
+
+async function settle(id: WebhookEventId, state: SettledEvent['state']): Promise<void> {
+  const inbox = createInboxStore(database.db);
+  const errorCode = state === 'dead' || state === 'retrying' ? 'internal' : null;
+  await inbox.settle(await inbox.takeOver(PARTITION), [{ id, state, errorCode, dueInMs: null, effect: null }]);
+}
+
+const letters = () =>
+  database.admin<{ venue_id: string; source_key: string; state: string; attempts: number }[]>`
+    select venue_id, source_key, state, attempts from dead_letters order by venue_id`;
+
+it('lists a dead event as a dead letter of every venue that has connected its account, and of no other', async () => {
+  const [one, two] = [await aVenueConnectedTo('M1'), await aVenueConnectedTo('M1')];
+  await aVenueConnectedTo('M2');
+  await aVenueConnectedTo('M1', 'disconnected');
+  const id = await anEvent('M1');
+  await settle(id, 'dead');
+  const expected = [one, two].sort().map((venue_id) => ({ venue_id, source_key: id, state: 'open', attempts: 1 }));
+  expect(await letters()).toEqual(expected);
+});
+
+it('lists no event that is tried again, and none of an account that nobody has connected', async () => {
+  await aVenueConnectedTo('M1');
+  await settle(await anEvent('M1'), 'retrying');
+  await settle(await anEvent('unknown'), 'dead');
+  expect(await letters()).toEqual([]);
+});
+
+it.each(['applied', 'ignored', 'waiting-for-adapter'] as const)(
+  'resolves the entry in every venue once the replayed event is %s, and leaves other events listed',
+  async (state) => {
+    await aVenueConnectedTo('M1');
+    await aVenueConnectedTo('M1');
+    const [replayed, other] = [await anEvent('M1'), await anEvent('M1')];
+    await settle(replayed, 'dead');
+    await settle(other, 'dead');
+    await settle(replayed, state);
+    const found = await letters();
+    expect(found.filter(({ source_key: key }) => key === replayed).map((row) => row.state)).toEqual([
+      'resolved',
+      'resolved',
+    ]);
+    expect(found.filter(({ source_key: key }) => key === other).map((row) => row.state)).toEqual(['open', 'open']);
+  },
+);
+
+it('keeps one entry for an event that dies again after a replay', async () => {
+  const venue = await aVenueConnectedTo('M1');
+  const id = await anEvent('M1');
+  await settle(id, 'dead');
+  await settle(id, 'retrying');
+  await settle(id, 'dead');
+  expect(await letters()).toEqual([{ venue_id: venue, source_key: id, state: 'open', attempts: 2 }]);
+});
