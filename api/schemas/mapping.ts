@@ -64,15 +64,17 @@ const fields = z
   .max(MAX_RULES)
   .meta({ description: `At most ${MAX_RULES} rules. Every field that no rule names keeps its name and its value.` });
 
-const policies = {
-  policy: mergePolicy.default(DEFAULT_POLICY).meta({ description: 'Of the fields that no rule names.' }),
-  deletionPolicy: mergePolicy.optional().meta({
+export const mappingBody = z
+  .strictObject({
+    fields,
+    policy: mergePolicy.default(DEFAULT_POLICY),
+    deletionPolicy: mergePolicy.optional(),
+  })
+  .meta({
+    id: 'FieldMappingInput',
     description:
-      'Of a record that one side deletes while the other changes it: whose side both follow. When left out, as `policy`.',
-  }),
-};
-
-export const mappingBody = z.strictObject({ fields, ...policies }).meta({ id: 'FieldMappingInput' });
+      '`policy` is that of the fields that no rule names. `deletionPolicy` decides about a record that one side deletes while the other changes it; left out, it is as `policy`.',
+  });
 
 export const rollbackBody = z
   .strictObject({
