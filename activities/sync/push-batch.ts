@@ -2,8 +2,10 @@ import { batchKey } from '../../domain/sync/push/idempotency-key.ts';
 import type { PushResult, PushStore } from '../../db/push/push-store.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { BatchOutcome, BatchWriter } from '../../providers/provider.ts';
-import { afterError, agreed, createKeyOf, isSpentKey, pushRecord, updateOptionsOf, whenSent } from './push-record.ts';
-import type { PushTools, PushWork } from './push-record.ts';
+import { afterError, isSpentKey, pushRecord } from './push-record.ts';
+import { agreed } from './push-result.ts';
+import { createKeyOf, updateOptionsOf, whenSent } from './push-work.ts';
+import type { PushTools, PushWork } from './push-work.ts';
 
 /** Rounds in which a batch reads anew what somebody else changes meanwhile, before it is cut. */
 const MOST_ROUNDS = 3;

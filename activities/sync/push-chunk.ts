@@ -11,8 +11,9 @@ import type { ChunkEnvironment } from './chunk.ts';
 import { mapRows } from './mapped-rows.ts';
 import { companyOf, pushBatch } from './push-batch.ts';
 import { toDoneEntry } from './push-plan.ts';
-import { planPush, pushRecord } from './push-record.ts';
-import type { PushWork } from './push-record.ts';
+import { pushRecord } from './push-record.ts';
+import { planPush } from './push-work.ts';
+import type { PushWork } from './push-work.ts';
 import { SerialCommitter } from './serial-committer.ts';
 
 const PAGE_SIZE = 1_000;

@@ -4,7 +4,7 @@ import type { PlanEntry } from '../../db/runs/plan-items.ts';
 import type { PushDecision } from '../../domain/sync/push/push-decision.ts';
 import type { BatchWriter, ResourceMapping } from '../../providers/provider.ts';
 import { describeProblems } from './pulled-record.ts';
-import type { PushWork } from './push-record.ts';
+import type { PushWork } from './push-work.ts';
 
 /** A dry run's entry for the record, against which the later result is compared. */
 export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): PlanEntry {

@@ -4,7 +4,7 @@ import type { PushStore } from '../../db/push/push-store.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import { mapRows } from './mapped-rows.ts';
 import { PlannedCalls, toPlanEntry } from './push-plan.ts';
-import { planPush } from './push-record.ts';
+import { planPush } from './push-work.ts';
 
 const PAGE_SIZE = 1_000;
 

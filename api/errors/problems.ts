@@ -263,6 +263,13 @@ export const PROBLEMS = {
       'The mapping was tried on one record, and this service or the provider refuses what it makes of it. `detail` names the record, `errors` the fields, with the provider’s code. Nothing was saved.',
     remedy: 'Correct the mapping or the record; `…/mappings/{resource}/preview` shows what becomes of it.',
   },
+  'merge-policy-not-supported': {
+    status: 422,
+    title: 'The policy cannot be decided',
+    meaning:
+      'The policy `newest` asks for a time that the provider does not tell of this resource: when an object changed, or when it was deleted. `errors` names each such policy. Nothing was saved.',
+    remedy: 'Choose `venue`, `provider` or `review`.',
+  },
   'fields-not-excludable': {
     status: 422,
     title: 'No field of the resource can be left out',

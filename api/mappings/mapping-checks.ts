@@ -1,4 +1,5 @@
 import type { Connection } from '../../db/connections/connection-store.ts';
+import { undecidablePolicies } from '../../domain/mapping/check-policies.ts';
 import { checkMapping } from '../../domain/mapping/check-mapping.ts';
 import type { MappingDefinition } from '../../domain/mapping/mapping.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
@@ -33,6 +34,22 @@ export function directionsOf(
     );
   }
   return { push: ability.directions.includes('push'), pull: ability.directions.includes('pull') };
+}
+
+/** Throws `merge-policy-not-supported` where `newest` asks for a time that the provider does not tell. */
+export function requireDecidable(
+  { providers }: Pick<MappingCheckDeps, 'providers'>,
+  { connection: { provider }, kind }: MappedResource,
+  definition: MappingDefinition,
+): void {
+  const adapter = providers.find(provider);
+  const errors = adapter ? undecidablePolicies(definition, adapter.pullPlan(kind.name).dates ?? []) : [];
+  if (errors.length > 0)
+    throw new ApiError(
+      'merge-policy-not-supported',
+      `${adapter?.capabilities.displayName ?? provider} does not date what happens to ${kind.name}. Nothing was saved.`,
+      { errors },
+    );
 }
 
 /** Throws `invalid-request` with everything that is wrong with the definition. */

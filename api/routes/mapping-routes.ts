@@ -1,6 +1,7 @@
 import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
 import type { MappingTrial, MappingVersionRef } from '../../contracts/mappings.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import { policiesOf } from '../../domain/mapping/mapping.ts';
 import type { MappingRef, MappingStore, NewMapping, StoredMapping } from '../../db/mappings/mapping-store.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -15,7 +16,7 @@ import type { MappingGateway } from '../temporal/mapping-gateway.ts';
 import { notFound } from '../errors/not-found.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
-import { directionsOf, requireValid } from '../mappings/mapping-checks.ts';
+import { directionsOf, requireDecidable, requireValid } from '../mappings/mapping-checks.ts';
 import type { MappedResource } from '../mappings/mapping-checks.ts';
 import { previewMapping } from '../mappings/preview-mapping.ts';
 import { pageOf } from '../schemas/common.ts';
@@ -78,7 +79,7 @@ function putRoute(deps: MappingRouteDeps): Endpoint {
     name: 'putMapping',
     summary: 'Change how a resource’s fields become the provider’s, and back',
     description:
-      'The rules take the place of those before. A rule with `direction: both` is sent and read back, with `push` only sent, with `pull` only read, which a resource that is only read takes. It is tried on one record that the provider has, where the resource is pushed: what the provider refuses is not saved; that the provider is away, slow or refuses the access does not stand against it. Then every record is read and written again. Sending the same again changes nothing.',
+      'The rules and policies take the place of those before. A rule with `direction: both` is sent and read back, with `push` only sent, with `pull` only read, which a resource that is only read takes. It is tried on one record that the provider has, where the resource is pushed: what the provider refuses is not saved; that the provider is away, slow or refuses the access does not stand against it. Then every record is read and written again. Sending the same again changes nothing.',
     tag: 'Mappings',
     method: 'put',
     path: PATH,
@@ -86,11 +87,12 @@ function putRoute(deps: MappingRouteDeps): Endpoint {
     effort: 'start',
     body: mappingBody,
     answers: { 200: { description: 'The mapping as it is now.', schema: savedMappingAnswer } },
-    problems: ['resource-not-supported', 'mapping-refused'],
+    problems: ['resource-not-supported', 'merge-policy-not-supported', 'mapping-refused'],
     async handle({ ids, body, caller, requestId }) {
       const mapped = await resourceOf(deps, ids);
-      const definition = toDefinition(body.fields);
+      const definition = toDefinition(body.fields, body);
       await requireValid(deps, mapped, definition);
+      requireDecidable(deps, mapped, definition);
       const mapping = { definition, createdBy: caller.subject };
       const { connection, kind } = mapped;
       const { stored, trial } = await save(deps, ids, { connection, mapping, caller, requestId });
@@ -162,13 +164,14 @@ function rollbackRoute(deps: MappingRouteDeps): Endpoint {
     idempotent: true,
     body: rollbackBody,
     answers: { 200: { description: 'The mapping as it is now.', schema: mappingAnswer } },
-    problems: ['resource-not-supported', 'mapping-not-found'],
+    problems: ['resource-not-supported', 'merge-policy-not-supported', 'mapping-not-found'],
     async handle({ ids, body: { version }, caller, requestId }) {
       const mapped = await resourceOf(deps, ids);
       const earlier = (await deps.mappings.list(ids)).find((stored) => stored.version === version);
       if (!earlier) throw notFound('mapping-not-found');
       // A release since then may take what it says no longer.
       await requireValid(deps, mapped, earlier.definition);
+      requireDecidable(deps, mapped, earlier.definition);
       const mapping = { definition: earlier.definition, createdBy: caller.subject, restoredVersion: version };
       const { stored } = await save(deps, ids, { connection: mapped.connection, mapping, caller, requestId });
       return { status: 200, body: presentMapping(mapped.kind, stored) };
@@ -227,7 +230,7 @@ async function activate(
       action: restoredVersion === null ? 'mapping.changed' : 'mapping.rolled-back',
       targetType: 'mapping',
       targetId: `mapping/${ref.connectionId}/${ref.resource}`,
-      details: { version, rules: definition.fields.length, restoredVersion },
+      details: { version, rules: definition.fields.length, ...policiesOf(definition), restoredVersion },
     }),
   );
   if (!stored) throw notFound('connection-not-found');

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { MERGE_POLICIES } from '../../contracts/records.ts';
 import { NOT_TRIED } from '../../contracts/mappings.ts';
 import type { MappingTrial } from '../../contracts/mappings.ts';
-import { isReadOnlyRule } from '../../domain/mapping/mapping.ts';
+import { DEFAULT_POLICY, isReadOnlyRule, policiesOf } from '../../domain/mapping/mapping.ts';
 import type { MappingDefinition, MappingRule } from '../../domain/mapping/mapping.ts';
 import type { StoredMapping } from '../../db/mappings/mapping-store.ts';
 import { EXPRESSION_LIMITS } from '../../expressions/limits.ts';
@@ -64,7 +64,17 @@ const fields = z
   .max(MAX_RULES)
   .meta({ description: `At most ${MAX_RULES} rules. Every field that no rule names keeps its name and its value.` });
 
-export const mappingBody = z.strictObject({ fields }).meta({ id: 'FieldMappingInput' });
+export const mappingBody = z
+  .strictObject({
+    fields,
+    policy: mergePolicy.default(DEFAULT_POLICY),
+    deletionPolicy: mergePolicy.optional(),
+  })
+  .meta({
+    id: 'FieldMappingInput',
+    description:
+      '`policy` is that of the fields that no rule names. `deletionPolicy` decides about a record that one side deletes while the other changes it; left out, it is as `policy`.',
+  });
 
 export const rollbackBody = z
   .strictObject({
@@ -99,6 +109,8 @@ const aboutVersion = {
   version: z.int().meta({ description: 'Grows with every change; 0 for the defaults.' }),
   active: z.boolean().meta({ description: 'Whether it is the version that applies.' }),
   fields: z.array(ruleAnswer),
+  policy: mergePolicy,
+  deletionPolicy: mergePolicy,
   restoredVersion: z.int().nullable().meta({ description: 'The version that it repeats, after a rollback.' }),
   createdAt: timestamp.nullable(),
   createdBy: z.string().nullable().meta({ description: 'The subject of the token that it was sent with.' }),
@@ -151,10 +163,17 @@ const previewed = z
 
 export const previewAnswer = z.object({ data: z.array(previewed) }).meta({ id: 'MappingPreview' });
 
-/** The rules as they are stored. */
-export const toDefinition = (rules: z.output<typeof fields>): MappingDefinition => ({
-  fields: rules.map(({ readOnly: _readOnly, ...rule }) => rule),
-});
+type Policies = Pick<MappingDefinition, 'policy' | 'deletionPolicy'>;
+
+/** The rules as they are stored: a policy that the default would be is left out, so that equal mappings are equal. */
+export function toDefinition(rules: z.output<typeof fields>, given: Policies = {}): MappingDefinition {
+  const { policy, deletionPolicy } = policiesOf({ fields: [], ...given });
+  return {
+    fields: rules.map(({ readOnly: _readOnly, ...rule }) => rule),
+    ...(policy !== DEFAULT_POLICY && { policy }),
+    ...(deletionPolicy !== policy && { deletionPolicy }),
+  };
+}
 
 const presentRule = (rule: MappingRule) => ({ ...rule, readOnly: isReadOnlyRule(rule) });
 
@@ -163,6 +182,7 @@ export function presentVersion(stored: StoredMapping): z.input<typeof mappingVer
   return {
     ...{ version, active, restoredVersion, createdBy },
     fields: definition.fields.map(presentRule),
+    ...policiesOf(definition),
     createdAt: createdAt?.toISOString() ?? null,
     reprojectedAt: reprojectedAt?.toISOString() ?? null,
   };

@@ -122,7 +122,7 @@ export function createMappingStore(db: Database): MappingStore {
               eq(syncRuns.dryRun, false),
             ),
           );
-        return rows.map(({ direction }) => direction).filter((direction) => direction !== 'both');
+        return rows.map(({ direction }) => direction);
       }),
 
     noteReprojected: (ref, version) =>

@@ -1,5 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { MergePolicy } from '../../contracts/records.ts';
+import { policiesOf } from '../../domain/mapping/mapping.ts';
+import type { MappingDefinition } from '../../domain/mapping/mapping.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
@@ -11,34 +13,23 @@ export interface MergePolicies {
   readonly ofRecord: MergePolicy;
 }
 
-/** Loses nothing: a person decides. */
-const DEFAULT_POLICY: MergePolicy = 'review';
-const POLICIES: ReadonlySet<unknown> = new Set<MergePolicy>(['venue', 'provider', 'newest', 'review']);
-
 /**
- * Reads the policies from the active field mapping: `policy` of the mapping and of each of its fields, under the venue's
- * name of the field.
+ * Reads the policies from the active field mapping: those of the mapping, and `policy` of each of its rules, under the
+ * venue's name of the field.
  */
 export async function readMergePolicies(
   tx: Transaction,
   { connectionId, resource }: Pick<KindScope, 'connectionId' | 'resource'>,
 ): Promise<MergePolicies> {
-  const [row] = await tx.execute<{ definition: Definition }>(sql`
+  const [row] = await tx.execute<{ definition: Partial<MappingDefinition> }>(sql`
     select definition from field_mappings where connection_id = ${connectionId} and resource = ${resource} and active`);
-  const { policy, fields = [] } = row?.definition ?? {};
+  const { fields = [], ...rest } = row?.definition ?? {};
+  const { policy, deletionPolicy } = policiesOf({ fields, ...rest });
   const byField = new Map(
     fields.flatMap(({ source, target, policy: own }) => {
-      const name = (source ?? target)?.split('.')[0];
-      return name === undefined || !isPolicy(own) ? [] : [[name, own] as const];
+      const name = (source ?? target).split('.')[0];
+      return name === undefined ? [] : [[name, own] as const];
     }),
   );
-  const ofRecord = isPolicy(policy) ? policy : DEFAULT_POLICY;
-  return { of: (field) => byField.get(field) ?? ofRecord, ofRecord };
+  return { of: (field) => byField.get(field) ?? policy, ofRecord: deletionPolicy };
 }
-
-interface Definition {
-  readonly policy?: unknown;
-  readonly fields?: readonly { readonly source?: string; readonly target?: string; readonly policy?: unknown }[];
-}
-
-const isPolicy = (value: unknown): value is MergePolicy => POLICIES.has(value);

@@ -24,6 +24,21 @@ export interface MappingRule {
 /** The rules of one connection and resource. Every field that no rule names is sent and read under its own name. */
 export interface MappingDefinition {
   readonly fields: readonly MappingRule[];
+  /** Of the fields that no rule names. Absent: `DEFAULT_POLICY`. */
+  readonly policy?: MergePolicy | undefined;
+  /** Of a record that one side deletes while the other changes it. Absent: `policy`. */
+  readonly deletionPolicy?: MergePolicy | undefined;
+}
+
+/** Loses nothing: a person decides. */
+export const DEFAULT_POLICY: MergePolicy = 'review';
+
+/** The policies of a definition that are for no single field. */
+export function policiesOf({ policy = DEFAULT_POLICY, deletionPolicy = policy }: MappingDefinition): {
+  readonly policy: MergePolicy;
+  readonly deletionPolicy: MergePolicy;
+} {
+  return { policy, deletionPolicy };
 }
 
 /** The definition without rules: version 0 of every mapping. */

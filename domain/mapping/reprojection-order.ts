@@ -11,5 +11,5 @@ type Direction = SyncKey['direction'];
 export function reprojectionOrder({ fields }: MappingDefinition, used: readonly Direction[]): readonly Direction[] {
   const isProviderFirst = fields.some(({ direction, policy }) => direction === 'both' && policy === 'provider');
   const order: readonly Direction[] = isProviderFirst ? ['pull', 'push'] : ['push', 'pull'];
-  return order.filter((direction) => used.includes(direction));
+  return [...order, 'both' as const].filter((direction) => used.includes(direction));
 }

@@ -34,9 +34,12 @@ export function decideTwoWay(pulled: PulledVersion, known: KnownRemote | null, s
   return state.hasOpenConflict ? 'merge' : decision;
 }
 
-/** The provider deleted the object. Where the venue has not changed the record, the deletion travels. */
+/**
+ * The provider deleted the object. Where the venue has not changed the record, the deletion travels. The newer of two
+ * changes is unknown where the provider does not date its deletion.
+ */
 function ofDeletion(
-  { superseded }: PulledVersion,
+  { superseded, deletedAtMs }: PulledVersion,
   {
     known: { recordDeleted, recordVersion, link },
     decision,
@@ -45,7 +48,7 @@ function ofDeletion(
 ): TwoWayDecision {
   const isUnchanged = recordVersion === link?.recordVersion && !state.hasOpenConflict;
   if (superseded || recordDeleted || isUnchanged) return 'archive';
-  if (state.policy === 'newest') return decision;
+  if (state.policy === 'newest') return deletedAtMs === null ? 'hold' : decision;
   return ({ venue: 'keep', provider: 'archive', review: 'hold' } as const)[state.policy];
 }
 

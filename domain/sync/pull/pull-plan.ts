@@ -13,7 +13,12 @@ export interface PullPlan {
   readonly ids?: Stream;
   /** How everything of a span of time is read; absent when the provider cannot be asked by time. */
   readonly span?: SpanLists;
+  /** What the provider dates, at least in its change feed; the policy `newest` needs it. Absent: nothing. */
+  readonly dates?: readonly DatedEvent[];
 }
+
+/** What may have happened to an object. */
+export type DatedEvent = 'changes' | 'deletions';
 
 /**
  * Lists that together tell every record of a span of time as it is now. Each is asked for what was created in the span.

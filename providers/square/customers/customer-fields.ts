@@ -1,6 +1,6 @@
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import type { ProviderRecord } from '../../provider.ts';
-import { withoutEmpty } from '../http/lists.ts';
+import { changedAt, withoutEmpty } from '../http/lists.ts';
 import type { SquareCustomer } from './customer-responses.ts';
 import type { LoyaltyAccount } from './loyalty.ts';
 
@@ -12,6 +12,7 @@ export function toRecord(customer: SquareCustomer, account: LoyaltyAccount | nul
     deleted: false,
     recordId: customer.reference_id,
     fields: toFields(customer, account),
+    ...changedAt(customer.updated_at),
   };
 }
 

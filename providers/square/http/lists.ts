@@ -87,6 +87,12 @@ export const versionNumber = z
   .nullish()
   .transform((value) => value ?? 0);
 
+/** The time of an object's last change; nothing where it cannot be read. */
+export function changedAt(...times: readonly (string | null)[]): { readonly changedAtMs?: number } {
+  const known = times.map((time) => Date.parse(time ?? '')).filter((time) => !Number.isNaN(time));
+  return known.length === 0 ? {} : { changedAtMs: Math.max(...known) };
+}
+
 /** Metadata without the values that Square omits. */
 export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));

@@ -50,6 +50,8 @@ export function toRecord(count: SquareCount) {
   return {
     externalId: idOf(count),
     version: calculatedAtMs,
+    // When the newest count or adjustment of the place was received (square 46.0.0, InventoryCount).
+    changedAtMs: calculatedAtMs,
     deleted: false,
     recordId: null,
     fields,

@@ -29,6 +29,7 @@ export const inventoryPullPlan: PullPlan = {
   listing: [[squareList('counts', { from: 'start' })]],
   changes: changeFeed([[squareList('changed-counts', { from: 'start' })]], CHANGES),
   mayVanish: true,
+  dates: ['changes'],
 };
 
 const list = z

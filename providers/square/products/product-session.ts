@@ -21,6 +21,7 @@ export const productPullPlan: PullPlan = {
   listing: [[squareList('items', { from: 'start' })]],
   changes: changeFeed([[squareList('changed-objects', { from: 'start' })]], CHANGES),
   mayVanish: true,
+  dates: ['changes', 'deletions'],
 };
 
 const list = z

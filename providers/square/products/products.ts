@@ -2,7 +2,7 @@ import type { ProductFields } from '../../../records/products.ts';
 import { readItems } from '../../items.ts';
 import type { ReadItems, UnreadableItem } from '../../items.ts';
 import type { ProviderRecord } from '../../provider.ts';
-import { withoutEmpty } from '../http/lists.ts';
+import { changedAt, withoutEmpty } from '../http/lists.ts';
 import { categorySchema, imageSchema, variationSchema } from './catalogue-responses.ts';
 import type { SquareItem, SquareVariation } from './catalogue-responses.ts';
 import { referenceIn } from './reference-attribute.ts';
@@ -54,6 +54,7 @@ function toRecord(item: SquareItem, variation: SquareVariation, fields: ProductF
     deleted: false,
     recordId: referenceIn(variation.custom_attribute_values),
     fields,
+    ...changedAt(item.updated_at, variation.updated_at),
     externalState: { itemId: item.id },
   };
 }

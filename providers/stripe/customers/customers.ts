@@ -64,6 +64,9 @@ export const customerPullPlan: PullPlan = {
   listing: [[stripeList('customers')]],
   changes: stripeChanges([['events']]),
   mayVanish: true,
+  // By events: a customer itself has no time of its last change (https://docs.stripe.com/api/customers/object, read
+  // 2026-11-28).
+  dates: ['changes', 'deletions'],
 };
 
 function toStripeAddress(address: Address): CustomerPayload['address'] {

@@ -46,6 +46,11 @@ const productFields = {
   id: z.string().min(1),
   object: z.literal('product'),
   created: z.int(),
+  /** The second of the last change of the product, also of which price is its default. */
+  updated: z
+    .int()
+    .nullish()
+    .transform((value) => value ?? null),
   active: z.boolean(),
   name: z.string(),
   description: nullableText,

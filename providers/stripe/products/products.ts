@@ -34,6 +34,7 @@ export const productPullPlan: PullPlan = {
   listing: [[stripeList('products')]],
   changes: stripeChanges([['events']]),
   mayVanish: true,
+  dates: ['changes', 'deletions'],
 };
 
 export const productMapping: ResourceMapping = {
@@ -131,6 +132,7 @@ export function toProductRecord(product: StripeProduct, version: number): Provid
     deleted: false,
     recordId: product.metadata[RECORD_ID_KEY] ?? null,
     fields: toProductFields(product),
+    ...(product.updated !== null && { changedAtMs: product.updated * 1_000 }),
     externalState: stateOf(product.default_price),
   };
 }

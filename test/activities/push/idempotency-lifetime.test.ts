@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { planPush, pushRecord } from '../../../activities/sync/push-record.ts';
-import type { PushTools } from '../../../activities/sync/push-record.ts';
+import { pushRecord } from '../../../activities/sync/push-record.ts';
+import { planPush } from '../../../activities/sync/push-work.ts';
+import type { PushTools } from '../../../activities/sync/push-work.ts';
 import { FAILURE } from '../../../contracts/failures.ts';
 import type { RecordId } from '../../../contracts/ids.ts';
 import type { PushLink, PushRow } from '../../../db/push/push-store.ts';

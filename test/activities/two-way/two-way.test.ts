@@ -38,9 +38,9 @@ const conflicts = () =>
   world.database.admin<
     { kind: string; fields: { field: string; agreed: unknown; venue: unknown; provider: unknown }[]; state: string }[]
   >`select kind, fields, state from merge_conflicts where venue_id = ${venue.venueId} order by id`;
-const setPolicy = (policy: MergePolicy, fields: readonly object[] = []) => world.database.admin`
+const setPolicy = (policy: MergePolicy, more: object = {}) => world.database.admin`
   insert into field_mappings (connection_id, resource, version, venue_id, definition, active, created_by)
-  values (${venue.connectionId}, 'customers', 1, ${venue.venueId}, ${world.database.admin.json({ policy, fields } as never)}, true, 'test')`;
+  values (${venue.connectionId}, 'customers', 1, ${venue.venueId}, ${world.database.admin.json({ policy, fields: [], ...more })}, true, 'test')`;
 const writes = async () => (await world.stripe.calls()).filter(({ written }) => written).length;
 /** Five idle runs: nothing is written at either side. */
 const settles = async () => {
@@ -169,10 +169,12 @@ describe('a two-way run', () => {
   });
 
   it('settles each field by its own policy', async () => {
-    await setPolicy('review', [
-      { source: 'name', target: 'name', policy: 'venue' },
-      { source: 'phone', target: 'phone', policy: 'provider' },
-    ]);
+    await setPolicy('review', {
+      fields: [
+        { source: 'name', target: 'name', policy: 'venue' },
+        { source: 'phone', target: 'phone', policy: 'provider' },
+      ],
+    });
     await load({ name: 'Venue', phone: '+1', email: 'venue@example.com' });
     await editAtStripe({ name: 'Stripe', phone: '+2', email: 'stripe@example.com' });
     await both();
@@ -255,6 +257,27 @@ describe('deletions in a two-way run', () => {
     await both('full');
   });
 
+  it('follow their own policy, not that of the fields', async () => {
+    await setPolicy('provider', { deletionPolicy: 'venue' });
+    await load({ name: 'Changed' });
+    await removeAtStripe();
+    await both();
+    expect([await isGone(), (await record()).deletedAt]).toEqual([false, null]);
+    await settles();
+  });
+
+  it('are for a person under newest where nobody tells when the object was deleted', async () => {
+    await setPolicy('newest');
+    await removeAtStripe();
+    await load({ name: 'Changed' });
+    // A full pass continues with the events since the newest one, which leaves the deletion out.
+    await world.stripe.clock(120_000);
+    await world.callStripe('POST', 'customers', { name: 'Later' });
+    await both('full');
+    expect((await conflicts()).map(({ kind, state }) => [kind, state])).toEqual([['deleted-by-provider', 'open']]);
+    expect((await record()).deletedAt).toBeNull();
+  });
+
   it('travel to the other side, both ways', async () => {
     await remove();
     expect((await both()).counts).toMatchObject({ archived: 1, conflicts: 0 });
@@ -273,13 +296,14 @@ describe('deletions in a two-way run', () => {
     [null, false],
     ['venue', true],
     ['provider', false],
+    ['newest', false],
   ])('of the provider meet a change of the venue under policy %s', async (policy, isCreatedAnew) => {
     if (policy !== null) await setPolicy(policy);
     await load({ name: 'Changed' });
     await removeAtStripe();
     await both();
     expect(await isGone()).toBe(!isCreatedAnew);
-    expect((await record()).deletedAt === null).toBe(policy !== 'provider');
+    expect((await record()).deletedAt === null).toBe(policy !== 'provider' && policy !== 'newest');
     expect((await conflicts()).map(({ kind, state }) => [kind, state])).toEqual(
       policy === null ? [['deleted-by-provider', 'open']] : [],
     );
@@ -290,6 +314,7 @@ describe('deletions in a two-way run', () => {
     [null, false, true],
     ['venue', true, true],
     ['provider', false, false],
+    ['newest', false, false],
   ])('of the venue meet a change of the provider under policy %s', async (policy, goes, staysDeleted) => {
     if (policy !== null) await setPolicy(policy);
     await remove();

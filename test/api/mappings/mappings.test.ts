@@ -187,11 +187,21 @@ describe('the mapping of a resource', () => {
     const rows = await api.database
       .admin`select action, actor, details from audit_log where target_type = 'mapping' and venue_id = ${venueId} order by id`;
     expect(rows.map((row) => ({ ...row }))).toEqual([
-      { action: 'mapping.changed', actor: 'tester', details: { version: 1, rules: 1, restoredVersion: null } },
-      { action: 'mapping.rolled-back', actor: 'tester', details: { version: 2, rules: 0, restoredVersion: 0 } },
+      {
+        action: 'mapping.changed',
+        actor: 'tester',
+        details: { version: 1, rules: 1, ...REVIEW, restoredVersion: null },
+      },
+      {
+        action: 'mapping.rolled-back',
+        actor: 'tester',
+        details: { version: 2, rules: 0, ...REVIEW, restoredVersion: 0 },
+      },
     ]);
   });
 });
+
+const REVIEW = { policy: 'review', deletionPolicy: 'review' };
 
 describe('the trial of a mapping', () => {
   const refusal = {

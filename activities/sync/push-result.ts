@@ -1,0 +1,74 @@
+import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
+import type { PushLink, PushResult } from '../../db/push/push-store.ts';
+import type { WrittenRecord } from '../../providers/provider.ts';
+import type { MappedRow } from './mapped-rows.ts';
+import type { PushWork } from './push-work.ts';
+
+/** The outcome of a write that both sides agree on. */
+export function agreed(
+  { row, fingerprint, fingerprintOfRemote }: PushWork,
+  action: PushResult['action'],
+  written: WrittenRecord | null,
+): PushResult {
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action,
+    recordVersion: row.version,
+    linkState: 'linked',
+    ...toldBy(written, row.link),
+    fingerprint,
+    remoteFingerprint: written && fingerprintOfRemote(written),
+    ...writtenOf(row, written),
+    metadataKeys: metadataKeysOf(row.fields),
+    code: null,
+    message: null,
+  };
+}
+
+/** What was written, and what the provider made of it, both in the venue's fields. */
+function writtenOf(
+  { fields, merging, venueSide }: MappedRow,
+  written: WrittenRecord | null,
+): Pick<PushResult, 'fields' | 'merging' | 'answer'> {
+  const told = written?.fields ?? null;
+  if (venueSide === undefined) return { fields, merging, answer: told };
+  const read = told && venueSide.read(told);
+  return { fields: venueSide.fields, merging, answer: read && read.problems.length === 0 ? read.fields : null };
+}
+
+/** The record in the answer to a write; without an answer the link's. */
+function toldBy(
+  written: WrittenRecord | null,
+  link: PushLink | null,
+): Pick<PushResult, 'externalId' | 'externalVersion' | 'externalState' | 'notes'> {
+  if (written === null)
+    return { externalId: link?.externalId ?? null, externalVersion: 0, externalState: null, notes: [] };
+  return {
+    externalId: written.externalId,
+    externalVersion: written.version,
+    externalState: written.externalState ?? null,
+    notes: written.notes ?? [],
+  };
+}
+
+/** A record that is not written, and why. */
+export function rejected({ row }: PushWork, code: string, message: string): PushResult {
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action: 'rejected',
+    recordVersion: row.version,
+    linkState: 'rejected',
+    externalId: row.link?.externalId ?? null,
+    externalVersion: 0,
+    fingerprint: null,
+    remoteFingerprint: null,
+    ...writtenOf(row, null),
+    metadataKeys: [],
+    externalState: null,
+    notes: [],
+    code,
+    message,
+  };
+}
