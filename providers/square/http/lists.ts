@@ -87,6 +87,9 @@ export const versionNumber = z
   .nullish()
   .transform((value) => value ?? 0);
 
+/** Square holds no metadata of ours: what a pull tells are facts of Square's, under keys that begin so. */
+export const SQUARE_METADATA = { prefix: 'square_' } as const;
+
 /** Metadata without the values that Square omits. */
 export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));
