@@ -37,7 +37,7 @@ export async function benchMappings({ records }: { readonly records: number }): 
   const expressions = createExpressions();
   const rows: Row[] = [];
   for (const { name, goalS, fields } of MAPPINGS) {
-    const mapping = createFieldMapping(products, 1, { fields });
+    const mapping = createFieldMapping(products, { version: 1, definition: { fields } });
     // The first request starts the thread.
     await expressions.evaluate(mapping.expressions, [{}]);
     const before = process.cpuUsage();

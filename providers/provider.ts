@@ -1,6 +1,7 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
 import type { RecordNote } from '../contracts/records.ts';
 import type { RecordFields } from '../records/record-kind.ts';
+import type { Holdings } from '../domain/mapping/mapping.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
@@ -227,6 +228,11 @@ export interface ResourceMapping {
   readonly idempotency?: Idempotency;
   /** A write leaves as it is what its payload does not have. Without it no field can be left out of what is pushed. */
   readonly leavesAbsent?: true;
+  /**
+   * Fields that the provider does not hold whole. A pull leaves as it is in a stored record what the provider does not
+   * hold of it. Absent: it holds every field.
+   */
+  readonly holdings?: Holdings;
   /** Fields that the venue has left out: the payload neither sends nor clears them. Absent: none. */
   readonly excluded?: readonly string[];
   /** Pure: canonical fields → provider payload. */

@@ -85,7 +85,10 @@ async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise
   const rows = await deps.pushes.readPage(scope, { after: null, limit: LOOKED_AT, newestDeletionEpochUs: null });
   const kind = deps.kinds.get(input.resource);
   const reach = { kind, excluded: await deps.reach.excludedFields(input) };
-  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored.version, stored.definition), reach);
+  const fieldMapping = fieldMappingWithin(
+    createFieldMapping(kind, stored, adapter.mapping(input.resource).holdings),
+    reach,
+  );
   const mapping = mappingWithin(adapter.mapping(input.resource), reach);
   const mapped = await mapRows(rows, { fieldMapping, expressions: deps.expressions });
   return { works: mapped.map((row) => planPush(row, mapping, Date.now())), scope, mapping };

@@ -29,11 +29,12 @@ export async function mappingsOf(
   const adapter = providers.find(provider);
   if (!adapter) throw ApplicationFailure.nonRetryable(`${provider} is not spoken here`, FAILURE.runUnavailable);
   const kind = kinds.get(transactions.name);
-  const { version, definition } = await mappings.find(ref);
+  const mapping = adapter.mapping(transactions.name);
+  const stored = await mappings.find(ref);
   const within = { kind, excluded: await reach.excludedFields(ref) };
   return {
-    mapping: mappingWithin(adapter.mapping(transactions.name), within),
-    fieldMapping: fieldMappingWithin(createFieldMapping(kind, version, definition), within),
+    mapping: mappingWithin(mapping, within),
+    fieldMapping: fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), within),
     reach: within,
   };
 }

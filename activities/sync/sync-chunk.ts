@@ -165,12 +165,13 @@ async function walk(
   const { checkpoint: first } = state;
   const adapter = deps.providers.find(scope.provider);
   if (!adapter || !first) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
-  const { version, definition } = await deps.mappings.find(scope);
+  const mapping = adapter.mapping(scope.resource);
+  const stored = await deps.mappings.find(scope);
   const kind = deps.kinds.get(scope.resource);
   const reach = { kind, excluded: await deps.reach.excludedFields(scope) };
-  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, version, definition), reach);
+  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), reach);
   const environment = {
-    ...{ scope: { ...scope, mapping: fieldMapping }, mapping: mappingWithin(adapter.mapping(scope.resource), reach) },
+    ...{ scope: { ...scope, mapping: fieldMapping }, mapping: mappingWithin(mapping, reach) },
     ...{ fieldMapping },
     ...{ expressions: deps.expressions, progress: deps.progress, approved: state.approved },
     ...{ ...tools, session: sessionWithin(tools.session, reach) },

@@ -36,7 +36,7 @@ export interface PreviewedRecord {
 /** What a definition makes of records. Writes to neither side. Throws the 404 of a record that is not there. */
 export async function previewMapping(deps: PreviewDeps, previewing: Previewing): Promise<readonly PreviewedRecord[]> {
   const { kind, definition, mapping } = previewing;
-  const fieldMapping = createFieldMapping(kind, 0, definition);
+  const fieldMapping = createFieldMapping(kind, { version: 0, definition }, mapping.holdings);
   const records = (await recordsOf(deps, previewing)).map((record) => ({
     record,
     fields: fieldsOfRecord(kind, record),

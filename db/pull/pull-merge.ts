@@ -1,5 +1,6 @@
 import type { ConflictField } from '../../contracts/conflicts.ts';
 import { fromStored, toStored } from '../../domain/sync/merge/agreed-version.ts';
+import { overStored } from '../../domain/mapping/kept-fields.ts';
 import { merge } from '../../domain/sync/merge/merge.ts';
 import type { FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
@@ -39,12 +40,14 @@ export async function mergeDecided(
 }
 
 /** Without an agreement every difference is one for a person. */
-function differencesOf({ kind }: KindScope, own: RecordFields, fields: RecordFields | null): readonly ConflictField[] {
+function differencesOf(scope: KindScope, own: RecordFields, fields: RecordFields | null): readonly ConflictField[] {
   if (fields === null) return [];
+  const { kind } = scope;
+  const venue = comparableFields(kind, own);
   return merge({
     agreed: { venue: {}, provider: {} },
-    venue: comparableFields(kind, own),
-    provider: comparableFields(kind, fields),
+    venue,
+    provider: overStored(comparableFields(kind, fields), venue, scope.mapping?.kept),
     policyOf: () => 'review',
     changedAtMs: { venue: 0, provider: null },
     maps: mapFieldsOf(kind),
@@ -66,7 +69,8 @@ function mergeOne(
   const result = merge({
     agreed: fromStored(stored, isAgreedVersion ? venue : null),
     venue,
-    provider: comparableFields(kind, pulled.fields),
+    // What a pull keeps is as the venue has it, so it is neither a change nor a conflict.
+    provider: overStored(comparableFields(kind, pulled.fields), venue, scope.mapping?.kept),
     policyOf: policies.of,
     changedAtMs: { venue: row.updated_at_ms, provider: pulled.changedAtMs },
     maps,

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { NOTHING_KEPT } from '../../domain/mapping/mapping.ts';
-import type { KeptFields } from '../../domain/mapping/mapping.ts';
+import type { KeptFields, OwnKeys } from '../../domain/mapping/mapping.ts';
 import type { PullRule, ValueType } from '../../records/field.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import { columnName, recordTable } from '../records/record-tables.ts';
@@ -27,7 +27,7 @@ export interface PulledSql {
   readonly columns: SQL;
   /** `r.name, r.email, …` */
   readonly values: SQL;
-  /** `excluded.name, excluded.email, …`; `c.name` for a field that a pull keeps. */
+  /** `excluded.name, excluded.email, …`, but for what a pull keeps. */
   readonly excluded: SQL;
   /** `name = …, email = …` */
   readonly merge: SQL;
@@ -44,7 +44,10 @@ export interface PulledSql {
 
 export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT): PulledSql {
   const { columns } = recordTable(kind);
-  const merges = columns.map(({ field, column }) => ({ column, value: keeping(kind, kept, field) }));
+  const merges = columns.map(({ field, column }) => ({
+    column,
+    value: keeping(kind, { kept, field }, mergedValue(kind, field)('r', 'c')),
+  }));
   const filled = columns
     .filter(({ field }) => ruleOf(kind, field) !== null && !kept.fields.includes(field))
     .map(({ field, column }) => ({ column, value: mergedValue(kind, field)('c', 'r') }));
@@ -53,7 +56,7 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT): Pu
   return {
     columns: list(columns.map(({ column }) => sql`${sql.identifier(column)}`)),
     values: list(columns.map(({ column }) => ofRow('r', column))),
-    excluded: list(columns.map(({ field, column }) => ofRow(kept.fields.includes(field) ? 'c' : 'excluded', column))),
+    excluded: list(columns.map(({ field, column }) => keeping(kind, { kept, field }, ofRow('excluded', column)))),
     merge: assigned(merges),
     differs: changed(merges),
     fill: filled.length === 0 ? null : { set: assigned(filled), differs: changed(filled) },
@@ -68,17 +71,36 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT): Pu
   };
 }
 
-/** What a pull makes of a field: its merged value, but for what the field mapping keeps. */
-function keeping(kind: RecordKind, kept: KeptFields, field: string): SQL {
+interface KeptField {
+  readonly kept: KeptFields;
+  readonly field: string;
+}
+
+/** What a pull makes of a field: the pulled value, but for what is kept of the stored one. See `overStored`. */
+function keeping(kind: RecordKind, { kept, field }: KeptField, pulled: SQL): SQL {
   const stored = ofRow('c', columnName(field));
   if (kept.fields.includes(field)) return stored;
-  const pulled = mergedValue(kind, field)('r', 'c');
+  if (kept.whileEmpty?.includes(field) === true)
+    return keepingWhileEmpty(kind.fields[field]?.value, { stored, pulled });
+  const own = kept.exceptKeys?.[field];
+  const replaced = own === undefined ? pulled : sql`(${othersIn(stored, own)} || coalesce(${pulled}, '{}'))`;
   const keys = kept.keys[field];
-  if (keys === undefined) return pulled;
+  if (keys === undefined) return replaced;
   const held = sql`jsonb_each(${stored}) as e(key, value) where e.key in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb)) and e.value <> 'null'`;
   return sql`case when exists (select from ${held})
-    then coalesce(${pulled}, ${emptyObject(kind.fields[field]?.value)}::jsonb) || (select jsonb_object_agg(e.key, e.value) from ${held}) else ${pulled} end`;
+    then coalesce(${replaced}, ${emptyObject(kind.fields[field]?.value)}::jsonb) || (select jsonb_object_agg(e.key, e.value) from ${held}) else ${replaced} end`;
 }
+
+const keepingWhileEmpty = (
+  value: ValueType | undefined,
+  { stored, pulled }: { readonly stored: SQL; readonly pulled: SQL },
+): SQL =>
+  value?.type === 'list' ? sql`coalesce(nullif(${pulled}, '[]'), ${stored})` : sql`coalesce(${pulled}, ${stored})`;
+
+/** The stored keys of a map that a pull does not replace. */
+const othersIn = (stored: SQL, { prefix, named }: OwnKeys): SQL =>
+  sql`coalesce((select jsonb_object_agg(e.key, e.value) from jsonb_each(${stored}) as e(key, value)
+    where not starts_with(e.key, ${prefix}) and e.key not in (select jsonb_array_elements_text(${JSON.stringify(named)}::jsonb))), '{}')`;
 
 /** As JSON: an object with all its parts, none of which is known. */
 const emptyObject = (value: ValueType | undefined): string =>

@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
+import { overStored } from '../../domain/mapping/kept-fields.ts';
 import { agreedByWrite, toStored } from '../../domain/sync/merge/agreed-version.ts';
 import type { StoredAgreement } from '../../domain/sync/merge/agreed-version.ts';
 import { comparableFields, mapFieldsOf } from '../../records/comparable-fields.ts';
-import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
 import { isTwoWay } from '../pull/merge-rows.ts';
 import { saveAgreed } from '../records/agreed-records.ts';
 import { closeAgreedConflicts } from '../records/open-conflicts.ts';
@@ -31,7 +32,7 @@ export async function savePushed(tx: Transaction, scope: KindScope, results: rea
   await saveAgreed(
     tx,
     scope,
-    done.flatMap((result) => agreementOf(scope.kind, result, newer.has(result.recordId))),
+    done.flatMap((result) => agreementOf(scope, result, newer.has(result.recordId))),
   );
   await dropVenueSide(
     tx,
@@ -78,14 +79,18 @@ interface Agreement {
   readonly agreement: StoredAgreement;
 }
 
-function agreementOf(kind: RecordKind, result: Pushed, isOlder: boolean): readonly Agreement[] {
+function agreementOf({ kind, mapping }: KindScope, result: Pushed, isOlder: boolean): readonly Agreement[] {
   const { recordId, merging, action, answer } = result;
   if (action === 'archived') return [{ recordId, agreement: { venue: null, provider: null } }];
   if (merging === null && answer === null) return [];
   const venue = merging?.own ?? comparableFields(kind, result.fields);
   const agreed = agreedByWrite({
     ...(merging ?? { agreed: { venue, provider: venue }, held: [] }),
-    ...{ venue, answer: answer && comparableFields(kind, answer), maps: mapFieldsOf(kind) },
+    ...{
+      venue,
+      answer: answer && overStored(comparableFields(kind, answer), venue, mapping?.kept),
+      maps: mapFieldsOf(kind),
+    },
   });
   const agreement = toStored(agreed, venue);
   return [{ recordId, agreement: isOlder ? { ...agreement, venue: agreed.venue } : agreement }];

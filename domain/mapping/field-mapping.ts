@@ -1,8 +1,9 @@
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import { findPath, pathText, readPath, writePath } from './field-path.ts';
-import type { FieldPath, KnownPath } from './field-path.ts';
+import type { KnownPath } from './field-path.ts';
 import { isReadOnlySource, sourcePath } from './mapping-source.ts';
-import type { ExpressionResult, KeptFields, MappedFields, MappingProblem, MappingRule } from './mapping.ts';
+import { keptBy } from './kept-fields.ts';
+import type { ExpressionResult, Holdings, KeptFields, MappedFields, MappingProblem, MappingRule } from './mapping.ts';
 import type { MappingDefinition } from './mapping.ts';
 import { invert, valueKey } from './value-map.ts';
 import { mismatchOf } from './value-type.ts';
@@ -41,8 +42,12 @@ interface Rule {
   readonly pulls: boolean;
 }
 
-/** Builds what applies a definition to records of a kind. */
-export function createFieldMapping(kind: RecordKind, version: number, definition: MappingDefinition): FieldMapping {
+/** Builds what applies a definition to records of a kind, at a provider that holds its fields so. */
+export function createFieldMapping(
+  kind: RecordKind,
+  { version, definition }: { readonly version: number; readonly definition: MappingDefinition },
+  holdings: Holdings = {},
+): FieldMapping {
   const compiled = definition.fields.map((rule) => compile(kind, rule));
   const rules = compiled.filter((rule) => rule !== null);
   // A later release may know a field no longer that a stored definition names.
@@ -57,7 +62,7 @@ export function createFieldMapping(kind: RecordKind, version: number, definition
     expressions: definition.fields.flatMap(({ expression }) => expression ?? []),
     heldResults: (read) =>
       rules.filter(({ source }) => source === null).map(({ target }) => ({ ok: true, value: readPath(read, target) })),
-    kept: keptBy(rules, pulling, moved),
+    kept: keptBy({ rules, pulling, moved, holdings }),
 
     toProvider(record, results) {
       const problems: MappingProblem[] = [...unknown];
@@ -157,17 +162,4 @@ function movedKeys(kind: RecordKind, pushing: readonly Rule[]): readonly KnownPa
       ? [source]
       : [],
   );
-}
-
-function keptBy(rules: readonly Rule[], pulling: readonly Rule[], moved: readonly FieldPath[]): KeptFields {
-  const written = new Set(pulling.flatMap(({ source }) => (source === null ? [] : pathText(source))));
-  const candidates = [...rules.map(({ target }) => target), ...moved].filter((path) => !written.has(pathText(path)));
-  const fields = [...new Set(candidates.flatMap(({ field, key }) => (key === null ? [field] : [])))];
-  const keys: Record<string, string[]> = {};
-  for (const { field, key } of candidates) {
-    if (key === null || fields.includes(field)) continue;
-    const known = (keys[field] ??= []);
-    if (!known.includes(key)) known.push(key);
-  }
-  return { fields, keys };
 }

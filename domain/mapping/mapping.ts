@@ -70,12 +70,32 @@ export type ExpressionAnalysis =
 export type ExpressionResult =
   { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string };
 
-/** Fields of the stored record that a pull leaves as they are, because no rule and no default writes them. */
+/** What a pull leaves as it is in a stored record: what no rule, no default and nothing at the provider writes. */
 export interface KeptFields {
   readonly fields: readonly string[];
   /** Keys within a field that is a map or an object, by the field's name. */
   readonly keys: Readonly<Record<string, readonly string[]>>;
+  /** Fields that are kept while the provider has no value for them. */
+  readonly whileEmpty?: readonly string[];
+  /** Maps of which a pull replaces only some keys, by the field's name. */
+  readonly exceptKeys?: Readonly<Record<string, OwnKeys>>;
 }
+
+/** Keys of a map: those that begin with the prefix, and those that are named. */
+export interface OwnKeys {
+  readonly prefix: string;
+  readonly named: readonly string[];
+}
+
+/**
+ * How much of a field a provider holds, where it is not the whole field. `nothing`: it has no place for it. `when-set`:
+ * an empty value says nothing, because the provider stores or tells only some values. `prefix`: of a map, only keys that
+ * the adapter makes of other facts of the provider, which begin so.
+ */
+export type FieldHolding = 'nothing' | 'when-set' | { readonly prefix: string };
+
+/** Fields of a resource that a provider does not hold whole, by name. */
+export type Holdings = Readonly<Record<string, FieldHolding>>;
 
 export const NOTHING_KEPT: KeptFields = { fields: [], keys: {} };
 

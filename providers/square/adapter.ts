@@ -7,7 +7,6 @@ import { ProviderError } from '../provider-error.ts';
 import type { ProviderAccount, ProviderAdapterParts, ResourceSession } from '../provider.ts';
 import { resourceTable } from '../kit/resource-table.ts';
 import type { ResourceEntry } from '../kit/resource-table.ts';
-import { readOnlyMapping } from '../read-only-mapping.ts';
 import { askSquare, createSquareClient } from './client.ts';
 import { customerMapping } from './customers/customer-mapping.ts';
 import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
@@ -17,10 +16,14 @@ import type { Ask } from './http/ask.ts';
 import type { ChosenLocations } from './http/locations.ts';
 import { inventoryMapping } from './inventory/inventory-mapping.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
-import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
+import { createInvoiceSession, invoiceMapping, invoicePullPlan } from './invoices/invoices.ts';
 import { productMapping } from './products/product-mapping.ts';
 import { createProductSession, productPullPlan } from './products/product-session.ts';
-import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
+import {
+  createTransactionSession,
+  transactionMapping,
+  transactionPullPlan,
+} from './transactions/transaction-session.ts';
 
 export interface SquareConfig {
   readonly apiUrl: string;
@@ -54,8 +57,8 @@ interface SquareResource extends ResourceEntry {
 const RESOURCES = resourceTable<SquareResource>('square', {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   inventory: { session: createInventorySession, mapping: inventoryMapping, pullPlan: inventoryPullPlan },
-  transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
-  invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
+  transactions: { session: createTransactionSession, mapping: transactionMapping, pullPlan: transactionPullPlan },
+  invoices: { session: createInvoiceSession, mapping: invoiceMapping, pullPlan: invoicePullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
 });
 

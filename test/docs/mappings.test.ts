@@ -38,7 +38,7 @@ describe('the page of field mappings', () => {
   it.each(examples)('sends what it says: $rules', async ({ rules, sent }) => {
     const { definition, problems } = await definitionOf(rules);
     expect(problems).toEqual([]);
-    const mapping = createFieldMapping(products, 1, definition);
+    const mapping = createFieldMapping(products, { version: 1, definition });
     const venueRecord = { sourceId: 'p-1', fields: record };
     const [results = []] = await expressions.evaluate(mapping.expressions, [expressionInput(venueRecord)]);
     const mapped = mapping.toProvider(venueRecord, results);

@@ -3,6 +3,7 @@ import { countryCodeOf } from '../../../domain/reference/countries.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { SQUARE_IDEMPOTENCY } from '../http/ask.ts';
+import { SQUARE_METADATA } from '../http/lists.ts';
 
 /**
  * What Square can hold of a customer. `reference_id` is Square's field for an id in another system: a new profile gets our
@@ -23,6 +24,8 @@ export const customerMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: SQUARE_IDEMPOTENCY,
+  // Square tells a refusal of marketing and no consent.
+  holdings: { marketingConsent: 'when-set', metadata: SQUARE_METADATA },
   // An update reads the profile first, because only changed fields are written and the version is carried.
   callsToWrite: (_, remote) => (remote === null ? 1 : 2),
 };

@@ -93,6 +93,9 @@ export function changedAt(...times: readonly (string | null)[]): { readonly chan
   return known.length === 0 ? {} : { changedAtMs: Math.max(...known) };
 }
 
+/** Square holds no metadata of ours: what a pull tells are facts of Square's, under keys that begin so. */
+export const SQUARE_METADATA = { prefix: 'square_' } as const;
+
 /** Metadata without the values that Square omits. */
 export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));

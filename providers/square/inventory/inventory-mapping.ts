@@ -1,6 +1,7 @@
 import type { InventoryFields } from '../../../records/inventory.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { SQUARE_IDEMPOTENCY } from '../http/ask.ts';
+import { SQUARE_METADATA } from '../http/lists.ts';
 
 /** A count of one product at one place. The time belongs to it: the same number counted again later is another count. */
 export interface CountPayload {
@@ -23,6 +24,7 @@ export const inventoryMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: SQUARE_IDEMPOTENCY,
+  holdings: { metadata: SQUARE_METADATA },
   // The present count is read first, because a count that Square has already is not written.
   callsToWrite: () => 2,
 };

@@ -1,10 +1,27 @@
 import { z } from 'zod';
 import type { InvoiceFields, InvoiceLine, InvoiceStatus } from '../../../records/invoices.ts';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
-import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
+import type {
+  ListQuery,
+  ProviderPage,
+  ProviderRecord,
+  PullPlan,
+  ResourceMapping,
+  ResourceSession,
+} from '../../provider.ts';
+import { readOnlyMapping } from '../../read-only-mapping.ts';
 import { nullWhenMissing, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import { listSchema, nullableText, orNull, squareList, toPage, versionNumber, withoutEmpty } from '../http/lists.ts';
+import {
+  listSchema,
+  nullableText,
+  orNull,
+  SQUARE_METADATA,
+  squareList,
+  toPage,
+  versionNumber,
+  withoutEmpty,
+} from '../http/lists.ts';
 import { placeAfter, placeOf } from '../http/locations.ts';
 import type { ChosenLocations, Place } from '../http/locations.ts';
 import { moneySchema } from '../http/money.ts';
@@ -25,6 +42,8 @@ export const invoicePullPlan: PullPlan = {
   changes: null,
   mayVanish: true,
 };
+
+export const invoiceMapping: ResourceMapping = { ...readOnlyMapping, holdings: { metadata: SQUARE_METADATA } };
 
 /**
  * https://developer.squareup.com/reference/square/objects/Invoice, read 2026-11-28. Only the fields that are used here.

@@ -2,6 +2,7 @@ import { isLongerThan } from '../../../domain/reference/characters.ts';
 import type { ProductFields } from '../../../records/products.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { SQUARE_IDEMPOTENCY } from '../http/ask.ts';
+import { SQUARE_METADATA } from '../http/lists.ts';
 
 /** What Square can hold of a product: an item with one variation, or one variation of several. */
 export interface ProductPayload {
@@ -24,6 +25,8 @@ export const productMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: SQUARE_IDEMPOTENCY,
+  // An item without images at Square may have some at the venue.
+  holdings: { images: 'when-set', metadata: SQUARE_METADATA },
   // An update reads the item first, because a write replaces it whole. The item is not known before the first reading.
   callsToWrite: (_, remote) => (remote === null ? 1 : remote.externalState === null ? 3 : 2),
 };

@@ -1,9 +1,18 @@
 import { z } from 'zod';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
-import type { Cursor, ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
+import { readOnlyMapping } from '../../read-only-mapping.ts';
+import type {
+  Cursor,
+  ListQuery,
+  ProviderPage,
+  ProviderRecord,
+  PullPlan,
+  ResourceMapping,
+  ResourceSession,
+} from '../../provider.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
+import { CHANGES, cursorOf, isoOf, listSchema, SQUARE_METADATA, squareList, toPage } from '../http/lists.ts';
 import type { SquareList } from '../http/lists.ts';
 import { isChosen, placeAfter, placeOf } from '../http/locations.ts';
 import type { ChosenLocations } from '../http/locations.ts';
@@ -45,6 +54,12 @@ export const transactionPullPlan: PullPlan = {
     // (https://developer.squareup.com/docs/payments-api/take-payments/card-payments/delayed-capture, read 2026-11-28).
     lookBackS: 7 * 86_400,
   },
+};
+
+/** A payment does not say when its money was paid out. */
+export const transactionMapping: ResourceMapping = {
+  ...readOnlyMapping,
+  holdings: { posted: 'nothing', metadata: SQUARE_METADATA },
 };
 
 const paymentPage = listSchema('payments', paymentSchema);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkMapping } from '../../../domain/mapping/check-mapping.ts';
 import { createFieldMapping } from '../../../domain/mapping/field-mapping.ts';
+import { overStored } from '../../../domain/mapping/kept-fields.ts';
 import type { ExpressionResult, MappingRule } from '../../../domain/mapping/mapping.ts';
 import { customers } from '../../../records/customers.ts';
 import { products } from '../../../records/products.ts';
@@ -26,7 +27,8 @@ const PRODUCT: RecordFields = {
   metadata: { season: 'summer', note: 'Served with ice', shelf: '3' },
 };
 
-const mapping = (...fields: readonly MappingRule[]) => createFieldMapping(products, 1, { fields });
+const mapping = (...fields: readonly MappingRule[]) =>
+  createFieldMapping(products, { version: 1, definition: { fields } });
 const toProvider = (rules: readonly MappingRule[], results: readonly ExpressionResult[] = [], fields = PRODUCT) =>
   mapping(...rules).toProvider({ sourceId: 'sku-1', fields }, results);
 
@@ -128,8 +130,11 @@ describe('a field mapping', () => {
   });
 
   it('maps a part of an object, and makes no empty object', () => {
-    const parts = createFieldMapping(customers, 1, {
-      fields: [rule('address.line2', { source: 'metadata.floor' })],
+    const parts = createFieldMapping(customers, {
+      version: 1,
+      definition: {
+        fields: [rule('address.line2', { source: 'metadata.floor' })],
+      },
     });
     const fields = { name: null, email: null, phone: null, address: null, marketingConsent: null };
     const sent = parts.toProvider({ sourceId: 'x', fields: { ...fields, metadata: { floor: '3rd' } } }, []);
@@ -232,19 +237,3 @@ describe('properties of field mappings', () => {
     );
   });
 });
-
-/** As a pull stores a record that is there: the statement of the database does the same. */
-function overStored(
-  read: RecordFields,
-  stored: RecordFields,
-  kept: { readonly fields: readonly string[]; readonly keys: Readonly<Record<string, readonly string[]>> },
-): RecordFields {
-  const entries = Object.entries(read).map(([name, value]) => {
-    if (kept.fields.includes(name)) return [name, stored[name]] as const;
-    const keys = kept.keys[name];
-    if (keys === undefined) return [name, value] as const;
-    const held = Object.entries(stored[name] as RecordFields).filter(([key]) => keys.includes(key));
-    return [name, { ...(value as RecordFields), ...Object.fromEntries(held) }] as const;
-  });
-  return Object.fromEntries(entries);
-}

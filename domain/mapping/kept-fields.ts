@@ -1,0 +1,103 @@
+import { isSame } from '../sync/merge/flat-fields.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
+import { pathText } from './field-path.ts';
+import type { FieldPath, KnownPath } from './field-path.ts';
+import { NOTHING_KEPT } from './mapping.ts';
+import type { Holdings, KeptFields, OwnKeys } from './mapping.ts';
+
+interface Keeping {
+  readonly rules: readonly { readonly target: KnownPath }[];
+  /** Rules that read back. */
+  readonly pulling: readonly PullingRule[];
+  /** Keys that are sent under another name. */
+  readonly moved: readonly FieldPath[];
+  readonly holdings: Holdings;
+}
+
+interface PullingRule {
+  readonly target: KnownPath;
+  readonly source: KnownPath | null;
+}
+
+/** What a pull leaves as it is under the rules of a mapping and what the provider holds. */
+export function keptBy({ rules, pulling, moved, holdings }: Keeping): KeptFields {
+  const read: KnownPath[] = [];
+  // What the provider would lose is not read back.
+  const lost: KnownPath[] = [];
+  const whileEmpty: string[] = [];
+  for (const { source, target } of pulling) {
+    if (source === null) continue;
+    const held = holdingOf(holdings, target);
+    const isKeptWhileEmpty = held === 'when-set' && source.key === null;
+    if (isKeptWhileEmpty) whileEmpty.push(source.field);
+    (held === 'whole' || isKeptWhileEmpty ? read : lost).push(source);
+  }
+  const written = new Set(read.map(pathText));
+  const candidates = [...rules.map(({ target }) => target), ...moved, ...lost, ...lacking(holdings)].filter(
+    (path) => !written.has(pathText(path)),
+  );
+  const fields = [...new Set(candidates.flatMap(({ field, key }) => (key === null ? [field] : [])))];
+  const named = (name: string) => read.flatMap(({ field, key }) => (field === name && key !== null ? [key] : []));
+  const isRuled = (field: string) => fields.includes(field) || written.has(field);
+  const held = Object.entries(holdings);
+  whileEmpty.push(...held.flatMap(([field, holding]) => (holding === 'when-set' && !isRuled(field) ? [field] : [])));
+  const exceptKeys = held.flatMap(([field, holding]): readonly (readonly [string, OwnKeys])[] =>
+    typeof holding === 'string' || isRuled(field) ? [] : [[field, { prefix: holding.prefix, named: named(field) }]],
+  );
+  return {
+    ...{ fields, keys: keysOf(candidates, fields) },
+    ...(whileEmpty.length > 0 && { whileEmpty }),
+    ...(exceptKeys.length > 0 && { exceptKeys: Object.fromEntries(exceptKeys) }),
+  };
+}
+
+/** How much the provider holds of what a rule writes. */
+function holdingOf(holdings: Holdings, { field, key }: FieldPath): 'whole' | 'when-set' | 'nothing' {
+  const holding = holdings[field] ?? 'whole';
+  if (typeof holding === 'string') return holding;
+  return key?.startsWith(holding.prefix) === true ? 'whole' : 'nothing';
+}
+
+const lacking = (holdings: Holdings): readonly FieldPath[] =>
+  Object.entries(holdings).flatMap(([field, holding]) => (holding === 'nothing' ? [{ field, key: null }] : []));
+
+function keysOf(candidates: readonly FieldPath[], fields: readonly string[]): KeptFields['keys'] {
+  const keys: Record<string, string[]> = {};
+  for (const { field, key } of candidates) {
+    if (key === null || fields.includes(field)) continue;
+    const known = (keys[field] ??= []);
+    if (!known.includes(key)) known.push(key);
+  }
+  return keys;
+}
+
+/**
+ * The fields that were read, with the stored values of whatever a pull leaves as it is. The statement that stores pulled
+ * records does the same in SQL.
+ */
+export function overStored(read: RecordFields, stored: RecordFields, kept: KeptFields = NOTHING_KEPT): RecordFields {
+  const names = new Set([...Object.keys(read), ...kept.fields]);
+  return Object.fromEntries(
+    [...names].map((name) => [name, keptValue(kept, name, { read: read[name], stored: stored[name] })]),
+  );
+}
+
+function keptValue(
+  { fields, keys, whileEmpty = [], exceptKeys = {} }: KeptFields,
+  name: string,
+  { read, stored }: { readonly read: unknown; readonly stored: unknown },
+): unknown {
+  if (fields.includes(name) || (whileEmpty.includes(name) && isEmpty(read))) return stored;
+  const [own, named] = [exceptKeys[name], keys[name] ?? []];
+  const entries = Object.entries(mapOf(stored));
+  const others = own === undefined ? [] : entries.filter(([key]) => !isOwn(own, key));
+  const held = entries.filter(([key, value]) => named.includes(key) && value !== null);
+  if (others.length + held.length === 0) return read;
+  return { ...Object.fromEntries(others), ...mapOf(read), ...Object.fromEntries(held) };
+}
+
+const isOwn = ({ prefix, named }: OwnKeys, key: string): boolean => key.startsWith(prefix) || named.includes(key);
+
+const isEmpty = (value: unknown): boolean => value === null || value === undefined || isSame(value, []);
+
+const mapOf = (value: unknown): RecordFields => (value ?? {}) as RecordFields;

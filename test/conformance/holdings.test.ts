@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest';
+import type { RecordFields } from '../../records/record-kind.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
+import { WRITTEN, aKey, createBench } from './bench.ts';
+import { aRecord, isNamedByPlace, samplesOf } from './records.ts';
+
+const isEmpty = (value: unknown) => value === null || JSON.stringify(value) === '[]';
+/** What of the fields that were written is not there when they are read. */
+const lost = (written: RecordFields, read: RecordFields): readonly string[] =>
+  Object.entries(written).flatMap(([name, value]) => {
+    const found = read[name];
+    if (typeof found !== 'object' || found === null || Array.isArray(found)) return isEmpty(found) ? [name] : [];
+    const missing = Object.entries(value as RecordFields).filter(([key, one]) => one !== null && !(key in found));
+    return missing.length > 0 ? [name] : [];
+  });
+
+describe.each(WRITTEN)('the declarations of %s', (provider) => {
+  const { adapter, map, open, resourcesWith, write } = createBench(provider);
+  const resources = resourcesWith('push').filter((resource) => !isNamedByPlace(resource));
+
+  it.each(resources)(
+    'name every field of %s that does not come back as it was written, and no other',
+    async (resource) => {
+      const record = aRecord(samplesOf(resource).full);
+      const { externalId } = await write(resource).create(map(resource, record), aKey());
+      const read = await open().resource(resource).retrieve(externalId);
+      const declared = Object.keys(adapter().mapping(resource).holdings ?? {});
+      expect([...lost(record.fields, read?.fields ?? {})].sort()).toEqual(declared.sort());
+    },
+  );
+
+  it.each(resourcesWith('pull'))('name fields of %s alone', (resource) => {
+    const { fields } = RECORD_KINDS.get(resource);
+    for (const [name, holding] of Object.entries(adapter().mapping(resource).holdings ?? {})) {
+      expect(fields[name]?.presence).not.toBe('required');
+      if (typeof holding === 'object') expect(fields[name]?.value.type).toBe('string-map');
+    }
+  });
+});
