@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { listRejectedObjects } from '../dead-letters/rejected-records.ts';
 import { cleanText } from '../../domain/reference/foreign-text.ts';
 import { meetPlan, savePlanItems } from '../runs/plan-items.ts';
 import type { PlanEntry } from '../runs/plan-items.ts';
@@ -42,6 +43,11 @@ export async function logRejections(
   if (scope.dryRun === true) await savePlanItems(tx, scope, entries);
   else {
     await meetPlan(tx, scope, entries);
+    await listRejectedObjects(
+      tx,
+      scope,
+      fresh.map(({ shownId, code, message }) => ({ externalId: shownId, code, message })),
+    );
     await markSeen(tx, scope, [...new Set(rejections.flatMap(({ externalId }) => externalId ?? []))]);
   }
   return fresh.length;

@@ -10,6 +10,7 @@ import { logPulled, toAnomaly, toCopied, toUnlisted } from './pull-log.ts';
 import { isTwoWay } from './merge-rows.ts';
 import { mergeDecided } from './pull-merge.ts';
 import type { PulledRecord } from './pulled-record.ts';
+import { resolveObjects } from '../dead-letters/rejected-records.ts';
 import { logRejections } from './pull-rejections.ts';
 import type { Rejection } from './pull-rejections.ts';
 import { meetPlan, plannedTies, savePlanItems } from '../runs/plan-items.ts';
@@ -215,6 +216,7 @@ async function apply(tx: Transaction, scope: KindScope, decided: readonly Decide
   }
   await applyPulled(tx, scope, decided);
   await applyDeletions(tx, scope, decided);
+  await resolveObjects(tx, scope, decided.flatMap(toStoredId));
   await saveConflicts(tx, scope, decided);
   if (scope.planId !== undefined) await meetPlan(tx, scope, decided.map(toPlanEntry));
   await logPulled(tx, scope, decided);
@@ -241,6 +243,10 @@ function plannedAction({ decision, merged }: Decided): PlanAction {
   if (merged.open.length > 0) return 'conflict';
   return merged.changesVenue ? 'update' : 'skip';
 }
+
+/** An older reading says nothing about the one that was rejected. */
+const toStoredId = ({ decision, pulled }: Decided): readonly string[] =>
+  decision === 'ignore' || decision === 'look-up' ? [] : [pulled.externalId];
 
 function toPlanEntry(one: Decided): PlanEntry {
   const { pulled, record } = one;

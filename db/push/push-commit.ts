@@ -5,6 +5,7 @@ import { meetPlan } from '../runs/plan-items.ts';
 import type { PlanEntry } from '../runs/plan-items.ts';
 import type { CommitResult } from '../pull/pull-store.ts';
 import type { StoreEach } from '../pull/rejections.ts';
+import { settlePushed } from '../dead-letters/rejected-records.ts';
 import { lockRun } from '../runs/run-scope.ts';
 import { savePushed } from './push-agreement.ts';
 import type { Pushed } from './push-agreement.ts';
@@ -67,6 +68,7 @@ export async function commitResults(
   const logged = again.refused.map(({ item }) => item);
   await logResults(tx, scope, logged);
   const results = [...stored.results.flat(), ...again.results.flat(), ...logged];
+  await settlePushed(tx, scope, results);
   const counts = countsOf({ ...commit, results });
   return { progress: await addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 }), stopRequested };
 }
