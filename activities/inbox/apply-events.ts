@@ -55,7 +55,7 @@ async function outcomeOf(
 ): Promise<Outcome> {
   const { provider, type, account } = event;
   const definition = deps.providers.definition(provider)?.webhooks;
-  if (!definition) return { ...NOTHING, state: 'waiting-for-adapter' };
+  if (!definition?.events) return { ...NOTHING, state: 'waiting-for-adapter' };
   if (meaningOf(definition, type) === null) return { ...NOTHING, state: 'ignored' };
   if (account === null) return dead(deps, event, 'account-missing');
   try {

@@ -7,7 +7,7 @@ import type { InboxStore, ReceivedEvent } from '../../db/webhooks/inbox-store.ts
 import { inboxPartitionOf } from '../../domain/inbox/inbox-partition.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
-import type { WebhookReader } from '../../providers/kit/webhook-definition.ts';
+import type { WebhookEvent, WebhookReader } from '../../providers/kit/webhook-definition.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { watchPool } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
@@ -127,26 +127,27 @@ interface Delivery {
   readonly reader: WebhookReader;
 }
 
-/** Verifies and stores one event. What it means is found out later, by the inbox's drainer. */
+/** Verifies a delivery and stores its events. What they mean is found out later, by the inbox's drainer. */
 async function take(deps: WebhookDeps & { readonly wake: WakeInbox }, { req, ...from }: Delivery): Promise<void> {
   const { provider } = from;
-  const event = await readEvent({ req, ...from }, `${deps.publicUrl}/webhooks/${provider}`);
-  const { type, partition } = event;
-  const about = { requestId: contextOf(req).requestId, provider, type: TYPE.test(type) ? type : null };
-  const isNew = await deps.inbox.keep(event).catch((cause: unknown) => {
+  const events = await readEvents({ req, ...from }, `${deps.publicUrl}/webhooks/${provider}`);
+  const isNew = await deps.inbox.keep(events).catch((cause: unknown) => {
     throw new ApiError('database-unavailable', 'The event could not be stored.', {
       cause,
       retryAfterMs: RETRY_AFTER_MS,
     });
   });
-  if (!isNew) {
+  const { requestId } = contextOf(req);
+  const added = events.filter((_event, index) => isNew[index]);
+  for (const { type } of added)
+    deps.log.debug({ requestId, provider, type: TYPE.test(type) ? type : null }, 'an event was stored in the inbox');
+  const repeated = events.length - added.length;
+  if (repeated > 0) {
     noteLimit(req, 'webhook-repeated');
-    deps.log.info(about, 'an event that is in the inbox already was sent again');
-    return;
+    deps.log.info({ requestId, provider, repeated }, 'events that are in the inbox already were sent again');
   }
-  deps.log.debug(about, 'an event was stored in the inbox');
-  // Not awaited: the event is safe, and its provider waits for the answer.
-  void deps.wake(partition);
+  // Not awaited: the events are safe, and their provider waits for the answer.
+  for (const partition of new Set(added.map((event) => event.partition))) void deps.wake(partition);
 }
 
 const notSigned = (): ApiError =>
@@ -172,18 +173,23 @@ function receiverOf(
   );
 }
 
-async function readEvent({ req, provider, reader }: Delivery, url: string): Promise<ReceivedEvent> {
+async function readEvents({ req, provider, reader }: Delivery, url: string): Promise<readonly ReceivedEvent[]> {
   const body = await readSentBytes(req, PATIENCE_MS);
   const header = (name: string) => req.get(name);
   if (!reader.isGenuine({ body, header, url })) throw notSigned();
   // Cleaned like all text from a provider, because Postgres rejects some of it.
-  const event = reader.identify(cleanDeep(decodeJson(body)));
-  if (!event) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
-  const { id, type, account } = event;
+  const events = reader.read(cleanDeep(decodeJson(body)));
+  if (!events) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
+  const headers = cleanDeep(reader.keptHeaders(header));
+  return events.map((event) => receivedEvent({ provider, headers }, { ...event, body: event.body ?? body }));
+}
+
+function receivedEvent(
+  about: Pick<ReceivedEvent, 'provider' | 'headers'>,
+  { id, type, account, body }: WebhookEvent & Pick<ReceivedEvent, 'body'>,
+): ReceivedEvent {
   const eventKey = id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`;
-  return {
-    ...{ provider, endpoint: 'app', eventKey, type, account, body },
-    partition: inboxPartitionOf(provider, account ? `${account.environment}/${account.externalAccountId}` : eventKey),
-    headers: cleanDeep(reader.keptHeaders(header)),
-  };
+  const ordered = account ? `${account.environment}/${account.externalAccountId}` : eventKey;
+  const partition = inboxPartitionOf(about.provider, ordered);
+  return { ...about, endpoint: 'app', eventKey, type, account, body, partition };
 }

@@ -64,8 +64,11 @@ export class PartitionTakenOverError extends Error {
 
 /** The events of all providers, and who drains them. Crosses venues: never return what it reads to a caller. */
 export interface InboxStore {
-  /** Stores the event. When it resolves, the event is committed. False: it was there already, and nothing has changed. */
-  keep(event: ReceivedEvent): Promise<boolean>;
+  /**
+   * Stores events in one statement, all or none. When it resolves, they are committed. Answers for each whether it is
+   * new: one that was there already, or comes twice among them, changes nothing.
+   */
+  keep(events: readonly ReceivedEvent[]): Promise<readonly boolean[]>;
   /** Marks an idle partition as awake. True: it was idle, so that the caller has to wake its drainer. */
   markAwake(partition: number): Promise<boolean>;
   /** Takes back `markAwake` after the drainer could not be woken, so that the next event tries again. */
@@ -97,19 +100,7 @@ const isOf = ({ partition, fence }: PartitionLease) =>
 
 export function createInboxStore(db: Database): InboxStore {
   return {
-    async keep({ account, ...event }) {
-      const kept = await db
-        .insert(webhookEvents)
-        .values({
-          id: uuidv7() as WebhookEventId,
-          ...event,
-          environment: account?.environment ?? null,
-          externalAccountId: account?.externalAccountId ?? null,
-        })
-        .onConflictDoNothing({ target: [webhookEvents.provider, webhookEvents.endpoint, webhookEvents.eventKey] })
-        .returning({ id: webhookEvents.id });
-      return kept.length > 0;
-    },
+    keep: (events) => keepEvents(db, events),
 
     async markAwake(partition) {
       const rows = await db
@@ -191,6 +182,36 @@ export function createInboxStore(db: Database): InboxStore {
     },
   };
 }
+
+async function keepEvents(db: Database, events: readonly ReceivedEvent[]): Promise<readonly boolean[]> {
+  if (events.length === 0) return [];
+  const rows = events.map((event) => ({ ...event, id: uuidv7() as WebhookEventId }));
+  // In the order of the key: two statements that insert the same events in different orders would wait for each other.
+  const ordered = rows.toSorted((a, b) => compare(keyOf(a), keyOf(b)));
+  const column = (valueOf: (row: (typeof rows)[number]) => string | null) => arrayText(ordered.map(valueOf));
+  // Arrays, and not a row of parameters for each event: the statement stays the same for any number of events, so that
+  // Postgres plans it once.
+  const kept = await db.execute<{ id: WebhookEventId }>(sql`
+    insert into webhook_events (id, provider, endpoint, event_key, type, environment, external_account_id, partition, body, headers)
+    select * from unnest(
+      ${column(({ id }) => id)}::text::uuid[], ${column(({ provider }) => provider)}::text::text[],
+      ${column(({ endpoint }) => endpoint)}::text::text[], ${column(({ eventKey }) => eventKey)}::text::text[],
+      ${column(({ type }) => type)}::text::text[], ${column(({ account }) => account?.environment ?? null)}::text::text[],
+      ${column(({ account }) => account?.externalAccountId ?? null)}::text::text[],
+      ${column(({ partition }) => String(partition))}::text::smallint[],
+      ${column(({ body }) => `\\x${Buffer.from(body).toString('hex')}`)}::text::bytea[],
+      ${column(({ headers }) => JSON.stringify(headers))}::text::jsonb[])
+    on conflict (provider, endpoint, event_key) do nothing returning id`);
+  const isNew = new Set(kept.map(({ id }) => id));
+  return rows.map(({ id }) => isNew.has(id));
+}
+
+const keyOf = ({ provider, endpoint, eventKey }: ReceivedEvent): string => `${provider}\n${endpoint}\n${eventKey}`;
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
+
+/** The text form of an array: https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO (read 2026-11-28). */
+const arrayText = (values: readonly (string | null)[]): string =>
+  `{${values.map((value) => (value === null ? 'null' : `"${value.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
 
 async function listDue(db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> {
   const { id, provider, type, environment, externalAccountId, attempts, dueAt } = webhookEvents;

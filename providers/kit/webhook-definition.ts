@@ -41,7 +41,13 @@ export interface HandshakeRequest {
 }
 
 interface Identifiers<Settings> {
-  identify(event: unknown, settings: Settings): WebhookEvent | null;
+  identify(delivery: unknown, settings: Settings): WebhookEvent | null;
+}
+
+/** One event of a delivery. */
+export interface DeliveredEvent extends WebhookEvent {
+  /** What is kept of the delivery for this event. Null: the delivery as it was sent. */
+  readonly body: Uint8Array | null;
 }
 
 /**
@@ -62,20 +68,29 @@ export interface WebhookDefinition<Settings> {
   /** Headers that are kept with an event besides those of every provider, in lower case. Never a signature. */
   readonly keptHeaders?: readonly string[];
   /**
-   * Pure. Null: not an event of this provider. It is typed as a method so that the registry can list definitions with
-   * different settings.
+   * Cuts a delivery of several events into deliveries of one event each, in the provider's own format. Each becomes an
+   * event of its own, so that an event of one account holds nothing of another. Null: not a delivery of this provider.
+   * Left out: a delivery is one event.
+   */
+  split?(delivery: unknown): readonly unknown[] | null;
+  /**
+   * Pure. Reads a delivery of one event. Null: not an event of this provider. It is typed as a method so that the
+   * registry can list definitions with different settings.
    */
   identify: Identifiers<Settings>['identify'];
-  /** Meanings by the provider's type of event; other types are ignored. */
-  readonly events: Readonly<Record<string, WebhookMeaning>>;
+  /**
+   * Meanings by the provider's type of event; other types are ignored. Null: the adapter handles no events yet, so they
+   * wait for one that does.
+   */
+  readonly events: Readonly<Record<string, WebhookMeaning>> | null;
 }
 
 /** One provider's webhooks as configured here. */
 export interface WebhookReader {
   isSigned(header: WebhookDelivery['header']): boolean;
   isGenuine(delivery: WebhookDelivery): boolean;
-  /** Pure. Null: not an event of this provider. */
-  identify(event: unknown): WebhookEvent | null;
+  /** The events of a decoded delivery. Pure. Null: not a delivery of this provider. */
+  read(delivery: unknown): readonly DeliveredEvent[] | null;
   /** The headers that are kept with the event. */
   keptHeaders(header: WebhookDelivery['header']): Readonly<Record<string, string>>;
 }
@@ -105,7 +120,7 @@ const MAX_HEADER = 255;
 
 /** What an event of this type means; null when nothing is done with it. */
 export const meaningOf = ({ events }: Pick<WebhookDefinition<never>, 'events'>, type: string): WebhookMeaning | null =>
-  (Object.hasOwn(events, type) ? events[type] : null) ?? null;
+  (events !== null && Object.hasOwn(events, type) ? events[type] : null) ?? null;
 
 /** A reader of events signed with any of these secrets. */
 export function readerOf<Settings>(
@@ -117,7 +132,7 @@ export function readerOf<Settings>(
     isSigned: (header) => definition.isSigned(header),
     // Every secret is tried, so that the duration does not reveal which one was right.
     isGenuine: (delivery) => secrets.map((secret) => definition.verify(delivery, secret)).includes(true),
-    identify: (event) => definition.identify(event, settings),
+    read: (delivery) => readDelivery(definition, settings, delivery),
     keptHeaders: (header) =>
       Object.fromEntries(
         [...KEPT_HEADERS, ...(definition.keptHeaders ?? [])].flatMap((name) => {
@@ -126,4 +141,22 @@ export function readerOf<Settings>(
         }),
       ),
   };
+}
+
+function readDelivery<Settings>(
+  definition: WebhookDefinition<Settings>,
+  settings: Settings,
+  delivery: unknown,
+): readonly DeliveredEvent[] | null {
+  if (!definition.split) {
+    const event = definition.identify(delivery, settings);
+    return event && [{ ...event, body: null }];
+  }
+  const parts = definition.split(delivery);
+  return (
+    parts?.flatMap((part) => {
+      const event = definition.identify(part, settings);
+      return event ? [{ ...event, body: Buffer.from(JSON.stringify(part)) }] : [];
+    }) ?? null
+  );
 }

@@ -5,6 +5,7 @@ import { QUICKBOOKS_CAPABILITIES } from './capabilities.ts';
 import { quickbooksFlows } from './oauth.ts';
 import { QUICKBOOKS_SETTINGS, quickbooksConfigOf } from './settings.ts';
 import type { QuickBooksSettings } from './settings.ts';
+import { quickbooksWebhooks } from './webhooks.ts';
 
 export const quickbooks = defineProvider({
   id: 'quickbooks',
@@ -33,5 +34,6 @@ export const quickbooks = defineProvider({
       flows: (settings: QuickBooksSettings) => quickbooksFlows(quickbooksConfigOf(settings)),
     }),
   ],
+  webhooks: quickbooksWebhooks,
   adapter: (settings) => createQuickBooksAdapter(quickbooksConfigOf(settings)),
 });

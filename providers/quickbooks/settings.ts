@@ -1,5 +1,14 @@
 import type { ProviderSettings, SettingValues } from '../../config/provider-settings.ts';
-import { APP_ID_FORM, STAND_IN_ONLY, URL_FORM, appId, flag, httpUrl, secret } from '../../config/variable.ts';
+import {
+  APP_ID_FORM,
+  STAND_IN_ONLY,
+  URL_FORM,
+  appId,
+  flag,
+  httpUrl,
+  secret,
+  secretList,
+} from '../../config/variable.ts';
 import type { QuickBooksConfig } from './adapter.ts';
 
 export const QUICKBOOKS_SETTINGS = {
@@ -17,6 +26,16 @@ export const QUICKBOOKS_SETTINGS = {
     description: 'Client secret of the Intuit app.',
     obtain: 'Intuit Developer: the app, Keys and credentials.',
     neededWith: ['clientId'],
+    secret: true,
+  },
+  webhookToken: {
+    schema: secretList(/^\S+$/),
+    form: 'a verifier token, or two separated by a comma while one replaces the other',
+    description:
+      'Verifier token that Intuit signs webhooks to `PUBLIC_URL` + `/webhooks/quickbooks` with. Without it they are refused.',
+    obtain:
+      'Intuit Developer: the app, Webhooks, of the same environment as the keys: the address, the entities, and Show verifier token.',
+    readBy: ['api'],
     secret: true,
   },
   sandbox: {

@@ -140,7 +140,7 @@ describe('an event', () => {
       { environment: 'sandbox', externalAccountId: 'acct_1' },
     ],
   ])('of Stripe’s about a revocation %s tells whose it was', (_case, event, account) => {
-    expect(readerOf('stripe').identify(event)).toEqual({ id: 'evt_1', type: deauthorized.type, account });
+    expect(readerOf('stripe').read(event)).toEqual([{ id: 'evt_1', type: deauthorized.type, account, body: null }]);
     expect(meaningOf(stripe.webhooks!, deauthorized.type)).toBe('revoked');
   });
 
@@ -156,7 +156,7 @@ describe('an event', () => {
       { type: 'oauth.authorization.revoked', merchant_id: 'M'.repeat(256) },
     ],
   ])('%s is about no account', (_case, provider, event) => {
-    expect(readerOf(provider).identify(event)).toMatchObject({ account: null });
+    expect(readerOf(provider).read(event)).toMatchObject([{ account: null }]);
   });
 
   it.each<[string, 'stripe' | 'square', unknown]>([
@@ -166,7 +166,7 @@ describe('an event', () => {
     ['that is a list', 'stripe', [deauthorized]],
     ['that is nothing', 'square', null],
   ])('%s is not read', (_case, provider, event) => {
-    expect(readerOf(provider).identify(event)).toBeNull();
+    expect(readerOf(provider).read(event)).toBeNull();
   });
 
   it.each([
@@ -175,7 +175,7 @@ describe('an event', () => {
     ['square', '__proto__'],
     ['stripe', 'constructor'],
   ] as const)('of another type is about nobody’s access: %s %s', (provider, type) => {
-    expect(readerOf(provider).identify({ type })).toEqual({ id: null, type, account: null });
+    expect(readerOf(provider).read({ type })).toEqual([{ id: null, type, account: null, body: null }]);
     expect(meaningOf({ stripe, square }[provider].webhooks!, type)).toBeNull();
   });
 
@@ -183,21 +183,18 @@ describe('an event', () => {
     'of Square’s belongs to the environment that its key belongs to: %s',
     (environment) => {
       const type = 'oauth.authorization.revoked';
-      expect(readerOf('square', environment).identify({ type, merchant_id: 'M1' })).toEqual({
-        id: null,
-        type,
-        account: { environment, externalAccountId: 'M1' },
-      });
+      expect(readerOf('square', environment).read({ type, merchant_id: 'M1' })).toEqual([
+        { id: null, type, account: { environment, externalAccountId: 'M1' }, body: null },
+      ]);
     },
   );
 
   it.skipIf(!existsSync(SAMPLE))(
     'is read from Square’s own sample (skipped loudly: the samples are not part of this repository)',
     () => {
-      expect(readerOf('square').identify(JSON.parse(readFileSync(SAMPLE, 'utf8')))).toMatchObject({
-        type: 'oauth.authorization.revoked',
-        account: { externalAccountId: 'J9Z30SF99NPFJ' },
-      });
+      expect(readerOf('square').read(JSON.parse(readFileSync(SAMPLE, 'utf8')))).toMatchObject([
+        { type: 'oauth.authorization.revoked', account: { externalAccountId: 'J9Z30SF99NPFJ' } },
+      ]);
     },
   );
 });

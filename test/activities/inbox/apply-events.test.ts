@@ -56,12 +56,14 @@ async function aGrant(account: string): Promise<ConnectionId> {
 }
 
 const keep = (account: string | null, { type = 'oauth.authorization.revoked', provider = 'square' } = {}) =>
-  inbox.keep({
-    ...{ provider, endpoint: 'app', eventKey: uuidv7(), type, partition: PARTITION },
-    account: account === null ? null : { environment: 'sandbox', externalAccountId: account },
-    body: Buffer.from('{}'),
-    headers: {},
-  });
+  inbox.keep([
+    {
+      ...{ provider, endpoint: 'app', eventKey: uuidv7(), type, partition: PARTITION },
+      account: account === null ? null : { environment: 'sandbox', externalAccountId: account },
+      body: Buffer.from('{}'),
+      headers: {},
+    },
+  ]);
 const states = () =>
   database.admin<{ account: string | null; state: string; attempts: number; code: string | null }[]>`
     select external_account_id as account, state, attempts, error_code as code from webhook_events order by id`;
@@ -146,8 +148,8 @@ describe('the inbox', () => {
       body: Buffer.from('{}'),
       headers: {},
     };
-    const kept = await Promise.all(Array.from({ length: 10 }, () => inbox.keep(event)));
-    expect(kept.filter(Boolean)).toHaveLength(1);
+    const kept = await Promise.all(Array.from({ length: 10 }, () => inbox.keep([event])));
+    expect(kept.flat().filter(Boolean)).toHaveLength(1);
   });
 
   it('is shown in metrics by state, with the age of the oldest event', async () => {

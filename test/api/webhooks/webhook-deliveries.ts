@@ -8,6 +8,8 @@ export type Receiver = 'stripe' | 'square';
 
 export const STRIPE_SECRET = `whsec_${randomBytes(12).toString('hex')}`;
 export const SQUARE_KEY = randomBytes(12).toString('base64url');
+export const QUICKBOOKS_TOKEN = randomBytes(16).toString('hex');
+export const QUICKBOOKS_TOKEN_BEFORE = randomBytes(16).toString('hex');
 
 export function providers() {
   const apps = allApps('http://127.0.0.1:1');
@@ -15,6 +17,10 @@ export function providers() {
     ...apps,
     stripe: { ...apps.stripe, webhookSecret: [new Secret(STRIPE_SECRET)] },
     square: { ...apps.square, webhookSignatureKey: [new Secret(SQUARE_KEY)] },
+    quickbooks: {
+      ...apps.quickbooks,
+      webhookToken: [new Secret(QUICKBOOKS_TOKEN), new Secret(QUICKBOOKS_TOKEN_BEFORE)],
+    },
   };
 }
 

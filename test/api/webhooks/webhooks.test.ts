@@ -255,7 +255,6 @@ describe('the signed times and addresses', () => {
 
 describe('a path that accepts no webhooks', () => {
   it.each([
-    ['quickbooks', 'quickbooks sends no event that this service takes.'],
     ['mailchimp', 'mailchimp sends no event that this service takes.'],
     ['paypal', 'No such provider.'],
     ['Stripe', 'No such provider.'],
