@@ -28,10 +28,12 @@ async function aVenueConnectedTo(account: string, state = 'active'): Promise<Ven
 
 async function anEvent(account: string): Promise<WebhookEventId> {
   const eventKey = uuidv7();
-  await createInboxStore(database.db).keep({
-    ...{ provider: 'square', endpoint: 'app', eventKey, type: 'a.type', partition: PARTITION, headers: {} },
-    ...{ account: { environment: 'sandbox', externalAccountId: account }, body: Buffer.from('{}') },
-  });
+  await createInboxStore(database.db).keep([
+    {
+      ...{ provider: 'square', endpoint: 'app', eventKey, type: 'a.type', partition: PARTITION, headers: {} },
+      ...{ account: { environment: 'sandbox', externalAccountId: account }, body: Buffer.from('{}') },
+    },
+  ]);
   const [row] = await database.admin<{ id: WebhookEventId }[]>`
     select id from webhook_events where event_key = ${eventKey}`;
   if (!row) throw new Error('the event was not kept');
