@@ -103,6 +103,8 @@ export interface PagePosition {
 export interface MappedRecord {
   readonly payload: Readonly<Record<string, unknown>>;
   readonly problems: readonly { readonly path: string; readonly message: string }[];
+  /** Fields that the venue has left out: the payload has nothing of them, and a write leaves them as they are. */
+  readonly excluded?: readonly string[];
 }
 
 export interface WriteOptions {
@@ -233,8 +235,6 @@ export interface ResourceMapping {
    * hold of it. Absent: it holds every field.
    */
   readonly holdings?: Holdings;
-  /** Fields that the venue has left out: the payload neither sends nor clears them. Absent: none. */
-  readonly excluded?: readonly string[];
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

@@ -10,7 +10,6 @@ import { createFieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../../providers/provider-error.ts';
-import type { ResourceMapping } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { Credentials } from '../connections/credentials.ts';
@@ -68,7 +67,6 @@ const MAX_PROBLEMS = 20;
 interface TrialPlan {
   readonly works: readonly PushWork[];
   readonly scope: RunScope;
-  readonly mapping: ResourceMapping;
 }
 
 async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise<TrialPlan | null> {
@@ -85,19 +83,17 @@ async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise
   const rows = await deps.pushes.readPage(scope, { after: null, limit: LOOKED_AT, newestDeletionEpochUs: null });
   const kind = deps.kinds.get(input.resource);
   const reach = { kind, excluded: await deps.reach.excludedFields(input) };
-  const fieldMapping = fieldMappingWithin(
-    createFieldMapping(kind, stored, adapter.mapping(input.resource).holdings),
-    reach,
-  );
-  const mapping = mappingWithin(adapter.mapping(input.resource), reach);
+  const own = adapter.mapping(input.resource);
+  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, own.holdings), reach);
+  const mapping = mappingWithin(own, reach);
   const mapped = await mapRows(rows, { fieldMapping, expressions: deps.expressions });
-  return { works: mapped.map((row) => planPush(row, mapping, Date.now())), scope, mapping };
+  return { works: mapped.map((row) => planPush(row, mapping, Date.now())), scope };
 }
 
 const isChanging = ({ decision, row }: PushWork) =>
   row.link?.state === 'linked' && (decision === 'update' || decision === 'reject');
 
-async function send(deps: MappingTrialDeps, work: PushWork, { scope, mapping }: TrialPlan): Promise<void> {
+async function send(deps: MappingTrialDeps, work: PushWork, { scope }: TrialPlan): Promise<void> {
   const { account, credential } = await deps.credentials.open(scope);
   const session = deps.providers.open(scope.provider, {
     ...credential,
@@ -106,7 +102,7 @@ async function send(deps: MappingTrialDeps, work: PushWork, { scope, mapping }: 
     signal: Context.current().cancellationSignal,
   });
   const { writer } = session.resource(scope.resource);
-  await writer?.update(work.row.link?.externalId ?? '', work.mapped, updateOptionsOf(work, { scope, mapping }));
+  await writer?.update(work.row.link?.externalId ?? '', work.mapped, updateOptionsOf(work, { scope }));
 }
 
 const REASONS: Readonly<Record<ProviderErrorKind, NotTried>> = {

@@ -126,9 +126,9 @@ export const NO_LINK: PushLink = {
 /** The key of a record's first write. */
 export const createKeyOf = (work: PushWork, tools: PushTools): string => createKey(identityOf(work, tools));
 
-export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' | 'mapping'>): UpdateOptions {
-  const { row, fingerprint, afterLostUpdate } = work;
-  const leavesMetadata = tools.mapping.excluded?.includes('metadata') === true;
+export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope'>): UpdateOptions {
+  const { row, mapped, fingerprint, afterLostUpdate } = work;
+  const leavesMetadata = mapped.excluded?.includes('metadata') === true;
   return {
     idempotencyKey: updateKey(identityOf(work, tools), fingerprint),
     clearedMetadataKeys: leavesMetadata ? [] : clearedKeys(row.fields, row.link?.metadataKeys ?? []),

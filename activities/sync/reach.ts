@@ -1,7 +1,16 @@
 import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
 import { excludedSamples, withoutExcluded, withoutPlaces } from '../../domain/reach/field-reach.ts';
-import type { MappableRecord, MappedRecord, ResourceMapping, ResourceSession } from '../../providers/provider.ts';
-import type { ProviderPage, ProviderRecord } from '../../providers/provider.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import type {
+  BatchOutcome,
+  MappableRecord,
+  MappedRecord,
+  ProviderPage,
+  ProviderRecord,
+  ResourceMapping,
+  ResourceSession,
+  ResourceWriter,
+} from '../../providers/provider.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 
 /** What a connection leaves out of the records of one kind. */
@@ -17,7 +26,7 @@ export function sessionWithin(session: ResourceSession, { kind, excluded }: Excl
   const references = Object.entries(kind.references).flatMap(([name, { field }]) =>
     field !== null && names.has(field) ? [name] : [],
   );
-  const within = (record: ProviderRecord): ProviderRecord => ({
+  const within = <Told extends ProviderRecord>(record: Told): Told => ({
     ...record,
     fields: record.fields && withoutExcluded(kind, record.fields, excluded),
     ...(record.refs && { refs: { ...record.refs, ...Object.fromEntries(references.map((name) => [name, null])) } }),
@@ -26,7 +35,7 @@ export function sessionWithin(session: ResourceSession, { kind, excluded }: Excl
     Object.fromEntries(Object.entries(amendment).filter(([name]) => !names.has(name)));
   const pageWithin = (page: ProviderPage): ProviderPage => ({
     ...page,
-    records: page.records.map(within),
+    records: page.records.map((record) => within(record)),
     ...(page.amendments && { amendments: page.amendments.map(amendmentWithin) }),
   });
   return {
@@ -36,6 +45,33 @@ export function sessionWithin(session: ResourceSession, { kind, excluded }: Excl
       const record = await session.retrieve(externalId);
       return record && within(record);
     },
+    writer: session.writer && writerWithin(session.writer, within),
+  };
+}
+
+/** The writer, whose answers tell nothing of them either: what a provider answers is stored as its side of an agreement. */
+function writerWithin(
+  writer: ResourceWriter,
+  within: <Told extends ProviderRecord>(record: Told) => Told,
+): ResourceWriter {
+  const { batch } = writer;
+  const outcomes = (all: readonly BatchOutcome[]) =>
+    all.map((one) => (one instanceof ProviderError ? one : within(one)));
+  return {
+    ...writer,
+    create: async (mapped, options) => within(await writer.create(mapped, options)),
+    update: async (externalId, mapped, options) => within(await writer.update(externalId, mapped, options)),
+    findRemote: async (hint) => {
+      const search = await writer.findRemote(hint);
+      return { ...search, found: search.found && within(search.found) };
+    },
+    ...(batch && {
+      batch: {
+        ...batch,
+        create: async (records, options) => outcomes(await batch.create(records, options)),
+        update: async (records, options) => outcomes(await batch.update(records, options)),
+      },
+    }),
   };
 }
 
@@ -48,10 +84,9 @@ export function mappingWithin(mapping: ResourceMapping, { kind, excluded }: Excl
   const [without, filled] = [payloadOf(samples.without), payloadOf(samples.filled)];
   return {
     ...mapping,
-    excluded,
     toPayload(record): MappedRecord {
       const mapped = mapping.toPayload({ ...record, fields: withoutExcluded(kind, record.fields, excluded) });
-      return { ...mapped, payload: withoutPlaces(mapped.payload, without, filled) };
+      return { ...mapped, payload: withoutPlaces(mapped.payload, without, filled), excluded };
     },
   };
 }

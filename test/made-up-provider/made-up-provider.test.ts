@@ -237,6 +237,15 @@ describe('a service with a made-up provider and a made-up kind of record', () =>
     expect(tested).toMatchObject({ status: 200, json: { outcome: 'accepted' } });
   });
 
+  it('lets no field be left out of what its writes replace as a whole', async () => {
+    const path = `${connections()}/${await connected()}/reach/customers`;
+    expect(await service.send('PUT', path, { json: { excludedFields: ['email'] } })).toMatchObject({
+      status: 422,
+      json: { code: 'fields-not-excludable' },
+    });
+    expect(await service.send('PUT', path, { json: { excludedFields: [] } })).toMatchObject({ status: 200 });
+  });
+
   it('syncs both kinds both ways, names customers by the ids of each side, and writes nothing when nothing has changed', async () => {
     const connectionId = await connected();
     const guests = Array.from({ length: 7 }, (_, index) => desk.customers.add({ name: `Guest ${index}` }));

@@ -17,6 +17,9 @@ export interface CustomerPayload {
   readonly reference_id: string;
 }
 
+/** What is written of a profile; fields that the venue has left out are missing. */
+export type SentProfile = Partial<CustomerPayload> & Pick<CustomerPayload, 'reference_id'>;
+
 /** Metadata and consent to marketing have no place in a profile that an application can write to. */
 export const customerMapping: ResourceMapping = {
   toPayload({ id, fields }) {
@@ -24,6 +27,7 @@ export const customerMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: SQUARE_IDEMPOTENCY,
+  leavesAbsent: true,
   // Square tells a refusal of marketing and no consent.
   holdings: { marketingConsent: 'when-set', metadata: SQUARE_METADATA },
   // An update reads the profile first, because only changed fields are written and the version is carried.

@@ -12,7 +12,7 @@ import { whenSettled } from '../http/search-lag.ts';
 import { writerOfBatches } from '../http/single-writes.ts';
 import { toFields, toRecord } from './customer-fields.ts';
 import { contentOf } from './customer-mapping.ts';
-import type { CustomerPayload } from './customer-mapping.ts';
+import type { SentProfile } from './customer-mapping.ts';
 import { customerSchema } from './customer-responses.ts';
 import type { SquareCustomer } from './customer-responses.ts';
 
@@ -46,7 +46,7 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
     const changes = updates.flatMap(({ externalId, mapped }) => {
       const customer = current.get(externalId);
       if (customer === undefined || customer instanceof ProviderError) return [];
-      const changed = changesTo(customer, mapped.payload as unknown as CustomerPayload);
+      const changed = changesTo(customer, mapped.payload as unknown as SentProfile);
       return Object.keys(changed).length === 0
         ? []
         : [[externalId, { version: customer.version, ...changed }] as const];
@@ -96,7 +96,7 @@ function customerIn(response: unknown): SquareCustomer | ProviderError {
 }
 
 function newProfile(payload: Body): Body {
-  const { name, email, phone, address, reference_id } = payload as unknown as CustomerPayload;
+  const { name = null, email, phone, address, reference_id } = payload as unknown as SentProfile;
   const profile = {
     ...splitName(name),
     email_address: email,
@@ -104,12 +104,13 @@ function newProfile(payload: Body): Body {
     address: address && addressBody(address),
     reference_id,
   };
-  return Object.fromEntries(Object.entries(profile).filter(([, value]) => value !== null));
+  return Object.fromEntries(Object.entries(profile).filter(([, value]) => value != null));
 }
 
 /** Only the fields that differ. The name is written where it was read from: a company stays a company. */
-function changesTo(customer: SquareCustomer, wanted: CustomerPayload): Body {
+function changesTo(customer: SquareCustomer, sent: SentProfile): Body {
   const present = contentOf(toFields(customer, null));
+  const wanted = { ...present, ...sent };
   return {
     ...(wanted.name !== present.name && nameChanges(customer, wanted.name)),
     ...(wanted.email !== present.email && { email_address: wanted.email }),

@@ -24,6 +24,7 @@ export const inventoryMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: SQUARE_IDEMPOTENCY,
+  leavesAbsent: true,
   holdings: { metadata: SQUARE_METADATA },
   // The present count is read first, because a count that Square has already is not written.
   callsToWrite: () => 2,

@@ -2,14 +2,14 @@ import { ProviderError } from '../../provider-error.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import type { ProductFields } from '../../../records/products.ts';
 import { contentOf } from './product-mapping.ts';
-import type { ProductPayload } from './product-mapping.ts';
+import type { ProductPayload, SentProduct } from './product-mapping.ts';
 import { REFERENCE_KEY } from './reference-attribute.ts';
 
 /** An object of the catalogue as it came over the wire, with the fields that are not known here. */
 export type RawObject = Readonly<Record<string, unknown>>;
 
 /** A new item with one variation. Both ids are temporary and end with the batch. */
-export function newItem(payload: ProductPayload): RawObject {
+export function newItem(payload: SentProduct): RawObject {
   const [itemId, variationId] = [`#${payload.recordId}`, variationIdFor(payload.recordId)];
   const variation = {
     type: 'ITEM_VARIATION',
@@ -21,9 +21,9 @@ export function newItem(payload: ProductPayload): RawObject {
   const { name, description, taxable, active } = payload;
   const item = {
     name,
-    ...(description !== null && { description_html: htmlOf(description) }),
-    ...(taxable !== null && { is_taxable: taxable }),
-    ...(!active && { is_archived: true }),
+    ...(description != null && { description_html: htmlOf(description) }),
+    ...(taxable != null && { is_taxable: taxable }),
+    ...(active === false && { is_archived: true }),
     variations: [variation],
   };
   return { type: 'ITEM', id: itemId, present_at_all_locations: true, item_data: item };
@@ -34,15 +34,16 @@ export const variationIdFor = (recordId: string): string => `#${recordId}-variat
 /** What a variation is now, and what becomes of it. */
 export interface VariationChange {
   readonly present: ProviderRecord;
-  readonly wanted: ProductPayload;
+  readonly sent: SentProduct;
 }
 
 /**
  * An item with one variation changed: only what differs from the present reading is replaced, since a write replaces the
  * item whole and what is left out would be cleared. The same object where nothing differs.
  */
-export function mergedInto(item: RawObject, { present, wanted }: VariationChange): RawObject {
+export function mergedInto(item: RawObject, { present, sent }: VariationChange): RawObject {
   const now = contentOf(present.fields as ProductFields);
+  const wanted = { ...now, ...sent };
   const data = dataIn(item, 'item_data');
   const variations = (data['variations'] ?? []) as readonly RawObject[];
   const index = variations.findIndex(({ id }) => id === present.externalId);
@@ -75,10 +76,10 @@ function variationChanges(now: Omit<ProductPayload, 'recordId'>, wanted: Product
   return { ...(wanted.sku !== now.sku && { sku: wanted.sku }), ...(!isPriced && priceOf(wanted)) };
 }
 
-const skuOf = ({ sku }: ProductPayload) => (sku === null ? {} : { sku });
+const skuOf = ({ sku }: SentProduct) => (sku == null ? {} : { sku });
 
-const priceOf = ({ amountMinor, currency }: ProductPayload): RawObject =>
-  amountMinor === null
+const priceOf = ({ amountMinor, currency }: SentProduct): RawObject =>
+  amountMinor == null
     ? { pricing_type: 'VARIABLE_PRICING', price_money: null }
     : { pricing_type: 'FIXED_PRICING', price_money: { amount: amountMinor, currency } };
 

@@ -18,6 +18,9 @@ export interface ProductPayload {
   readonly recordId: string;
 }
 
+/** What is written of a product; fields that the venue has left out are missing. */
+export type SentProduct = Partial<ProductPayload> & Pick<ProductPayload, 'name' | 'recordId'>;
+
 /** Images are files at Square and metadata is the pull's own: neither is written. */
 export const productMapping: ResourceMapping = {
   toPayload({ id, fields }) {
@@ -25,6 +28,7 @@ export const productMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: SQUARE_IDEMPOTENCY,
+  leavesAbsent: true,
   // An item without images at Square may have some at the venue.
   holdings: { images: 'when-set', metadata: SQUARE_METADATA },
   // An update reads the item first, because a write replaces it whole. The item is not known before the first reading.

@@ -19,7 +19,7 @@ import { writerOfBatches } from '../http/single-writes.ts';
 import { itemSchema } from './catalogue-responses.ts';
 import { isExact, mergedInto, newItem, variationIdFor } from './item-merge.ts';
 import type { RawObject } from './item-merge.ts';
-import type { ProductPayload } from './product-mapping.ts';
+import type { SentProduct } from './product-mapping.ts';
 import { relatedIn, toProducts } from './products.ts';
 import { REFERENCE_KEY, ReferenceAttribute } from './reference-attribute.ts';
 
@@ -79,7 +79,7 @@ class CatalogueWriter {
 
   async create(creations: readonly BatchedCreation[], options: WriteOptions): Promise<readonly BatchOutcome[]> {
     await this.#reference.define();
-    const payloads = creations.map(({ mapped }) => mapped.payload as unknown as ProductPayload);
+    const payloads = creations.map(({ mapped }) => mapped.payload as unknown as SentProduct);
     const { objects, id_mappings: mappings } = await this.#upsert(payloads.map(newItem), options.idempotencyKey);
     const ids = new Map(mappings.map((one) => [one.client_object_id, one.object_id]));
     const written = readingsOf(objects);
@@ -104,10 +104,7 @@ class CatalogueWriter {
       const reading = readingsOf(item ? [item] : []).get(externalId);
       if (!item || !reading || reading instanceof ProviderError) continue;
       try {
-        merging.set(
-          itemId,
-          mergedInto(item, { present: reading, wanted: mapped.payload as unknown as ProductPayload }),
-        );
+        merging.set(itemId, mergedInto(item, { present: reading, sent: mapped.payload as unknown as SentProduct }));
       } catch (error) {
         if (!(error instanceof ProviderError)) throw error;
         refused.set(externalId, error);

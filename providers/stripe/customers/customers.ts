@@ -25,7 +25,7 @@ import { customerSchema, deletable, deletedSchema, listSchema, metadataOf, searc
 import type { StripeCustomer } from '../http/responses.ts';
 
 const CONSENT_KEY = 'interlock_marketing_consent';
-const ourMetadata = metadataCodec([CONSENT_KEY]);
+const ourMetadata = metadataCodec({ [CONSENT_KEY]: 'marketingConsent' });
 
 // https://docs.stripe.com/api/customers/create, read 2026-11-21.
 const LIMITS = { name: 256, email: 512, phone: 20 } as const;
@@ -150,7 +150,7 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
     address: address
       ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty]))
       : orEmpty(address),
-    metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys)), ...metadata },
+    metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys, mapped.excluded)), ...metadata },
   };
 }
 

@@ -10,22 +10,25 @@ const LIMITS = { keys: 50, key: 40, value: 500 } as const;
 
 /** How one resource stores fields that Stripe lacks beside the venue's own metadata. */
 export interface MetadataCodec {
-  /** `extras` are our values by key; null omits one. */
+  /** `values` are our values by key; null omits one. */
   readonly write: (
     record: { readonly id: string; readonly sourceId: string; readonly metadata: Metadata },
-    extras: Readonly<Record<string, string | null>>,
+    values: Readonly<Record<string, string | null>>,
   ) => Metadata;
   /** The venue's own entries. */
   readonly read: (metadata: Metadata) => Metadata;
   /** What Stripe would refuse in `written`, the result of `write`. */
   readonly problems: (given: Metadata, written: Metadata) => Problems;
-  /** Clears every value of ours that an update does not set, and the keys that the caller names. */
-  readonly clearing: (keys: readonly string[]) => Metadata;
+  /** Clears every value of ours that an update does not set, but for fields that are left out, and the keys that the caller names. */
+  readonly clearing: (keys: readonly string[], excluded: readonly string[] | undefined) => Metadata;
 }
 
-/** `extraKeys` are this resource's keys besides the two ids. A venue's entry under one of our keys is dropped. */
-export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
-  const ours = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, ...extraKeys]);
+/**
+ * `extras` are this resource's keys besides the two ids, each with its field. A venue's entry under one of our keys is
+ * dropped.
+ */
+export function metadataCodec(extras: Readonly<Record<string, string>>): MetadataCodec {
+  const ours = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, ...Object.keys(extras)]);
 
   /** The venue's entries as Stripe would store them, each with its position among all. Stripe stores no empty value. */
   const kept = (metadata: Metadata) =>
@@ -34,9 +37,9 @@ export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
     );
 
   return {
-    write: ({ id, sourceId, metadata }, extras) => ({
+    write: ({ id, sourceId, metadata }, values) => ({
       ...Object.fromEntries(kept(metadata).map(({ key, value }) => [key, value])),
-      ...Object.fromEntries(Object.entries(extras).filter((entry): entry is [string, string] => entry[1] !== null)),
+      ...Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== null)),
       [RECORD_ID_KEY]: id,
       [SOURCE_ID_KEY]: sourceId,
     }),
@@ -49,7 +52,10 @@ export function metadataCodec(extraKeys: readonly string[]): MetadataCodec {
         ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.keys} metadata keys, ${ours.size} of which are ours.` }]
         : []),
     ],
-    clearing: (keys) => Object.fromEntries([...extraKeys, ...keys].map((key) => [key, ''])),
+    clearing: (keys, excluded = []) => {
+      const left = Object.keys(extras).filter((key) => !excluded.includes(extras[key] ?? ''));
+      return Object.fromEntries([...left, ...keys].map((key) => [key, '']));
+    },
   };
 }
 

@@ -9,7 +9,7 @@ import { moneyOf, samePrice } from './prices.ts';
 import type { KnownPrice, PriceAmount } from './prices.ts';
 import { priceSchema } from './product-responses.ts';
 import type { StripePrice } from './product-responses.ts';
-import type { ProductPayload } from './products.ts';
+import type { SentProduct } from './products.ts';
 import { nullWhenMissing } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { listSchema, objectWithId } from '../http/responses.ts';
@@ -33,7 +33,7 @@ interface ChangedPrice {
 
 export interface PriceChanger {
   /** Creates the price that the product needs, unless it exists. */
-  change(product: string, payload: ProductPayload, change: PriceChange): Promise<ChangedPrice>;
+  change(product: string, payload: SentProduct, change: PriceChange): Promise<ChangedPrice>;
   retire(prices: readonly string[], idempotencyKey: string): Promise<void>;
 }
 
@@ -93,8 +93,8 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
   return {
     async change(product, payload, change) {
       const { earlier, afterLostUpdate } = change;
-      const { price } = payload;
-      if (!afterLostUpdate && samePrice(price, earlier)) return { defaultPrice: null, outdated: [], notes: [] };
+      const { price = null } = payload;
+      if (!afterLostUpdate && samePrice(price, earlier)) return UNCHANGED_PRICE;
       const recordId = payload.metadata[RECORD_ID_KEY] ?? '';
       // Looks before it creates a price: the answer shows what the new price inherits, what others sell by, and what an
       // interrupted attempt has created.
@@ -132,6 +132,8 @@ const idsOf = (ours: readonly StripePrice[], earlier: KnownPrice | null): readon
   ...new Set([...ours.map(({ id }) => id), ...(earlier ? [earlier.priceId] : [])]),
 ];
 
+/** Leaves the price as it is. */
+export const UNCHANGED_PRICE: ChangedPrice = { defaultPrice: null, outdated: [], notes: [] };
 const NONE_ACTIVE: ActivePrices = { ours: [], others: [] };
 
 const amountOf = ({ unit_amount: amount, currency }: StripePrice) => (amount === null ? null : { amount, currency });

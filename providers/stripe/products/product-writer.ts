@@ -1,10 +1,10 @@
 import type { Stripe } from 'stripe';
 import type { ResourceWriter } from '../../provider.ts';
-import { createPriceChanger } from './price-changer.ts';
+import { createPriceChanger, UNCHANGED_PRICE } from './price-changer.ts';
 import { knownPrice } from './prices.ts';
 import { productSchema } from './product-responses.ts';
 import { productMetadata, productPayload, toProductRecord } from './products.ts';
-import type { ProductPayload } from './products.ts';
+import type { SentProduct } from './products.ts';
 import { nullWhenMissing, stillThere } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { deletable, objectWithId } from '../http/responses.ts';
@@ -20,10 +20,10 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
       const { name, description, active, images, price, metadata } = productPayload(mapped);
       const params: Stripe.ProductCreateParams = {
         name,
-        active,
+        ...(active !== undefined && { active }),
         metadata,
-        ...(description !== null && { description }),
-        ...(images.length > 0 && { images: [...images] }),
+        ...(description != null && { description }),
+        ...(images && images.length > 0 && { images: [...images] }),
         ...(price && { default_price_data: { currency: price.currency, unit_amount: price.amount } }),
         ...WITH_PRICE,
       };
@@ -38,12 +38,14 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
     async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate = false }) {
       const payload = productPayload(mapped);
       const earlier = knownPrice(externalState);
-      const { defaultPrice, outdated, notes } = await prices.change(externalId, payload, {
-        earlier,
-        afterLostUpdate,
-        idempotencyKey,
-      });
-      const params = updateParams(payload, clearedMetadataKeys, defaultPrice);
+      const change = { earlier, afterLostUpdate, idempotencyKey };
+      const { defaultPrice, outdated, notes } =
+        payload.price === undefined ? UNCHANGED_PRICE : await prices.change(externalId, payload, change);
+      const params = updateParams(
+        payload,
+        productMetadata.clearing(clearedMetadataKeys, mapped.excluded),
+        defaultPrice,
+      );
       const askedAtMs = Date.now();
       const product = stillThere(
         await ask(deletable('product', productSchema), () =>
@@ -71,16 +73,16 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
  * (https://github.com/stripe/stripe-python/issues/658, read 2026-11-21). A null default price is left as it is.
  */
 function updateParams(
-  { name, description, active, images, metadata }: ProductPayload,
-  clearedKeys: readonly string[],
+  { name, description, active, images, metadata }: SentProduct,
+  cleared: Stripe.MetadataParam,
   defaultPrice: string | null,
 ): Stripe.ProductUpdateParams {
   return {
     name,
-    active,
-    description: description ?? '',
-    images: images.length > 0 ? [...images] : '',
-    metadata: { ...productMetadata.clearing(clearedKeys), ...metadata },
+    ...(active !== undefined && { active }),
+    ...(description !== undefined && { description: description ?? '' }),
+    ...(images && { images: images.length > 0 ? [...images] : ('' as const) }),
+    metadata: { ...cleared, ...metadata },
     ...(defaultPrice !== null && { default_price: defaultPrice }),
     ...WITH_PRICE,
   };

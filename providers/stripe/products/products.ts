@@ -13,7 +13,7 @@ const SKU_KEY = 'interlock_sku';
 // Metadata keeps `taxable`: Stripe's tax codes classify a product, and one set by us would override the venue's own
 // choice.
 const TAXABLE_KEY = 'interlock_taxable';
-export const productMetadata = metadataCodec([SKU_KEY, TAXABLE_KEY]);
+export const productMetadata = metadataCodec({ [SKU_KEY]: 'sku', [TAXABLE_KEY]: 'taxable' });
 
 // https://docs.stripe.com/api/products/create, read 2026-11-21. That page sets no limit for the name; this is the limit
 // of Stripe's own product editor.
@@ -28,7 +28,10 @@ export interface ProductPayload {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export const productPayload = (mapped: MappedRecord) => mapped.payload as unknown as ProductPayload;
+/** What is written of a product; fields that the venue has left out are missing. */
+export type SentProduct = Partial<ProductPayload> & Pick<ProductPayload, 'name' | 'metadata'>;
+
+export const productPayload = (mapped: MappedRecord) => mapped.payload as unknown as SentProduct;
 
 export const productPullPlan: PullPlan = {
   listing: [[stripeList('products')]],
@@ -56,12 +59,13 @@ export const productMapping: ResourceMapping = {
   },
 
   idempotency: STRIPE_IDEMPOTENCY,
+  leavesAbsent: true,
 
   callsToWrite(mapped, remote) {
     if (remote === null) return 1;
     const { price } = productPayload(mapped);
     const earlier = knownPrice(remote.externalState);
-    if (samePrice(price, earlier)) return 1;
+    if (price === undefined || samePrice(price, earlier)) return 1;
     // The look at active prices, the new price, the update, and the retirement of the earlier price.
     return 1 + (price ? 2 : 0) + (earlier ? 1 : 0);
   },

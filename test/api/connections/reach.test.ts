@@ -45,12 +45,13 @@ describe('the reach of a connection', () => {
     ]);
   });
 
-  it('is refused for a resource that is pushed as a whole, that the provider does not sync, or that is none', async () => {
-    expect(await put(['description'], pathOf('products'))).toMatchObject({
-      status: 422,
-      json: { code: 'fields-not-excludable' },
-    });
-    expect(await put([], pathOf('products'))).toMatchObject({ status: 200 });
+  it('leaves out any optional field of a resource that is pushed, alone or with what comes with it', async () => {
+    const products = ['description', 'sku', 'active', 'taxable', 'images', 'metadata', 'amountMinor', 'currency'];
+    expect(await put(products, pathOf('products'))).toMatchObject({ status: 200 });
+    expect(await put([], pathOf('products'))).toMatchObject({ status: 200, json: { excludedFields: [] } });
+  });
+
+  it('is refused for a resource that the provider does not sync, or that is none', async () => {
     expect(await put([], pathOf('inventory'))).toMatchObject({ status: 422, json: { code: 'resource-not-supported' } });
     expect(await put([], pathOf('shoes'))).toMatchObject({ status: 404, json: { code: 'reach-not-found' } });
   });

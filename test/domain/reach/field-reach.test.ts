@@ -2,18 +2,17 @@ import { describe, expect, it } from 'vitest';
 import { exclusionProblem } from '../../../domain/reach/field-reach.ts';
 import { mappingWithin } from '../../../activities/sync/reach.ts';
 import { capabilitiesOf } from '../../../providers/kit/define-provider.ts';
-import { createProviders, PROVIDERS } from '../../../providers/registry.ts';
+import { PROVIDERS } from '../../../providers/registry.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
 import { plainRecord } from '../../support/record-values.ts';
+import { createTestProviders } from '../../support/test-providers.ts';
 
-const providers = createProviders(PROVIDERS, {}, { budget: {} as never });
+const providers = createTestProviders({}, {} as never);
 
-/** Every resource of which fields can be left out of what is pushed. */
+/** Every resource that is pushed. */
 const PUSHED = PROVIDERS.flatMap((definition) =>
   capabilitiesOf(definition).resources.flatMap(({ resource, directions }) =>
-    directions.includes('push') && providers.find(definition.id)?.mapping(resource).leavesAbsent === true
-      ? [[definition.id, resource] as const]
-      : [],
+    directions.includes('push') ? [[definition.id, resource] as const] : [],
   ),
 );
 

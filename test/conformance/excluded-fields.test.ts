@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { mappingWithin } from '../../activities/sync/reach.ts';
+import type { Resource } from '../../contracts/providers.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
+import { WRITTEN, aKey, changing, createBench } from './bench.ts';
+import { aRecord, isNamedByPlace, samplesOf } from './records.ts';
+
+/** Records that differ from the full samples in every field. */
+const OTHERS: Readonly<Partial<Record<Resource, RecordFields>>> = {
+  customers: {
+    ...{ name: 'Grace', email: 'grace@example.com', phone: '+4930654321', marketingConsent: false },
+    address: { line1: '2 Low Street', line2: null, city: 'Ulm', region: null, postalCode: '89073', country: 'Austria' },
+    metadata: { tier: 'silver' },
+  },
+  products: {
+    ...{ name: 'Mate', description: 'One box', sku: 'MT-1', amountMinor: 2_400, currency: 'GBP', active: false },
+    ...{ taxable: false, images: ['https://example.com/mate.png'], metadata: { shelf: '8' } },
+  },
+};
+
+/** What can be left out of a kind: each optional field, or those that come together. */
+function groupsOf(resource: Resource): readonly (readonly string[])[] {
+  const { fields, together } = RECORD_KINDS.get(resource);
+  const alone = Object.keys(fields).filter(
+    (name) => fields[name]?.presence !== 'required' && !together.some((names) => names.includes(name)),
+  );
+  return [...alone.map((name) => [name]), ...together, [...alone, ...together.flat()]];
+}
+
+describe.each(WRITTEN)('fields that are left out of what %s is sent', (provider) => {
+  const { adapter, open, resourcesWith, write } = createBench(provider);
+  const cases = resourcesWith('push').flatMap((resource) =>
+    isNamedByPlace(resource) ? [] : groupsOf(resource).map((excluded) => [resource, excluded] as const),
+  );
+  const within = (resource: Resource, excluded: readonly string[]) =>
+    mappingWithin(adapter().mapping(resource), { kind: RECORD_KINDS.get(resource), excluded });
+  const read = async (resource: Resource, externalId: string) =>
+    (await open().resource(resource).retrieve(externalId))?.fields ?? {};
+
+  it.each(resourcesWith('push'))('may be any optional field of %s', (resource) => {
+    expect(adapter().mapping(resource).leavesAbsent).toBe(true);
+  });
+
+  it.each(cases)('%s: an update leaves %j as it is, and writes the rest', async (resource, excluded) => {
+    const mapping = adapter().mapping(resource);
+    const record = aRecord(samplesOf(resource).full);
+    const other = { ...record, fields: OTHERS[resource] ?? {} };
+    const created = await write(resource).create(mapping.toPayload(record), aKey());
+    const before = await read(resource, created.externalId);
+    const whole = aRecord(samplesOf(resource).full);
+    const twin = await write(resource).create(mapping.toPayload(whole), aKey());
+    await write(resource).update(
+      twin.externalId,
+      mapping.toPayload({ ...whole, fields: other.fields }),
+      changing(twin),
+    );
+    const rewritten = await read(resource, twin.externalId);
+    await write(resource).update(created.externalId, within(resource, excluded).toPayload(other), changing(created));
+    const after = await read(resource, created.externalId);
+    // Entries of metadata are the provider's own facts where it holds no other.
+    const { holdings = {} } = mapping;
+    const isCompared = (name: string) =>
+      typeof holdings[name] !== 'object' && (name !== 'metadata' || excluded.includes(name));
+    for (const name of Object.keys(rewritten).filter(isCompared))
+      expect([name, after[name]]).toEqual([name, excluded.includes(name) ? before[name] : rewritten[name]]);
+  });
+
+  it.each(cases)('%s: a creation sends nothing of %j', async (resource, excluded) => {
+    const record = aRecord(OTHERS[resource] ?? {});
+    if (excluded.includes('name') && excluded.includes('email') && excluded.includes('phone')) return;
+    const { externalId } = await write(resource).create(within(resource, excluded).toPayload(record), aKey());
+    const told = await read(resource, externalId);
+    const { fields } = RECORD_KINDS.get(resource);
+    for (const name of excluded.filter((one) => one !== 'metadata'))
+      expect([name, told[name] ?? null]).toEqual([name, fields[name]?.fallback ?? null]);
+  });
+});
