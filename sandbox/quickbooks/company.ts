@@ -1,17 +1,13 @@
 import { authorizationOf, json } from '../oauth/exchange.ts';
 import type { Reply, Visit } from '../oauth/exchange.ts';
+import type { Account } from '../oauth/ledger-rows.ts';
 import { ACCOUNTING } from './consent.ts';
-import { accountingFault, authenticationFailed, authorizationFailed } from './errors.ts';
+import { authenticationFailed, authorizationFailed } from './errors.ts';
 
 /** `GET /v3/company/{realmId}/companyinfo/{realmId}`. */
 export function companyInfo(visit: Visit, realmId: string): Reply {
-  const { ledger, nowMs } = visit;
-  const given = authorizationOf(visit, 'bearer') ?? '';
-  const known = ledger.token(given, 'access');
-  if (known?.state !== 'live') throw authenticationFailed(problemOf(known?.state, given));
-  const { grant } = known;
-  const company = ledger.get('accounts', realmId);
-  if (grant.account !== realmId || !company || !known.token.scopes.includes(ACCOUNTING)) throw authorizationFailed();
+  const { nowMs } = visit;
+  const company = companyOf(visit, realmId);
   const createdAt = company.details['createdAt'];
   // https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/companyinfo (minor version 75, 2026-11)
   return json({
@@ -34,6 +30,18 @@ export function companyInfo(visit: Visit, realmId: string): Reply {
   });
 }
 
+/** The company that a request may use. Throws a `Refusal`: 401 for a token that does not work, 403 for one of another company or without the scope. */
+export function companyOf(visit: Visit, realmId: string): Account {
+  const { ledger } = visit;
+  const given = authorizationOf(visit, 'bearer') ?? '';
+  const known = ledger.token(given, 'access');
+  if (known?.state !== 'live') throw authenticationFailed(problemOf(known?.state, given));
+  const { grant } = known;
+  const company = ledger.get('accounts', realmId);
+  if (grant.account !== realmId || !company || !known.token.scopes.includes(ACCOUNTING)) throw authorizationFailed();
+  return company;
+}
+
 /**
  * The detail for an expired token quotes the token, as in a recorded exchange of 2020-09-29. That the detail for a
  * revoked token does so too is an assumption.
@@ -41,16 +49,4 @@ export function companyInfo(visit: Visit, realmId: string): Reply {
 function problemOf(state: string | undefined, token: string): string {
   if (state === undefined) return 'Malformed bearer token: too short or too long';
   return state === 'expired' ? `Token expired: ${token}` : `Token revoked: ${token}`;
-}
-
-/**
- * Answers an unknown operation with 400, not 404 (https://github.com/IntuitDeveloper/SampleApp-CRUD-PHP/issues/7, read
- * 2026-11-28).
- */
-export function unknownOperation({ path }: Visit): Reply {
-  return accountingFault(400, {
-    code: '500',
-    message: 'Unsupported Operation',
-    detail: `Operation Could not find resource for relative : ${path} of full path: https://sandbox.example${path} is not supported.`,
-  });
 }

@@ -11,6 +11,8 @@ interface Problem {
   readonly code: string;
   readonly type: string;
   readonly detail?: string;
+  /** The property that the accounting service names. */
+  readonly element?: string;
 }
 
 /** A refusal by the gateway in front of the API. Its names are lower-case, as in recorded exchanges. */
@@ -40,11 +42,17 @@ export function gatewayFault(status: number, { message, code, type, detail = '' 
  */
 export function accountingFault(
   status: number,
-  { message, code, type = 'ValidationFault', detail = '' }: Omit<Problem, 'type'> & { readonly type?: string },
+  {
+    message,
+    code,
+    type = 'ValidationFault',
+    detail = '',
+    element = '',
+  }: Omit<Problem, 'type'> & { readonly type?: string },
 ): Reply {
   return json(
     {
-      Fault: { Error: [{ Message: message, Detail: detail, code, element: '' }], type },
+      Fault: { Error: [{ Message: message, Detail: detail, code, element }], type },
       time: new Date().toISOString(),
     },
     { status },
@@ -104,4 +112,25 @@ export function ofStatus(status: number, code?: string): Reply {
   };
   const problem = usual[status] ?? other;
   return gatewayFault(status, code === undefined ? problem : { ...problem, code });
+}
+
+const XML = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>';
+
+/**
+ * The gateway's throttle. Its body may be XML or plain text despite `Accept`
+ * (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, 2026-11).
+ */
+export function throttled(body: 'json' | 'xml' | 'text', status: number): Reply {
+  const message = `message=ThrottleExceeded; errorCode=003001; statusCode=${status}`;
+  if (body === 'json') return gatewayFault(status, { message, code: '3001', type: 'THROTTLE' });
+  const text =
+    body === 'text'
+      ? message
+      : `${XML}<IntuitResponse time="${new Date().toISOString()}" xmlns="http://schema.intuit.com/finance/v3"><Fault type="THROTTLE"><Error code="3001"><Message>${message}</Message></Error></Fault></IntuitResponse>`;
+  return {
+    status,
+    headers: { 'content-type': body === 'xml' ? 'application/xml' : 'text/plain' },
+    body: text,
+    changes: [],
+  };
 }

@@ -2,9 +2,10 @@ import { randomInt } from 'node:crypto';
 import { randomId } from '../core/ids.ts';
 import { startOAuthSandbox } from '../oauth/oauth-sandbox.ts';
 import type { OAuthSandbox, OAuthSandboxOptions, ProviderRules } from '../oauth/oauth-sandbox.ts';
-import { companyInfo, unknownOperation } from './company.ts';
+import { companyInfo } from './company.ts';
 import { QUICKBOOKS_CONSENT } from './consent.ts';
 import { faultInside200, ofStatus } from './errors.ts';
+import { openQuickBooksRecords } from './quickbooks-records.ts';
 import { bearerTokens, revokeTokens } from './tokens.ts';
 
 /** Intuit serves each of these paths from its own host; here they share one. */
@@ -21,8 +22,6 @@ const QUICKBOOKS: ProviderRules = {
     { method: 'POST', path: new RegExp(`^${PATHS.token}$`), run: bearerTokens },
     { method: 'POST', path: new RegExp(`^${PATHS.revoke}$`), run: revokeTokens },
     { method: 'GET', path: /^\/v3\/company\/(\d+)\/companyinfo\/\1$/, run: companyInfo },
-    { method: 'GET', path: /^\/v3\//, run: unknownOperation },
-    { method: 'POST', path: /^\/v3\//, run: unknownOperation },
   ],
   refuse: ofStatus,
   insideSuccess: faultInside200,
@@ -31,9 +30,10 @@ const QUICKBOOKS: ProviderRules = {
   newAccount: (name) => ({
     id: `93414${randomInt(1e10, 1e11)}`,
     name,
-    details: { createdAt: new Date().toISOString() },
+    details: { createdAt: new Date().toISOString(), homeCurrency: 'GBP' },
   }),
   accountNames: ['Corner Café Ltd', 'Corner Café Catering Ltd'],
+  records: openQuickBooksRecords,
 };
 
 export interface QuickBooksSandbox extends OAuthSandbox {
@@ -43,7 +43,8 @@ export interface QuickBooksSandbox extends OAuthSandbox {
 }
 
 /**
- * Starts a stand-in QuickBooks: authorisation page, rotating refresh tokens, and the company that a token belongs to.
+ * Starts a stand-in QuickBooks: authorisation page, rotating refresh tokens, the company that a token belongs to, and what
+ * that company has.
  */
 export async function startQuickBooksSandbox(options: OAuthSandboxOptions = {}): Promise<QuickBooksSandbox> {
   const sandbox = await startOAuthSandbox(QUICKBOOKS, options);

@@ -10,7 +10,7 @@ import { INVENTORY_ENDPOINTS } from './inventory/inventory.ts';
 import { INVOICE_ENDPOINTS } from './invoices/invoices.ts';
 import { LOYALTY_ENDPOINTS } from './loyalty/loyalty.ts';
 import { PAYMENT_ENDPOINTS } from './payments/payments.ts';
-import { SquareState } from './state/square-state.ts';
+import { openSquareState } from './state/square-state.ts';
 
 const ENDPOINTS: readonly Endpoint[] = [
   ...CUSTOMER_ENDPOINTS,
@@ -25,7 +25,7 @@ const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** What merchants have at the stand-in Square, and the endpoints that show and change it. */
 export async function openSquareRecords({ ledger, accounts, home }: RecordHost): Promise<RecordPart> {
-  const state = await SquareState.open(home);
+  const state = await openSquareState(home);
   const limiter = new RateLimiter();
   return {
     service: {

@@ -1,0 +1,100 @@
+import { z } from 'zod';
+import { ControlError, parseInput } from '../../core/control-api.ts';
+import type { ControlRoutes } from '../../core/control-api.ts';
+import { account, accountQuery, resetBody } from '../../core/control-schemas.ts';
+import type { AccountBook } from '../../oauth/exchange.ts';
+import type { Ledger } from '../../oauth/ledger.ts';
+import { entomb } from '../entities/transactions.ts';
+import { limitsBody } from '../http/limits.ts';
+import type { Meter } from '../http/limits.ts';
+import { ENTITIES, forgetIds, KINDS } from '../state/quickbooks-state.ts';
+import type { Company, QuickBooksState, WireObject } from '../state/quickbooks-state.ts';
+import { seed } from './seeds.ts';
+
+const seedBody = z
+  .strictObject({
+    resource: z.enum(ENTITIES),
+    account,
+    count: z.int().min(1).max(100_000).optional(),
+    /** Objects as QuickBooks would answer with them; `Id` is required. For what no request can make. */
+    objects: z
+      .array(z.looseObject({ Id: z.string().min(1) }))
+      .max(100_000)
+      .optional(),
+  })
+  .refine(({ count, objects }) => (count === undefined) !== (objects === undefined), 'give either count or objects');
+
+const vanishBody = z.strictObject({ resource: z.enum(ENTITIES), account, id: z.string() });
+
+interface ControlParts {
+  readonly state: QuickBooksState;
+  readonly ledger: Ledger;
+  readonly accounts: AccountBook;
+  readonly meter: Meter;
+}
+
+/** The control API of a company's records, beside the routes of `base`, some of which it extends. */
+export function recordControls({ state, ledger, accounts, meter }: ControlParts, base: ControlRoutes): ControlRoutes {
+  const companyOf = (id: string | undefined): Company => {
+    const found = accounts.list().find((one) => id === undefined || one.id === id);
+    if (!found) throw new ControlError(404, 'account-not-found', { message: `There is no company ${String(id)}.` });
+    return { state, id: found.id, nowMs: ledger.clock.nowMs(), homeCurrency: found.details['homeCurrency'] ?? 'USD' };
+  };
+  return {
+    ...base,
+    'POST /reset': (request) => {
+      state.reset(parseInput(resetBody, request.body).account ?? null);
+      forgetIds(state);
+      meter.reset();
+      return baseRoute(base, 'POST /reset')(request);
+    },
+    'POST /seed': (request) => {
+      if (isOfBase(request.body)) return baseRoute(base, 'POST /seed')(request);
+      const { resource, account: id, count, objects = [] } = parseInput(seedBody, request.body);
+      const company = companyOf(id);
+      if (count !== undefined) return { json: { resource, ids: seed(company, resource, count) } };
+      state.put(
+        company.id,
+        resource,
+        objects.map((object) => [object.Id, object]),
+      );
+      forgetIds(state);
+      return { json: { resource, ids: objects.map((object) => object.Id) } };
+    },
+    'GET /state/': (request) => {
+      const kind = KINDS.find((name) => name === request.rest);
+      if (kind === undefined) return baseRoute(base, 'GET /state/')(request);
+      const { id } = companyOf(parseInput(accountQuery, request.query).account);
+      return { json: { data: state.list(id, kind) } };
+    },
+    // Merges one customer into another, or deletes a transaction, as a person does.
+    'POST /vanish': ({ body }) => {
+      const { resource, account: id, id: object } = parseInput(vanishBody, body);
+      entomb(companyOf(id), resource, object);
+      return { json: { data: [] } };
+    },
+    'POST /forget-idempotency-keys': ({ body }) => {
+      state.forgetAnswers(companyOf(parseInput(resetBody, body).account).id);
+      return { json: { data: [] } };
+    },
+    'GET /metering': () => ({ json: meter.metering }),
+    'GET /limits': () => ({ json: meter.limits }),
+    'POST /limits': ({ body }) => {
+      meter.limits = { ...meter.limits, ...given(parseInput(limitsBody, body)) };
+      return { json: meter.limits };
+    },
+  };
+}
+
+const given = <T extends object>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [Name in keyof T]?: Exclude<T[Name], undefined>;
+  };
+
+const isOfBase = (body: unknown): boolean => (body as WireObject | undefined)?.['resource'] === 'accounts';
+
+function baseRoute(base: ControlRoutes, name: string) {
+  const route = base[name];
+  if (!route) throw new Error(`every stand-in has ${name}`);
+  return route;
+}

@@ -1,0 +1,67 @@
+import { Refusal } from '../../oauth/exchange.ts';
+import { accountingFault } from '../errors.ts';
+
+// Messages as in recorded exchanges of 2020 and on
+// https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/handling-common-errors (2026-11).
+
+const refusal = (
+  code: string,
+  message: string,
+  told: { readonly detail: string; readonly element?: string },
+): Refusal => new Refusal(accountingFault(400, { code, message, ...told }));
+
+export const notFound = (): Refusal =>
+  refusal('610', 'Object Not Found', {
+    detail:
+      "Object Not Found : Something you're trying to use has been made inactive. Check the fields with accounts, customers, items, vendors or employees.",
+  });
+
+export const stale = (): Refusal =>
+  refusal('5010', 'Stale Object Error', {
+    detail:
+      'Stale Object Error : You and Owner Somebody were working on this at the same time. Owner Somebody finished before you did, so your work was not saved.',
+  });
+
+export const duplicateName = (): Refusal =>
+  refusal('6240', 'Duplicate Name Exists Error', {
+    detail:
+      'The name supplied already exists. : Another customer, vendor or employee is already using this name. Please use a different name.',
+  });
+
+export const duplicateNumber = (): Refusal =>
+  refusal('6210', 'Duplicate Document Number Error', {
+    detail: 'Duplicate Document Number Error : You must specify a different number. This number has already been used.',
+  });
+
+export const missing = (parameter: string): Refusal =>
+  refusal('2020', 'Required param missing, need to supply the required value for the API', {
+    detail: `Required parameter ${parameter} is missing in the request`,
+    element: parameter,
+  });
+
+export const unsupportedProperty = (property: string, entity: string): Refusal =>
+  refusal('2010', 'Request has invalid or unsupported property', {
+    detail: `Property Name:Unrecognized field "${property}" (class com.intuit.schema.finance.v3.${entity}), not marked as ignorable\n specified is unsupported or invalid`,
+  });
+
+/**
+ * The message is reported (https://github.com/intuit/QuickBooks-V3-DotNET-SDK/issues/333, 2026-11) and quotes the
+ * address; the code is the stand-in's assumption.
+ */
+export const invalidEmail = (address: string): Refusal =>
+  refusal('2210', 'Invalid Email Address format', {
+    detail: `Email Address does not conform to the syntax rules of RFC 822. Supplied value: ${address}`,
+    element: 'PrimaryEmailAddr',
+  });
+
+/** The code is the stand-in's assumption. */
+export const invalidText = (property: string): Refusal =>
+  refusal('2040', 'Invalid String', {
+    detail: 'String contains an invalid character, or is too long.',
+    element: property,
+  });
+
+export const validation = (detail: string): Refusal =>
+  refusal('6000', 'A business validation error has occurred while processing your request', {
+    detail: `Business Validation Error: ${detail}`,
+  });

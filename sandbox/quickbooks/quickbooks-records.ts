@@ -1,0 +1,37 @@
+import type { Visit } from '../oauth/exchange.ts';
+import type { RecordHost, RecordPart } from '../oauth/oauth-sandbox.ts';
+import { recordControls } from './control/quickbooks-control.ts';
+import { ENTITY_ENDPOINTS } from './entities/entity-endpoints.ts';
+import { routesOf } from './http/endpoint.ts';
+import { Meter } from './http/limits.ts';
+import { openQuickBooksState } from './state/quickbooks-state.ts';
+
+const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
+
+/** What companies have at the stand-in QuickBooks, and the endpoints that show and change it. */
+export async function openQuickBooksRecords({ ledger, accounts, home }: RecordHost): Promise<RecordPart> {
+  const state = await openQuickBooksState(home);
+  const meter = new Meter();
+  return {
+    service: {
+      routes: routesOf(state, ENTITY_ENDPOINTS),
+      bodyLimitBytes: BODY_LIMIT_BYTES,
+      pageOf,
+      admit: (visit, company) => (company !== null && isApi(visit) ? meter.refusalOf(company, visit) : null),
+      latencyMs: () => meter.limits.latencyMs,
+    },
+    controls: (base) => recordControls({ state, ledger, accounts, meter }, base),
+    close: () => {
+      state.close();
+    },
+  };
+}
+
+const isApi = ({ path }: Visit) => path.startsWith('/v3/');
+
+/** A page is a later one when its query starts behind the first object. */
+function pageOf({ method, path, query }: Visit): 'first' | 'later' | null {
+  if (method !== 'GET' || !path.endsWith('/query')) return null;
+  const [, start = '1'] = /startposition\s+(\d+)/i.exec(query.get('query') ?? '') ?? [];
+  return Number(start) > 1 ? 'later' : 'first';
+}
