@@ -51,6 +51,8 @@ import { createErrorHandler } from './errors/error-handler.ts';
 import type { EventStream } from './http/event-stream.ts';
 import { createReadiness, live, READINESS_TIMEOUT_MS } from './http/health.ts';
 import { createIdempotency } from './http/idempotency.ts';
+import type { DeadLetterStore } from '../db/dead-letters/dead-letter-store.ts';
+import type { DeadLetterGateway } from './temporal/dead-letter-gateway.ts';
 import type { InboxGateway } from './temporal/inbox-gateway.ts';
 import type { JobGateway } from './temporal/job-gateway.ts';
 import type { Log } from './http/log.ts';
@@ -67,6 +69,8 @@ import { connectionActionRoutes } from './routes/connection-action-routes.ts';
 import { recordBatchRoute } from './routes/record-batch-route.ts';
 import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
+import { createRetryStarter } from './dead-letters/retry-starter.ts';
+import { deadLetterRoutes } from './routes/dead-letter-action-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
 import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { mappingRoutes } from './routes/mapping-routes.ts';
@@ -147,6 +151,8 @@ export interface AppDeps {
   readonly rotations: SecretRotationStore;
   readonly jobGateway: JobGateway;
   readonly conflicts: ConflictStore;
+  readonly deadLetters: DeadLetterStore;
+  readonly deadLetterGateway: DeadLetterGateway;
   readonly reconciliations: ReconciliationStore;
   readonly reconciliationGateway: ReconciliationGateway;
   readonly reconciliationScheduleGateway: ReconciliationScheduleGateway;
@@ -257,6 +263,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     reauthorizationRoute(deps),
     auditRoute(deps),
     ...eventRoutes({ events: deps.events, audit, wakeInbox: createInboxWaker(deps) }),
+    ...deadLetterRoutes({ ...deps, audit, startRetries: createRetryStarter(deps.deadLetterGateway, log) }),
     ...scheduleRoutes({
       kinds,
       connections,

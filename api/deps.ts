@@ -15,6 +15,7 @@ import { createReachStore } from '../db/connections/reach-store.ts';
 import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
 import { createRecordStores } from '../db/records/record-store.ts';
+import { createDeadLetterStore } from '../db/dead-letters/dead-letter-store.ts';
 import { createConflictStore } from '../db/conflicts/conflict-store.ts';
 import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
@@ -44,6 +45,7 @@ import type { AppConfig, AppDeps } from './app.ts';
 import { createAuthorizationGateway } from './temporal/authorization-gateway.ts';
 import { createAuthorizationStates } from './connections/authorization-states.ts';
 import { createConnectionGateway } from './temporal/connection-gateway.ts';
+import { createDeadLetterGateway } from './temporal/dead-letter-gateway.ts';
 import { createInboxGateway } from './temporal/inbox-gateway.ts';
 import { createJobGateway } from './temporal/job-gateway.ts';
 import { createReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
@@ -129,6 +131,8 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     rotations: createSecretRotationStore(db, audit),
     jobGateway: createJobGateway(temporal),
     conflicts: createConflictStore(db, kinds),
+    deadLetters: createDeadLetterStore(db),
+    deadLetterGateway: createDeadLetterGateway(temporal),
     reconciliations: createReconciliationStore(db),
     reconciliationGateway: createReconciliationGateway(temporal),
     reconciliationScheduleGateway: createReconciliationScheduleGateway(temporal),

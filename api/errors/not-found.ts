@@ -16,6 +16,7 @@ const DETAIL = {
   'reconciliation-not-found': 'No such reconciliation.',
   'discrepancy-not-found': 'No such discrepancy.',
   'event-not-found': 'No such event.',
+  'dead-letter-not-found': 'No such dead letter.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

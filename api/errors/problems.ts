@@ -3,6 +3,7 @@ import { AUTHORIZATION_PROBLEMS } from '../connections/authorization-problems.ts
 import { recordNotFoundCode, recordNotFoundProblem } from './record-problems.ts';
 import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
+import { DEAD_LETTER_PROBLEMS } from '../dead-letters/dead-letter-problems.ts';
 import { RECONCILIATION_PROBLEMS } from '../reconciliation/reconciliation-problems.ts';
 import { SYNC_PROBLEMS } from '../syncs/sync-problems.ts';
 import { WEBHOOK_PROBLEMS } from '../webhooks/webhook-problems.ts';
@@ -161,6 +162,7 @@ export const PROBLEMS = {
   },
   ...AUTHORIZATION_PROBLEMS,
   ...WEBHOOK_PROBLEMS,
+  ...DEAD_LETTER_PROBLEMS,
   ...SYNC_PROBLEMS,
   ...RECONCILIATION_PROBLEMS,
   'idempotency-in-flight': {

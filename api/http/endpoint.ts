@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type {
   ConflictId,
   ConnectionId,
+  DeadLetterId,
   DiscrepancyId,
   JobId,
   ReconciliationId,
@@ -32,6 +33,7 @@ interface PathIds {
   readonly reconciliationId: ReconciliationId;
   readonly discrepancyId: DiscrepancyId;
   readonly conflictId: ConflictId;
+  readonly deadLetterId: DeadLetterId;
   readonly provider: ProviderId;
   /** Of a schedule or a mapping. */
   readonly resource: Resource;
@@ -46,6 +48,7 @@ export const NOT_FOUND = {
   reconciliationId: 'reconciliation-not-found',
   discrepancyId: 'discrepancy-not-found',
   conflictId: 'conflict-not-found',
+  deadLetterId: 'dead-letter-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
@@ -114,6 +117,7 @@ interface Described {
     | 'Records'
     | 'Connections'
     | 'Events'
+    | 'Dead letters'
     | 'Syncs'
     | 'Reconciliations'
     | 'Integrations'

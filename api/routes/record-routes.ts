@@ -152,7 +152,7 @@ async function update(
     if (current && current.sourceId !== sourceId)
       throw invalidRequest([{ path: 'sourceId', message: 'Cannot be changed' }]);
   }
-  const result = await store.update(venueId, id, changes);
+  const result = await store.update({ venueId, id }, changes);
   if (Array.isArray(result)) throw invalidRequest(result);
   return found(kind, result as StoredRecord | null);
 }

@@ -69,9 +69,9 @@ export interface RecordStore<Fields = RecordFields> {
    * keeps its version.
    */
   update(
-    venueId: VenueId,
-    id: RecordId,
+    ref: { readonly venueId: VenueId; readonly id: RecordId },
     changes: RecordChanges<Fields>,
+    auditOf?: AuditOf<StoredRecord<Fields>>,
   ): Promise<StoredRecord<Fields> | readonly FieldProblem[] | null>;
   /** Marks the record as deleted. Null when there is none; a deleted one stays as it is. */
   remove(venueId: VenueId, id: RecordId, auditOf?: AuditOf<StoredRecord<Fields>>): Promise<StoredRecord<Fields> | null>;
@@ -130,7 +130,7 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
       return row ? toRecord<Fields>(row) : null;
     },
 
-    update: (venueId, id, changes) =>
+    update: ({ venueId, id }, changes, auditOf) =>
       withVenue(db, venueId, async (tx) => {
         const [row] = await tx.execute<{ source_id: string }>(sql`
           select source_id from ${tableOf(kind)} where id = ${id} and deleted_at is null for no key update`);
@@ -139,7 +139,9 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
           { tx, venueId, table },
           toDocuments([{ ...changes, sourceId: row.source_id }]),
         );
-        return verdict !== undefined && typeof verdict !== 'string' ? verdict : findIn(tx, id);
+        if (verdict !== undefined && typeof verdict !== 'string') return verdict;
+        const record = await findIn(tx, id);
+        return record && verdict === 'updated' ? recordWith(tx, record, auditOf) : record;
       }),
 
     remove: (venueId, id, auditOf) =>

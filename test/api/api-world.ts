@@ -20,6 +20,7 @@ import { createConnectionStore } from '../../db/connections/connection-store.ts'
 import { createReachStore } from '../../db/connections/reach-store.ts';
 import { createMappingStore } from '../../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
+import { createDeadLetterStore } from '../../db/dead-letters/dead-letter-store.ts';
 import { createConflictStore } from '../../db/conflicts/conflict-store.ts';
 import { createReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { createRecordStores } from '../../db/records/record-store.ts';
@@ -51,6 +52,7 @@ import { RecordedConnections } from './connections/recorded-connections.ts';
 import { RecordedReconciliationSchedules, RecordedReconciliations } from './reconciliation/recorded-reconciliations.ts';
 import { RecordedMappings } from './mappings/recorded-mappings.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
+import { RecordedRetries } from './dead-letters/recorded-retries.ts';
 import { RecordedInbox } from './webhooks/recorded-inbox.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
@@ -168,6 +170,7 @@ export async function createApiWorld(
   const connectionGateway = new RecordedConnections();
   const reconciliationGateway = new RecordedReconciliations();
   const inboxGateway = new RecordedInbox();
+  const deadLetterGateway = new RecordedRetries();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const audit = createAuditStore(db);
   const expressions = createExpressions();
@@ -197,6 +200,7 @@ export async function createApiWorld(
     inbox: createInboxStore(db),
     events: createVenueEventStore(db),
     conflicts: createConflictStore(db, kinds),
+    deadLetters: createDeadLetterStore(db),
   };
   const deps: AppDeps = {
     config: {
@@ -234,6 +238,7 @@ export async function createApiWorld(
     states: createAuthorizationStates(randomBytes(32)),
     connectionGateway,
     inboxGateway,
+    deadLetterGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     reconciliationGateway,
     reconciliationScheduleGateway: new RecordedReconciliationSchedules(),
@@ -298,6 +303,7 @@ export async function createApiWorld(
     connectionGateway,
     reconciliationGateway,
     inboxGateway,
+    deadLetterGateway,
     logLines,
     raw,
     send,

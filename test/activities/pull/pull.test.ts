@@ -167,7 +167,8 @@ describe('a pull of customers', () => {
     await world.stripe.seed({ resource: 'customers', count: 2 });
     await world.sync(venue, 'pull');
     const [mine, contested] = await all();
-    for (const record of [mine!, contested!]) await world.customers.update(venue.venueId, record.id, { name: 'Ours' });
+    for (const record of [mine!, contested!])
+      await world.customers.update({ venueId: venue.venueId, id: record.id }, { name: 'Ours' });
     await change(contested!.links[0]!.externalId!, { name: 'Theirs' });
 
     const run = await world.sync(venue, 'pull', 'incremental');

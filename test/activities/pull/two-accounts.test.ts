@@ -110,7 +110,7 @@ describe('two accounts of one venue that hold objects with equal ids', () => {
     expect(rouge).toMatchObject({ name: 'Rouge', amount_minor: '4200', currency: 'EUR', externalId: 'house-red' });
 
     const products = createRecordStore(world.database.db, productKind);
-    await products.update(a.venueId, red!.id as never, { description: 'From the house' });
+    await products.update({ venueId: a.venueId, id: red!.id as never }, { description: 'From the house' });
     expect((await push(a, 'products')).counts).toMatchObject({ rejected: 0, updated: 1 });
 
     expect(await productOf(a)).toMatchObject({

@@ -42,7 +42,8 @@ describe('a push of products with prices that others set at Stripe', () => {
   const record = async () =>
     (await listRecords(products, venue.venueId, { filter: { includeDeleted: false }, page: { limit: 1, after: null } }))
       .data[0]!;
-  const change = async (changes: object) => products.update(venue.venueId, (await record()).id, changes);
+  const change = async (changes: object) =>
+    products.update({ venueId: venue.venueId, id: (await record()).id }, changes);
   const push = (mode: 'full' | 'incremental' = 'incremental') => world.sync(venue, 'push', mode, PRODUCTS);
   const pull = () => world.sync(venue, 'pull', 'full', PRODUCTS);
   const aProduct = () => world.callStripe('POST', 'products', { name: 'Tea' });

@@ -51,6 +51,7 @@ beforeAll(async () => {
     eventId: await anEvent(connectionId),
     ...(await aReconciliation(connectionId)),
     conflictId: await aConflict(connectionId),
+    deadLetterId: await aDeadLetter(connectionId),
   };
 });
 afterAll(() => api.close());
@@ -81,6 +82,14 @@ async function aConflict(connectionId: string): Promise<string> {
   await api.database.admin`
     insert into merge_conflicts (id, venue_id, connection_id, resource, record_id, source_id, kind, fields)
     values (${id}, ${venueId}, ${connectionId}, 'customers', ${uuidv7()}, 'a', 'fields', '[]')`;
+  return id;
+}
+
+async function aDeadLetter(connectionId: string): Promise<string> {
+  const id = uuidv7();
+  await api.database.admin`
+    insert into dead_letters (id, venue_id, connection_id, source, source_key, provider, resource, record_id, code, message, history)
+    select ${id}, ${venueId}, ${connectionId}, 'record', 'k', 'stripe', 'customers', id, 'rejected', 'x', '[]' from customers where venue_id = ${venueId} limit 1`;
   return id;
 }
 
@@ -154,6 +163,9 @@ function bodyOf(endpoint: Endpoint): SendOptions {
     putReach: { excludedFields: [] },
     startReconciliation: { connectionId: ids['connectionId'] ?? '' },
     resolveConflict: { take: 'venue' },
+    editDeadLetter: { fields: {} },
+    discardDeadLetter: { reason: 'Of no use' },
+    retryDeadLetters: {},
   };
   const json = bodies[endpoint.name];
   return json === undefined ? {} : { json };
@@ -251,7 +263,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 50, operator: 11, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 55, operator: 11, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue and changes nothing', async () => {

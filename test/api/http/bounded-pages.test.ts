@@ -102,6 +102,13 @@ const LISTS: Readonly<Record<string, () => Promise<RichList>>> = {
         jsonb_build_array(jsonb_build_object('field', 'name', 'agreed', null, 'venue', ${RICH}::text, 'provider', null)) from unnest(${expected}::text[]) id`;
     return { path: `/v1/venues/${venueId}/conflicts`, expected: expected.toReversed() };
   },
+  'dead letters': async () => {
+    const expected = ids();
+    await api.database.admin`
+      insert into dead_letters (id, venue_id, connection_id, source, source_key, code, message, history)
+      select id::uuid, ${venueId}, ${await aConnection()}, 'record', id, 'rejected', ${RICH}, '[]' from unnest(${expected}::text[]) id`;
+    return { path: `/v1/venues/${venueId}/dead-letters`, expected: expected.toReversed() };
+  },
   reconciliations: async () => {
     const expected = ids();
     const total = { day: '2026-01-01', kind: RICH, currency: 'EUR', here: NO_SUM, there: NO_SUM };
@@ -171,7 +178,7 @@ describe('a page of a list with rich rows', () => {
       .map(({ name }) => name);
     const tried = [
       ...['listConnections', 'listSyncs', 'listSyncLog', 'listSyncPlanItems', 'listAudit', 'listVenues'],
-      ...['listConflicts', 'listReconciliations', 'listDiscrepancies', 'listEvents'],
+      ...['listConflicts', 'listReconciliations', 'listDiscrepancies', 'listEvents', 'listDeadLetters'],
     ];
     const records = ['listProducts', 'listCustomers', 'listInventory', 'listTransactions', 'listInvoices'];
     expect(paged.sort()).toEqual([...tried, ...records].sort());

@@ -21,7 +21,7 @@ describe('the agreed version of a record in a two-way sync', () => {
     })();
     return store().upsertAll(venueId, { documents, mayWrite: () => true, limit: 10 });
   };
-  const patch = (name: string) => store().update(venueId, recordId, { name });
+  const patch = (name: string) => store().update({ venueId, id: recordId }, { name });
   const link = (connection: ConnectionId, recordVersion: number) => database.admin`
     insert into record_links (connection_id, resource, record_id, venue_id, external_id, record_version, state)
     values (${connection}, 'customers', ${recordId}, ${venueId}, ${connection}, ${recordVersion}, 'linked')`;

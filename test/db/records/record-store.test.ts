@@ -188,14 +188,14 @@ describe('stored customers', () => {
   it('can be changed singly, and keep their version when unchanged', async () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada', email: 'a@example.com' }]);
     const { id } = await one('c1');
-    await expect(store.update(venueId, id, { name: 'Ada L.' })).resolves.toMatchObject({
+    await expect(store.update({ venueId, id }, { name: 'Ada L.' })).resolves.toMatchObject({
       version: 2,
       name: 'Ada L.',
       email: 'a@example.com',
     });
-    await expect(store.update(venueId, id, { name: 'Ada L.' })).resolves.toMatchObject({ version: 2 });
-    await expect(store.update(venueId, id, {})).resolves.toMatchObject({ version: 2 });
-    await expect(store.update(venueId, id, { email: null, metadata: { a: '1' } })).resolves.toMatchObject({
+    await expect(store.update({ venueId, id }, { name: 'Ada L.' })).resolves.toMatchObject({ version: 2 });
+    await expect(store.update({ venueId, id }, {})).resolves.toMatchObject({ version: 2 });
+    await expect(store.update({ venueId, id }, { email: null, metadata: { a: '1' } })).resolves.toMatchObject({
       version: 3,
       email: null,
       metadata: { a: '1' },
@@ -206,11 +206,11 @@ describe('stored customers', () => {
     await store.upsertMany(venueId, [{ sourceId: 'c1', name: 'Ada' }]);
     const { id } = await one('c1');
     const other = await aVenue(database.db);
-    await expect(store.update(other, id, { name: 'Eve' })).resolves.toBeNull();
+    await expect(store.update({ venueId: other, id: id }, { name: 'Eve' })).resolves.toBeNull();
     await expect(store.find(other, id)).resolves.toBeNull();
-    await expect(store.update(venueId, uuidv7() as RecordId, { name: 'Eve' })).resolves.toBeNull();
+    await expect(store.update({ venueId: venueId, id: uuidv7() as RecordId }, { name: 'Eve' })).resolves.toBeNull();
     await archive('c1');
-    await expect(store.update(venueId, id, { name: 'Eve' })).resolves.toBeNull();
+    await expect(store.update({ venueId, id }, { name: 'Eve' })).resolves.toBeNull();
     expect(await one('c1')).toMatchObject({ name: 'Ada', version: 1 });
   });
 

@@ -1,0 +1,218 @@
+import { and, count, desc, eq, gte, inArray, isNotNull, lt, max, min, or, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import { UNSETTLED_DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
+import type { DeadLetterSource, DeadLetterState } from '../../contracts/dead-letters.ts';
+import type { ConnectionId, DeadLetterId, VenueId } from '../../contracts/ids.ts';
+import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import { recordWith } from '../core/audit-store.ts';
+import type { AuditOf } from '../core/audit-store.ts';
+import { toPage } from '../core/page.ts';
+import type { Page, PageRequest } from '../core/page.ts';
+import { withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+import { deadLetters } from '../schema/dead-letters.ts';
+
+export type DeadLetter = typeof deadLetters.$inferSelect;
+
+export interface DeadLetterFilter {
+  readonly source?: DeadLetterSource | undefined;
+  readonly provider?: ProviderId | undefined;
+  readonly connectionId?: ConnectionId | undefined;
+  readonly resource?: Resource | undefined;
+  /** The code of the last failure. */
+  readonly cause?: string | undefined;
+  readonly state?: DeadLetterState | undefined;
+  /** Of the last failure, inclusive. */
+  readonly failedFrom?: Date | undefined;
+  /** Of the last failure, exclusive. */
+  readonly failedTo?: Date | undefined;
+}
+
+/** Unsettled entries that failed for the same cause. */
+export interface DeadLetterGroup {
+  readonly source: DeadLetterSource;
+  readonly cause: string;
+  readonly provider: ProviderId | null;
+  readonly resource: Resource | null;
+  readonly count: number;
+  readonly oldestAt: Date;
+  readonly newestAt: Date;
+}
+
+export interface DeadLetterGroups {
+  /** The largest groups. */
+  readonly groups: readonly DeadLetterGroup[];
+  /** Unsettled entries of all groups. */
+  readonly depth: number;
+  readonly oldestAt: Date | null;
+}
+
+/** Why an entry stays as it is. `settled`: it is resolved or discarded already. `unnamed`: nothing tells what to retry. */
+export type Unchanged = 'settled' | 'unnamed';
+
+export interface DeadLetterStore {
+  /** Newest first. */
+  list(
+    venueId: VenueId,
+    query: { readonly filter: DeadLetterFilter; readonly page: PageRequest },
+  ): Promise<Page<DeadLetter>>;
+  groups(venueId: VenueId, filter: Omit<DeadLetterFilter, 'state'>): Promise<DeadLetterGroups>;
+  find(venueId: VenueId, id: DeadLetterId): Promise<DeadLetter | null>;
+  /** Null when there is no such entry. */
+  discard(
+    ref: { readonly venueId: VenueId; readonly id: DeadLetterId },
+    decision: { readonly by: string; readonly reason: string },
+    auditOf: AuditOf<DeadLetter>,
+  ): Promise<DeadLetter | Unchanged | null>;
+  /** Marks an entry that is not resolved to be retried. Null when there is no such entry. */
+  markRetry(venueId: VenueId, id: DeadLetterId, auditOf: AuditOf<DeadLetter>): Promise<DeadLetter | Unchanged | null>;
+  /** Marks open entries to be retried, at most `MAX_RETRIES_AT_ONCE`. Returns how many. */
+  markRetries(venueId: VenueId, filter: DeadLetterFilter, auditOf: AuditOf<number>): Promise<number>;
+  /** The body of an event that the venue may see; null when it has expired. */
+  eventBody(venueId: VenueId, letter: Pick<DeadLetter, 'sourceKey'>): Promise<Uint8Array | null>;
+}
+
+/** Entries that one request may retry. */
+export const MAX_RETRIES_AT_ONCE = 10_000;
+const MAX_GROUPS = 200;
+
+/** A record without any id cannot be looked up: a later sync may store it. */
+const isRetryable = or(
+  sql`${deadLetters.source} <> 'record'`,
+  isNotNull(deadLetters.recordId),
+  isNotNull(deadLetters.externalId),
+);
+const AGAIN = {
+  state: 'retrying',
+  retriedAt: sql`now()`,
+  ...{ closedAt: null, discardedBy: null, discardReason: null },
+} as const;
+
+export function createDeadLetterStore(db: Database): DeadLetterStore {
+  return {
+    list: (venueId, { filter, page: { limit, after } }) =>
+      withVenue(db, venueId, async (tx) => {
+        const rows = await tx
+          .select()
+          .from(deadLetters)
+          .where(and(matches(venueId, filter), after === null ? undefined : lt(deadLetters.id, after as DeadLetterId)))
+          .orderBy(desc(deadLetters.id))
+          .limit(limit + 1);
+        return toPage(rows, limit, { item: (row) => row, id: (row) => row.id });
+      }),
+
+    groups: (venueId, filter) => withVenue(db, venueId, (tx) => readGroups(tx, venueId, filter)),
+
+    find: (venueId, id) => withVenue(db, venueId, (tx) => findIn(tx, id)),
+
+    discard: ({ venueId, id }, { by, reason }, auditOf) =>
+      withVenue(db, venueId, async (tx) => {
+        const found = await lockIn(tx, id);
+        if (!found || isSettled(found)) return found && 'settled';
+        const [row] = await tx
+          .update(deadLetters)
+          .set({ state: 'discarded', closedAt: sql`now()`, discardedBy: by, discardReason: reason })
+          .where(eq(deadLetters.id, id))
+          .returning();
+        return recordWith(tx, row ?? found, auditOf);
+      }),
+
+    markRetry: (venueId, id, auditOf) =>
+      withVenue(db, venueId, async (tx) => {
+        const found = await lockIn(tx, id);
+        if (!found || found.state === 'resolved') return found && 'settled';
+        const [row] = await tx
+          .update(deadLetters)
+          .set(AGAIN)
+          .where(and(eq(deadLetters.id, id), isRetryable))
+          .returning();
+        return row ? recordWith(tx, row, auditOf) : 'unnamed';
+      }),
+
+    markRetries: (venueId, filter, auditOf) =>
+      withVenue(db, venueId, async (tx) => {
+        const chosen = tx
+          .select({ id: deadLetters.id })
+          .from(deadLetters)
+          .where(and(matches(venueId, { ...filter, state: 'open' }), isRetryable))
+          .orderBy(deadLetters.source, deadLetters.sourceKey)
+          .limit(MAX_RETRIES_AT_ONCE)
+          .for('update');
+        const rows = await tx
+          .update(deadLetters)
+          .set(AGAIN)
+          .where(inArray(deadLetters.id, chosen))
+          .returning({ id: deadLetters.id });
+        return recordWith(tx, rows.length, rows.length === 0 ? undefined : auditOf);
+      }),
+
+    eventBody: (venueId, { sourceKey }) =>
+      withVenue(db, venueId, async (tx) => {
+        // The entry is the venue's only because the venue may see the event.
+        const [row] = await tx.execute<{ body: Uint8Array | null }>(
+          sql`select body from webhook_events where id = ${sourceKey}::uuid`,
+        );
+        return row?.body ?? null;
+      }),
+  };
+}
+
+const isSettled = ({ state }: DeadLetter) => state === 'resolved' || state === 'discarded';
+
+async function findIn(tx: Transaction, id: DeadLetterId): Promise<DeadLetter | null> {
+  const [row] = await tx.select().from(deadLetters).where(eq(deadLetters.id, id));
+  return row ?? null;
+}
+
+async function lockIn(tx: Transaction, id: DeadLetterId): Promise<DeadLetter | null> {
+  const [row] = await tx.select().from(deadLetters).where(eq(deadLetters.id, id)).for('update');
+  return row ?? null;
+}
+
+/** Repeats row-level security's condition because the indexes start with the venue. */
+function matches(venueId: VenueId, filter: DeadLetterFilter): SQL | undefined {
+  const { source, provider, connectionId, resource, cause, state, failedFrom, failedTo } = filter;
+  return and(
+    eq(deadLetters.venueId, venueId),
+    source === undefined ? undefined : eq(deadLetters.source, source),
+    provider === undefined ? undefined : eq(deadLetters.provider, provider),
+    connectionId === undefined ? undefined : eq(deadLetters.connectionId, connectionId),
+    resource === undefined ? undefined : eq(deadLetters.resource, resource),
+    cause === undefined ? undefined : eq(deadLetters.code, cause),
+    state === undefined ? undefined : eq(deadLetters.state, state),
+    failedFrom === undefined ? undefined : gte(deadLetters.lastFailedAt, failedFrom),
+    failedTo === undefined ? undefined : lt(deadLetters.lastFailedAt, failedTo),
+  );
+}
+
+async function readGroups(
+  tx: Transaction,
+  venueId: VenueId,
+  filter: Omit<DeadLetterFilter, 'state'>,
+): Promise<DeadLetterGroups> {
+  const unsettled = and(matches(venueId, filter), inArray(deadLetters.state, [...UNSETTLED_DEAD_LETTER_STATES]));
+  const { source, code: cause, provider, resource, firstFailedAt, lastFailedAt } = deadLetters;
+  const groups = await tx
+    .select({
+      ...{ source, cause, provider, resource, count: count() },
+      ...{ oldestAt: min(firstFailedAt), newestAt: max(lastFailedAt) },
+    })
+    .from(deadLetters)
+    .where(unsettled)
+    .groupBy(source, cause, provider, resource)
+    .orderBy(desc(count()), source, cause, provider, resource)
+    .limit(MAX_GROUPS);
+  const [all] = await tx
+    .select({ depth: count(), oldestAt: min(firstFailedAt) })
+    .from(deadLetters)
+    .where(unsettled);
+  return {
+    groups: groups.map(({ oldestAt, newestAt, ...group }) => ({
+      ...group,
+      oldestAt: oldestAt ?? new Date(0),
+      newestAt: newestAt ?? new Date(0),
+    })),
+    depth: all?.depth ?? 0,
+    oldestAt: all?.oldestAt ?? null,
+  };
+}
