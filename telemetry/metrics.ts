@@ -70,6 +70,7 @@ export const POOL_NAMES = [
   'atomic-loads',
   'event-streams',
   'webhook-deliveries',
+  'large-webhook-deliveries',
   'requests',
 ] as const;
 

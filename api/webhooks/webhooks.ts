@@ -17,6 +17,8 @@ import { decodeJson } from '../http/json.ts';
 import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { contextOf, noteLimit } from '../http/request-context.ts';
+import { createGroupedInbox } from './grouped-inbox.ts';
+import type { KeepDelivery } from './grouped-inbox.ts';
 import { createInboxWaker } from './inbox-waker.ts';
 import type { WakeInbox } from './inbox-waker.ts';
 
@@ -57,10 +59,13 @@ export const webhookAnswer = z.object({ received: z.literal(true) }).meta({ id: 
  */
 const PATIENCE_MS = 3_000;
 /**
- * Each delivery holds a body in memory and a query to Postgres. Providers send a refused one again.
+ * Deliveries at work in this process, each with its body in memory. Providers' events have a few KB, so there is room
+ * for a burst of them; whoever sends a large body, or does not announce its size, shares fewer slots. Providers send a
+ * refused one again.
  */
-const MAX_AT_WORK = 60;
-const MAX_AT_WORK_OF_A_PROVIDER = 40;
+const SMALL_BYTES = 65_536;
+const SMALL = { total: 1_000, perVenue: 600 };
+const LARGE = { total: 60, perVenue: 40 };
 const RETRY_AFTER_MS = 2_000;
 
 /** The part of a provider's event type that may be logged. */
@@ -101,24 +106,35 @@ function shakeHands({ webhooks }: WebhookDeps['providers'], req: Request, res: R
 }
 
 function webhookHandler(deps: WebhookDeps): RequestHandler {
-  const shares = new VenueShares<ProviderId>({ total: MAX_AT_WORK, perVenue: MAX_AT_WORK_OF_A_PROVIDER });
-  watchPool('webhook-deliveries', shares);
+  const small = new VenueShares<ProviderId>(SMALL);
+  const large = new VenueShares<ProviderId>(LARGE);
+  watchPool('webhook-deliveries', small);
+  watchPool('large-webhook-deliveries', large);
   const wake = createInboxWaker(deps);
+  const keep = createGroupedInbox(deps.inbox);
   return async (req, res) => {
     const { provider, reader } = receiverOf(deps.providers, String(req.params['provider']));
     if (!reader.isSigned((name) => req.get(name))) throw notSigned();
-    const release = shares.tryTake(provider);
+    const release = (isSmall(req) ? small : large).tryTake(provider);
     if (!release)
       throw new ApiError('too-many-deliveries', 'As many events as this process takes are at work.', {
         retryAfterMs: RETRY_AFTER_MS,
       });
     try {
-      await take({ ...deps, wake }, { req, provider, reader });
+      await take({ log: deps.log, publicUrl: deps.publicUrl, wake, keep }, { req, provider, reader });
     } finally {
       release();
     }
     res.set('Cache-Control', 'no-store').json({ received: true } satisfies z.output<typeof webhookAnswer>);
   };
+}
+
+const isSmall = ({ headers }: Request): boolean =>
+  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= SMALL_BYTES;
+
+interface TakingDeps extends Pick<WebhookDeps, 'log' | 'publicUrl'> {
+  readonly wake: WakeInbox;
+  readonly keep: KeepDelivery;
 }
 
 interface Delivery {
@@ -128,10 +144,10 @@ interface Delivery {
 }
 
 /** Verifies a delivery and stores its events. What they mean is found out later, by the inbox's drainer. */
-async function take(deps: WebhookDeps & { readonly wake: WakeInbox }, { req, ...from }: Delivery): Promise<void> {
+async function take(deps: TakingDeps, { req, ...from }: Delivery): Promise<void> {
   const { provider } = from;
   const events = await readEvents({ req, ...from }, `${deps.publicUrl}/webhooks/${provider}`);
-  const isNew = await deps.inbox.keep(events).catch((cause: unknown) => {
+  const isNew = await deps.keep(events).catch((cause: unknown) => {
     throw new ApiError('database-unavailable', 'The event could not be stored.', {
       cause,
       retryAfterMs: RETRY_AFTER_MS,

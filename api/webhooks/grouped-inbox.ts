@@ -1,0 +1,74 @@
+import { isDatabaseAway } from '../../db/core/outage.ts';
+import type { InboxStore, ReceivedEvent } from '../../db/webhooks/inbox-store.ts';
+
+/**
+ * Stores the events of one delivery. When it resolves, they are committed. Answers for each whether it is new. Throws
+ * what the store throws.
+ */
+export type KeepDelivery = (events: readonly ReceivedEvent[]) => Promise<readonly boolean[]>;
+
+export interface GroupLimits {
+  readonly deliveries: number;
+  /** Of the bodies: a statement holds each of them twice, as text. */
+  readonly bytes: number;
+}
+
+const LIMITS: GroupLimits = { deliveries: 128, bytes: 2_097_152 };
+
+interface Waiting {
+  readonly events: readonly ReceivedEvent[];
+  readonly bytes: number;
+  readonly resolve: (isNew: readonly boolean[]) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Groups deliveries that arrive while one is being committed: they share the next statement and its commit. A delivery
+ * that finds nothing under way is stored at once, so that grouping delays nobody, and no timer is needed.
+ */
+export function createGroupedInbox({ keep }: Pick<InboxStore, 'keep'>, limits: GroupLimits = LIMITS): KeepDelivery {
+  const waiting: Waiting[] = [];
+  let isCommitting = false;
+
+  async function commitAll(): Promise<void> {
+    if (isCommitting) return;
+    isCommitting = true;
+    for (let group = nextGroup(waiting, limits); group.length > 0; group = nextGroup(waiting, limits))
+      await commit(keep, group);
+    isCommitting = false;
+  }
+
+  return (events) =>
+    new Promise((resolve, reject) => {
+      const bytes = events.reduce((sum, { body }) => sum + body.length, 0);
+      waiting.push({ events, bytes, resolve, reject });
+      void commitAll();
+    });
+}
+
+/** Takes the deliveries that come next, at least one unless none waits. */
+function nextGroup(waiting: Waiting[], limits: GroupLimits): readonly Waiting[] {
+  let bytes = 0;
+  const end = waiting.findIndex((delivery, index) => {
+    bytes += delivery.bytes;
+    return index > 0 && (index >= limits.deliveries || bytes > limits.bytes);
+  });
+  return waiting.splice(0, end < 0 ? waiting.length : end);
+}
+
+/** Never throws: each delivery gets its own outcome. */
+async function commit(keep: InboxStore['keep'], group: readonly Waiting[]): Promise<void> {
+  try {
+    const isNew = await keep(group.flatMap(({ events }) => events));
+    let from = 0;
+    for (const { events, resolve } of group) {
+      resolve(isNew.slice(from, from + events.length));
+      from += events.length;
+    }
+  } catch (error) {
+    const [first, ...others] = group;
+    if (others.length === 0 || isDatabaseAway(error)) for (const { reject } of group) reject(error);
+    // Postgres refused the statement for one of the rows: alone, every other delivery is stored.
+    else for (const delivery of [first, ...others]) if (delivery) await commit(keep, [delivery]);
+  }
+}
