@@ -14,8 +14,11 @@ export type WebhookEventState = (typeof WEBHOOK_EVENT_STATES)[number];
 /** States in which the drainer takes an event up by itself. */
 export const OPEN_EVENT_STATES = ['waiting', 'retrying'] as const satisfies readonly WebhookEventState[];
 
-/** What an event did for a connection. `access-check`: the token manager was told to check the grant. */
-export const WEBHOOK_EFFECTS = ['access-check'] as const;
+/**
+ * What an event did for a connection. `access-check`: the token manager was told to check the grant. The others tell
+ * what became of a record; `skipped` has a reason.
+ */
+export const WEBHOOK_EFFECTS = ['access-check', 'created', 'updated', 'deleted', 'unchanged', 'skipped'] as const;
 export type WebhookEffectKind = (typeof WEBHOOK_EFFECTS)[number];
 
 /**

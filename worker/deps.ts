@@ -45,6 +45,7 @@ import { createSecretRotationStore } from '../db/connections/secret-rotation-sto
 import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
+import { createEventRecordStore } from '../db/webhooks/event-record-store.ts';
 import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createVenueStore } from '../db/core/venue-store.ts';
@@ -150,6 +151,7 @@ export async function createDeps(
     expressions,
     kinds,
     inbox,
+    eventRecords: createEventRecordStore(db, kinds),
     providers,
     vault,
     sealer,

@@ -3,87 +3,171 @@ import type { ConnectionId } from '../../contracts/ids.ts';
 import type { AccessCheckStore } from '../../db/connections/access-check-store.ts';
 import type { AccountConnections, AccountRef } from '../../db/connections/account-connections.ts';
 import { isDatabaseAway } from '../../db/core/outage.ts';
+import { PartitionTakenOverError } from '../../db/webhooks/inbox-store.ts';
 import type { DueEvent, InboxStore, PartitionLease, SettledEvent } from '../../db/webhooks/inbox-store.ts';
 import { grpcStatusOf, isRefusedForGood } from '../../domain/errors/grpc-status.ts';
 import { pauseBeforeRetryMs } from '../../domain/inbox/event-retry.ts';
+import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { meaningOf } from '../../providers/kit/webhook-definition.ts';
-import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { EventTarget } from '../../db/webhooks/event-record-store.ts';
 import { describe } from '../failures.ts';
+import { codeOf } from './event-failures.ts';
+import type { ChangeEvent } from './event-work.ts';
+import { RecordEvents } from './record-events.ts';
+import type { RecordEventDeps } from './record-events.ts';
 
-export interface ApplyingDeps {
+export interface ApplyingDeps extends RecordEventDeps {
   readonly inbox: Pick<InboxStore, 'settle'>;
   readonly accountConnections: AccountConnections;
   readonly accessChecks: Pick<AccessCheckStore, 'readUnsignalled' | 'noteSignalled'>;
-  readonly providers: Pick<Providers, 'definition'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
   /** Tells the connection's token manager that the provider reported a revocation. */
   readonly signalRevoked: (connection: KeepConnectionFreshInput) => Promise<void>;
 }
 
 type Outcome = Omit<SettledEvent, 'id'>;
+type Changing = ChangeEvent & { readonly account: AccountRef };
 
 const NOTHING = { errorCode: null, dueInMs: null, effect: null } as const;
+const APPLIED: Outcome = { ...NOTHING, state: 'applied' };
 
 /**
- * Handles a batch of one partition's events, and marks all of them with their effects in one transaction. A failing
- * event is marked to be tried again, or as dead, and does not hold up the others. Throws when the database or Temporal
- * is away, which says nothing about an event: then no event is marked, and all are handled again.
+ * Handles a batch of one partition's events, and marks all of them with their effects in one transaction. Events that
+ * have to be read again at their provider follow in a second one, so that no neighbour waits for them. A failing event
+ * is marked to be tried again, or as dead, and does not hold up the others. Throws when the database or Temporal is
+ * away, which says nothing about an event: then no event is marked, and all are handled again.
  */
 export async function applyEvents(
   deps: ApplyingDeps,
   lease: PartitionLease,
   events: readonly DueEvent[],
 ): Promise<void> {
-  const asked = new Map<string, Promise<readonly ConnectionId[]>>();
-  // One check of an account's grants serves every event of the batch, because all were received before it.
-  const askForChecks = (account: AccountRef) => {
-    const key = `${account.provider}/${account.environment}/${account.externalAccountId}`;
-    const asking = asked.get(key) ?? requestAccessChecks(deps, account);
-    asked.set(key, asking);
-    return asking;
-  };
-  const settled: SettledEvent[] = [];
-  for (const event of events) settled.push({ id: event.id, ...(await outcomeOf(deps, event, askForChecks)) });
-  await deps.inbox.settle(lease, settled);
-}
-
-async function outcomeOf(
-  deps: ApplyingDeps,
-  event: DueEvent,
-  askForChecks: (account: AccountRef) => Promise<readonly ConnectionId[]>,
-): Promise<Outcome> {
-  const { provider, type, account } = event;
-  const definition = deps.providers.definition(provider)?.webhooks;
-  if (!definition?.events) return { ...NOTHING, state: 'waiting-for-adapter' };
-  if (meaningOf(definition, type) === null) return { ...NOTHING, state: 'ignored' };
-  if (account === null) return dead(deps, event, 'account-missing');
   try {
-    const connections = await askForChecks({ provider, ...account });
-    return { ...NOTHING, state: 'applied', effect: { kind: 'access-check', connections } };
+    await applyTogether(deps, lease, events);
   } catch (error) {
-    if (isDatabaseAway(error) || isTemporalAway(error)) throw error;
-    return afterFailure(deps, event, error);
+    if (isAway(error) || error instanceof PartitionTakenOverError) throw error;
+    const [event] = events;
+    if (event && events.length === 1) {
+      const settled = { id: event.id, ...afterFailure(deps, event, { code: codeOf(error), cause: error }) };
+      await deps.inbox.settle(lease, () => Promise.resolve([settled]));
+    } else for (const one of events) await applyEvents(deps, lease, [one]);
   }
 }
 
-function afterFailure(deps: ApplyingDeps, event: DueEvent, error: unknown): Outcome {
-  const dueInMs = pauseBeforeRetryMs(event.attempts + 1);
-  if (dueInMs === null) return dead(deps, event, 'internal');
-  const { id: eventId, provider, attempts } = event;
-  deps.log.warn(
-    { eventId, provider, attempts: attempts + 1, cause: describe(error) },
-    'an event could not be applied: it is tried again',
-  );
-  return { ...NOTHING, state: 'retrying', errorCode: 'internal', dueInMs };
+/** Throws when one event fails in a way that says nothing about which. */
+async function applyTogether(deps: ApplyingDeps, lease: PartitionLease, events: readonly DueEvent[]): Promise<void> {
+  const sorted = await sort(deps, events);
+  const records = await RecordEvents.prepare(deps, sorted.changing);
+  await deps.inbox.settle(lease, async (tx, storeEach) => {
+    await records.applyTold(tx, storeEach);
+    const told = sorted.changing.filter(({ id }) => !records.open.has(id));
+    return [...sorted.settled, ...told.map(({ id }) => ({ id, ...APPLIED }))];
+  });
+  const left = events.filter(({ id }) => records.open.has(id));
+  if (left.length === 0) return;
+  const applyRead = await records.read();
+  await deps.inbox.settle(lease, async (tx, storeEach) => {
+    await applyRead(tx, storeEach);
+    return left.map((event) => {
+      const code = records.open.get(event.id);
+      return { id: event.id, ...(code == null ? APPLIED : afterFailure(deps, event, { code })) };
+    });
+  });
 }
 
-function dead({ log }: ApplyingDeps, { id: eventId, provider }: DueEvent, errorCode: string): Outcome {
-  log.warn({ eventId, provider, code: errorCode }, 'an event is dead: it is not tried again unless it is replayed');
-  return { ...NOTHING, state: 'dead', errorCode };
+interface Sorted {
+  readonly settled: readonly SettledEvent[];
+  readonly changing: readonly Changing[];
+}
+
+/** Handles what changes no record, and tells the rest apart. */
+async function sort(deps: ApplyingDeps, events: readonly DueEvent[]): Promise<Sorted> {
+  const askForChecks = perAccount((account) => requestAccessChecks(deps, account));
+  const findTargets = perAccount((account) => deps.eventRecords.findTargets(account));
+  const settled: SettledEvent[] = [];
+  const changing: Changing[] = [];
+  for (const event of events) {
+    const outcome = await outcomeOf(deps, event, { askForChecks, findTargets });
+    if ('state' in outcome) settled.push({ id: event.id, ...outcome });
+    else changing.push(outcome);
+  }
+  return { settled, changing };
+}
+
+/** Asks once per account and batch. One answer serves every event, because all were received before. */
+function perAccount<T>(ask: (account: AccountRef) => Promise<T>) {
+  const asked = new Map<string, { readonly account: AccountRef; readonly answer: Promise<T> }>();
+  return (account: AccountRef) => {
+    const key = `${account.provider}/${account.environment}/${account.externalAccountId}`;
+    const found = asked.get(key) ?? { account, answer: ask(account) };
+    asked.set(key, found);
+    return found;
+  };
+}
+
+interface PerAccount {
+  readonly askForChecks: ReturnType<typeof perAccount<readonly ConnectionId[]>>;
+  readonly findTargets: ReturnType<typeof perAccount<readonly EventTarget[]>>;
+}
+
+async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): Promise<Outcome | Changing> {
+  const { provider, type, account } = event;
+  const definition = deps.providers.definition(provider)?.webhooks;
+  if (!definition?.events) return { ...NOTHING, state: 'waiting-for-adapter' };
+  const meaning = meaningOf(definition, type);
+  if (meaning === null) return { ...NOTHING, state: 'ignored' };
+  if (account === null) return giveUp(deps, event, 'account-missing');
+  try {
+    if (meaning === 'changed') return await changesOf(deps, event, ask.findTargets({ provider, ...account }));
+    const connections = await ask.askForChecks({ provider, ...account }).answer;
+    return { ...APPLIED, effect: { kind: 'access-check', connections } };
+  } catch (error) {
+    if (isAway(error)) throw error;
+    return afterFailure(deps, event, { code: codeOf(error), cause: error });
+  }
+}
+
+/** What an event changes; ignored where no connection pulls what it is about. */
+async function changesOf(
+  deps: ApplyingDeps,
+  event: DueEvent,
+  { account, answer }: ReturnType<PerAccount['findTargets']>,
+): Promise<Outcome | Changing> {
+  if (event.body === null) return giveUp(deps, event, 'body-expired');
+  const changes = deps.providers.definition(event.provider)?.webhooks?.changesIn?.(parse(event.body)) ?? [];
+  if (changes.length === 0) return giveUp(deps, event, 'unreadable');
+  const targets = (await answer).filter((target) => changes.some(({ resource }) => resource === target.resource));
+  return targets.length === 0 ? { ...NOTHING, state: 'ignored' } : { id: event.id, changes, targets, account };
+}
+
+// The event was parsed when it was received. Cleaned like then, because Postgres rejects some text.
+const parse = (body: Uint8Array): unknown => cleanDeep(JSON.parse(new TextDecoder().decode(body)) as unknown);
+
+interface Failed {
+  readonly code: string;
+  readonly cause?: unknown;
+}
+
+function afterFailure(deps: ApplyingDeps, event: DueEvent, { code, cause }: Failed): Outcome {
+  const dueInMs = pauseBeforeRetryMs(event.attempts + 1);
+  if (dueInMs === null) return giveUp(deps, event, code);
+  const { id: eventId, provider, attempts } = event;
+  deps.log.warn(
+    { eventId, provider, attempts: attempts + 1, code, ...(cause !== undefined && { cause: describe(cause) }) },
+    'an event could not be applied: it is tried again',
+  );
+  return { ...NOTHING, state: 'retrying', errorCode: code, dueInMs };
+}
+
+/** The one place where an event becomes dead: nothing is tried any more unless it is replayed. */
+function giveUp({ log }: ApplyingDeps, { id: eventId, provider }: DueEvent, cause: string): Outcome {
+  log.warn({ eventId, provider, code: cause }, 'an event is dead: it is not tried again unless it is replayed');
+  return { ...NOTHING, state: 'dead', errorCode: cause };
 }
 
 /** Temporal's client throws errors with a gRPC status. */
+const isAway = (error: unknown): boolean => isDatabaseAway(error) || isTemporalAway(error);
 const isTemporalAway = (error: unknown): boolean => grpcStatusOf(error) !== null && !isRefusedForGood(error);
 
 /**

@@ -5,16 +5,14 @@ import type { DrainChunk, DrainInboxInput, InboxActivities, SweepInboxResult } f
 import type { InboxStore } from '../../db/webhooks/inbox-store.ts';
 import { inboxWakeUp } from '../../domain/inbox/inbox-drainer.ts';
 import type { DrainInbox } from '../../domain/inbox/inbox-drainer.ts';
-import type { Providers } from '../../providers/providers.ts';
 import { tellOwner } from '../connections/connection-owner.ts';
 import { guarded, interrupted } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { applyEvents } from './apply-events.ts';
 import type { ApplyingDeps } from './apply-events.ts';
 
-export interface InboxDeps extends Omit<ApplyingDeps, 'signalRevoked' | 'inbox' | 'providers'> {
+export interface InboxDeps extends Omit<ApplyingDeps, 'signalRevoked' | 'inbox'> {
   readonly inbox: InboxStore;
-  readonly providers: Pick<Providers, 'definition'>;
   /** How long one call works before it returns to the workflow. */
   readonly chunkMs: number;
 }

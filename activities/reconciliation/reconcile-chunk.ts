@@ -18,8 +18,8 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { describe, finalAfter, guarded, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { MOST_ATTEMPTS, backoffMs } from '../sync/sync-chunk.ts';
-import { mappingsOf } from './mappings.ts';
-import type { MappingsDeps } from './mappings.ts';
+import { mappingsOf } from '../sync/resource-mappings.ts';
+import type { MappingsDeps } from '../sync/resource-mappings.ts';
 import { ReconciliationWalk } from './reconciliation-walk.ts';
 import { withTransactions } from './transaction-session.ts';
 import type { TransactionSessionDeps } from './transaction-session.ts';
@@ -59,7 +59,7 @@ async function run(
   const deadlineMs = performance.now() + deps.chunkMs;
   const { scope, accounts } = state;
   const lists = spanOf(deps, scope);
-  const { fieldMapping } = await mappingsOf(deps, scope);
+  const { fieldMapping } = await mappingsOf(deps, { ...scope, resource: transactions.name });
   let calls = 0;
   const options = { connection: scope, accounts, lane: 'bulk', onCall: () => (calls += 1) } as const;
   return withTransactions(deps, options, async (session) => {

@@ -10,8 +10,9 @@ import { finalAfter, toFailure } from '../failures.ts';
 import { lookUpOne } from '../sync/pull-missing.ts';
 import { readRecord } from '../sync/pulled-record.ts';
 import { sessionWithin } from '../sync/reach.ts';
-import { mappingsOf } from './mappings.ts';
-import type { MappingsDeps } from './mappings.ts';
+import { transactions } from '../../records/transactions.ts';
+import { mappingsOf } from '../sync/resource-mappings.ts';
+import type { MappingsDeps } from '../sync/resource-mappings.ts';
 import { factOf } from './transaction-fact.ts';
 import { withTransactions } from './transaction-session.ts';
 import type { TransactionSessionDeps } from './transaction-session.ts';
@@ -42,7 +43,7 @@ async function repair(deps: RepairDeps, input: RepairDiscrepancyInput): Promise<
   const found = await repairs.find(input);
   if (!found) return 'not-repaired';
   const { externalId, accounts } = found;
-  const { reach, ...mappings } = await mappingsOf(deps, input);
+  const { reach, ...mappings } = await mappingsOf(deps, { ...input, resource: transactions.name });
   return withTransactions(deps, { connection: input, accounts, lane: 'interactive' }, async (outer) => {
     const session = sessionWithin(outer, reach);
     const askedAtMs = Date.now();

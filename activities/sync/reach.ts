@@ -19,18 +19,24 @@ export interface ExcludedFields {
   readonly excluded: readonly string[];
 }
 
-/** The session, which tells nothing of the fields that are left out. */
-export function sessionWithin(session: ResourceSession, { kind, excluded }: ExcludedFields): ResourceSession {
-  if (excluded.length === 0) return session;
-  const names = new Set(excluded);
+/** A provider's record, which tells nothing of the fields that are left out. */
+export function recordWithin<Told extends ProviderRecord>(record: Told, { kind, excluded }: ExcludedFields): Told {
+  if (excluded.length === 0) return record;
   const references = Object.entries(kind.references).flatMap(([name, { field }]) =>
-    field !== null && names.has(field) ? [name] : [],
+    field !== null && excluded.includes(field) ? [name] : [],
   );
-  const within = <Told extends ProviderRecord>(record: Told): Told => ({
+  return {
     ...record,
     fields: record.fields && withoutExcluded(kind, record.fields, excluded),
     ...(record.refs && { refs: { ...record.refs, ...Object.fromEntries(references.map((name) => [name, null])) } }),
-  });
+  };
+}
+
+/** The session, which tells nothing of the fields that are left out. */
+export function sessionWithin(session: ResourceSession, reach: ExcludedFields): ResourceSession {
+  if (reach.excluded.length === 0) return session;
+  const names = new Set(reach.excluded);
+  const within = <Told extends ProviderRecord>(record: Told): Told => recordWithin(record, reach);
   const amendmentWithin = (amendment: object) =>
     Object.fromEntries(Object.entries(amendment).filter(([name]) => !names.has(name)));
   const pageWithin = (page: ProviderPage): ProviderPage => ({

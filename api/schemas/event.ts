@@ -32,9 +32,15 @@ export const eventAnswer = z
           .object({
             kind: z.enum(WEBHOOK_EFFECTS).meta({
               description:
-                '`access-check`: whether the provider still accepts the connection’s grant is being checked.',
+                '`access-check`: whether the provider still accepts the connection’s grant is being checked. The others tell what became of a record.',
             }),
             connectionId: z.uuid(),
+            resource: z.string().nullable().meta({ description: 'Null for a check of the access.' }),
+            recordId: z.uuid().nullable().meta({ description: 'Null where the event led to no record.' }),
+            reason: z.string().nullable().meta({
+              description:
+                'With `skipped`: why the record stays as it is. docs/operations/webhooks.md lists the reasons.',
+            }),
             at: timestamp,
           })
           .meta({ id: 'EventEffect' }),
@@ -48,6 +54,6 @@ export function presentEvent(event: VenueEvent): z.input<typeof eventAnswer> {
   return {
     ...{ id, provider, type, state, attempts, errorCode },
     receivedAt: receivedAt.toISOString(),
-    effects: effects.map(({ kind, connectionId, at }) => ({ kind, connectionId, at: at.toISOString() })),
+    effects: effects.map(({ at, ...effect }) => ({ ...effect, at: at.toISOString() })),
   };
 }

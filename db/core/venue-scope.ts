@@ -117,11 +117,19 @@ const MAX_RECONNECT_PAUSE_S = 1;
 export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return withShare(db, venueId, () =>
     db.transaction(async (tx) => {
-      await tx.execute(
-        sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
-      );
+      await moveToVenue(tx, venueId);
       return work(tx);
     }),
+  );
+}
+
+/**
+ * Lets row-level security show exactly this venue for the rest of the transaction, or until the next call. For the
+ * effects of an event, which are stored for all venues in the transaction that marks it.
+ */
+export async function moveToVenue(tx: Transaction, venueId: VenueId): Promise<void> {
+  await tx.execute(
+    sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
   );
 }
 

@@ -8,6 +8,7 @@ import { recordTable, tableOf } from '../records/record-tables.ts';
 import { keepAgreed } from '../records/agreed-records.ts';
 import { isTwoWay } from './merge-rows.ts';
 import { agreedVersionOf, saveMerged } from './pull-agreement.ts';
+import { runOf } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
 import { together } from '../core/venue-scope.ts';
@@ -103,7 +104,7 @@ export async function moveGone(tx: Transaction, scope: KindScope, decided: reado
   const rows = JSON.stringify(decided.map(({ record, pulled }) => ({ id: record.id, version: pulled.version })));
   await tx.execute(sql`
     update record_links l set external_version = greatest(l.external_version, r.version), write_attempt = l.write_attempt + (l.state <> 'gone')::int,
-      state = 'gone', last_sync_id = ${scope.syncId}, synced_at = now(), updated_at = now()
+      state = 'gone', last_sync_id = coalesce(${runOf(scope)}, l.last_sync_id), synced_at = now(), updated_at = now()
     from jsonb_to_recordset(${rows}::jsonb) as r(id uuid, version bigint)
     where l.record_id = r.id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);
 }
@@ -235,7 +236,7 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, remote_fingerprint, metadata_keys,
       external_state, state, brought, last_sync_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), coalesce(r.mapping_version, 0), r.fingerprint,
-      nullif(r.remote_fingerprint, r.fingerprint), r.metadata_keys, r.external_state, 'linked', r.brought, ${scope.syncId}, now()
+      nullif(r.remote_fingerprint, r.fingerprint), r.metadata_keys, r.external_state, 'linked', r.brought, ${runOf(scope)}, now()
     from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
       mapping_version int, fingerprint text, remote_fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
     on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id,
@@ -246,7 +247,7 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
       remote_fingerprint = case when excluded.fingerprint is null then l.remote_fingerprint else excluded.remote_fingerprint end, metadata_keys = excluded.metadata_keys,
       external_state = coalesce(excluded.external_state, l.external_state),
       state = case when l.state = 'archived' then l.state else excluded.state end,
-      last_sync_id = excluded.last_sync_id, synced_at = excluded.synced_at, updated_at = now()`);
+      last_sync_id = coalesce(excluded.last_sync_id, l.last_sync_id), synced_at = excluded.synced_at, updated_at = now()`);
 }
 
 /** A record in a listing exists, even if we know a newer version, so it must not count as missing. */

@@ -193,7 +193,8 @@ const notStorable = (externalId: string, reason: string): Rejection => ({
   message: `The database does not store this object (${reason}).`,
 });
 
-async function decide(
+/** Decides on records as the scope's direction asks: by the provider's word, or by a merge of both sides. */
+export async function decide(
   { tx, scope }: Pick<Storing, 'tx' | 'scope'>,
   records: readonly PulledRecord[],
   rows: readonly RemoteRow[],

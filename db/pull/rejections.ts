@@ -26,18 +26,22 @@ export type StoreEach = <Item, Result>(
  * repeated, and each `storeEach` halves its items down to those at fault: they are refused and everything else is
  * stored. An item costs at most two attempts, and a transaction without such a failure nothing extra.
  */
-export async function withRefusals<T>(
+export const withRefusals = <T>(
   db: Database,
   venueId: VenueId,
   work: (tx: Transaction, storeEach: StoreEach) => Promise<T>,
+): Promise<T> => withRefusalsIn((inside) => withVenue(db, venueId, inside), work);
+
+/** As `withRefusals`, in a transaction that `run` makes. */
+export async function withRefusalsIn<T>(
+  run: (inside: (tx: Transaction) => Promise<T>) => Promise<T>,
+  work: (tx: Transaction, storeEach: StoreEach) => Promise<T>,
 ): Promise<T> {
   try {
-    return await withVenue(db, venueId, (tx) =>
-      work(tx, async (items, apply) => ({ results: [await apply(tx, items)], refused: [] })),
-    );
+    return await run((tx) => work(tx, async (items, apply) => ({ results: [await apply(tx, items)], refused: [] })));
   } catch (error) {
     if (!isRefusal(error)) throw error;
-    return withVenue(db, venueId, (tx) => work(tx, (items, apply) => bisect(tx, items, apply)));
+    return run((tx) => work(tx, (items, apply) => bisect(tx, items, apply)));
   }
 }
 

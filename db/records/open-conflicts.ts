@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { ConflictField, ConflictKind } from '../../contracts/conflicts.ts';
 import type { RecordId } from '../../contracts/ids.ts';
+import { runOf } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
@@ -25,10 +26,10 @@ export async function openConflicts(tx: Transaction, scope: LinkScope, found: re
   }));
   await tx.execute(sql`
     insert into merge_conflicts as k (id, venue_id, connection_id, resource, record_id, source_id, external_id, kind, fields, sync_id)
-    select r.id, ${scope.venueId}, ${scope.connectionId}, ${scope.resource}, r.record_id, r.source_id, r.external_id, r.kind, r.fields, ${scope.syncId}
+    select r.id, ${scope.venueId}, ${scope.connectionId}, ${scope.resource}, r.record_id, r.source_id, r.external_id, r.kind, r.fields, ${runOf(scope)}
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(id uuid, record_id uuid, source_id text, external_id text, kind text, fields jsonb)
     on conflict (record_id, connection_id, resource) where state = 'open' do update set
-      kind = excluded.kind, fields = excluded.fields, external_id = excluded.external_id, sync_id = excluded.sync_id, updated_at = now()`);
+      kind = excluded.kind, fields = excluded.fields, external_id = excluded.external_id, sync_id = coalesce(excluded.sync_id, k.sync_id), updated_at = now()`);
 }
 
 /** Closes the open conflicts of records that both sides agree on again. */

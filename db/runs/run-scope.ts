@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { SyncId } from '../../contracts/ids.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { ProviderAccountName } from '../../domain/sync/pull/source-id.ts';
@@ -22,6 +23,12 @@ export interface RunScope extends SyncConnectionInput {
   /** The field mapping that the attempt applies; absent for the defaults. */
   readonly mapping?: Pick<FieldMapping, 'version' | 'kept'>;
 }
+
+/** Stands for the run where none writes. A link keeps the run that last wrote it, so that no run in progress loses its mark. */
+export const NO_RUN = '00000000-0000-0000-0000-000000000000' as SyncId;
+
+/** The run as a link or a conflict names it; null where none writes. */
+export const runOf = ({ syncId }: Pick<RunScope, 'syncId'>) => sql`nullif(${syncId}::uuid, ${NO_RUN}::uuid)`;
 
 /** A run with the kind of record that it reads and writes. */
 export interface KindScope extends RunScope {

@@ -5,6 +5,7 @@ export { authorizationExchanges } from './connections/authorization-exchanges.ts
 export { connectionReach } from './connections/connection-reach.ts';
 export { connections } from './connections/connections.ts';
 export { deadLetters } from './dead-letters.ts';
+export { deletedObjects } from './webhooks/deleted-objects.ts';
 export { discrepancies } from './reconciliation/discrepancies.ts';
 export { fieldMappings } from './records/field-mappings.ts';
 export { idempotencyKeys } from './idempotency-keys.ts';

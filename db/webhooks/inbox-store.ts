@@ -5,6 +5,8 @@ import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox
 import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { withRefusalsIn } from '../pull/rejections.ts';
+import type { StoreEach } from '../pull/rejections.ts';
 import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
 import { webhookInbox } from '../schema/webhooks/webhook-inbox.ts';
 
@@ -27,6 +29,8 @@ export interface DueEvent extends Pick<ReceivedEvent, 'provider' | 'type' | 'acc
   readonly id: WebhookEventId;
   /** How many attempts have failed. */
   readonly attempts: number;
+  /** Null once it has expired. */
+  readonly body: Uint8Array | null;
 }
 
 /** What became of an event. */
@@ -36,8 +40,12 @@ export interface SettledEvent {
   readonly errorCode: string | null;
   /** When `retrying`: the pause before the next attempt. */
   readonly dueInMs: number | null;
+  /** Effects that are the same for these connections of any venue. */
   readonly effect: { readonly kind: WebhookEffectKind; readonly connections: readonly ConnectionId[] } | null;
 }
+
+/** Applies what events say inside the transaction that marks them, and returns what became of them. */
+export type Settle = (tx: Transaction, storeEach: StoreEach) => Promise<readonly SettledEvent[]>;
 
 /** The events of a provider in one state. */
 export interface UnfinishedEvents {
@@ -79,7 +87,7 @@ export interface InboxStore {
   /** Events that are due, oldest first. */
   listDue(partition: number, limit: number): Promise<readonly DueEvent[]>;
   /** Marks events together with their effects, in one transaction. Throws PartitionTakenOverError. */
-  settle(lease: PartitionLease, events: readonly SettledEvent[]): Promise<void>;
+  settle(lease: PartitionLease, work: Settle): Promise<void>;
   /**
    * Marks the partition as idle. Look for due events once more afterwards: one that was committed before found the
    * partition awake and has woken nobody. Throws PartitionTakenOverError.
@@ -127,17 +135,20 @@ export function createInboxStore(db: Database): InboxStore {
 
     listDue: (partition, limit) => listDue(db, partition, limit),
 
-    settle: (lease, events) =>
-      db.transaction(async (tx) => {
-        // The lock makes another drainer wait until this transaction has ended.
-        const [held] = await tx
-          .select({ partition: webhookInbox.partition })
-          .from(webhookInbox)
-          .where(isOf(lease))
-          .for('share');
-        if (!held) throw new PartitionTakenOverError();
-        await mark(tx, events);
-      }),
+    settle: (lease, work) =>
+      withRefusalsIn(
+        (inside) => db.transaction(inside),
+        async (tx, storeEach) => {
+          // The lock makes another drainer wait until this transaction has ended.
+          const [held] = await tx
+            .select({ partition: webhookInbox.partition })
+            .from(webhookInbox)
+            .where(isOf(lease))
+            .for('share');
+          if (!held) throw new PartitionTakenOverError();
+          await mark(tx, await work(tx, storeEach));
+        },
+      ),
 
     async fallAsleep(lease) {
       const rows = await db
@@ -214,9 +225,9 @@ const arrayText = (values: readonly (string | null)[]): string =>
   `{${values.map((value) => (value === null ? 'null' : `"${value.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
 
 async function listDue(db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> {
-  const { id, provider, type, environment, externalAccountId, attempts, dueAt } = webhookEvents;
+  const { id, provider, type, environment, externalAccountId, attempts, dueAt, body } = webhookEvents;
   const rows = await db
-    .select({ id, provider, type, environment, externalAccountId, attempts })
+    .select({ id, provider, type, environment, externalAccountId, attempts, body })
     .from(webhookEvents)
     .where(and(eq(webhookEvents.partition, partition), isOpen, sql`${dueAt} <= now()`))
     .orderBy(dueAt, id)

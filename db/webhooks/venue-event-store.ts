@@ -1,8 +1,8 @@
 import { and, asc, desc, eq, gte, inArray, lt, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
-import type { ConnectionId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
-import type { ProviderId } from '../../contracts/providers.ts';
+import type { ConnectionId, RecordId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
+import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditEntry } from '../core/audit-store.ts';
 import { toPage } from '../core/page.ts';
@@ -17,6 +17,12 @@ import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
 export interface EventEffect {
   readonly kind: WebhookEffectKind;
   readonly connectionId: ConnectionId;
+  /** Null for an effect that is on no record. */
+  readonly resource: Resource | null;
+  /** Null where the event led to no record of the venue's. */
+  readonly recordId: RecordId | null;
+  /** Why nothing was changed; null when something was. */
+  readonly reason: string | null;
   readonly at: Date;
 }
 
@@ -109,9 +115,9 @@ async function read(tx: Transaction, limit: number, conditions: readonly (SQL | 
     .orderBy(desc(id))
     .limit(limit);
   if (rows.length === 0) return [];
-  const { eventId, kind, connectionId, at } = webhookEventEffects;
+  const { eventId, kind, connectionId, resource, recordId, reason, at } = webhookEventEffects;
   const effects = await tx
-    .select({ eventId, kind, connectionId, at })
+    .select({ eventId, kind, connectionId, resource, recordId, reason, at })
     .from(webhookEventEffects)
     .where(
       inArray(
@@ -122,8 +128,6 @@ async function read(tx: Transaction, limit: number, conditions: readonly (SQL | 
     .orderBy(asc(at));
   return rows.map((row) => ({
     ...row,
-    effects: effects.flatMap((effect) => (effect.eventId === row.id ? [effectOf(effect)] : [])),
+    effects: effects.flatMap(({ eventId: of, ...effect }) => (of === row.id ? [effect] : [])),
   }));
 }
-
-const effectOf = ({ kind, connectionId, at }: EventEffect): EventEffect => ({ kind, connectionId, at });

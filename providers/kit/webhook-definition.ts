@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import type { Environment, ProviderId, Resource } from '../../contracts/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
+import type { ProviderRecord } from '../provider.ts';
 
 /** A request as received. */
 export interface WebhookDelivery {
@@ -14,9 +15,29 @@ export interface WebhookDelivery {
 
 /**
  * What a type of event means for this service. `revoked`: the account's owner has revoked our app's access, or a token
- * of it.
+ * of it. `changed`: objects of resources have changed, as `changesIn` says.
  */
-export type WebhookMeaning = 'revoked';
+export type WebhookMeaning = 'revoked' | 'changed';
+
+/** What an event says about the objects of one resource. */
+export type EventChange = { readonly resource: Resource } & (
+  | ToldObject
+  /** Only a hint: one object has changed or is gone, and has to be read. */
+  | { readonly says: 'refetch'; readonly externalId: string; readonly place?: string | null }
+  /** Only a hint: lists of the resource's change feed have something new since this time. */
+  | { readonly says: 'refetch-since'; readonly streams: readonly string[]; readonly sinceEpochS: number }
+);
+
+/** The object as it was at the event, whole and in the API version of the adapter, or its deletion. */
+export interface ToldObject {
+  readonly says: 'object';
+  readonly record: ProviderRecord;
+  /**
+   * A reading from this version up to the record's may be the later one, because the provider's clock is too coarse to
+   * tell: the object is then read again. The record's own version when versions are exact.
+   */
+  readonly doubtfulFrom: number;
+}
 
 /** What an event tells about itself. */
 export interface WebhookEvent {
@@ -49,6 +70,9 @@ export interface DeliveredEvent extends WebhookEvent {
   /** What is kept of the delivery for this event. Null: the delivery as it was sent. */
   readonly body: Uint8Array | null;
 }
+
+/** The changes that an event of any shape tells. */
+export type ReadChanges = (event: unknown) => readonly EventChange[];
 
 /**
  * How a provider's webhooks are verified and read. The kit does the rest: rolling secrets, limits, repeats, and the
@@ -83,6 +107,13 @@ export interface WebhookDefinition<Settings> {
    * wait for one that does.
    */
   readonly events: Readonly<Record<string, WebhookMeaning>> | null;
+  /** Pure. What an event that means `changed` says. Empty when it names no object that a resource syncs. */
+  readonly changesIn?: ReadChanges;
+  /**
+   * Objects carry a version of their own, which tells of two readings the later one. Otherwise the version of a reading
+   * is its time, and one that was made because of an event counts as the latest.
+   */
+  readonly hasExactVersions?: true;
 }
 
 /** One provider's webhooks as configured here. */
@@ -121,6 +152,10 @@ const MAX_HEADER = 255;
 /** What an event of this type means; null when nothing is done with it. */
 export const meaningOf = ({ events }: Pick<WebhookDefinition<never>, 'events'>, type: string): WebhookMeaning | null =>
   (events !== null && Object.hasOwn(events, type) ? events[type] : null) ?? null;
+
+/** The events of these types mean that objects have changed. */
+export const changedBy = (types: readonly string[]): Readonly<Record<string, WebhookMeaning>> =>
+  Object.fromEntries(types.map((type) => [type, 'changed']));
 
 /** A reader of events signed with any of these secrets. */
 export function readerOf<Settings>(

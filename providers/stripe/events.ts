@@ -22,7 +22,7 @@ interface EventFeed<Subject> {
   readonly read: (event: RawEvent) => Subject | null;
 }
 
-interface RawEvent {
+export interface RawEvent {
   readonly type: string;
   /** The event has the version that this adapter speaks. */
   readonly isCurrent: boolean;

@@ -1,7 +1,8 @@
 import { Stripe } from 'stripe';
 import { z } from 'zod';
-import { accountIdSchema, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
+import { accountIdSchema, changedBy, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
 import type { WebhookDefinition } from '../kit/webhook-definition.ts';
+import { CHANGE_EVENTS, stripeChangesIn } from './event-changes.ts';
 import type { StripeSettings } from './settings.ts';
 
 /**
@@ -43,6 +44,10 @@ export const stripeWebhooks: WebhookDefinition<StripeSettings> = {
         : null,
     };
   },
-  // Of Connect and of Apps alike.
-  events: { 'account.application.deauthorized': 'revoked' },
+  events: {
+    // Of Connect and of Apps alike.
+    'account.application.deauthorized': 'revoked',
+    ...changedBy(CHANGE_EVENTS),
+  },
+  changesIn: stripeChangesIn,
 };

@@ -4,20 +4,38 @@ import { INBOX_PARTITIONS } from '../../contracts/inbox.ts';
 import { createAccessCheckStore } from '../../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../../db/connections/account-connections.ts';
 import type { Database } from '../../db/core/venue-scope.ts';
+import { createReachStore } from '../../db/connections/reach-store.ts';
+import { createMappingStore } from '../../db/mappings/mapping-store.ts';
+import { createEventRecordStore } from '../../db/webhooks/event-record-store.ts';
 import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
+import type { InboxStore } from '../../db/webhooks/inbox-store.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
 
-/** Handles every event that is due, as the worker does, without a worker. Returns how many there were. */
-export async function drainInbox(
-  db: Database,
-  deps: Pick<ApplyingDeps, 'providers' | 'log' | 'signalRevoked'>,
-): Promise<number> {
-  const inbox = createInboxStore(db);
-  const applying = {
-    inbox,
+type OwnDeps = Pick<ApplyingDeps, 'providers' | 'log' | 'signalRevoked'> &
+  Partial<Pick<ApplyingDeps, 'credentials' | 'kinds'>>;
+
+/** What handling events takes, on this database. Without `credentials` no event can be read again at its provider. */
+export function applyingDeps(db: Database, deps: OwnDeps): ApplyingDeps & { readonly inbox: InboxStore } {
+  const { kinds = RECORD_KINDS } = deps;
+  const none = () => Promise.reject(new ProviderError({ provider: 'none', kind: 'unavailable' }));
+  return {
+    inbox: createInboxStore(db),
     accountConnections: createAccountConnections(db),
     accessChecks: createAccessCheckStore(db),
+    eventRecords: createEventRecordStore(db, kinds),
+    mappings: createMappingStore(db),
+    reach: createReachStore(db),
+    credentials: { open: none, replaceRefused: none },
+    kinds,
     ...deps,
   };
+}
+
+/** Handles every event that is due, as the worker does, without a worker. Returns how many there were. */
+export async function drainInbox(db: Database, deps: OwnDeps): Promise<number> {
+  const applying = applyingDeps(db, deps);
+  const { inbox } = applying;
   let handled = 0;
   for (let partition = 0; partition < INBOX_PARTITIONS; partition += 1) {
     const lease = await inbox.takeOver(partition);

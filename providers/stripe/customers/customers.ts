@@ -124,7 +124,7 @@ interface DeletedCustomer {
   readonly metadata?: StripeCustomer['metadata'];
 }
 
-function toRecord(
+export function toCustomerRecord(
   told: Exclude<z.output<typeof customer>, { readonly deleted: true }> | DeletedCustomer,
   version: number,
 ): ProviderRecord {
@@ -155,10 +155,10 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
 }
 
 const CUSTOMER_DELETED = 'customer.deleted';
-const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', CUSTOMER_DELETED];
+export const CUSTOMER_EVENTS = ['customer.created', 'customer.updated', CUSTOMER_DELETED];
 const readChange = asToday(customer);
 /** A deletion event can be trusted in every API version, and its object cannot be read again. */
-const readEvent = (event: Parameters<typeof readChange>[0]) =>
+export const readCustomerEvent = (event: Parameters<typeof readChange>[0]) =>
   event.type === CUSTOMER_DELETED ? (deletedCustomer.safeParse(event.object).data ?? null) : readChange(event);
 
 export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession {
@@ -166,7 +166,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
   const read = async (externalId: string): Promise<ProviderRecord> => {
     const askedAtMs = Date.now();
     const found = await nullWhenMissing(ask(customer, () => stripe.customers.retrieve(externalId)));
-    return toRecord(found ?? { id: externalId, deleted: true }, ask.versionOf(askedAtMs));
+    return toCustomerRecord(found ?? { id: externalId, deleted: true }, ask.versionOf(askedAtMs));
   };
   const changed = new Rereading(ask, ({ id }) => read(id));
   return {
@@ -174,19 +174,19 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       const askedAtMs = Date.now();
       const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
       if (query.stream === 'events') {
-        const page = await listEvents({ stripe, ask }, query, { types: CUSTOMER_EVENTS, read: readEvent });
+        const page = await listEvents({ stripe, ask }, query, { types: CUSTOMER_EVENTS, read: readCustomerEvent });
         const ended = new Set(page.told.flatMap(({ object }) => (object.deleted === true ? [object.id] : [])));
         const { found, rejections } = await changed.readEach(page.changed.filter(({ id }) => !ended.has(id)));
         const told = toPage(page, [
           ...found,
-          ...page.told.map(({ created, object }) => dated(toRecord(object, versionOfEvent(created)), created)),
+          ...page.told.map(({ created, object }) => dated(toCustomerRecord(object, versionOfEvent(created)), created)),
         ]);
         return { ...told, rejections: [...(told.rejections ?? []), ...rejections] };
       }
       const page = await ask(listSchema(customer), () => stripe.customers.list(range));
       return toPage(
         page,
-        page.data.map((customer) => toRecord(customer, ask.versionOf(askedAtMs))),
+        page.data.map((customer) => toCustomerRecord(customer, ask.versionOf(askedAtMs))),
       );
     },
 
@@ -208,7 +208,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       async create(mapped, { idempotencyKey }) {
         const askedAtMs = Date.now();
         const params = toParams(mapped, null) as Stripe.CustomerCreateParams;
-        return toRecord(
+        return toCustomerRecord(
           await ask(customer, () => stripe.customers.create(params, { idempotencyKey })),
           ask.versionOf(askedAtMs),
         );
@@ -217,7 +217,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }) {
         const askedAtMs = Date.now();
         const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
-        return toRecord(
+        return toCustomerRecord(
           stillThere(await ask(customer, () => stripe.customers.update(externalId, params, { idempotencyKey }))),
           ask.versionOf(askedAtMs),
         );
@@ -241,7 +241,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
         );
         const remote = remoteAmong(page, hint);
         return {
-          found: remote ? toRecord(remote, ask.versionOf(askedAtMs)) : null,
+          found: remote ? toCustomerRecord(remote, ask.versionOf(askedAtMs)) : null,
           after: remote ? null : nextAfter(page),
         };
       },

@@ -29,8 +29,8 @@ export const invoicePullPlan: PullPlan = {
   mayVanish: true,
 };
 
-const INVOICE_DELETED = 'invoice.deleted';
-const INVOICE_EVENTS = [
+export const INVOICE_DELETED = 'invoice.deleted';
+export const INVOICE_EVENTS = [
   ...[
     'created',
     'finalized',
@@ -56,7 +56,7 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
     const askedAtMs = Date.now();
     const found = await nullWhenMissing(ask(wholeInvoiceSchema, () => stripe.invoices.retrieve(externalId)));
     const version = ask.versionOf(askedAtMs);
-    return found ? toRecord(await complete(found), version) : gone(externalId, version);
+    return found ? toInvoiceRecord(await complete(found), version) : goneInvoice(externalId, version);
   };
   const complete = async (invoice: StripeWholeInvoice): Promise<StripeWholeInvoice> => {
     if (!invoice.lines.has_more) return invoice;
@@ -79,7 +79,7 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
     };
   };
   const changed = new Rereading(ask, ({ id, type }) =>
-    type === INVOICE_DELETED ? Promise.resolve(gone(id, ask.versionOf(Date.now()))) : read(id),
+    type === INVOICE_DELETED ? Promise.resolve(goneInvoice(id, ask.versionOf(Date.now()))) : read(id),
   );
 
   async function changedInvoices(query: ListQuery): Promise<ProviderPage> {
@@ -93,8 +93,8 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
         id: invoice.id,
         tell: async () =>
           type === INVOICE_DELETED
-            ? dated(gone(invoice.id, versionOfEvent(created)), created)
-            : toRecord(await complete(invoice), versionOfEvent(created)),
+            ? dated(goneInvoice(invoice.id, versionOfEvent(created)), created)
+            : toInvoiceRecord(await complete(invoice), versionOfEvent(created)),
       })),
     );
     const listed = toPage(page, [...found, ...told.records]);
@@ -110,7 +110,10 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
       );
       const version = ask.versionOf(askedAtMs);
       const { records, rejections } = await tellEach(
-        page.data.map((invoice) => ({ id: invoice.id, tell: async () => toRecord(await complete(invoice), version) })),
+        page.data.map((invoice) => ({
+          id: invoice.id,
+          tell: async () => toInvoiceRecord(await complete(invoice), version),
+        })),
       );
       const listed = toPage(page, records);
       return { ...listed, rejections: [...(listed.rejections ?? []), ...rejections] };
@@ -140,12 +143,12 @@ function newestOfEach<Told extends { readonly object: { readonly invoice: Stripe
   return told.filter(({ object: { invoice } }) => !seen.has(invoice.id) && seen.add(invoice.id));
 }
 
-function gone(externalId: string, version: number): ProviderRecord {
+export function goneInvoice(externalId: string, version: number): ProviderRecord {
   return { externalId, version, deleted: true, recordId: null, fields: null };
 }
 
 /** Throws for money that ISO 4217 minor units cannot represent. */
-function toRecord(invoice: StripeWholeInvoice, version: number): ProviderRecord {
+export function toInvoiceRecord(invoice: StripeWholeInvoice, version: number): ProviderRecord {
   const { currency, customer, due_date: dueAt, status_transitions: since } = invoice;
   const minor = (field: string, amount: number) => tellable(field, { amount, currency }).amountMinor;
   const fields: InvoiceFields = {

@@ -19,7 +19,7 @@ import { nullWhenMissing } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { deletable, eventSchema, listSchema, searchSchema, subjectIdIn } from '../http/responses.ts';
 
-const PRODUCT_EVENTS = [
+export const PRODUCT_EVENTS = [
   'product.created',
   'product.updated',
   'product.deleted',
@@ -27,6 +27,7 @@ const PRODUCT_EVENTS = [
   'price.updated',
   'price.deleted',
 ];
+export const PRODUCT_DELETED = 'product.deleted';
 const product = deletable('product', productSchema);
 const WITH_PRICES = { limit: PAGE_SIZE, expand: ['data.default_price'] };
 
@@ -117,6 +118,26 @@ async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<Prov
 
 const NOTHING_READ = { data: [], unreadable: [] } as const;
 
+/** The product that an event is about; null for a deleted price that does not name it. */
+export const productIdOf = (subject: z.output<typeof productEventSubject>): string | null =>
+  subject.object === 'product' ? subject.id : subject.product;
+
+/** The product of a deletion event. */
+export const deletedProduct = (
+  { id, metadata }: { readonly id: string; readonly metadata: Readonly<Record<string, string>> },
+  createdS: number,
+): ProviderRecord =>
+  dated(
+    {
+      externalId: id,
+      version: versionOfEvent(createdS),
+      deleted: true,
+      recordId: metadata[RECORD_ID_KEY] ?? null,
+      fields: null,
+    },
+    createdS,
+  );
+
 function sorted(events: readonly ProductEvent[]): {
   readonly touched: readonly string[];
   readonly deletions: readonly ProviderRecord[];
@@ -125,18 +146,10 @@ function sorted(events: readonly ProductEvent[]): {
   const touched = new Set<string>();
   for (const { type, created, data } of events) {
     const subject = data.object;
-    const id = subject.object === 'product' ? subject.id : subject.product;
-    touched.add(id ?? '');
-    if (subject.object !== 'product' || type !== 'product.deleted') continue;
-    const deletion = {
-      externalId: subject.id,
-      version: versionOfEvent(created),
-      deleted: true,
-      recordId: subject.metadata[RECORD_ID_KEY] ?? null,
-      fields: null,
-    };
+    touched.add(productIdOf(subject) ?? '');
+    if (subject.object !== 'product' || type !== PRODUCT_DELETED) continue;
     // The feed is newest first, so the first deletion is the last one.
-    if (!deletions.has(subject.id)) deletions.set(subject.id, dated(deletion, created));
+    if (!deletions.has(subject.id)) deletions.set(subject.id, deletedProduct(subject, created));
   }
   touched.delete('');
   return { touched: [...touched], deletions: [...deletions.values()] };

@@ -35,7 +35,7 @@ import {
 } from './transactions.ts';
 
 /** Stripe takes at most twenty types (https://docs.stripe.com/api/events/list, read 2026-11-21). */
-const TRANSACTION_EVENTS = [
+export const TRANSACTION_EVENTS = [
   ...['captured', 'expired', 'failed', 'pending', 'refunded', 'succeeded', 'updated'].map((event) => `charge.${event}`),
   ...['closed', 'created', 'funds_reinstated', 'funds_withdrawn', 'updated'].map((event) => `charge.dispute.${event}`),
   ...['created', 'failed', 'updated'].map((event) => `refund.${event}`),
@@ -44,7 +44,7 @@ const TRANSACTION_EVENTS = [
     (event) => `payment_intent.${event}`,
   ),
 ];
-const INVOICE_EVENTS = ['invoice.paid', 'invoice_payment.paid'];
+export const PAID_INVOICE_EVENTS = ['invoice.paid', 'invoice_payment.paid'];
 
 const EXPANDED_MOVEMENT = { expand: ['data.balance_transaction'] };
 const EXPANDED_SOURCE = { expand: ['data.source'] };
@@ -271,7 +271,7 @@ async function changedTransactions(reader: Reader, query: ListQuery): Promise<Pr
   );
 }
 
-function eventRecord(object: z.output<typeof transactionEventSubject>, version: number): ProviderRecord | null {
+export function eventRecord(object: z.output<typeof transactionEventSubject>, version: number): ProviderRecord | null {
   switch (object.object) {
     case 'charge':
       return chargeRecord(object, version);
@@ -318,7 +318,7 @@ async function listedInvoices(reader: Reader, query: ListQuery): Promise<Provide
  * invoice whose payments are not all on the page, or are not trusted, takes one call.
  */
 async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
-  const page = await listEvents(reader, query, { types: INVOICE_EVENTS, read: asToday(invoiceEventSubject) });
+  const page = await listEvents(reader, query, { types: PAID_INVOICE_EVENTS, read: asToday(invoiceEventSubject) });
   const changed = new Map(page.changed.map((each) => [invoiceIdOf(each), each]));
   const told = new ToldInvoices();
   for (const [id, { invoice, payments, changedAtS }] of byInvoice(page.told)) {

@@ -3,14 +3,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyEvents } from '../../../activities/inbox/apply-events.ts';
 import type { ApplyingDeps } from '../../../activities/inbox/apply-events.ts';
 import type { ConnectionId } from '../../../contracts/ids.ts';
-import { createAccessCheckStore } from '../../../db/connections/access-check-store.ts';
-import { createAccountConnections } from '../../../db/connections/account-connections.ts';
 import { createInboxStore, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { MAX_EVENT_ATTEMPTS, pauseBeforeRetryMs } from '../../../domain/inbox/event-retry.ts';
 import { registry } from '../../../telemetry/metrics.ts';
 import { watchInbox } from '../../../telemetry/provider-metrics.ts';
 import { aVenue } from '../../db/builders.ts';
+import { applyingDeps } from '../../support/inbox.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { createTestProviders } from '../../support/test-providers.ts';
@@ -35,18 +34,16 @@ beforeEach(async () => {
   failing = new Map();
 });
 
-const deps = (): ApplyingDeps => ({
-  inbox,
-  accountConnections: createAccountConnections(database.db),
-  accessChecks: createAccessCheckStore(database.db),
-  providers: createTestProviders({}, NO_BUDGET),
-  log: { info: () => undefined, warn: () => undefined },
-  async signalRevoked({ connectionId }) {
-    const error = failing.get(connectionId);
-    if (error) throw error;
-    told.push(connectionId);
-  },
-});
+const deps = (): ApplyingDeps =>
+  applyingDeps(database.db, {
+    providers: createTestProviders({}, NO_BUDGET),
+    log: { info: () => undefined, warn: () => undefined },
+    async signalRevoked({ connectionId }) {
+      const error = failing.get(connectionId);
+      if (error) throw error;
+      told.push(connectionId);
+    },
+  });
 
 async function aGrant(account: string): Promise<ConnectionId> {
   const [venueId, connectionId] = [await aVenue(database.db), uuidv7() as ConnectionId];

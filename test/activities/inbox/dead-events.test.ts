@@ -43,7 +43,9 @@ async function anEvent(account: string): Promise<WebhookEventId> {
 async function settle(id: WebhookEventId, state: SettledEvent['state']): Promise<void> {
   const inbox = createInboxStore(database.db);
   const errorCode = state === 'dead' || state === 'retrying' ? 'internal' : null;
-  await inbox.settle(await inbox.takeOver(PARTITION), [{ id, state, errorCode, dueInMs: null, effect: null }]);
+  await inbox.settle(await inbox.takeOver(PARTITION), () =>
+    Promise.resolve([{ id, state, errorCode, dueInMs: null, effect: null }]),
+  );
 }
 
 const letters = () =>

@@ -83,6 +83,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into authorization_exchanges (attempt_id, venue_id, connection_id) values (${uuidv7()}, ${ours}, ${theirs.connectionId})`,
     connection_reach_connection_fk: () =>
       sql`insert into connection_reach (connection_id, resource, venue_id) values (${theirs.connectionId}, 'customers', ${ours})`,
+    deleted_objects_connection_fk: () =>
+      sql`insert into deleted_objects (connection_id, resource, external_id, venue_id, external_version) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 1)`,
     discrepancies_reconciliation_fk: () =>
       sql`insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id) values (${uuidv7()}, ${theirs.reconciliationId}, ${ours}, 'missing-here', '[]', '2026-01-01', 'x')`,
     dead_letters_connection_fk: () =>
@@ -154,6 +156,7 @@ describe('a column that names a row by its id', () => {
     ...['record_links.record_id', 'record_references.record_id', 'sync_logs.record_id'],
     ...['sync_missing.record_id', 'sync_plan_items.record_id', 'discrepancies.record_id'],
     ...['agreed_records.record_id', 'merge_conflicts.record_id', 'dead_letters.record_id'],
+    ...['webhook_event_effects.record_id'],
     ...['record_links.last_sync_id', 'record_links.last_push_id', 'sync_plan_items.met_by', 'merge_conflicts.sync_id'],
   ];
 

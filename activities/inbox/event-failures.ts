@@ -1,0 +1,23 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { FAILURE } from '../../contracts/failures.ts';
+import { ProviderError } from '../../providers/provider-error.ts';
+
+/** The code of a failed attempt: what kind of failure it was, never what it said. */
+export function codeOf(error: unknown): string {
+  if (error instanceof ProviderError) return error.details.kind;
+  if (error instanceof ApplicationFailure && error.type != null) return CODES[error.type] ?? 'internal';
+  if (error instanceof Error && error.name === 'AbortError') return 'unavailable';
+  return 'internal';
+}
+
+const CODES: Readonly<Record<string, string>> = {
+  [FAILURE.needsReauth]: 'needs-reauth',
+  [FAILURE.connectionGone]: 'connection-gone',
+};
+
+/**
+ * The connection cannot be used until somebody does something about it, and the pull that follows brings what its events
+ * would have changed.
+ */
+export const isUnusable = (error: unknown): boolean =>
+  error instanceof ApplicationFailure && (error.type === FAILURE.needsReauth || error.type === FAILURE.connectionGone);

@@ -1,0 +1,105 @@
+import { sql } from 'drizzle-orm';
+import type { WebhookEffectKind } from '../../contracts/inbox.ts';
+import type { ConnectionRef, RecordId, WebhookEventId } from '../../contracts/ids.ts';
+import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import type { RecordKinds } from '../../records/registry.ts';
+import type { AccountRef } from '../connections/account-connections.ts';
+import { moveToVenue, withReach } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
+import { applyReadings } from '../pull/event-readings.ts';
+import type { AppliedReading, EventReading } from '../pull/event-readings.ts';
+import type { StoreEach } from '../pull/rejections.ts';
+import { amendRecords } from '../records/record-references.ts';
+import type { Amendment } from '../records/record-references.ts';
+import { NO_RUN, scopeWithKind } from '../runs/run-scope.ts';
+import type { RunScope } from '../runs/run-scope.ts';
+
+/** A resource that a connection pulls from an account. */
+export interface EventTarget extends ConnectionRef {
+  readonly provider: ProviderId;
+  readonly resource: Resource;
+  readonly direction: 'pull' | 'both';
+  /** Of those that the grant opens; null: all. */
+  readonly accounts: readonly string[] | null;
+}
+
+/** What events told of a target's resource, under the venue's mapping. */
+export interface TargetReadings {
+  readonly target: EventTarget;
+  readonly account: AccountRef;
+  readonly mapping: NonNullable<RunScope['mapping']>;
+  readonly readings: readonly EventReading[];
+  readonly amendments: readonly Amendment[];
+}
+
+/** What an event did to a record of a target. */
+export interface RecordEffect {
+  readonly eventId: WebhookEventId;
+  readonly target: EventTarget;
+  readonly kind: WebhookEffectKind;
+  readonly recordId: RecordId | null;
+  readonly reason: string | null;
+}
+
+/** What events change. Crosses venues: never return what it reads to a caller. */
+export interface EventRecordStore {
+  /** The resources that connections of any venue pull from this account. */
+  findTargets(account: AccountRef): Promise<readonly EventTarget[]>;
+  /** Applies readings to one target's records, in the caller's transaction. An object that the database refuses is `skipped`. */
+  apply(tx: Transaction, storeEach: StoreEach, told: TargetReadings): Promise<readonly AppliedReading[]>;
+  /** Stores what events did, in the caller's transaction. */
+  noteEffects(tx: Transaction, effects: readonly RecordEffect[]): Promise<void>;
+}
+
+export function createEventRecordStore(db: Database, kinds: RecordKinds): EventRecordStore {
+  return {
+    findTargets: ({ provider, environment, externalAccountId }) =>
+      // Without a venue scope: only the database function sees all venues.
+      withReach(db, [], async (tx) => {
+        const rows = await tx.execute<{
+          venue_id: EventTarget['venueId'];
+          connection_id: EventTarget['connectionId'];
+          resource: Resource;
+          direction: EventTarget['direction'];
+          chosen_accounts: readonly string[] | null;
+        }>(sql`select * from event_targets(${provider}, ${environment}, ${externalAccountId})`);
+        return rows.map(({ resource, direction, ...row }) => ({
+          ...{ provider, resource, direction },
+          venueId: row.venue_id,
+          connectionId: row.connection_id,
+          accounts: row.chosen_accounts,
+        }));
+      }),
+
+    async apply(tx, storeEach, { target, account, mapping, readings, amendments }) {
+      await moveToVenue(tx, target.venueId);
+      const { venueId, connectionId, provider, resource, direction } = target;
+      const key = { venueId, connectionId, provider, resource, direction };
+      const scope = scopeWithKind({ ...key, account, mapping, syncId: NO_RUN, mode: 'incremental', fence: 0 }, kinds);
+      const stored = await storeEach(readings, (sp, part) => applyReadings(sp, scope, part));
+      await storeEach(amendments, (sp, part) => amendRecords(sp, scope, part));
+      const refused = stored.refused.map(({ item }): AppliedReading => ({
+        externalId: item.pulled.externalId,
+        recordId: null,
+        did: 'skipped',
+        reason: 'not-storable',
+      }));
+      return [...stored.results.flat(), ...refused];
+    },
+
+    async noteEffects(tx, effects) {
+      for (const [venueId, own] of Map.groupBy(effects, ({ target }) => target.venueId)) {
+        await moveToVenue(tx, venueId);
+        const rows = own.map(({ eventId, target, kind, recordId, reason }) => ({
+          ...{ event_id: eventId, connection_id: target.connectionId, resource: target.resource },
+          ...{ kind, record_id: recordId, reason },
+        }));
+        await tx.execute(sql`
+          insert into webhook_event_effects (event_id, venue_id, connection_id, kind, resource, record_id, reason)
+          select distinct r.event_id, ${venueId}::uuid, r.connection_id, r.kind, r.resource, r.record_id, r.reason
+          from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(event_id uuid, connection_id uuid, kind text, resource text, record_id uuid, reason text)
+          on conflict on constraint webhook_event_effects_once do update set at = now()`);
+      }
+    },
+  };
+}

@@ -1,0 +1,78 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { createEventRecordStore } from '../../../db/webhooks/event-record-store.ts';
+import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
+import { createVenueEventStore } from '../../../db/webhooks/venue-event-store.ts';
+import { createIdempotencyStore } from '../../../db/core/idempotency-store.ts';
+import { createApiWorld } from '../../api/api-world.ts';
+
+import { providers, signed } from '../../api/webhooks/webhook-deliveries.ts';
+import type { Receiver } from '../../api/webhooks/webhook-deliveries.ts';
+import { applyingDeps, drainInbox } from '../inbox.ts';
+import type { createSyncWorld } from './sync-world.ts';
+import type { TestVenue } from './sync-world.ts';
+
+type SyncWorld = Awaited<ReturnType<typeof createSyncWorld>>;
+
+/** An event as a venue reads it. */
+export interface ShownEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly errorCode: string | null;
+  readonly effects: readonly {
+    readonly kind: string;
+    readonly connectionId: string;
+    readonly resource: string | null;
+    readonly recordId: string | null;
+    readonly reason: string | null;
+  }[];
+}
+
+/**
+ * The API's real endpoint for events in front of a world of syncs: what is posted to it, signed, is handled by the
+ * worker's own code, without Temporal.
+ */
+export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps' | 'venues' | 'audit'>) {
+  const { db } = world.database;
+  const api = await createApiWorld({
+    providers: providers(),
+    deps: {
+      inbox: createInboxStore(db),
+      events: createVenueEventStore(db),
+      venues: world.venues,
+      audit: world.audit,
+      idempotency: createIdempotencyStore(db),
+    },
+  });
+  const log = { info: () => undefined, warn: () => undefined };
+  const own = {
+    ...{ log, providers: world.deps.providers, credentials: world.deps.credentials, kinds: world.deps.kinds },
+    signalRevoked: () => Promise.resolve(),
+  };
+
+  return {
+    api,
+    applying: applyingDeps(db, own),
+    eventRecords: createEventRecordStore(db, world.deps.kinds),
+    /** Sends an event as its provider does. */
+    async post(provider: Receiver, event: object): Promise<void> {
+      const body = JSON.stringify(event);
+      const answer = await api.send('POST', `/webhooks/${provider}`, {
+        token: null,
+        body,
+        headers: { 'content-type': 'application/json', ...signed(provider, body) },
+      });
+      if (answer.status !== 200) throw new Error(`the endpoint answered ${answer.status}: ${answer.text}`);
+    },
+    /** Handles the events that are due. Returns how many there were. */
+    drain: (): Promise<number> => new MockActivityEnvironment().run(() => drainInbox(db, own)),
+    async events({ venueId }: TestVenue): Promise<readonly ShownEvent[]> {
+      const { json } = await api.send('GET', `/v1/venues/${venueId}/events?limit=100`);
+      return (json.data as unknown as readonly ShownEvent[]).toReversed();
+    },
+    close: () => api.close(),
+  };
+}
+
+export type EventWorld = Awaited<ReturnType<typeof createEventWorld>>;
