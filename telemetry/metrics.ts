@@ -16,6 +16,7 @@ export const LIMITS = [
   'too-many-connections',
   'connection-limit-reached',
   'schedule-limit-reached',
+  'subscription-limit-reached',
   'webhook-not-signed',
   'webhook-repeated',
   'rate-limited-caller',
@@ -70,6 +71,7 @@ export const POOL_NAMES = [
   'atomic-loads',
   'event-streams',
   'webhook-deliveries',
+  'webhook-receivers',
   'requests',
 ] as const;
 

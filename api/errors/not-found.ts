@@ -16,6 +16,8 @@ const DETAIL = {
   'reconciliation-not-found': 'No such reconciliation.',
   'discrepancy-not-found': 'No such discrepancy.',
   'event-not-found': 'No such event.',
+  'subscription-not-found': 'No such subscription.',
+  'delivery-not-found': 'No such delivery.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

@@ -4,6 +4,7 @@ import { recordNotFoundCode, recordNotFoundProblem } from './record-problems.ts'
 import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
 import { RECONCILIATION_PROBLEMS } from '../reconciliation/reconciliation-problems.ts';
+import { SUBSCRIPTION_PROBLEMS } from '../subscriptions/subscription-problems.ts';
 import { SYNC_PROBLEMS } from '../syncs/sync-problems.ts';
 import { WEBHOOK_PROBLEMS } from '../webhooks/webhook-problems.ts';
 
@@ -163,6 +164,7 @@ export const PROBLEMS = {
   ...WEBHOOK_PROBLEMS,
   ...SYNC_PROBLEMS,
   ...RECONCILIATION_PROBLEMS,
+  ...SUBSCRIPTION_PROBLEMS,
   'idempotency-in-flight': {
     status: 409,
     title: 'The first request with this key is still at work',

@@ -6,7 +6,9 @@ import type {
   ConnectionId,
   DiscrepancyId,
   JobId,
+  MessageId,
   ReconciliationId,
+  SubscriptionId,
   SyncId,
   VenueId,
   WebhookEventId,
@@ -32,6 +34,8 @@ interface PathIds {
   readonly reconciliationId: ReconciliationId;
   readonly discrepancyId: DiscrepancyId;
   readonly conflictId: ConflictId;
+  readonly subscriptionId: SubscriptionId;
+  readonly messageId: MessageId;
   readonly provider: ProviderId;
   /** Of a schedule or a mapping. */
   readonly resource: Resource;
@@ -46,6 +50,8 @@ export const NOT_FOUND = {
   reconciliationId: 'reconciliation-not-found',
   discrepancyId: 'discrepancy-not-found',
   conflictId: 'conflict-not-found',
+  subscriptionId: 'subscription-not-found',
+  messageId: 'delivery-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
@@ -114,6 +120,7 @@ interface Described {
     | 'Records'
     | 'Connections'
     | 'Events'
+    | 'Subscriptions'
     | 'Syncs'
     | 'Reconciliations'
     | 'Integrations'
