@@ -25,6 +25,8 @@ import type { TransactionSummaryStore } from '../db/records/transaction-summary-
 import type { VenueStore } from '../db/core/venue-store.ts';
 import type { InboxStore } from '../db/webhooks/inbox-store.ts';
 import type { VenueEventStore } from '../db/webhooks/venue-event-store.ts';
+import type { DeliveryListStore } from '../db/outgoing/delivery-list-store.ts';
+import type { SubscriptionStore } from '../db/outgoing/subscription-store.ts';
 import { createReturnUrls } from '../domain/grants/return-url.ts';
 import type { ReturnUrls } from '../domain/grants/return-url.ts';
 import { FairQueue } from '../domain/limits/fair-queue.ts';
@@ -38,6 +40,7 @@ import { logAccess } from './http/access-log.ts';
 import { ApiError } from './errors/api-error.ts';
 import { createAtomicLoadSlots } from './records/atomic-load-slots.ts';
 import { createAuditTrail } from './admin/audit-trail.ts';
+import type { AuditTrail } from './admin/audit-trail.ts';
 import { createAuthenticator } from './auth/authentication.ts';
 import type { AuthorizationGateway } from './temporal/authorization-gateway.ts';
 import { createAuthorizationLinks } from './connections/authorization-link.ts';
@@ -71,6 +74,8 @@ import type { RecordBatchRouteDeps } from './routes/record-batch-route.ts';
 import { recordRoutes } from './routes/record-routes.ts';
 import { createRetryStarter } from './dead-letters/retry-starter.ts';
 import { deadLetterRoutes } from './routes/dead-letter-action-routes.ts';
+import { deliveryRoutes } from './routes/delivery-routes.ts';
+import { subscriptionRoutes } from './routes/subscription-routes.ts';
 import { eventRoutes } from './routes/event-routes.ts';
 import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { mappingRoutes } from './routes/mapping-routes.ts';
@@ -94,6 +99,8 @@ import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createDefaultSchedules } from './schedules/schedules.ts';
 import { createSyncFeeds } from './syncs/sync-feed.ts';
 import type { SyncGateway } from './temporal/sync-gateway.ts';
+import { createReceiverUrlCheck } from './subscriptions/receiver-url.ts';
+import type { SubscriptionGateway } from './temporal/subscription-gateway.ts';
 import { createVenueGate } from './auth/venue-gate.ts';
 import { createInboxWaker } from './webhooks/inbox-waker.ts';
 import { webhookRouter } from './webhooks/webhooks.ts';
@@ -111,6 +118,8 @@ export interface AppConfig {
   /** Null omits links to runs. */
   readonly temporalUiUrl: string | null;
   readonly temporalNamespace: string;
+  /** Venues may have messages posted to this machine. */
+  readonly allowLoopbackReceivers: boolean;
   /** Credentials are sealed under a key of this machine, and every answer warns about it. */
   readonly developmentKeyring: boolean;
 }
@@ -136,6 +145,9 @@ export interface AppDeps {
   readonly mappingGateway: MappingGateway;
   readonly inbox: InboxStore;
   readonly events: VenueEventStore;
+  readonly subscriptions: SubscriptionStore;
+  readonly deliveries: DeliveryListStore;
+  readonly subscriptionGateway: SubscriptionGateway;
   readonly inboxGateway: InboxGateway;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
@@ -264,6 +276,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     auditRoute(deps),
     ...eventRoutes({ events: deps.events, audit, wakeInbox: createInboxWaker(deps) }),
     ...deadLetterRoutes({ ...deps, audit, startRetries: createRetryStarter(deps.deadLetterGateway, log) }),
+    ...outgoingRoutes(deps, audit),
     ...scheduleRoutes({
       kinds,
       connections,
@@ -286,6 +299,11 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...integrationRoutes({ providers, budgets: deps.budgets, circuits: deps.circuits }),
     syncEventsRoute({ runs, ui, streams, shares: streamShares, feeds: createSyncFeeds(runs, log) }),
   ];
+}
+
+function outgoingRoutes(deps: AppDeps, audit: AuditTrail): Endpoint[] {
+  const checkReceiverUrl = createReceiverUrlCheck({ allowLoopback: deps.config.allowLoopbackReceivers });
+  return [...subscriptionRoutes({ ...deps, checkReceiverUrl, audit }), ...deliveryRoutes({ ...deps, audit })];
 }
 
 /** The batch comes first, because the routes of one record would match its path. */

@@ -38,6 +38,8 @@ import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { watchCircuits } from '../telemetry/provider-metrics.ts';
+import { createDeliveryListStore } from '../db/outgoing/delivery-list-store.ts';
+import { createSubscriptionStore } from '../db/outgoing/subscription-store.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
@@ -52,6 +54,7 @@ import { createReconciliationScheduleGateway } from './temporal/reconciliation-s
 import { createReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import { createMappingGateway } from './temporal/mapping-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
+import { createSubscriptionGateway } from './temporal/subscription-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
 export interface ApiDeps extends AppDeps {
@@ -116,6 +119,9 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     mappingGateway: createMappingGateway(temporal),
     inbox: createInboxStore(db),
     events: createVenueEventStore(db),
+    subscriptions: createSubscriptionStore(db, venueCaps.subscriptions),
+    deliveries: createDeliveryListStore(db),
+    subscriptionGateway: createSubscriptionGateway(temporal),
     inboxGateway: createInboxGateway(temporal),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),
@@ -163,6 +169,7 @@ function appConfigOf({ publicUrl, returnUrls, trustedProxies, jwt, rateLimits, .
     venueShares: config.venueShares,
     temporalUiUrl: config.temporalUiUrl,
     temporalNamespace: config.temporal.namespace,
+    allowLoopbackReceivers: config.allowLoopbackReceivers,
     developmentKeyring: config.keyring.kind === 'local',
   };
 }

@@ -5,7 +5,7 @@ import postgres from 'postgres';
 import { v7 as uuidv7 } from 'uuid';
 import { createKeyRotationActivities } from '../activities/vault/key-rotation.ts';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
-import type { RotationChunkResult, SealContext, SealedSecret } from '../contracts/vault.ts';
+import type { RotationChunkResult, ConnectionSealContext, SealedSecret } from '../contracts/vault.ts';
 import { createAuditStore } from '../db/core/audit-store.ts';
 import { migrateUp } from '../db/core/migrate.ts';
 import { createSecretRotationStore } from '../db/connections/secret-rotation-store.ts';
@@ -57,7 +57,7 @@ const keyringOf = (
   { endpoint, keyArn }: Kms,
   changes: { readonly keyId?: string; readonly otherKeyArns?: readonly string[] } = {},
 ): KeyringConfig => ({ kind: 'kms', keyId: keyArn, region: 'eu-central-1', endpoint, ...changes });
-const aContext = (venueId = uuidv7()): SealContext => ({
+const aContext = (venueId = uuidv7()): ConnectionSealContext => ({
   venueId: venueId as VenueId,
   connectionId: uuidv7() as ConnectionId,
   purpose: 'provider-api-key',

@@ -43,6 +43,7 @@ export interface VenueShareConfig {
 export interface VenueCapConfig {
   readonly connections: number;
   readonly schedules: number;
+  readonly subscriptions: number;
 }
 
 export interface ProcessConfig {
@@ -57,6 +58,8 @@ export interface ServiceConfig extends ProcessConfig {
   readonly temporal: TemporalConfig;
   readonly keyring: KeyringConfig;
   readonly providers: ProvidersConfig;
+  /** Venues may have messages posted to this machine. Never in production. */
+  readonly allowLoopbackReceivers: boolean;
   /** Time that an open circuit stays open. */
   readonly circuitOpenMs: number;
   readonly host: string;
@@ -89,6 +92,7 @@ export interface RetentionConfig {
   readonly planDays: number;
   readonly webhookBodyDays: number;
   readonly webhookEventDays: number;
+  readonly outgoingMessageDays: number;
 }
 
 export interface WorkerConfig extends ServiceConfig {
@@ -150,6 +154,7 @@ export function readApiConfig(env: Env, providers: readonly ConfigurableProvider
     venueCaps: {
       connections: environment.certain('MAX_CONNECTIONS_PER_VENUE'),
       schedules: environment.certain('MAX_SCHEDULES_PER_VENUE'),
+      subscriptions: environment.certain('MAX_SUBSCRIPTIONS_PER_VENUE'),
     },
   };
 }
@@ -172,6 +177,7 @@ export function readWorkerConfig(env: Env, providers: readonly ConfigurableProvi
       planDays: environment.certain('RETENTION_PLAN_DAYS'),
       webhookBodyDays: environment.certain('RETENTION_WEBHOOK_BODY_DAYS'),
       webhookEventDays: environment.certain('RETENTION_WEBHOOK_EVENT_DAYS'),
+      outgoingMessageDays: environment.certain('RETENTION_OUTGOING_MESSAGE_DAYS'),
     },
   };
 }
@@ -208,6 +214,7 @@ function requireService(environment: Environment): void {
   requireKeyring(environment);
   environment.requireWholeProviders();
   refuseOpenUrls(environment);
+  refuseLoopbackReceivers(environment);
 }
 
 function requireKeyring(environment: Environment): void {
@@ -278,6 +285,12 @@ function refuseOpenUrls(environment: Environment): void {
   }
 }
 
+/** Refuses to let venues post to this machine in production: it runs what no venue may reach. */
+function refuseLoopbackReceivers(environment: Environment): void {
+  if (environment.get('NODE_ENV') === 'production' && environment.get('ALLOW_LOOPBACK_RECEIVERS') === true)
+    environment.problem('ALLOW_LOOPBACK_RECEIVERS=true is refused when NODE_ENV=production. Remove it.');
+}
+
 /** Details, and the variable of what they belong to. */
 const DETAILS = [
   ['RETENTION_SYNC_LOG_DAYS', 'RETENTION_RUN_DAYS'],
@@ -310,6 +323,7 @@ function serviceOf(environment: Environment): ServiceConfig {
     temporal: temporalOf(environment),
     keyring: keyringOf(environment),
     providers: environment.providers(),
+    allowLoopbackReceivers: environment.certain('ALLOW_LOOPBACK_RECEIVERS'),
     circuitOpenMs: environment.certain('PROVIDER_CIRCUIT_SECONDS') * 1_000,
     host: environment.certain('HOST'),
   };

@@ -133,6 +133,15 @@ export const LIMIT_VARIABLES = {
     readBy: ['api', 'worker'],
     secret: false,
   },
+  MAX_SUBSCRIPTIONS_PER_VENUE: {
+    schema: upTo(1_000),
+    form: formUpTo(1_000),
+    description: 'Subscriptions to the service’s own events that one venue may have.',
+    obtain: 'Choose one.',
+    default: '20',
+    readBy: ['api'],
+    secret: false,
+  },
   PROVIDER_CIRCUIT_SECONDS: {
     schema: upTo(3_600),
     form: formUpTo(3_600),

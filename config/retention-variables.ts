@@ -82,4 +82,13 @@ export const RETENTION_VARIABLES = {
     readBy: ['worker'],
     secret: false,
   },
+  RETENTION_OUTGOING_MESSAGE_DAYS: {
+    ...days(4),
+    description:
+      'How long outgoing webhooks are kept with their deliveries, so that they can be resent. They are repeated for a little over three days.',
+    obtain: 'Choose one.',
+    default: '30',
+    readBy: ['worker'],
+    secret: false,
+  },
 } as const satisfies Record<string, Variable>;

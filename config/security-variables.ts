@@ -128,4 +128,14 @@ export const SECURITY_VARIABLES = {
     readBy: ['worker'],
     secret: true,
   },
+  ALLOW_LOOPBACK_RECEIVERS: {
+    schema: flag,
+    form: 'true or false',
+    description:
+      '`true` lets venues subscribe URLs on this machine, also by http, to the service’s own events. Development only: refused when `NODE_ENV=production`.',
+    obtain: 'Set `true` to try outgoing webhooks with a receiver of your own machine. The same for every process.',
+    default: 'false',
+    readBy: SERVICES,
+    secret: false,
+  },
 } as const satisfies Record<string, Variable>;

@@ -12,10 +12,21 @@ export type DiscrepancyId = Id<'DiscrepancyId'>;
 /** Of an event that a provider has sent. */
 export type WebhookEventId = Id<'WebhookEventId'>;
 
+export type ConflictId = Id<'ConflictId'>;
+export type DeadLetterId = Id<'DeadLetterId'>;
+/** Of a venue's subscription to our own events. */
+export type SubscriptionId = Id<'SubscriptionId'>;
+/** Of a message to subscribers: the same for each of them and for every attempt. */
+export type MessageId = Id<'MessageId'>;
+
 /** Scopes every query, workflow and seal of a connection. */
 export interface ConnectionRef {
   readonly venueId: VenueId;
   readonly connectionId: ConnectionId;
 }
-export type ConflictId = Id<'ConflictId'>;
-export type DeadLetterId = Id<'DeadLetterId'>;
+
+/** Scopes the deliveries and the signing secrets of a subscription. */
+export interface SubscriptionRef {
+  readonly venueId: VenueId;
+  readonly subscriptionId: SubscriptionId;
+}

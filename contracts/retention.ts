@@ -14,6 +14,7 @@ export const RETENTION_TABLES = [
   'provider_leases',
   'webhook_event_bodies',
   'webhook_events',
+  'outgoing_messages',
   'sync_logs',
   'sync_plan_items',
   'sync_runs',

@@ -2,6 +2,8 @@
 export const WORKFLOW_QUEUE = 'workflows';
 /** Task queue of short activities on our own database. */
 export const INTERNAL_QUEUE = 'internal';
+/** Task queue of calls to venues' own receivers, whose slowness no other work may feel. */
+export const OUTGOING_QUEUE = 'outgoing-webhooks';
 
 /**
  * Classes of work at providers, each with its own task queue and worker slots. All providers share a lane's queue;

@@ -1,4 +1,4 @@
-import type { ConnectionRef, JobId } from './ids.ts';
+import type { ConnectionRef, JobId, SubscriptionRef } from './ids.ts';
 
 declare const sealed: unique symbol;
 
@@ -6,24 +6,34 @@ declare const sealed: unique symbol;
 export type SealedSecret = Uint8Array & { readonly [sealed]: true };
 
 /**
- * Bound into the ciphertext and compared on open: a row copied to another venue, connection or purpose cannot be
- * opened.
+ * Bound into the ciphertext and compared on open: a row copied to another venue, connection, subscription or purpose
+ * cannot be opened.
  */
-export interface SealContext extends ConnectionRef {
-  /**
-   * `probe` seals no secret and only verifies that a key works. `authorization` seals the code and the verifier of an
-   * attempt to connect, for its ten minutes.
-   */
-  readonly purpose: SecretPurpose | 'probe' | 'authorization';
+export type SealContext = ConnectionSealContext | SubscriptionSecretRef;
+
+/**
+ * `probe` seals no secret and only verifies that a key works. `authorization` seals the code and the verifier of an
+ * attempt to connect, for its ten minutes.
+ */
+export interface ConnectionSealContext extends ConnectionRef {
+  readonly purpose: ConnectionSecretRef['purpose'] | 'probe' | 'authorization';
 }
 
-/** What is stored sealed: a key that a venue entered, or the tokens of an OAuth grant. */
-export type SecretPurpose = 'provider-api-key' | 'provider-oauth-tokens';
+/** A key that a venue entered, or the tokens of an OAuth grant. */
+export interface ConnectionSecretRef extends ConnectionRef {
+  readonly purpose: 'provider-api-key' | 'provider-oauth-tokens';
+}
+
+/** A secret that signs the messages of a subscription. */
+interface SubscriptionSecretRef extends SubscriptionRef {
+  readonly purpose: 'webhook-signing-secret';
+}
 
 /** One stored secret. */
-export interface SecretRef extends ConnectionRef {
-  readonly purpose: SecretPurpose;
-}
+export type SecretRef = ConnectionSecretRef | SubscriptionSecretRef;
+
+/** What is stored sealed. */
+export type SecretPurpose = SecretRef['purpose'];
 
 export const ROTATE_VAULT_KEYS = 'rotateVaultKeys';
 

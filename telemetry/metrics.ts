@@ -16,6 +16,7 @@ export const LIMITS = [
   'too-many-connections',
   'connection-limit-reached',
   'schedule-limit-reached',
+  'subscription-limit-reached',
   'webhook-not-signed',
   'webhook-repeated',
   'rate-limited-caller',
@@ -71,6 +72,7 @@ export const POOL_NAMES = [
   'event-streams',
   'webhook-deliveries',
   'large-webhook-deliveries',
+  'webhook-receivers',
   'requests',
 ] as const;
 

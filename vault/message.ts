@@ -17,6 +17,9 @@ export const CLIENT_OPTIONS = {
 } as const;
 
 /** Ids only: the context is in plaintext in the message and in KMS's audit log. */
-export function toEncryptionContext({ venueId, connectionId, purpose }: SealContext): Readonly<Record<string, string>> {
-  return { venue: venueId, connection: connectionId, purpose };
+export function toEncryptionContext(context: SealContext): Readonly<Record<string, string>> {
+  const { venueId: venue, purpose } = context;
+  return context.purpose === 'webhook-signing-secret'
+    ? { venue, subscription: context.subscriptionId, purpose }
+    : { venue, connection: context.connectionId, purpose };
 }

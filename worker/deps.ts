@@ -6,6 +6,8 @@ import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/
 import type { ReconcileChunkDeps } from '../activities/reconciliation/reconcile-chunk.ts';
 import type { ReconciliationControlDeps } from '../activities/reconciliation/reconciliation-control.ts';
 import type { RepairDeps } from '../activities/reconciliation/repair.ts';
+import type { DeliveringDeps } from '../activities/outgoing/deliver-webhooks.ts';
+import { createWebhookSender } from '../activities/outgoing/send-webhook.ts';
 import type { InboxDeps } from '../activities/inbox/drain-inbox.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { MappingTrialDeps } from '../activities/mappings/try-mapping.ts';
@@ -46,6 +48,7 @@ import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
 import { createEventRecordStore } from '../db/webhooks/event-record-store.ts';
+import { createDeliveryStore } from '../db/outgoing/delivery-store.ts';
 import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createVenueStore } from '../db/core/venue-store.ts';
@@ -54,10 +57,12 @@ import type { WorkerPresence } from '../db/runs/worker-presence.ts';
 import { createExpressions } from '../expressions/expressions.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
+import { LOOPBACK, guardedFetch } from '../providers/kit/address-guard.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { watchPool } from '../telemetry/metrics.ts';
+import { watchDeliveries } from '../telemetry/outgoing-metrics.ts';
 import { watchCircuits, watchInbox } from '../telemetry/provider-metrics.ts';
 import { createOpener } from '../vault/opener.ts';
 import { createResealer } from '../vault/resealer.ts';
@@ -75,6 +80,7 @@ export type WorkerDeps = SyncChunkDeps &
   RepairDeps &
   RetentionDeps &
   InboxDeps &
+  DeliveringDeps &
   RefreshingDeps &
   ConnectionUpkeepDeps &
   AuthorizingDeps &
@@ -125,6 +131,8 @@ export async function createDeps(
     circuits,
   });
   watchCircuits(providers.ids, circuitStore);
+  const deliveries = createDeliveryStore(db);
+  watchDeliveries(deliveries);
   const inbox = createInboxStore(db);
   watchInbox(inbox);
   return {
@@ -152,6 +160,8 @@ export async function createDeps(
     kinds,
     inbox,
     eventRecords: createEventRecordStore(db, kinds),
+    deliveries,
+    sendWebhook: createWebhookSender({ fetch: guardedFetch(config.allowLoopbackReceivers ? LOOPBACK : []) }),
     providers,
     vault,
     sealer,

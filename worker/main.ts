@@ -13,6 +13,7 @@ import { createDeps } from './deps.ts';
 import { startHealthServer } from './health-server.ts';
 import { watchForLostWorkers } from './lost-workers.ts';
 import { connectTemporal } from './temporal-connection.ts';
+import { relayOutgoing } from './outgoing-relay.ts';
 import { keepInboxSweepSchedule } from './inbox-schedule.ts';
 import { keepRetentionSchedule } from './retention-schedule.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
@@ -52,7 +53,7 @@ async function run(): Promise<void> {
   if (connection) {
     const { namespace } = config.temporal;
     const client = new Client({ connection, namespace });
-    const { activity: activities, schedule } = client;
+    const { activity: activities, schedule, workflow } = client;
     // Starts before the workers are ready, which takes seconds, so that the work of a lost process resumes sooner.
     const watch = watchForLostWorkers({ presence: deps.presence, activities, log, stopped: stopping.signal });
     // Nothing waits for the Schedules: runs do not need them, and a server that refuses them must not prevent the
@@ -64,6 +65,7 @@ async function run(): Promise<void> {
       return Object.keys(REPLACED_QUEUES);
     });
     const workers = await createWorkers({ connection, namespace, deps, drainedQueues });
+    const relay = relayOutgoing({ deliveries: deps.deliveries, workflow, log, stopped: stopping.signal });
     const stopped = whenStopped();
     ready = !stopping.signal.aborted;
     if (ready) log.info({ queues: workers.map((worker) => worker.options.taskQueue) }, 'worker is ready');
@@ -71,7 +73,7 @@ async function run(): Promise<void> {
     await Promise.all(
       workers.map((worker) => worker.runUntil(drainedQueues.includes(worker.options.taskQueue) ? drained : stopped)),
     );
-    await Promise.all([watch, ...schedules]);
+    await Promise.all([watch, relay, ...schedules]);
     await connection.close();
   }
   await deps.close();

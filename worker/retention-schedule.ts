@@ -38,10 +38,12 @@ function definitionOf(retention: RetentionConfig): ScheduleDefinition {
 
 /** The retention rules of this configuration, in the order in which rows are removed. */
 export function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
-  const { auditDays, runDays, syncLogDays, planDays, webhookBodyDays, webhookEventDays } = retention;
+  const { auditDays, runDays, syncLogDays, planDays, webhookBodyDays, webhookEventDays, outgoingMessageDays } =
+    retention;
   const keptDays: Partial<Record<RetentionTable, number>> = {
     webhook_event_bodies: webhookBodyDays,
     webhook_events: webhookEventDays,
+    outgoing_messages: outgoingMessageDays,
     sync_logs: syncLogDays,
     sync_plan_items: planDays,
     sync_runs: runDays,

@@ -8,6 +8,7 @@ import { createReconcileChunkActivities } from '../activities/reconciliation/rec
 import { createReconciliationControlActivities } from '../activities/reconciliation/reconciliation-control.ts';
 import { createRepairActivities } from '../activities/reconciliation/repair.ts';
 import { createInboxActivities } from '../activities/inbox/drain-inbox.ts';
+import { createDeliveringActivities } from '../activities/outgoing/deliver-webhooks.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';
 import { createKeyRotationActivities } from '../activities/vault/key-rotation.ts';
 import { createRefreshingActivities } from '../activities/connections/refresh-grant.ts';
@@ -20,13 +21,23 @@ import { BulkThrottle } from '../activities/sync/bulk-throttle.ts';
 import { createBulkChunkActivities, createSyncChunkActivities } from '../activities/sync/sync-chunk.ts';
 import { createSyncControlActivities } from '../activities/sync/sync-control.ts';
 import type { SyncControlDeps } from '../activities/sync/sync-control.ts';
-import { INTERNAL_QUEUE, LANES, REPLACED_QUEUES, WORKFLOW_QUEUE, laneQueue } from '../contracts/temporal.ts';
+import {
+  INTERNAL_QUEUE,
+  LANES,
+  OUTGOING_QUEUE,
+  REPLACED_QUEUES,
+  WORKFLOW_QUEUE,
+  laneQueue,
+} from '../contracts/temporal.ts';
 import type { Lane } from '../contracts/temporal.ts';
 import type { SyncChunkActivities } from '../contracts/sync.ts';
 import { ProviderShares, laneFor } from '../domain/lanes/provider-shares.ts';
+import { VenueShares } from '../domain/limits/venue-shares.ts';
+import { watchPool } from '../telemetry/metrics.ts';
 import { watchLane } from '../telemetry/provider-metrics.ts';
 import type { WorkerDeps } from './deps.ts';
 import { withinShare } from './lane-slots.ts';
+import { withinVenueShare } from './venue-slots.ts';
 import { buildWorkflowBundle } from './workflow-bundle.ts';
 
 export interface WorkersOptions {
@@ -90,9 +101,29 @@ export async function createWorkers({
       activities: internalActivities({ ...deps, bulkThrottle }),
       maxConcurrentActivityTaskExecutions: 40,
     }),
+    Worker.create({
+      ...common,
+      taskQueue: OUTGOING_QUEUE,
+      activities: createDeliveringActivities(deps),
+      ...outgoing(),
+    }),
     ...LANES.map((lane) => createLaneWorker(laneQueue(lane), lane)),
     ...drainedQueues.map((queue) => createLaneWorker(queue, REPLACED_QUEUES[queue] ?? 'bulk')),
   ]);
+}
+
+/** Receivers that are called at the same time by one process, and of those, one venue's: slow ones hold up no others. */
+const RECEIVERS_AT_ONCE = 100;
+const RECEIVERS_OF_A_VENUE = 5;
+
+/** The slots for calls to venues' receivers. */
+function outgoing() {
+  const shares = new VenueShares({ total: RECEIVERS_AT_ONCE, perVenue: RECEIVERS_OF_A_VENUE });
+  watchPool('webhook-receivers', shares);
+  return {
+    maxConcurrentActivityTaskExecutions: RECEIVERS_AT_ONCE,
+    interceptors: { activity: [withinVenueShare(shares)] },
+  };
 }
 
 /** The slots that all workers of one lane share, including one that still serves a replaced queue. */

@@ -1,7 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../../contracts/failures.ts';
-import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import type { VenueId } from '../../contracts/ids.ts';
 import type {
   FinishRotationInput,
   KeyRotationActivities,
@@ -11,7 +11,7 @@ import type {
   SecretRef,
 } from '../../contracts/vault.ts';
 import type { AuditStore } from '../../db/core/audit-store.ts';
-import { ROTATED_PURPOSES } from '../../db/connections/secret-rotation-store.ts';
+import { ROTATED_PURPOSES, secretTarget } from '../../db/connections/secret-rotation-store.ts';
 import type {
   ResealedSecret,
   RotationJob,
@@ -118,14 +118,14 @@ async function* pagesOfSecrets(
   venueId: VenueId,
 ): AsyncGenerator<readonly StoredSecret[]> {
   for (const purpose of ROTATED_PURPOSES) {
-    for (let after: ConnectionId | null = null, full = true; full;) {
+    for (let after: string | null = null, full = true; full;) {
       const page: readonly StoredSecret[] = await rotations.listSecrets(venueId, {
         purpose,
         after,
         limit: SECRETS_AT_ONCE,
       });
       if (page.length > 0) yield page;
-      after = page.at(-1)?.connectionId ?? null;
+      after = page.at(-1)?.key ?? null;
       full = page.length === SECRETS_AT_ONCE;
     }
   }
@@ -137,11 +137,7 @@ async function reseal(
   secret: StoredSecret,
 ): Promise<ResealedSecret | 'unreadable' | null> {
   try {
-    const resealed = await resealer.reseal(secret.sealed, {
-      venueId: secret.venueId,
-      connectionId: secret.connectionId,
-      purpose: secret.purpose,
-    });
+    const resealed = await resealer.reseal(secret.sealed, refOf(secret));
     return resealed && { ...secret, resealed };
   } catch (error) {
     if (error instanceof VaultError && error.kind === 'cannot-open') return 'unreadable';
@@ -149,22 +145,25 @@ async function reseal(
   }
 }
 
-const refOf = ({ venueId, connectionId, purpose }: SecretRef): SecretRef => ({ venueId, connectionId, purpose });
+const refOf = (secret: SecretRef): SecretRef =>
+  secret.purpose === 'webhook-signing-secret'
+    ? { venueId: secret.venueId, subscriptionId: secret.subscriptionId, purpose: secret.purpose }
+    : { venueId: secret.venueId, connectionId: secret.connectionId, purpose: secret.purpose };
 
 async function noteUnreadable(
   { audit, log }: KeyRotationDeps,
   { id, pass }: RotationJob,
-  { venueId, connectionId, purpose }: SecretRef,
+  secret: SecretRef,
 ): Promise<void> {
-  log.warn({ jobId: id, venueId, connectionId, purpose }, 'a stored secret cannot be opened');
+  const { venueId, purpose } = secret;
+  log.warn({ jobId: id, ...secret }, 'a stored secret cannot be opened');
   // Logged in the first pass only, since every pass finds it again.
   if (pass > 1) return;
   await audit.record({
     venueId,
     actor: 'rotateVaultKeys',
     action: 'credentials.resealed',
-    targetType: 'connection',
-    targetId: connectionId,
+    ...secretTarget(secret),
     outcome: 'failed',
     requestId: null,
     details: { jobId: id, purpose },

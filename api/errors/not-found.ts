@@ -17,6 +17,8 @@ const DETAIL = {
   'discrepancy-not-found': 'No such discrepancy.',
   'event-not-found': 'No such event.',
   'dead-letter-not-found': 'No such dead letter.',
+  'subscription-not-found': 'No such subscription.',
+  'delivery-not-found': 'No such delivery.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

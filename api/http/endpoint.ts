@@ -7,7 +7,9 @@ import type {
   DeadLetterId,
   DiscrepancyId,
   JobId,
+  MessageId,
   ReconciliationId,
+  SubscriptionId,
   SyncId,
   VenueId,
   WebhookEventId,
@@ -34,6 +36,8 @@ interface PathIds {
   readonly discrepancyId: DiscrepancyId;
   readonly conflictId: ConflictId;
   readonly deadLetterId: DeadLetterId;
+  readonly subscriptionId: SubscriptionId;
+  readonly messageId: MessageId;
   readonly provider: ProviderId;
   /** Of a schedule or a mapping. */
   readonly resource: Resource;
@@ -49,6 +53,8 @@ export const NOT_FOUND = {
   discrepancyId: 'discrepancy-not-found',
   conflictId: 'conflict-not-found',
   deadLetterId: 'dead-letter-not-found',
+  subscriptionId: 'subscription-not-found',
+  messageId: 'delivery-not-found',
   provider: 'provider-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
@@ -118,6 +124,7 @@ interface Described {
     | 'Connections'
     | 'Events'
     | 'Dead letters'
+    | 'Subscriptions'
     | 'Syncs'
     | 'Reconciliations'
     | 'Integrations'

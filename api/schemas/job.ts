@@ -41,11 +41,15 @@ export const jobAnswer = z
       .array(
         z.object({
           venueId: z.uuid(),
-          connectionId: z.uuid(),
-          purpose: z.enum(['provider-api-key', 'provider-oauth-tokens']),
+          connectionId: z.uuid().optional().meta({ description: 'Of credentials.' }),
+          subscriptionId: z.uuid().optional().meta({ description: 'Of a secret that signs outgoing webhooks.' }),
+          purpose: z.enum(['provider-api-key', 'provider-oauth-tokens', 'webhook-signing-secret']),
         }),
       )
-      .meta({ description: 'The first 20 of them. Their connections have to be connected again.' }),
+      .meta({
+        description:
+          'The first 20 of them. Their connections have to be connected again, and the secrets of their subscriptions rolled.',
+      }),
     temporalUrl: z.string().nullable().meta({ description: 'The job in the Temporal Web UI.' }),
     createdAt: timestamp,
     startedAt: timestamp.nullable(),
@@ -78,7 +82,7 @@ export function presentJob(job: RotationJob, { baseUrl, namespace }: TemporalUi)
     targetKey,
     requestedBy,
     progress: { pass, venuesDone, venuesTotal, resealed, unreadable: unreadableInPass },
-    unreadable: job.unreadable.map(({ venueId, connectionId, purpose }) => ({ venueId, connectionId, purpose })),
+    unreadable: job.unreadable.map((secret) => ({ ...secret })),
     temporalUrl:
       baseUrl === null
         ? null

@@ -8,6 +8,7 @@ import type { AuditStore } from '../core/audit-store.ts';
 import { accountNameOf } from './connection-store.ts';
 import { endExchangeIn } from './authorization-exchange-store.ts';
 import type { ApprovedGrant, OAuthTokenStore } from './oauth-token-store.ts';
+import { announceConnection } from '../outgoing/announcements.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
@@ -131,6 +132,8 @@ async function connect(
   const { venueId, provider, environment, flow } = attempt;
   await activate(tx, target, { attempt, account });
   await tokens.replaceIn(tx, { venueId, connectionId }, grant);
+  if (target.state === 'connecting' || target.state === 'disconnected')
+    await announceConnection(tx, { venueId, connectionId }, 'connection.created');
   await endExchangeIn(tx, attempt.attemptId);
   // A connection has one kind of credentials: an old key would outlive the disconnection of the grant.
   await tx.delete(venueApiKeys).where(eq(venueApiKeys.connectionId, connectionId));

@@ -4,6 +4,7 @@ import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../../
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditEntry } from '../core/audit-store.ts';
 import { requireRoomForConnection } from './connection-cap.ts';
+import { announceSuspension } from '../outgoing/announcements.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
@@ -62,7 +63,10 @@ export function createConnectionActionsStore(db: Database, maxPerVenue = Infinit
         .set({ ...to, stateSince: sql`now()`, updatedAt: sql`now()` })
         .where(and(isHere, inArray(connections.state, [...from])))
         .returning({ id: connections.id });
-      if (changed.length > 0) return recordWith(tx, true, () => audit ?? null);
+      if (changed.length > 0) {
+        if (to.state === 'suspended') await announceSuspension(tx, ref);
+        return recordWith(tx, true, () => audit ?? null);
+      }
       // A duplicate of the request was first.
       const [row] = await tx.select({ state: connections.state }).from(connections).where(isHere);
       return row?.state === to.state;

@@ -9,6 +9,7 @@ import { toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { lockCount } from '../core/venue-cap.ts';
 import { requireRoomForConnection } from './connection-cap.ts';
+import { announceConnection } from '../outgoing/announcements.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
@@ -130,8 +131,11 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
           .where(eq(oauthTokens.connectionId, connection.connectionId))
           .returning({ generation: oauthTokens.generation });
         if (maxPerVenue !== Infinity) await requireRoomUnlessCounted(tx, connection, maxPerVenue);
+        const before = await stateOf(tx, connection.connectionId);
         const row = await upsertActive(tx, connection);
         if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
+        if (before === null || before === 'disconnected')
+          await announceConnection(tx, connection, 'connection.created');
         await tx
           .insert(venueApiKeys)
           .values({
@@ -194,12 +198,14 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
           .select({ one: sql`1` })
           .from(venueApiKeys)
           .where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.generation, generation)));
-        await tx
+        const changed = await tx
           .update(connections)
           .set({ state: 'needs-reauth', cause, nextAction, stateSince: sql`now()`, updatedAt: sql`now()` })
           .where(
             and(eq(connections.id, connectionId), inArray(connections.state, ['active', 'degraded']), exists(sameKey)),
-          );
+          )
+          .returning({ id: connections.id });
+        if (changed.length > 0) await announceConnection(tx, { venueId, connectionId }, 'connection.needs-reauth');
         await recordWith(tx, undefined, () => audit ?? null);
       }),
   };
@@ -214,12 +220,24 @@ async function changeState(
   }: { readonly ref: ConnectionRef; readonly from: readonly ConnectionState[]; readonly change: ConnectionStateChange },
 ): Promise<boolean> {
   const { state, cause, nextAction } = change;
+  const before = state === 'degraded' ? await stateOf(tx, ref.connectionId) : null;
   const changed = await tx
     .update(connections)
     .set({ state, cause, nextAction, stateSince: sinceWhen(state), updatedAt: sql`now()` })
     .where(and(eq(connections.id, ref.connectionId), inArray(connections.state, [...from])))
     .returning({ id: connections.id });
+  if (before === 'active' && changed.length === 1) await announceConnection(tx, ref, 'connection.failing');
   return changed.length === 1;
+}
+
+/** Locks the connection, so that its state stays what this returns until the transaction ends. Null: there is none. */
+async function stateOf(tx: Transaction, connectionId: ConnectionId): Promise<ConnectionState | null> {
+  const [row] = await tx
+    .select({ state: connections.state })
+    .from(connections)
+    .where(eq(connections.id, connectionId))
+    .for('update');
+  return row?.state ?? null;
 }
 
 const MAX_ACCOUNT_NAME = 500;

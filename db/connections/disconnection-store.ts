@@ -8,6 +8,7 @@ import type { AuditStore } from '../core/audit-store.ts';
 import { deleteReferences } from '../records/record-references.ts';
 import { columnName, tableOf } from '../records/record-tables.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
+import { announceConnection } from '../outgoing/announcements.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { reconciliationReadings } from '../schema/reconciliation/reconciliation-readings.ts';
@@ -134,6 +135,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
             updatedAt: sql`now()`,
           })
           .where(isRow(ref));
+        if (!again && records === 'keep') await announceConnection(tx, ref, 'connection.disconnected');
         if (!again || tokens.length + keys.length > 0)
           await note(tx, ref, {
             action: 'connection.disconnected',
@@ -148,10 +150,12 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
     finish: (ref, requestedBy) =>
       withVenue(db, ref.venueId, async (tx) => {
         await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
-        await tx
+        const ended = await tx
           .update(connections)
           .set({ state: 'disconnected', stateSince: sql`now()`, updatedAt: sql`now()` })
-          .where(and(isRow(ref), eq(connections.state, 'disconnecting')));
+          .where(and(isRow(ref), eq(connections.state, 'disconnecting')))
+          .returning({ id: connections.id });
+        if (ended.length > 0) await announceConnection(tx, ref, 'connection.disconnected');
         await note(tx, ref, { action: 'connection.records-deleted', actor: requestedBy });
       }),
   };

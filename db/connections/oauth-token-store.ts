@@ -5,6 +5,7 @@ import type { SealedSecret } from '../../contracts/vault.ts';
 import type { ForecastGrant } from '../../domain/grants/grant-forecast.ts';
 import type { GrantTimes } from '../../domain/grants/grant-timing.ts';
 import type { AuditEntry, AuditStore } from '../core/audit-store.ts';
+import { announceConnection } from '../outgoing/announcements.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
@@ -354,7 +355,7 @@ async function show(
 
 async function giveUp(
   tx: Transaction,
-  { connectionId }: ConnectionRef,
+  { venueId, connectionId }: ConnectionRef,
   { cause, nextAction }: DeadGrant,
 ): Promise<boolean> {
   const changed = await tx
@@ -369,5 +370,7 @@ async function giveUp(
     })
     .where(and(eq(connections.id, connectionId), inArray(connections.state, [...LIVING])))
     .returning({ id: connections.id });
-  return changed.length === 1;
+  if (changed.length === 0) return false;
+  await announceConnection(tx, { venueId, connectionId }, 'connection.needs-reauth');
+  return true;
 }

@@ -1,9 +1,11 @@
 import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
-import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
-import type { SealedSecret, SecretRef } from '../../contracts/vault.ts';
+import type { JobId, VenueId } from '../../contracts/ids.ts';
+import type { SealedSecret, SecretPurpose, SecretRef } from '../../contracts/vault.ts';
 import type { AuditStore } from '../core/audit-store.ts';
 import { adminJobs } from '../schema/runs/admin-jobs.ts';
+import { subscriptionSecrets } from '../schema/outgoing/subscription-secrets.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
 import { venues } from '../schema/venues.ts';
@@ -12,30 +14,56 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 
 export type RotationJob = typeof adminJobs.$inferSelect;
 
-export interface StoredSecret extends SecretRef {
+export type StoredSecret = SecretRef & {
+  /** What orders the secrets of one purpose: the connection's id, or the id of the secret itself. */
+  readonly key: string;
   readonly sealed: SealedSecret;
+};
+
+export type ResealedSecret = StoredSecret & { readonly resealed: SealedSecret };
+
+const { subscriptionId } = subscriptionSecrets;
+
+/** The columns of the secrets that a rotation covers, in the tables of what they belong to. */
+const SECRETS: Readonly<Record<SecretPurpose, SecretColumns>> = {
+  'provider-api-key': {
+    ...{ table: venueApiKeys, venueId: venueApiKeys.venueId, key: venueApiKeys.connectionId },
+    ...{ owner: { connectionId: venueApiKeys.connectionId }, sealed: venueApiKeys.sealedKey, field: 'sealedKey' },
+  },
+  'provider-oauth-tokens': {
+    ...{ table: oauthTokens, venueId: oauthTokens.venueId, key: oauthTokens.connectionId },
+    ...{ owner: { connectionId: oauthTokens.connectionId }, sealed: oauthTokens.sealedTokens, field: 'sealedTokens' },
+  },
+  'webhook-signing-secret': {
+    ...{ table: subscriptionSecrets, venueId: subscriptionSecrets.venueId, key: subscriptionSecrets.id },
+    ...{ owner: { subscriptionId }, sealed: subscriptionSecrets.sealedSecret, field: 'sealedSecret' },
+  },
+};
+
+interface SecretColumns {
+  readonly table: typeof venueApiKeys | typeof oauthTokens | typeof subscriptionSecrets;
+  readonly venueId: AnyPgColumn;
+  readonly key: AnyPgColumn;
+  readonly owner: { readonly connectionId: AnyPgColumn } | { readonly subscriptionId: AnyPgColumn };
+  readonly sealed: AnyPgColumn;
+  /** Name of `sealed` in the code. */
+  readonly field: string;
 }
 
-export interface ResealedSecret extends StoredSecret {
-  readonly resealed: SealedSecret;
-}
-
-/** The tables and columns of the secrets that a rotation covers. */
-const SECRETS = {
-  'provider-api-key': { table: venueApiKeys, sealed: venueApiKeys.sealedKey },
-  'provider-oauth-tokens': { table: oauthTokens, sealed: oauthTokens.sealedTokens },
-} as const;
-
-type RotatedPurpose = keyof typeof SECRETS;
-
-export const ROTATED_PURPOSES = Object.keys(SECRETS) as readonly RotatedPurpose[];
+export const ROTATED_PURPOSES = Object.keys(SECRETS) as readonly SecretPurpose[];
 
 export interface SecretPage {
-  readonly purpose: RotatedPurpose;
-  /** The last connection of the page before; null for the first page. */
-  readonly after: ConnectionId | null;
+  readonly purpose: SecretPurpose;
+  /** The `key` of the last secret of the page before; null for the first page. */
+  readonly after: string | null;
   readonly limit: number;
 }
+
+/** What a secret belongs to, as the audit log names it. */
+export const secretTarget = (secret: SecretRef) =>
+  secret.purpose === 'webhook-signing-secret'
+    ? ({ targetType: 'subscription', targetId: secret.subscriptionId } as const)
+    : ({ targetType: 'connection', targetId: secret.connectionId } as const);
 
 /** Outcome of a page of venues. */
 export interface PageOutcome {
@@ -54,7 +82,7 @@ export interface SecretRotationStore {
   setPhase(jobId: JobId, phase: 'running' | 'waiting', errorType: string | null): Promise<void>;
   /** Ids of all venues, oldest first. */
   listVenues(after: VenueId | null, limit: number): Promise<readonly VenueId[]>;
-  /** A page of the venue's secrets of one purpose, in the order of their connections. */
+  /** A page of the venue's secrets of one purpose, in the order of their `key`. */
   listSecrets(venueId: VenueId, page: SecretPage): Promise<readonly StoredSecret[]>;
   /**
    * Stores resealed secrets, except those replaced meanwhile, with their audit rows and the job's count, in one
@@ -129,8 +157,7 @@ export function createSecretRotationStore(db: Database, audit: AuditStore): Secr
             venueId,
             actor: 'rotateVaultKeys',
             action: 'credentials.resealed',
-            targetType: 'connection',
-            targetId: secret.connectionId,
+            ...secretTarget(secret),
             outcome: 'ok',
             requestId: null,
             details: { jobId: id, purpose: secret.purpose },
@@ -215,33 +242,26 @@ async function listSecrets(
   venueId: VenueId,
   { purpose, after, limit }: SecretPage,
 ): Promise<StoredSecret[]> {
-  const { table, sealed } = SECRETS[purpose];
-  const inPage = and(eq(table.venueId, venueId), after === null ? undefined : gt(table.connectionId, after));
+  const { table, venueId: venue, key, owner, sealed } = SECRETS[purpose];
   const rows = await tx
-    .select({ connectionId: table.connectionId, sealed })
+    .select({ key, ...owner, sealed })
     .from(table)
-    .where(inPage)
-    .orderBy(asc(table.connectionId))
+    .where(and(eq(venue, venueId), after === null ? undefined : gt(key, after)))
+    .orderBy(asc(key))
     .limit(limit);
-  return rows.map((row) => ({ ...row, venueId, purpose }));
+  return rows.map((row) => ({ ...row, venueId, purpose }) as StoredSecret);
 }
 
 /**
  * Returns false when the secret was replaced since it was resealed. Its generation stays, because the key or token is
  * the same.
  */
-async function swap(tx: Transaction, { connectionId, purpose, sealed, resealed }: ResealedSecret): Promise<boolean> {
-  const swapped =
-    purpose === 'provider-api-key'
-      ? await tx
-          .update(venueApiKeys)
-          .set({ sealedKey: resealed })
-          .where(and(eq(venueApiKeys.connectionId, connectionId), eq(venueApiKeys.sealedKey, sealed)))
-          .returning({ id: venueApiKeys.connectionId })
-      : await tx
-          .update(oauthTokens)
-          .set({ sealedTokens: resealed })
-          .where(and(eq(oauthTokens.connectionId, connectionId), eq(oauthTokens.sealedTokens, sealed)))
-          .returning({ id: oauthTokens.connectionId });
+async function swap(tx: Transaction, { purpose, key, sealed, resealed }: ResealedSecret): Promise<boolean> {
+  const columns = SECRETS[purpose];
+  const swapped = await tx
+    .update(columns.table as typeof subscriptionSecrets)
+    .set({ [columns.field]: resealed })
+    .where(and(eq(columns.key, key), eq(columns.sealed, sealed)))
+    .returning({ key: columns.key });
   return swapped.length === 1;
 }

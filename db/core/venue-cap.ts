@@ -16,7 +16,7 @@ export class VenueCapError extends Error {
 export interface VenueCap {
   readonly venueId: VenueId;
   /** What is counted, as the lock is named by it. */
-  readonly what: 'connections' | 'schedules';
+  readonly what: 'connections' | 'schedules' | 'subscriptions';
 }
 
 /**

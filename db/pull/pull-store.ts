@@ -21,6 +21,7 @@ import { insertLogs } from '../runs/sync-log.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { lockRun, scopeWithKind } from '../runs/run-scope.ts';
 import type { KindScope, RunScope } from '../runs/run-scope.ts';
+import { announceChanges } from '../outgoing/announcements.ts';
 import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import { markSeen, missingAmong, settle } from './sync-missing.ts';
@@ -141,10 +142,10 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
           pages.counting === 'changes' || isMet ? !UNCHANGED.has(decision) : decision !== 'ignore',
         );
   const read = rejected + kept.length;
-  return {
-    progress: await addProgress(tx, scope, { ...pages, done: read, counts: countsOf({ read, rejected }, told) }),
-    stopRequested,
-  };
+  const counts = countsOf({ read, rejected }, told);
+  const progress = await addProgress(tx, scope, { ...pages, done: read, counts });
+  if (scope.dryRun !== true) await announceChanges(tx, scope, counts);
+  return { progress, stopRequested };
 }
 
 async function settleRecords({ tx, scope, storeEach }: Storing, settled: SettledMissing): Promise<CommitResult> {
@@ -175,14 +176,10 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
   ]);
   await insertLogs(tx, scope, found.map(toUnlisted));
   const read = found.length + rejected;
-  return {
-    progress: await addProgress(tx, scope, {
-      ...settled,
-      done: read,
-      counts: countsOf({ read, rejected }, stored.results.flat()),
-    }),
-    stopRequested,
-  };
+  const counts = countsOf({ read, rejected }, stored.results.flat());
+  const progress = await addProgress(tx, scope, { ...settled, done: read, counts });
+  if (scope.dryRun !== true) await announceChanges(tx, scope, counts);
+  return { progress, stopRequested };
 }
 
 const UNCHANGED: ReadonlySet<PullDecision> = new Set(['touch', 'ignore', 'look-up']);

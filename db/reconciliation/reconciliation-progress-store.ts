@@ -16,6 +16,7 @@ import { addToTotals } from '../../domain/reconciliation/totals.ts';
 import type { DayTotal } from '../../domain/reconciliation/totals.ts';
 import type { TransactionFact } from '../../domain/reconciliation/transaction-fact.ts';
 import { transactions } from '../../records/transactions.ts';
+import { announceDiscrepancies } from '../outgoing/announcements.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import { withVenue } from '../core/venue-scope.ts';
@@ -145,6 +146,7 @@ export function createReconciliationProgressStore(db: Database): ReconciliationP
           scope,
           found.slice(0, Math.max(0, MAX_STORED_DISCREPANCIES - Number(row.discrepancy_count))),
         );
+        await announceDiscrepancies(tx, scope, found.length);
         return advance(tx, scope, {
           ...page,
           read: 0,

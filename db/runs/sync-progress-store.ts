@@ -8,6 +8,7 @@ import { SupersededError, lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
 import { changePhase, toState } from './run-state.ts';
 import type { RunRow, RunState } from './run-state.ts';
+import { announceRunEnd } from '../outgoing/announcements.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import type { RecordKinds } from '../../records/registry.ts';
@@ -124,8 +125,21 @@ async function finish(
     where id = ${input.syncId} returning *`);
   if (input.planId !== undefined && end.outcome.startsWith('completed')) await noteUnmet(tx, input, input.planId);
   await logEnd(tx, input, end);
-  await moveCursor(tx, row ?? open, { ...input, ...end, wasFull: await wasFullPass(tx, input, end) });
-  return recordWith(tx, { ...toState(row ?? open), outcome: end.outcome }, end.auditOf);
+  return settleEnd(tx, input, { ...end, row: row ?? open });
+}
+
+/** Moves the cursor of a run that has ended, tells subscribers, and writes the audit row. */
+async function settleEnd(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  { row, auditOf, ...end }: RunEnd & { readonly row: RunRow; readonly auditOf: AuditOf<RunSummary> | undefined },
+): Promise<RunSummary> {
+  const wasFull = await wasFullPass(tx, input, end);
+  const firstPass = wasFull && !(await hasFullPass(tx, input));
+  await moveCursor(tx, row, { ...input, ...end, wasFull });
+  const state = { ...toState(row), outcome: end.outcome };
+  await announceRunEnd(tx, input, { ...state, errorCode: end.error?.code ?? null, firstPass });
+  return recordWith(tx, state, auditOf);
 }
 
 async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, error }: RunEnd): Promise<void> {
@@ -147,6 +161,14 @@ async function wasFullPass(
     select r.accounts is not distinct from c.chosen_accounts as same
     from sync_runs r join connections c on c.id = r.connection_id where r.id = ${syncId}`);
   return row?.same === true;
+}
+
+/** Whether an earlier run of the sync went through everything. */
+async function hasFullPass(tx: Transaction, input: SyncConnectionInput): Promise<boolean> {
+  const rows = await tx.execute(sql`
+    select from sync_cursors where connection_id = ${input.connectionId} and resource = ${input.resource}
+      and direction = ${input.direction} and full_started_at is not null`);
+  return rows.length > 0;
 }
 
 async function moveCursor(

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { ArchivingCount, SyncConnectionInput, WaitingFor } from '../../contracts/sync.ts';
+import { announcePause } from '../outgoing/announcements.ts';
 import { lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
 import { changePhase } from './run-state.ts';
@@ -38,11 +39,13 @@ export function waitingOf(db: Database): SyncRunWaiting {
 
     park: (input, waiting) =>
       withVenue(db, input.venueId, async (tx) => {
-        const [open] = await tx.execute(
-          sql`select from sync_runs where id = ${input.syncId} and finished_at is null for update`,
+        const [open] = await tx.execute<{ told: string | null }>(
+          sql`select waiting_for ->> 'told' as told from sync_runs where id = ${input.syncId} and finished_at is null for update`,
         );
+        if (!open) return;
         // The next attempt counts as the first in a row.
-        if (open) await wait(tx, input, { waiting, failures: 0 });
+        await wait(tx, input, { waiting, failures: 0 });
+        await tellOfPause(tx, input, { waiting, isTold: open.told === waiting.what });
       }),
 
     awaitApproval: (scope, awaiting) =>
@@ -54,6 +57,7 @@ export function waitingOf(db: Database): SyncRunWaiting {
             waiting_for = ${JSON.stringify(waiting)}::jsonb, updated_at = now()
           where id = ${scope.syncId}`);
         await changePhase(tx, scope, 'awaiting-approval');
+        await announcePause(tx, scope, { by: 'guard', reason: 'approval', until: null });
       }),
 
     approve: (input, by) =>
@@ -64,6 +68,27 @@ export function waitingOf(db: Database): SyncRunWaiting {
         if (approved.length > 0) await changePhase(tx, input, 'running');
       }),
   };
+}
+
+/** A parked run waits for long. A lost grant is told by its connection, and an outage of ours is no pause of the venue's. */
+const THROTTLED: ReadonlySet<WaitingFor> = new Set([
+  'rate-limit',
+  'quota',
+  'provider-unavailable',
+  'provider-unexpected-response',
+]);
+
+/** Announces a pause once for each reason, however often the run is parked for it. */
+async function tellOfPause(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  { waiting: { what, until }, isTold }: { readonly waiting: Waiting; readonly isTold: boolean },
+): Promise<void> {
+  if (isTold || !THROTTLED.has(what)) return;
+  await tx.execute(
+    sql`update sync_runs set waiting_for = waiting_for || jsonb_build_object('told', ${what}::text) where id = ${input.syncId}`,
+  );
+  await announcePause(tx, input, { by: 'throttle', reason: what, until });
 }
 
 async function wait(

@@ -19,20 +19,34 @@ const NOT_PUBLIC = [
   '169.254.0.0/16',
   '172.16.0.0/12',
   '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
   '192.168.0.0/16',
   '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  '::/128',
   '::1/128',
   // IPv6 forms of IPv4 addresses, whose targets need another rule.
+  '::/96',
   '::ffff:0:0/96',
   '64:ff9b::/96',
+  '64:ff9b:1::/48',
+  '2001::/32',
   '2002::/16',
+  '100::/64',
+  '2001:db8::/32',
+  '3fff::/20',
+  '5f00::/16',
+  'fec0::/10',
   'fc00::/7',
   'fe80::/10',
   'ff00::/8',
 ];
+
+/** This machine's addresses, for development. */
+export const LOOPBACK = ['127.0.0.0/8', '::1'] as const;
 
 /** The address may not be called. The message names no address. */
 export class AddressNotAllowedError extends Error {
@@ -48,15 +62,28 @@ export class AddressNotAllowedError extends Error {
  * operator allows besides public ones.
  */
 export function guardedFetch(allowed: readonly string[]): typeof fetch {
-  const [refused, permitted] = [listOf(NOT_PUBLIC), listOf(allowed)];
-  const mayCall = (address: string): boolean => permitted(address) || !refused(address);
+  const mayCall = addressRule(allowed);
+  const lookup = judgedLookup(mayCall);
+  // Agents of its own: a connection that other code has kept open was made to an address that nobody has checked.
+  const agents = { 'http:': new http.Agent({ keepAlive: true }), 'https:': new https.Agent({ keepAlive: true }) };
   return async (input, init = {}) => {
     const url = new URL(input instanceof Request ? input.url : input);
-    const host = url.hostname.replace(/^\[|\]$/g, '');
     // An address needs no lookup.
-    if (isIP(host) !== 0 && !mayCall(host)) throw new AddressNotAllowedError();
-    return send(url, init, judgedLookup(mayCall));
+    if (isRefusedLiteral(url, mayCall)) throw new AddressNotAllowedError();
+    return send(url, init, { lookup, agent: url.protocol === 'https:' ? agents['https:'] : agents['http:'] });
   };
+}
+
+/** Whether an address may be called: a public one, or one that an operator allows. */
+export function addressRule(allowed: readonly string[]): (address: string) => boolean {
+  const [refused, permitted] = [listOf(NOT_PUBLIC), listOf(allowed)];
+  return (address) => permitted(address) || !refused(address);
+}
+
+/** The URL names an address, and not one that may be called. */
+export function isRefusedLiteral({ hostname }: URL, mayCall: (address: string) => boolean): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  return isIP(host) !== 0 && !mayCall(host);
 }
 
 /** One list per family, because Node 24 counts every IPv4 address as part of `::ffff:0:0/96`. */
@@ -85,14 +112,18 @@ const judgedLookup =
   };
 
 /** Follows no redirect: its target has not been checked. */
-function send(url: URL, { method = 'GET', headers, body, signal }: RequestInit, judged: LookupFunction) {
+function send(
+  url: URL,
+  { method = 'GET', headers, body, signal }: RequestInit,
+  through: { readonly lookup: LookupFunction; readonly agent: http.Agent },
+) {
   return new Promise<Response>((resolve, reject) => {
     const request = (url.protocol === 'https:' ? https : http).request(
       url,
       {
         method,
         headers: Object.fromEntries(new Headers(headers)),
-        lookup: judged,
+        ...through,
         ...(signal && { signal }),
       },
       (answer) => {

@@ -33,6 +33,8 @@ import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/core/venue-store.ts';
 import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
+import { createDeliveryListStore } from '../../db/outgoing/delivery-list-store.ts';
+import { createSubscriptionStore } from '../../db/outgoing/subscription-store.ts';
 import { createVenueEventStore } from '../../db/webhooks/venue-event-store.ts';
 import type { VenueCapConfig } from '../../config/config.ts';
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
@@ -53,6 +55,7 @@ import { RecordedReconciliationSchedules, RecordedReconciliations } from './reco
 import { RecordedMappings } from './mappings/recorded-mappings.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
 import { RecordedRetries } from './dead-letters/recorded-retries.ts';
+import { RecordedSubscriptions } from './subscriptions/recorded-subscriptions.ts';
 import { RecordedInbox } from './webhooks/recorded-inbox.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
@@ -154,7 +157,7 @@ export async function createApiWorld(
     readonly providers?: TestSettings;
     /** Replaces the registry's definitions. */
     readonly definitions?: readonly ProviderDefinition[];
-    readonly venueCaps?: VenueCapConfig;
+    readonly venueCaps?: Partial<VenueCapConfig>;
   } = {},
 ) {
   const [database, sandbox] = await Promise.all([
@@ -163,7 +166,7 @@ export async function createApiWorld(
   ]);
   const { db } = database;
   const { kinds = RECORD_KINDS } = options.deps ?? {};
-  const caps = options.venueCaps ?? { connections: Infinity, schedules: Infinity };
+  const caps = { connections: Infinity, schedules: Infinity, subscriptions: Infinity, ...options.venueCaps };
   const logLines: string[] = [];
   const gateway = new RecordingGateway();
   const scheduleGateway = new RecordedSchedules();
@@ -171,6 +174,7 @@ export async function createApiWorld(
   const reconciliationGateway = new RecordedReconciliations();
   const inboxGateway = new RecordedInbox();
   const deadLetterGateway = new RecordedRetries();
+  const subscriptionGateway = new RecordedSubscriptions();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const audit = createAuditStore(db);
   const expressions = createExpressions();
@@ -199,6 +203,8 @@ export async function createApiWorld(
     reconciliations: createReconciliationStore(db),
     inbox: createInboxStore(db),
     events: createVenueEventStore(db),
+    subscriptions: createSubscriptionStore(db, caps.subscriptions),
+    deliveries: createDeliveryListStore(db),
     conflicts: createConflictStore(db, kinds),
     deadLetters: createDeadLetterStore(db),
   };
@@ -213,6 +219,7 @@ export async function createApiWorld(
       temporalUiUrl: UI_URL,
       temporalNamespace: 'default',
       developmentKeyring: true,
+      allowLoopbackReceivers: false,
       ...options.config,
     },
     log: createLogger({
@@ -239,6 +246,7 @@ export async function createApiWorld(
     connectionGateway,
     inboxGateway,
     deadLetterGateway,
+    subscriptionGateway,
     rotations: createSecretRotationStore(db, stores.audit),
     reconciliationGateway,
     reconciliationScheduleGateway: new RecordedReconciliationSchedules(),
@@ -304,6 +312,7 @@ export async function createApiWorld(
     reconciliationGateway,
     inboxGateway,
     deadLetterGateway,
+    subscriptionGateway,
     logLines,
     raw,
     send,

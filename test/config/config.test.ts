@@ -105,6 +105,7 @@ describe('retention', () => {
       planDays: 7,
       webhookBodyDays: 30,
       webhookEventDays: 400,
+      outgoingMessageDays: 30,
     });
   });
 

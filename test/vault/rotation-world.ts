@@ -3,7 +3,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
 import { createKeyRotationActivities } from '../../activities/vault/key-rotation.ts';
 import type { ConnectionId, JobId, VenueId } from '../../contracts/ids.ts';
-import type { RotationChunkResult, SealedSecret, SecretPurpose, SecretRef } from '../../contracts/vault.ts';
+import type { RotationChunkResult, SealedSecret, ConnectionSecretRef } from '../../contracts/vault.ts';
 import { createAuditStore } from '../../db/core/audit-store.ts';
 import { createConnectionStore } from '../../db/connections/connection-store.ts';
 import { createSecretRotationStore } from '../../db/connections/secret-rotation-store.ts';
@@ -44,10 +44,11 @@ export async function createRotationWorld() {
       venueId,
       purpose = 'provider-api-key',
       text = 'sk_test_canary_4242',
-    }: { venueId?: VenueId; purpose?: SecretPurpose; text?: string } = {},
-  ): Promise<SecretRef> {
+    }: { venueId?: VenueId; purpose?: ConnectionSecretRef['purpose']; text?: string } = {},
+  ): Promise<ConnectionSecretRef> {
     const ref = { venueId: venueId ?? (await aVenue()), connectionId: uuidv7() as ConnectionId };
-    const seal = (as: SecretPurpose) => createSealer(keyring).seal(new Secret(text), { ...ref, purpose: as });
+    const seal = (as: ConnectionSecretRef['purpose']) =>
+      createSealer(keyring).seal(new Secret(text), { ...ref, purpose: as });
     const account = { id: `acct_${randomBytes(6).toString('hex')}`, name: null };
     await connections.saveWithApiKey({
       ...ref,
@@ -64,7 +65,7 @@ export async function createRotationWorld() {
     return { ...ref, purpose };
   }
 
-  async function stored({ connectionId, purpose }: SecretRef): Promise<SealedSecret> {
+  async function stored({ connectionId, purpose }: ConnectionSecretRef): Promise<SealedSecret> {
     const [row] =
       purpose === 'provider-api-key'
         ? await admin<
@@ -76,7 +77,7 @@ export async function createRotationWorld() {
     return new Uint8Array(row!.sealed) as SealedSecret;
   }
 
-  const open = async (keyring: KeyringConfig, ref: SecretRef): Promise<string> =>
+  const open = async (keyring: KeyringConfig, ref: ConnectionSecretRef): Promise<string> =>
     (await createOpener(keyring).open(await stored(ref), ref)).expose();
 
   function activities(keyring: KeyringConfig, chunkMs = 60_000) {

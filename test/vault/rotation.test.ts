@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import { FAILURE } from '../../contracts/failures.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 import type { KeyringConfig } from '../../vault/keyring.ts';
+import { secretTarget } from '../../db/connections/secret-rotation-store.ts';
 import { createOpener } from '../../vault/opener.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
@@ -136,7 +137,12 @@ describe('a rotation', () => {
     await world.admin`update venue_api_keys set sealed_key = ${Buffer.from(entered)}, generation = generation + 1 where connection_id = ${ref.connectionId}`;
     await world.rotations.begin(jobId);
     await world.rotations.replace({ id: jobId }, ref.venueId, [
-      { ...ref, sealed: before, resealed: await createSealer(both).seal(new Secret('entered before'), ref) },
+      {
+        ...ref,
+        key: ref.connectionId,
+        sealed: before,
+        resealed: await createSealer(both).seal(new Secret('entered before'), ref),
+      },
     ]);
     expect(await world.open(both, ref)).toBe('entered meanwhile');
     expect(await world.rotations.find(jobId)).toMatchObject({ resealed: 0, resealedInPass: 1 });
@@ -155,7 +161,7 @@ describe('a rotation', () => {
     const kept = await world.stored(moved);
     const job = await world.rotate(both);
     expect(job).toMatchObject({ outcome: 'completed', resealed: 2, unreadableInPass: 2 });
-    expect(job.unreadable.map(({ connectionId }) => connectionId).sort()).toEqual(
+    expect(job.unreadable.map((secret) => secretTarget(secret).targetId).sort()).toEqual(
       [moved.connectionId, lost.connectionId].sort(),
     );
     expect(await world.open(onlyNew, fine)).toBe('sk_test_canary_4242');

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { v7 } from 'uuid';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
-import type { SealContext } from '../../contracts/vault.ts';
+import type { ConnectionSealContext } from '../../contracts/vault.ts';
 import type { KeyringConfig } from '../../vault/keyring.ts';
 import { Secret } from '../../vault/secret.ts';
 import { VaultError } from '../../vault/vault-error.ts';
 
-export const aContext = (changes: Partial<SealContext> = {}): SealContext => ({
+export const aContext = (changes: Partial<ConnectionSealContext> = {}): ConnectionSealContext => ({
   venueId: v7() as VenueId,
   connectionId: v7() as ConnectionId,
   purpose: 'provider-api-key',

@@ -39,6 +39,7 @@ describe('the workers of one process', () => {
       temporal,
       keyring: world.keyring,
       providers: { stripe: { apiUrl: world.sandbox.apiUrl, requestsPerSecond: 500 } },
+      allowLoopbackReceivers: true,
       circuitOpenMs: 1_000,
       host: '127.0.0.1',
       healthPort: null,

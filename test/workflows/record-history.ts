@@ -4,6 +4,7 @@
  *     node test/workflows/record-history.ts                 # every scene that has no history yet, but the last
  *     node test/workflows/record-history.ts push-completed  # only the named ones
  *
+ * The scenes of subscriptions need a copy that was started with ALLOW_LOOPBACK_RECEIVERS=true.
  * `woke-by-itself` takes some four minutes: an outage, and the first wait after it.
  * `authorize-connection.expired` takes ten minutes.
  * `continued-as-new` and `continuation` take over three minutes, and a Temporal server that suggests to continue early:
@@ -34,6 +35,7 @@ import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
 import { reconciliationScenes } from './reconciliation-scenes.ts';
+import { subscriptionScenes } from './subscription-scenes.ts';
 import { connectionScenes } from './connection-scenes.ts';
 
 const startedFile = z.object({
@@ -267,6 +269,11 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
   async 'sweep-inbox.completed'() {
     return { 'sweep-inbox.completed': await triggered(INBOX_SWEEP_SCHEDULE_ID) };
   },
+  ...subscriptionScenes({
+    post: async (path, body) => (await api.tryPost(path, body)).body,
+    createVenue: () => api.createVenue(),
+    connect: async (venueId) => api.connect(venueId, (await stripe.addAccount()).secretKey),
+  }),
   ...reconciliationScenes({ api, temporal, stripe }),
   ...connectionScenes({
     api,
@@ -293,7 +300,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|sweep-inbox|authorize-connection|keep-connection-fresh|test-connection)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|sweep-inbox|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

@@ -6,6 +6,7 @@ import * as connectionContract from '../../contracts/connections.ts';
 import * as mappingContract from '../../contracts/mappings.ts';
 import * as reconciliationContract from '../../contracts/reconciliation.ts';
 import * as inboxContract from '../../contracts/inbox.ts';
+import * as outgoingContract from '../../contracts/outgoing-webhooks.ts';
 import * as syncContract from '../../contracts/sync.ts';
 import * as vaultContract from '../../contracts/vault.ts';
 import { REPOSITORY } from '../../runtime/start/home.ts';
@@ -18,6 +19,7 @@ const contracts = {
   ...connectionContract,
   ...inboxContract,
   ...mappingContract,
+  ...outgoingContract,
   ...reconciliationContract,
   ...syncContract,
   ...vaultContract,

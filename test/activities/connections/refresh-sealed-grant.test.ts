@@ -82,7 +82,7 @@ describe('a rotation of the vault’s key', () => {
     const rotations = createSecretRotationStore(world.database.db, createAuditStore(world.database.db));
     const job = await rotations.openOrJoin({ targetKey: 'another', requestedBy: 'a test' });
     await rotations.replace({ id: job.id }, grant.venueId, [
-      { ...grant, purpose: 'provider-oauth-tokens', sealed: stored.sealedTokens, resealed },
+      { ...grant, key: grant.connectionId, purpose: 'provider-oauth-tokens', sealed: stored.sealedTokens, resealed },
     ]);
     expect(await answer).toEqual({ status: 'fresh', generation: 2 });
     expect(await world.works(grant)).toBe(true);

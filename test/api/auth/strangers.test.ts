@@ -52,6 +52,7 @@ beforeAll(async () => {
     ...(await aReconciliation(connectionId)),
     conflictId: await aConflict(connectionId),
     deadLetterId: await aDeadLetter(connectionId),
+    ...(await aDelivery()),
   };
 });
 afterAll(() => api.close());
@@ -75,6 +76,19 @@ async function aReconciliation(connectionId: string): Promise<Readonly<Record<st
     insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id)
     values (${discrepancyId}, ${reconciliationId}, ${venueId}, 'missing-here', '[]', '2026-01-01', 'ch_1')`;
   return { reconciliationId, discrepancyId };
+}
+
+/** A subscription that was sent a message. */
+async function aDelivery(): Promise<Readonly<Record<string, string>>> {
+  const subscription = await api.send('POST', `/v1/venues/${venueId}/subscriptions`, {
+    json: { url: 'https://backend.example/hook' },
+  });
+  const [subscriptionId, messageId] = [subscription.json.id, uuidv7()];
+  await api.database.admin`
+    insert into outgoing_messages (id, venue_id, type, data) values (${messageId}, ${venueId}, 'sync.finished', '{}')`;
+  await api.database.admin`
+    insert into deliveries (subscription_id, message_id, venue_id, state, attempts) values (${subscriptionId}, ${messageId}, ${venueId}, 'failed', 10)`;
+  return { subscriptionId, messageId };
 }
 
 async function aConflict(connectionId: string): Promise<string> {
@@ -166,6 +180,8 @@ function bodyOf(endpoint: Endpoint): SendOptions {
     editDeadLetter: { fields: {} },
     discardDeadLetter: { reason: 'Of no use' },
     retryDeadLetters: {},
+    createSubscription: { url: 'https://backend.example/other' },
+    changeSubscription: { description: 'Changed' },
   };
   const json = bodies[endpoint.name];
   return json === undefined ? {} : { json };
@@ -263,7 +279,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 55, operator: 11, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 62, operator: 15, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue and changes nothing', async () => {
@@ -346,6 +362,7 @@ async function dump(): Promise<unknown> {
     withdrawn.length,
     looked.length,
     tested.length,
+    api.subscriptionGateway.tested.length,
     [...api.scheduleGateway.kept],
   ];
 }

@@ -137,6 +137,25 @@ const LISTS: Readonly<Record<string, () => Promise<RichList>>> = {
       select id::uuid, 'stripe', 'app', id, ${RICH}, 'sandbox', ${connectionId}, 0, now() + interval '1 minute' from unnest(${expected}::text[]) id`;
     return { path: `/v1/venues/${venueId}/events`, expected: expected.toReversed() };
   },
+  subscriptions: async () => {
+    const expected = ids();
+    await api.database.admin`
+      insert into subscriptions (id, venue_id, url) select id::uuid, ${venueId}, ${RICH} from unnest(${expected}::text[]) id`;
+    return { path: `/v1/venues/${venueId}/subscriptions`, expected: expected.toReversed() };
+  },
+  'deliveries of a subscription': async () => {
+    const expected = ids();
+    const id = uuidv7();
+    await api.database
+      .admin`insert into subscriptions (id, venue_id, url) values (${id}, ${venueId}, 'https://a.example')`;
+    await api.database.admin`
+      insert into outgoing_messages (id, venue_id, type, data)
+      select id::uuid, ${venueId}, 'sync.finished', jsonb_build_object('text', ${RICH}::text) from unnest(${expected}::text[]) id`;
+    await api.database.admin`
+      insert into deliveries (subscription_id, message_id, venue_id, state)
+      select ${id}, id::uuid, ${venueId}, 'delivered' from unnest(${expected}::text[]) id`;
+    return { path: `/v1/venues/${venueId}/subscriptions/${id}/deliveries`, expected: expected.toReversed() };
+  },
   venues: async () => {
     const expected = ids();
     await api.database.admin`
@@ -179,6 +198,7 @@ describe('a page of a list with rich rows', () => {
     const tried = [
       ...['listConnections', 'listSyncs', 'listSyncLog', 'listSyncPlanItems', 'listAudit', 'listVenues'],
       ...['listConflicts', 'listReconciliations', 'listDiscrepancies', 'listEvents', 'listDeadLetters'],
+      ...['listSubscriptions', 'listDeliveries'],
     ];
     const records = ['listProducts', 'listCustomers', 'listInventory', 'listTransactions', 'listInvoices'];
     expect(paged.sort()).toEqual([...tried, ...records].sort());

@@ -79,6 +79,16 @@ const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<u
   },
   webhook_event_bodies: (_venue, age) => aWebhookEvent(daysOf(age)),
   webhook_events: (_venue, age) => aWebhookEvent(daysOf(age)),
+  outgoing_messages: async ({ venueId }, age) => {
+    const [id, subscriptionId] = [idOf(daysOf(age)), idOf(0)];
+    await database.admin`insert into subscriptions (id, venue_id, url) values (${subscriptionId}, ${venueId}, 'https://a.example')`;
+    await database.admin`
+      insert into outgoing_messages (id, venue_id, type, data, occurred_at)
+      values (${id}, ${venueId}, 'sync.finished', '{}', now() - ${daysOf(age)}::int * interval '1 day')`;
+    await database.admin`
+      insert into deliveries (subscription_id, message_id, venue_id, state, attempts)
+      values (${subscriptionId}, ${id}, ${venueId}, 'delivered', 1)`;
+  },
   idempotency_keys: (_venue, age) => database.admin`
     insert into idempotency_keys (caller, operation, key, request_hash, expires_at)
     values ('alice', 'POST /x', ${idOf(0)}, 'h', now() + ${age === 'expired' ? -1 : 100}::int * interval '1 second')`,

@@ -75,6 +75,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     temporal,
     keyring,
     providers: providersAt(sandbox),
+    allowLoopbackReceivers: true,
     circuitOpenMs: 1_000,
     host: '127.0.0.1',
     healthPort: null,

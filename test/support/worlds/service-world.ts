@@ -10,6 +10,7 @@ import { signToken } from '../../../runtime/start/tokens.ts';
 import { createLogger } from '../../../telemetry/logger.ts';
 import { createDeps } from '../../../worker/deps.ts';
 import { connectTemporal } from '../../../worker/temporal-connection.ts';
+import { relayOutgoing } from '../../../worker/outgoing-relay.ts';
 import { createWorkers } from '../../../worker/workers.ts';
 import { createTestDatabase } from '../services/database.ts';
 import { createTestNamespace } from '../services/temporal.ts';
@@ -83,7 +84,14 @@ export async function createServiceWorld({ registries, env = {}, migrate }: Serv
     if (connected === null) throw new Error('nobody stopped it');
     const workers = await createWorkers({ connection: connected, namespace: temporal.namespace, deps });
     const running = Promise.all(workers.map((one) => one.run()));
+    const stopping = new AbortController();
+    const client = await Connection.connect({ address: temporal.address });
+    const { workflow } = new Client({ connection: client, namespace: temporal.namespace });
+    const relay = relayOutgoing({ deliveries: deps.deliveries, workflow, log, stopped: stopping.signal });
     return async () => {
+      stopping.abort();
+      await relay;
+      await client.close();
       for (const one of workers) one.shutdown();
       await running;
       await connected.close();

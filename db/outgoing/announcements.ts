@@ -1,0 +1,110 @@
+import { sql } from 'drizzle-orm';
+import type { ConnectionRef } from '../../contracts/ids.ts';
+import type { OutgoingEventType, PausedBy } from '../../contracts/outgoing-webhooks.ts';
+import type { OpenReconciliationInput } from '../../contracts/reconciliation.ts';
+import type { SyncConnectionInput, SyncCounts, SyncOutcome } from '../../contracts/sync.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+import { announce } from './announce.ts';
+
+const runPath = ({ venueId, syncId }: SyncConnectionInput): string => `/v1/venues/${venueId}/syncs/${syncId}`;
+const connectionPath = ({ venueId, connectionId }: ConnectionRef): string =>
+  `/v1/venues/${venueId}/connections/${connectionId}`;
+
+const syncOf = ({ connectionId, provider, resource, direction }: SyncConnectionInput) => ({
+  ...{ connectionId, provider, resource, direction },
+});
+
+const aboutRun = (input: SyncConnectionInput) => ({
+  ...{ syncId: input.syncId, ...syncOf(input), mode: input.mode, dryRun: input.dryRun === true },
+  path: runPath(input),
+});
+
+/** A run has ended. `firstPass`: it is the first of its sync to have gone through everything. */
+export async function announceRunEnd(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  end: {
+    readonly outcome: SyncOutcome;
+    readonly errorCode: string | null;
+    readonly counts: SyncCounts;
+    readonly firstPass: boolean;
+  },
+): Promise<void> {
+  const { venueId } = input;
+  const { outcome, errorCode, counts, firstPass } = end;
+  const failed = outcome === 'failed';
+  await announce(tx, {
+    venueId,
+    type: failed ? 'sync.failed' : 'sync.finished',
+    data: { ...aboutRun(input), outcome, counts, ...(failed && { errorCode }) },
+  });
+  if (firstPass) await announce(tx, { venueId, type: 'backfill.done', data: { ...aboutRun(input), counts } });
+}
+
+/** A run waits, and why: never for what a person has stopped. */
+export function announcePause(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  pause: { readonly by: PausedBy; readonly reason: string; readonly until: string | null },
+): Promise<void> {
+  return announce(tx, { venueId: input.venueId, type: 'sync.paused', data: { ...aboutRun(input), ...pause } });
+}
+
+/** A person has stopped all syncs of a connection. */
+export function announceSuspension(tx: Transaction, ref: ConnectionRef): Promise<void> {
+  const { venueId, connectionId } = ref;
+  const pause = { by: 'operator', reason: 'suspended', until: null };
+  return announce(tx, { venueId, type: 'sync.paused', data: { connectionId, ...pause, path: connectionPath(ref) } });
+}
+
+/** Records of the venue have changed because the provider's have. A burst is one message; its `path` lists the records. */
+export async function announceChanges(
+  tx: Transaction,
+  input: SyncConnectionInput,
+  { created = 0, updated = 0, archived = 0 }: Partial<SyncCounts>,
+): Promise<void> {
+  if (created + updated + archived === 0) return;
+  const { venueId, connectionId, resource, provider } = input;
+  await announce(tx, {
+    venueId,
+    type: 'record.changed',
+    data: {
+      ...{ connectionId, provider, resource },
+      path: `/v1/venues/${venueId}/records/${resource}?connectionId=${connectionId}&includeDeleted=true`,
+    },
+    digest: { key: `${connectionId}/${resource}`, counts: { created, updated, archived } },
+  });
+}
+
+/** The state of a connection has changed. */
+export async function announceConnection(
+  tx: Transaction,
+  ref: ConnectionRef,
+  type: Extract<OutgoingEventType, `connection.${string}`>,
+): Promise<void> {
+  const { venueId, connectionId } = ref;
+  const [row] = await tx.execute<{ provider: string }>(
+    sql`select provider from connections where id = ${connectionId}`,
+  );
+  await announce(tx, {
+    venueId,
+    type,
+    data: { connectionId, provider: row?.provider ?? null, path: connectionPath(ref) },
+  });
+}
+
+/** A reconciliation has found discrepancies. Those of one reconciliation that are found together are one message. */
+export async function announceDiscrepancies(
+  tx: Transaction,
+  { venueId, connectionId, reconciliationId }: OpenReconciliationInput,
+  found: number,
+): Promise<void> {
+  if (found === 0) return;
+  const path = `/v1/venues/${venueId}/reconciliations/${reconciliationId}/discrepancies`;
+  await announce(tx, {
+    venueId,
+    type: 'discrepancy.found',
+    data: { connectionId, reconciliationId, path },
+    digest: { key: reconciliationId, counts: { found } },
+  });
+}

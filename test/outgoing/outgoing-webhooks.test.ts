@@ -1,0 +1,80 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConnectionId } from '../../contracts/ids.ts';
+import { REGISTRIES } from '../../providers/registry.ts';
+import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import { until } from '../support/eventually.ts';
+import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
+import { startWebhookReceiver, verifies } from '../support/webhook-receiver.ts';
+import type { WebhookReceiver } from '../support/webhook-receiver.ts';
+import { createServiceWorld } from '../support/worlds/service-world.ts';
+import type { ServiceWorld } from '../support/worlds/service-world.ts';
+
+const RECORDS = 1_200;
+
+let sandbox: Awaited<ReturnType<typeof startStripeSandbox>>;
+let world: ServiceWorld;
+let receiver: WebhookReceiver;
+let venueId: string;
+let path: string;
+
+beforeAll(async () => {
+  [sandbox, receiver] = await Promise.all([
+    startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
+    startWebhookReceiver(),
+  ]);
+  world = await createServiceWorld({
+    registries: REGISTRIES,
+    env: { STRIPE_API_URL: sandbox.apiUrl, ALLOW_LOOPBACK_RECEIVERS: 'true' },
+  });
+  const venue = await world.send('POST', '/v1/venues', {
+    json: { name: 'A venue', timeZone: 'Europe/Berlin', currency: 'EUR' },
+  });
+  venueId = String(venue.json['id']);
+  path = `/v1/venues/${venueId}`;
+}, 120_000);
+afterAll(async () => {
+  await world.close();
+  await Promise.all([sandbox.close(), receiver.close()]);
+});
+
+const soon = { limitMs: 30_000 } as const;
+
+async function subscribe(json: object = {}) {
+  const answer = await world.send('POST', `${path}/subscriptions`, { json: { url: receiver.url, ...json } });
+  expect(answer).toMatchObject({ status: 201 });
+  return answer.json as { readonly id: string; readonly secret: string };
+}
+
+describe('a subscription to the service’s own events', () => {
+  it('is sent what a first pull does as a handful of signed messages without personal data', async () => {
+    const { secret } = await subscribe();
+    await sandboxControl(sandbox.controlUrl).seed({ resource: 'customers', count: RECORDS });
+    const connected = await world.send('POST', `${path}/connections`, {
+      json: { provider: 'stripe', environment: 'sandbox', credentials: { secretKey: sandbox.secretKey } },
+    });
+    const connectionId = connected.json['id'] as ConnectionId;
+    await world.send('POST', `${path}/syncs`, {
+      json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' },
+    });
+    const changes = () =>
+      receiver
+        .ofType('record.changed')
+        .filter(({ body }) => body.data['resource'] === 'customers')
+        .reduce((sum, { body }) => sum + (body.data['counts'] as { created: number }).created, 0);
+    await until(async () => changes() >= RECORDS, { ...soon, what: 'every change is told of' });
+    await until(async () => receiver.ofType('backfill.done').length > 0, { ...soon, what: 'the backfill is done' });
+
+    expect(changes()).toBe(RECORDS);
+    expect(receiver.ofType('record.changed').length).toBeLessThanOrEqual(6);
+    expect(receiver.ofType('connection.created')).toHaveLength(1);
+    expect(receiver.ofType('sync.finished')[0]?.body.data).toMatchObject({
+      ...{ connectionId, resource: 'customers', direction: 'pull', outcome: 'completed' },
+      path: expect.stringMatching(`^${path}/syncs/`) as string,
+    });
+    for (const message of receiver.received) {
+      expect(verifies(message, secret)).toBe(true);
+      expect(message.text).not.toMatch(/@|sk_test_|\+\d{6}/);
+    }
+    expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(receiver.received.length);
+  }, 90_000);
+});
