@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { accountIdSchema, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
+import { accountIdSchema, changedBy, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
 import type { WebhookDefinition } from '../kit/webhook-definition.ts';
+import { CHANGE_EVENTS, squareChangesIn } from './event-changes.ts';
 import { environmentOf } from './settings.ts';
 import type { SquareSettings } from './settings.ts';
 
@@ -40,5 +41,7 @@ export const squareWebhooks: WebhookDefinition<SquareSettings> = {
     };
   },
   // https://developer.squareup.com/reference/square/webhooks/oauth.authorization.revoked, read 2026-11-21.
-  events: { 'oauth.authorization.revoked': 'revoked' },
+  events: { 'oauth.authorization.revoked': 'revoked', ...changedBy(CHANGE_EVENTS) },
+  changesIn: squareChangesIn,
+  hasExactVersions: true,
 };
