@@ -31,6 +31,8 @@ export interface ProviderRecord {
   readonly deletedAtMs?: number;
   /** When the object last changed, in ms, by the provider's clock; absent where it does not tell. */
   readonly changedAtMs?: number;
+  /** When what it tells of began, in ms: the object was created, or its money moved. Absent where the provider does not tell. */
+  readonly beganAtMs?: number;
   /** Our record's id, where an earlier push of ours left it at the provider. */
   readonly recordId: string | null;
   /** Null for a deletion. */

@@ -23,7 +23,7 @@ export interface MappingTrialDeps {
   readonly connections: Pick<ConnectionStore, 'find'>;
   readonly pushes: Pick<PushStore, 'readPage'>;
   readonly expressions: Pick<Expressions, 'evaluate'>;
-  readonly reach: Pick<ReachStore, 'excludedFields'>;
+  readonly reach: Pick<ReachStore, 'find'>;
   readonly credentials: Credentials;
   readonly providers: Providers;
   readonly kinds: RecordKinds;
@@ -82,7 +82,7 @@ async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise
   };
   const rows = await deps.pushes.readPage(scope, { after: null, limit: LOOKED_AT, newestDeletionEpochUs: null });
   const kind = deps.kinds.get(input.resource);
-  const reach = { kind, excluded: await deps.reach.excludedFields(input) };
+  const reach = { kind, excluded: (await deps.reach.find(input)).excludedFields };
   const own = adapter.mapping(input.resource);
   const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, own.holdings), reach);
   const mapping = mappingWithin(own, reach);

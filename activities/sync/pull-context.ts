@@ -8,6 +8,8 @@ import type { ChunkEnvironment } from './chunk.ts';
 /** What a pull needs for one chunk of its run. */
 export interface PullEnvironment extends ChunkEnvironment {
   readonly plan: PullPlan;
+  /** From when on history is pulled; null: from the beginning. */
+  readonly historyFromEpochS: number | null;
   readonly pulls: PullStore;
   readonly missing: SyncMissingStore;
   readonly progress: SyncProgressStore;

@@ -119,7 +119,7 @@ class StageReader {
 
   /** Replaces the change feed by a pass through everything. */
   async #readEverything(): Promise<Checkpoint> {
-    const checkpoint = fullPass(this.#environment.plan, nowEpochS());
+    const checkpoint = fullPass(this.#environment.plan, nowEpochS(), this.#environment.historyFromEpochS);
     this.#note('feed-lost');
     await this.#store([], checkpoint);
     return checkpoint;
@@ -128,6 +128,8 @@ class StageReader {
   #isToBeCounted(): boolean {
     return (
       this.#stage.kind === 'listing' &&
+      // A count is of everything that the provider has.
+      this.#stage.fromEpochS === null &&
       this.#checkpoint.countedAtProvider === undefined &&
       this.#checkpoint.watermarkEpochS !== null
     );

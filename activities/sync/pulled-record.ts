@@ -12,6 +12,8 @@ export interface Mappings {
   readonly mapping: ResourceMapping;
   /** The venue's. */
   readonly fieldMapping: FieldMapping;
+  /** From when on history is pulled; null or absent: from the beginning. */
+  readonly historyFromEpochS?: number | null;
 }
 
 /** A record as it is stored, or why the venue's mapping cannot read it. */
@@ -25,17 +27,15 @@ interface ReadOptions {
 }
 
 /** Applies the venue's field mapping to a provider's record. */
-export function readRecord(
-  record: ProviderRecord,
-  { mapping, fieldMapping }: Mappings,
-  options: ReadOptions = {},
-): ReadRecord {
+export function readRecord(record: ProviderRecord, mappings: Mappings, options: ReadOptions = {}): ReadRecord {
+  const { mapping, fieldMapping, historyFromEpochS: fromEpochS = null } = mappings;
+  const beforeHistory = fromEpochS !== null && (record.beganAtMs ?? Infinity) < fromEpochS * 1_000;
   const mapped = record.fields && fieldMapping.toVenue(record.fields);
-  if (!mapped) return { record: toPulled(record, mapping, options) };
+  if (!mapped) return { record: { ...toPulled(record, mapping, options), beforeHistory } };
   const { externalId } = record;
   return mapped.problems.length > 0
     ? { rejection: { externalId, code: 'not-mappable', message: describeProblems(mapped.problems) } }
-    : { record: { ...underMapping(record, { mapping, fieldMapping }, options), fields: mapped.fields } };
+    : { record: { ...underMapping(record, mappings, options), fields: mapped.fields, beforeHistory } };
 }
 
 /**
@@ -64,7 +64,7 @@ export function toPulled(
   const payloadFingerprint: PulledRecord['payloadFingerprint'] = ({ id, sourceId }, own) =>
     fingerprintOf(mapping.toPayload({ id, sourceId, fields: own, refs: record.refs }).payload);
   return {
-    ...{ externalId, deleted, fields, superseded },
+    ...{ externalId, deleted, fields, superseded, beforeHistory: false },
     metadataKeys: metadataKeysOf(fields),
     version: superseded ? NOTHING_FOLLOWS : record.version,
     certain: superseded || lookedUp,

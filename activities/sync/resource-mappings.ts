@@ -15,7 +15,7 @@ export interface MappingsDeps {
   readonly kinds: RecordKinds;
   readonly mappings: Pick<MappingStore, 'find'>;
   readonly providers: Providers;
-  readonly reach: Pick<ReachStore, 'excludedFields'>;
+  readonly reach: Pick<ReachStore, 'find'>;
 }
 
 /** How a pull of the connection's resource reads records. */
@@ -30,7 +30,7 @@ export async function mappingsOf(
   const kind = kinds.get(resource);
   const mapping = adapter.mapping(resource);
   const stored = await mappings.find(ref);
-  const within = { kind, excluded: await reach.excludedFields(ref) };
+  const within = { kind, excluded: (await reach.find(ref)).excludedFields };
   return {
     mapping: mappingWithin(mapping, within),
     fieldMapping: fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), within),

@@ -32,7 +32,7 @@ import { noteOnRun, waitingOfTrouble } from '../trouble.ts';
 export interface SyncChunkDeps {
   readonly credentials: Credentials;
   readonly progress: SyncProgressStore;
-  readonly reach: Pick<ReachStore, 'excludedFields'>;
+  readonly reach: Pick<ReachStore, 'find'>;
   readonly pulls: PullStore;
   readonly pushes: PushStore;
   readonly missing: SyncMissingStore;
@@ -168,11 +168,12 @@ async function walk(
   const mapping = adapter.mapping(scope.resource);
   const stored = await deps.mappings.find(scope);
   const kind = deps.kinds.get(scope.resource);
-  const reach = { kind, excluded: await deps.reach.excludedFields(scope) };
+  const { excludedFields: excluded, historyFromEpochS } = await deps.reach.find(scope);
+  const reach = { kind, excluded };
   const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), reach);
   const environment = {
     ...{ scope: { ...scope, mapping: fieldMapping }, mapping: mappingWithin(mapping, reach) },
-    ...{ fieldMapping },
+    ...{ fieldMapping, historyFromEpochS },
     ...{ expressions: deps.expressions, progress: deps.progress, approved: state.approved },
     ...{ ...tools, session: sessionWithin(tools.session, reach) },
   };

@@ -3,6 +3,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { FinishSyncInput, SyncConnectionInput, SyncControlActivities, SyncOutcome } from '../../contracts/sync.ts';
 import type { AuditStore } from '../../db/core/audit-store.ts';
+import type { ReachStore } from '../../db/connections/reach-store.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { RunEnd, SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { RunState } from '../../db/runs/run-state.ts';
@@ -20,6 +21,7 @@ export interface SyncControlDeps {
   readonly progress: SyncProgressStore;
   readonly connections: ConnectionStore;
   readonly audit: AuditStore;
+  readonly reach: Pick<ReachStore, 'find'>;
   readonly providers: Providers;
   /** Of the bulk runs in this process, which give way to an incremental run. */
   readonly bulkThrottle?: Pick<BulkThrottle, 'giveWay'>;
@@ -55,7 +57,7 @@ async function telling<T>(deps: SyncControlDeps, input: SyncConnectionInput, wor
   }
 }
 
-async function begin({ progress, providers, bulkThrottle }: SyncControlDeps, input: SyncConnectionInput) {
+async function begin({ progress, providers, reach, bulkThrottle }: SyncControlDeps, input: SyncConnectionInput) {
   if (input.mode === 'incremental') bulkThrottle?.giveWay();
   const state = await progress.begin(input, Context.current().info.workflowExecution?.runId ?? null);
   if (!state)
@@ -66,7 +68,7 @@ async function begin({ progress, providers, bulkThrottle }: SyncControlDeps, inp
   const resumed = state.checkpoint !== null;
   if (!resumed) {
     await progress.setPhase(input, 'estimating');
-    await progress.plan(input, await plan({ progress, providers }, input));
+    await progress.plan(input, await plan({ progress, providers, reach }, input));
   }
   await progress.setPhase(input, 'running');
   const planned = (await progress.read(input)) ?? state;
@@ -74,17 +76,22 @@ async function begin({ progress, providers, bulkThrottle }: SyncControlDeps, inp
 }
 
 async function plan(
-  { progress, providers }: Pick<SyncControlDeps, 'progress' | 'providers'>,
+  { progress, providers, reach }: Pick<SyncControlDeps, 'progress' | 'providers' | 'reach'>,
   input: SyncConnectionInput,
 ) {
   if (input.direction === 'push')
     return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
   const pullPlan = providers.find(input.provider)?.pullPlan(input.resource);
   if (!pullPlan) throw ApplicationFailure.nonRetryable(`${input.provider} is not spoken here`, FAILURE.runUnavailable);
-  return planReading(progress, input, pullPlan);
+  const { historyFromEpochS } = await reach.find(input);
+  return planReading(progress, input, { pullPlan, historyFromEpochS });
 }
 
-async function planReading(progress: SyncProgressStore, input: SyncConnectionInput, pullPlan: PullPlan) {
+async function planReading(
+  progress: SyncProgressStore,
+  input: SyncConnectionInput,
+  { pullPlan, historyFromEpochS }: { readonly pullPlan: PullPlan; readonly historyFromEpochS: number | null },
+) {
   const { watermark, feedCursor } = await progress.position(input);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
@@ -95,6 +102,7 @@ async function planReading(progress: SyncProgressStore, input: SyncConnectionInp
     watermarkEpochS,
     feedCursor,
     window: input.window ?? null,
+    historyFromEpochS,
     ...(input.direction === 'both' && { thenPush: true }),
   });
   // Until the provider has counted, the number of records that we hold is the best estimate; a first pull has none.

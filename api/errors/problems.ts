@@ -274,6 +274,13 @@ export const PROBLEMS = {
       'The policy `newest` asks for a time that the provider does not tell of this resource: when an object changed, or when it was deleted. `errors` names each such policy. Nothing was saved.',
     remedy: 'Choose `venue`, `provider` or `review`.',
   },
+  'history-not-limitable': {
+    status: 422,
+    title: 'The history of the resource cannot be limited',
+    meaning:
+      'The provider does not tell of this resource when a record began, so that nothing can be left out by its age. Nothing was saved.',
+    remedy: 'Leave `historyFrom` out, or set it to null.',
+  },
   'fields-not-excludable': {
     status: 422,
     title: 'No field of the resource can be left out',

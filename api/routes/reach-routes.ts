@@ -32,7 +32,7 @@ export function reachRoutes(deps: ReachRouteDeps): Endpoint[] {
 function getRoute(deps: ReachRouteDeps): Endpoint {
   return endpoint({
     name: 'getReach',
-    summary: 'Read which fields of a resource a connection leaves out',
+    summary: 'Read what of a resource a connection leaves out',
     tag: 'Connections',
     method: 'get',
     path: PATH,
@@ -49,18 +49,21 @@ function getRoute(deps: ReachRouteDeps): Endpoint {
 function putRoute(deps: ReachRouteDeps): Endpoint {
   return endpoint({
     name: 'putReach',
-    summary: 'Leave fields of a resource out',
+    summary: 'Leave fields or earlier history of a resource out',
     description:
-      'A pull stores nothing of them, and a push neither sends nor clears them at the provider. It holds from the next piece of work on: a run that is under way takes it up within three minutes. What is stored already stays. The next scheduled pull is a full pass, which brings what is no longer left out.',
+      'A pull stores nothing of fields that are left out, and a push neither sends nor clears them at the provider. Of what began before `historyFrom`, a pull stores nothing that is not stored already. It holds from the next piece of work on: a run that is under way takes it up within three minutes. What is stored already stays. The next scheduled pull is a full pass, which brings what is no longer left out; after an earlier `historyFrom` any next pull is. What the body does not name stays as it is.',
     tag: 'Connections',
     method: 'put',
     path: PATH,
     role: 'admin',
     body: reachBody,
     answers: { 200: { description: 'What is left out from now on.', schema: reachAnswer } },
-    problems: ['resource-not-supported', 'fields-not-excludable'],
-    async handle({ ids, body: { excludedFields }, caller, requestId }) {
+    problems: ['resource-not-supported', 'fields-not-excludable', 'history-not-limitable'],
+    async handle({ ids, body, caller, requestId }) {
       const connection = await connectionOf(deps, ids);
+      const stored = await deps.reach.find(ids);
+      const { excludedFields = stored.excludedFields, historyFrom = stored.historyFrom } = body;
+      if (historyFrom !== null) requireDated(deps.providers, connection, ids.resource);
       if (excludedFields.length > 0) requireExcludable(deps.providers, connection, ids.resource);
       const kind = deps.kinds.get(ids.resource);
       const errors = excludedFields.flatMap((name, index) => {
@@ -68,14 +71,18 @@ function putRoute(deps: ReachRouteDeps): Endpoint {
         return message === null ? [] : [{ path: `excludedFields.${index}`, message }];
       });
       if (errors.length > 0) throw invalidRequest(errors);
-      await deps.reach.exclude(
+      await deps.reach.change(
         ids,
-        excludedFields,
+        { excludedFields, historyFrom },
         deps.audit.entry({ caller, requestId }, ids.venueId, {
           action: 'connection.reach-changed',
           targetType: 'connection',
           targetId: ids.connectionId,
-          details: { resource: ids.resource, excluded: excludedFields.join(' ').slice(0, MAX_DETAIL_LENGTH) },
+          details: {
+            resource: ids.resource,
+            excluded: excludedFields.join(' ').slice(0, MAX_DETAIL_LENGTH),
+            ...(historyFrom !== null && { historyFrom }),
+          },
         }),
       );
       return present(deps, ids);
@@ -93,6 +100,16 @@ function requireExcludable(providers: Providers, { provider }: Connection, resou
   throw new ApiError(
     'fields-not-excludable',
     `${adapter.capabilities.displayName} takes ${resource} as a whole: no field can be left out of what is pushed.`,
+  );
+}
+
+/** Throws `history-not-limitable` where the provider does not tell when a record began. */
+function requireDated(providers: Providers, { provider }: Connection, resource: string): void {
+  const adapter = providers.find(provider);
+  if (adapter?.pullPlan(resource).dates?.includes('beginnings') === true) return;
+  throw new ApiError(
+    'history-not-limitable',
+    `${adapter?.capabilities.displayName ?? provider} does not tell when ${resource} began: all of them are pulled.`,
   );
 }
 
@@ -114,6 +131,7 @@ async function connectionOf({ connections, providers }: ReachRouteDeps, ref: Rea
 
 async function present({ reach }: ReachRouteDeps, ref: ReachRef): Promise<Answer> {
   const { connectionId, resource } = ref;
-  const excludedFields = [...(await reach.excludedFields(ref))];
-  return { status: 200, body: { connectionId, resource, excludedFields, storedValues: 'kept' } };
+  const { excludedFields, historyFrom } = await reach.find(ref);
+  const shown = { connectionId, resource, excludedFields: [...excludedFields], historyFrom };
+  return { status: 200, body: { ...shown, storedValues: 'kept' } };
 }

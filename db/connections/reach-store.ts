@@ -1,4 +1,4 @@
-import { and, eq, sql } from 'drizzle-orm';
+import { and, eq, ne, sql } from 'drizzle-orm';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { Resource } from '../../contracts/providers.ts';
 import { recordWith } from '../core/audit-store.ts';
@@ -8,27 +8,42 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 import { connectionReach } from '../schema/connections/connection-reach.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
+import { venues } from '../schema/venues.ts';
+import { businessDays } from '../../domain/reconciliation/business-days.ts';
+import { timeZoneOfStored } from '../../domain/schedule/time-zone.ts';
 
 export interface ReachRef extends ConnectionRef {
   readonly resource: Resource;
 }
 
+/** What a connection leaves out of the records of one kind. */
+export interface Reach {
+  readonly excludedFields: readonly string[];
+  /** The day in the venue's time zone before which no history is pulled, `YYYY-MM-DD`; null: all of it is. */
+  readonly historyFrom: string | null;
+}
+
+export interface StoredReach extends Reach {
+  /** When that day begins. */
+  readonly historyFromEpochS: number | null;
+}
+
 /** What connections leave out. */
 export interface ReachStore {
-  /** Empty when nothing is left out. */
-  excludedFields(ref: ReachRef): Promise<readonly string[]>;
+  find(ref: ReachRef): Promise<StoredReach>;
   /**
-   * Leaves these fields out from now on. The next scheduled pull is a full pass, which brings what is no longer left
-   * out. The same again changes nothing and writes no audit row.
+   * Leaves this out from now on. Where more history is to be pulled than before, the next pull reads everything;
+   * otherwise the next scheduled one does, which brings fields that are no longer left out. Nothing stored is deleted.
+   * The same again changes nothing and writes no audit row.
    */
-  exclude(ref: ReachRef, fields: readonly string[], audit: AuditEntry): Promise<void>;
+  change(ref: ReachRef, reach: Reach, audit: AuditEntry): Promise<void>;
 }
 
 export function createReachStore(db: Database): ReachStore {
   return {
-    excludedFields: (ref) => withVenue(db, ref.venueId, (tx) => read(tx, ref)),
+    find: (ref) => withVenue(db, ref.venueId, (tx) => read(tx, ref)),
 
-    exclude: (ref, fields, audit) =>
+    change: (ref, reach, audit) =>
       withVenue(db, ref.venueId, async (tx) => {
         const { venueId, connectionId, resource } = ref;
         // Serialises concurrent changes.
@@ -37,23 +52,31 @@ export function createReachStore(db: Database): ReachStore {
           .from(connections)
           .where(eq(connections.id, connectionId))
           .for('update');
-        const excludedFields = [...fields].sort();
-        if (JSON.stringify(await read(tx, ref)) === JSON.stringify(excludedFields)) return;
+        const { historyFrom } = reach;
+        const excludedFields = [...reach.excludedFields].sort();
+        const before = await read(tx, ref);
+        if (
+          JSON.stringify([before.excludedFields, before.historyFrom]) === JSON.stringify([excludedFields, historyFrom])
+        )
+          return;
         await tx
           .insert(connectionReach)
-          .values({ venueId, connectionId, resource, excludedFields })
+          .values({ venueId, connectionId, resource, excludedFields, historyFrom })
           .onConflictDoUpdate({
             target: [connectionReach.connectionId, connectionReach.resource],
-            set: { excludedFields, updatedAt: sql`now()` },
+            set: { excludedFields, historyFrom, updatedAt: sql`now()` },
           });
         await tx
           .update(syncCursors)
-          .set({ fullStartedAt: null, fullFinishedAt: null })
+          .set({
+            ...{ fullStartedAt: null, fullFinishedAt: null },
+            ...(isEarlier(historyFrom, before.historyFrom) && { watermark: null, feedCursor: null }),
+          })
           .where(
             and(
               eq(syncCursors.connectionId, connectionId),
               eq(syncCursors.resource, resource),
-              eq(syncCursors.direction, 'pull'),
+              ne(syncCursors.direction, 'push'),
             ),
           );
         await recordWith(tx, undefined, () => audit);
@@ -61,11 +84,28 @@ export function createReachStore(db: Database): ReachStore {
   };
 }
 
+/** Days compare as texts. */
+const isEarlier = (day: string | null, than: string | null): boolean => than !== null && (day === null || day < than);
+
 /** Inside the caller's transaction. */
-async function read(tx: Transaction, { connectionId, resource }: ReachRef): Promise<readonly string[]> {
+async function read(tx: Transaction, { connectionId, resource }: ReachRef): Promise<StoredReach> {
   const [row] = await tx
-    .select({ fields: connectionReach.excludedFields })
+    .select({
+      excludedFields: connectionReach.excludedFields,
+      historyFrom: connectionReach.historyFrom,
+      timeZone: venues.timeZone,
+    })
     .from(connectionReach)
+    .innerJoin(venues, eq(venues.id, connectionReach.venueId))
     .where(and(eq(connectionReach.connectionId, connectionId), eq(connectionReach.resource, resource)));
-  return row?.fields ?? [];
+  const { excludedFields = [], historyFrom = null, timeZone = 'UTC' } = row ?? {};
+  return {
+    excludedFields,
+    historyFrom,
+    historyFromEpochS: historyFrom === null ? null : startOf(historyFrom, timeZone),
+  };
 }
+
+/** A day that a zone has skipped begins as in UTC. */
+const startOf = (day: string, timeZone: string): number =>
+  businessDays(timeZoneOfStored(timeZone), day, day).span?.fromEpochS ?? Date.parse(day) / 1_000;

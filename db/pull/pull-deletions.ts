@@ -88,6 +88,7 @@ const knownId = ({ record }: Decided) => (record.version > 0 ? record.id : null)
 
 /** A deletion as a pulled record. */
 export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deletion): PulledRecord => ({
+  beforeHistory: false,
   ...{ externalId, version, deletedAtMs, certain },
   deleted: true,
   superseded: false,

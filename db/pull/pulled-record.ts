@@ -11,6 +11,8 @@ export interface PulledRecord {
   readonly superseded: boolean;
   /** The provider was asked for this object after everything else about it was applied. */
   readonly certain: boolean;
+  /** It began before the day from which the connection pulls history: it is stored only where it is known already. */
+  readonly beforeHistory: boolean;
   /** With `deleted`: when, by the provider's clock; null when the provider does not say. */
   readonly deletedAtMs: number | null;
   /** When the object last changed, by the provider's clock; null when the provider does not say. */

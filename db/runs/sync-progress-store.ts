@@ -134,9 +134,9 @@ async function settleEnd(
   input: SyncConnectionInput,
   { row, auditOf, ...end }: RunEnd & { readonly row: RunRow; readonly auditOf: AuditOf<RunSummary> | undefined },
 ): Promise<RunSummary> {
-  const wasFull = await wasFullPass(tx, input, end);
+  const [watermark, wasFull] = [await watermarkOf(tx, input, end), await wasFullPass(tx, input, end)];
   const firstPass = wasFull && !(await hasFullPass(tx, input));
-  await moveCursor(tx, row, { ...input, ...end, wasFull });
+  await moveCursor(tx, row, { ...input, ...end, watermark, wasFull });
   const state = { ...toState(row), outcome: end.outcome };
   await announceRunEnd(tx, input, { ...state, errorCode: end.error?.code ?? null, firstPass });
   return recordWith(tx, state, auditOf);
@@ -150,7 +150,7 @@ async function logEnd(tx: Transaction, input: SyncConnectionInput, { outcome, er
 
 const jsonOf = (cursor: Cursor | null) => (cursor === null ? null : JSON.stringify(cursor));
 
-/** Whether everything that is chosen now was read: not when other accounts have been chosen since the run began. */
+/** Whether everything that is chosen now was read: not when other accounts have been chosen since the run began, nor under another reach. */
 async function wasFullPass(
   tx: Transaction,
   { syncId }: SyncConnectionInput,
@@ -158,7 +158,7 @@ async function wasFullPass(
 ): Promise<boolean> {
   if (!wasFull) return false;
   const [row] = await tx.execute<{ same: boolean }>(sql`
-    select r.accounts is not distinct from c.chosen_accounts as same
+    select r.accounts is not distinct from c.chosen_accounts and not ${reachChangedSince} as same
     from sync_runs r join connections c on c.id = r.connection_id where r.id = ${syncId}`);
   return row?.same === true;
 }
@@ -169,6 +169,23 @@ async function hasFullPass(tx: Transaction, input: SyncConnectionInput): Promise
     select from sync_cursors where connection_id = ${input.connectionId} and resource = ${input.resource}
       and direction = ${input.direction} and full_started_at is not null`);
   return rows.length > 0;
+}
+
+/** The connection's reach has been changed since run `r` began, so that its reading may lack what is let in now. */
+const reachChangedSince = sql`exists (select from connection_reach h
+  where h.connection_id = r.connection_id and h.resource = r.resource and h.updated_at > r.started_at)`;
+
+/** The time up to which a run covers everything that is pulled now; null where that is not known. */
+async function watermarkOf(
+  tx: Transaction,
+  { syncId, direction }: SyncConnectionInput,
+  { watermark }: RunEnd,
+): Promise<Date | null> {
+  if (watermark === null || direction === 'push') return watermark;
+  const [row] = await tx.execute<{ changed: boolean }>(
+    sql`select ${reachChangedSince} as changed from sync_runs r where r.id = ${syncId}`,
+  );
+  return row?.changed === true ? null : watermark;
 }
 
 async function moveCursor(

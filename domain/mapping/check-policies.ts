@@ -8,7 +8,7 @@ export function undecidablePolicies(
   dates: readonly DatedEvent[],
 ): readonly MappingProblem[] {
   const { policy, deletionPolicy } = policiesOf(definition);
-  const undated = (event: DatedEvent, path: string, of: string) =>
+  const undated = (event: keyof typeof MESSAGES, path: string, of: string) =>
     of === 'newest' && !dates.includes(event) ? [{ path, message: MESSAGES[event] }] : [];
   return [
     ...definition.fields.flatMap((rule, index) => undated('changes', `fields.${index}.policy`, rule.policy)),
@@ -17,7 +17,7 @@ export function undecidablePolicies(
   ];
 }
 
-const MESSAGES: Readonly<Record<DatedEvent, string>> = {
+const MESSAGES = {
   changes: 'The provider does not tell when an object changed: `venue`, `provider` or `review`',
   deletions: 'The provider does not tell when an object was deleted: `venue`, `provider` or `review`',
-};
+} as const;

@@ -103,6 +103,8 @@ export interface PullStart {
   readonly window: { readonly fromEpochS: number | null; readonly toEpochS: number | null } | null;
   /** A two-way run pushes after it has read. */
   readonly thenPush?: true;
+  /** From when on history is pulled; null or absent: from the beginning. */
+  readonly historyFromEpochS?: number | null;
 }
 
 const ALL_TIME = { fromEpochS: null, toEpochS: null };
@@ -112,12 +114,12 @@ const ALL_TIME = { fromEpochS: null, toEpochS: null };
  * watermark, else with a full listing. After a listing, the change feed supplies what changed while it was read.
  */
 export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
-  const { plan, nowEpochS, window } = start;
+  const { plan, nowEpochS, window, historyFromEpochS = null } = start;
   if (window) return { ...begin(null), stages: listing(plan, window) };
   const changes = changesSince(start);
   const then = start.thenPush === true ? { thenPush: true as const } : {};
   return changes === null
-    ? { ...fullPass(plan, nowEpochS), ...then }
+    ? { ...fullPass(plan, nowEpochS, historyFromEpochS), ...then }
     : {
         ...begin(nowEpochS),
         ...then,
@@ -129,12 +131,12 @@ export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
  * Reads everything: the first checkpoint of a full pull, and the fallback when a change feed no longer knows our
  * position.
  */
-export function fullPass(plan: PullPlan, nowEpochS: number): PullCheckpoint {
+export function fullPass(plan: PullPlan, nowEpochS: number, historyFromEpochS: number | null): PullCheckpoint {
   const missing: readonly PullStage[] = plan.mayVanish ? [{ kind: 'find-missing' }] : [];
   return {
     ...begin(nowEpochS),
     readAll: true,
-    stages: [...handOver(plan, nowEpochS), ...missing, { kind: 'settle-missing' }],
+    stages: [...handOver(plan, nowEpochS, historyFromEpochS), ...missing, { kind: 'settle-missing' }],
   };
 }
 
@@ -173,9 +175,21 @@ const changeStages = (
 const sweep = ({ ids }: PullPlan): readonly PullStage[] =>
   ids ? [{ kind: 'sweep', streams: [ids.name], ...ALL_TIME }, { kind: 'find-missing' }] : [];
 
+/**
+ * Where the lists of a full pass begin. Records that may vanish are all listed, because what a list lacks counts as
+ * missing; what began earlier and is unknown is then left out record by record.
+ */
+function listedFrom(
+  { dates, mayVanish, createdBeforeS = 0 }: PullPlan,
+  historyFromEpochS: number | null,
+): number | null {
+  if (historyFromEpochS === null || dates?.includes('beginnings') !== true || mayVanish) return null;
+  return historyFromEpochS - createdBeforeS;
+}
+
 /** A token-based feed starts where its listing ended, so the next pull reads it. */
-function handOver(plan: PullPlan, nowEpochS: number): readonly PullStage[] {
-  const listed = listing(plan, ALL_TIME);
+function handOver(plan: PullPlan, nowEpochS: number, historyFromEpochS: number | null): readonly PullStage[] {
+  const listed = listing(plan, { ...ALL_TIME, fromEpochS: listedFrom(plan, historyFromEpochS) });
   const { changes } = plan;
   if (changes?.since !== 'moment') return listed;
   const range = { fromEpochS: nowEpochS - changes.overlapS, toEpochS: null };

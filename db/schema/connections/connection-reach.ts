@@ -1,10 +1,13 @@
-import { jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { date, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import type { Resource } from '../../../contracts/providers.ts';
 import { timestamps, venueId, venuePolicy, venueReference } from '../columns.ts';
 import { connections } from './connections.ts';
 
-/** What a connection leaves out of the records of one kind. Without a row it leaves out nothing. */
+/**
+ * What a connection leaves out of the records of one kind: fields, and what began before a day. Without a row it leaves
+ * out nothing.
+ */
 export const connectionReach = pgTable(
   'connection_reach',
   {
@@ -12,6 +15,7 @@ export const connectionReach = pgTable(
     resource: text('resource').$type<Resource>().notNull(),
     venueId: venueId(),
     excludedFields: jsonb('excluded_fields').$type<readonly string[]>().notNull().default([]),
+    historyFrom: date('history_from'),
     ...timestamps(),
   },
   (table) => [

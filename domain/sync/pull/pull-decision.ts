@@ -33,6 +33,8 @@ export interface PulledVersion {
   readonly fingerprint: string | null;
   /** The version of the field mapping that the pull applies. */
   readonly mappingVersion: number;
+  /** It began before the day from which the connection pulls history. */
+  readonly beforeHistory: boolean;
 }
 
 export type PullDecision =
@@ -57,7 +59,7 @@ export type PullDecision =
   | 'keep'
   /** Versions do not tell whether the remote record exists, so ask the provider. */
   | 'look-up'
-  /** An older version than the applied one, or a deletion of an unknown object. */
+  /** An older version than the applied one, a deletion of an unknown object, or one from before the history that is pulled. */
   | 'ignore';
 
 /** The version of a final deletion: another record has replaced this one. */
@@ -93,7 +95,8 @@ function isOlder({ version }: PulledVersion, { externalVersion, metInThisRun }: 
 function firstSight(pulled: PulledVersion, known: KnownRemote | null): PullDecision {
   // The venue deleted the record before it was linked: a late reading must not bring it back.
   if (pulled.deleted || known?.recordDeleted === true) return 'ignore';
-  return known === null ? 'create' : 'link';
+  if (known !== null) return 'link';
+  return pulled.beforeHistory ? 'ignore' : 'create';
 }
 
 /**

@@ -13,12 +13,17 @@ export interface PullPlan {
   readonly ids?: Stream;
   /** How everything of a span of time is read; absent when the provider cannot be asked by time. */
   readonly span?: SpanLists;
-  /** What the provider dates, at least in its change feed; the policy `newest` needs it. Absent: nothing. */
+  /**
+   * What the provider dates. Changes and deletions, at least in its change feed: the policy `newest` needs them. The
+   * beginning of every record: history can then be left out before a day. Absent: nothing.
+   */
   readonly dates?: readonly DatedEvent[];
+  /** With beginnings: how much earlier an object may have been created than what it tells began. Absent: not at all. */
+  readonly createdBeforeS?: number;
 }
 
 /** What may have happened to an object. */
-export type DatedEvent = 'changes' | 'deletions';
+export type DatedEvent = 'beginnings' | 'changes' | 'deletions';
 
 /**
  * Lists that together tell every record of a span of time as it is now. Each is asked for what was created in the span.

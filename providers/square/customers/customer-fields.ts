@@ -13,6 +13,7 @@ export function toRecord(customer: SquareCustomer, account: LoyaltyAccount | nul
     recordId: customer.reference_id,
     fields: toFields(customer, account),
     ...changedAt(customer.updated_at),
+    ...(customer.created_at !== null && { beganAtMs: Date.parse(customer.created_at) }),
   };
 }
 

@@ -5,6 +5,7 @@ import { nullableText, versionNumber } from '../http/lists.ts';
 export const customerSchema = z.object({
   id: z.string().min(1),
   version: versionNumber,
+  created_at: nullableText,
   updated_at: nullableText,
   given_name: nullableText,
   family_name: nullableText,

@@ -21,7 +21,7 @@ export const customerPullPlan: PullPlan = {
   listing: [[squareList('customers', { from: 'time', overlapS: 60 })]],
   changes: changeFeed([[squareList('changed-customers', { from: 'start' })]], CHANGES),
   mayVanish: true,
-  dates: ['changes'],
+  dates: ['beginnings', 'changes'],
 };
 
 const customerPage = listSchema('customers', customerSchema);

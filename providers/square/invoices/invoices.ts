@@ -41,6 +41,7 @@ export const invoicePullPlan: PullPlan = {
   listing: [[squareList('invoices', { from: 'start' })]],
   changes: null,
   mayVanish: true,
+  dates: ['beginnings'],
 };
 
 export const invoiceMapping: ResourceMapping = { ...readOnlyMapping, holdings: { metadata: SQUARE_METADATA } };
@@ -168,6 +169,7 @@ function toRecord(invoice: SquareInvoice, order: SquareOrder | null): ProviderRe
     externalId: invoice.id,
     version: invoice.version,
     deleted: false,
+    beganAtMs: Date.parse(invoice.created_at),
     recordId: null,
     fields,
     refs: { customer: invoice.primary_recipient?.customer_id ?? null },

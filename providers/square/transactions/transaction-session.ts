@@ -30,6 +30,12 @@ const PAGE_SIZE = 100;
  */
 const BEGINNING = '2009-01-01T00:00:00.000Z';
 
+/**
+ * A payment is dated by its capture, which comes at most a week after its creation
+ * (https://developer.squareup.com/docs/payments-api/take-payments/card-payments/delayed-capture, read 2026-11-28).
+ */
+const CAPTURED_WITHIN_S = 7 * 86_400;
+
 const fromStart = { from: 'start' } as const;
 const fromTime = { from: 'time', overlapS: 60 } as const;
 
@@ -48,11 +54,11 @@ export const transactionPullPlan: PullPlan = {
     CHANGES,
   ),
   mayVanish: false,
+  dates: ['beginnings'],
+  createdBeforeS: CAPTURED_WITHIN_S,
   span: {
     streams: [squareList('payments', fromStart), squareList('refunds', fromTime), squareList('disputes', fromStart)],
-    // A payment is dated by its capture, which comes at most a week after its creation
-    // (https://developer.squareup.com/docs/payments-api/take-payments/card-payments/delayed-capture, read 2026-11-28).
-    lookBackS: 7 * 86_400,
+    lookBackS: CAPTURED_WITHIN_S,
   },
 };
 

@@ -33,7 +33,8 @@ function toRecord({ id, changedAt, occurredAt, lines = [], refs, facts, ...told 
     relatedTransactionId: null,
     metadata: withoutEmpty(facts),
   };
-  return { externalId: id, version: Date.parse(changedAt), deleted: false, recordId: null, fields, refs };
+  const [version, beganAtMs] = [Date.parse(changedAt), Date.parse(occurredAt)];
+  return { externalId: id, version, deleted: false, beganAtMs, recordId: null, fields, refs };
 }
 
 /** Square's fee: null while it tells none, and for a fee in another currency, which is never converted. */

@@ -66,7 +66,7 @@ export const customerPullPlan: PullPlan = {
   mayVanish: true,
   // By events: a customer itself has no time of its last change (https://docs.stripe.com/api/customers/object, read
   // 2026-11-28).
-  dates: ['changes', 'deletions'],
+  dates: ['beginnings', 'changes', 'deletions'],
 };
 
 function toStripeAddress(address: Address): CustomerPayload['address'] {
@@ -135,6 +135,7 @@ export function toCustomerRecord(
     deleted: told.deleted === true,
     recordId,
     fields: told.deleted === true ? null : toFields(told),
+    ...(told.deleted !== true && { beganAtMs: told.created * 1_000 }),
   };
 }
 

@@ -27,6 +27,7 @@ export const invoicePullPlan: PullPlan = {
   listing: [[stripeList('invoices')]],
   changes: stripeChanges([['events']]),
   mayVanish: true,
+  dates: ['beginnings'],
 };
 
 export const INVOICE_DELETED = 'invoice.deleted';
@@ -169,6 +170,7 @@ export function toInvoiceRecord(invoice: StripeWholeInvoice, version: number): P
     externalId: invoice.id,
     version,
     deleted: false,
+    beganAtMs: invoice.created * 1_000,
     recordId: null,
     fields,
     refs: { customer, related: null, payment: null },

@@ -37,7 +37,7 @@ export const productPullPlan: PullPlan = {
   listing: [[stripeList('products')]],
   changes: stripeChanges([['events']]),
   mayVanish: true,
-  dates: ['changes', 'deletions'],
+  dates: ['beginnings', 'changes', 'deletions'],
 };
 
 export const productMapping: ResourceMapping = {
@@ -134,6 +134,7 @@ export function toProductRecord(product: StripeProduct, version: number): Provid
     externalId: product.id,
     version,
     deleted: false,
+    beganAtMs: product.created * 1_000,
     recordId: product.metadata[RECORD_ID_KEY] ?? null,
     fields: toProductFields(product),
     ...(product.updated !== null && { changedAtMs: product.updated * 1_000 }),

@@ -27,6 +27,10 @@ export const transactionPullPlan: PullPlan = {
     balance_transactions: 12 * HOUR_S,
   }),
   mayVanish: false,
+  dates: ['beginnings'],
+  // An authorisation may be captured for up to 30 days
+  // (https://docs.stripe.com/payments/extended-authorization, read 2026-11-28).
+  createdBeforeS: 31 * 24 * HOUR_S,
   // What was captured or withdrawn days after its creation is told by its movement; what never moved by its own list.
   span: {
     streams: ['movements', 'charges', 'payment_intents', 'refunds', 'disputes'].map((name) => stripeList(name)),
@@ -70,9 +74,10 @@ interface Told {
  */
 function toRecord(told: Told, version: number): ProviderRecord {
   const { feeMinor, facts } = feeOf(told);
+  const beganAtMs = (told.movement?.created ?? told.created) * 1_000;
   const fields: TransactionFields = {
     kind: told.kind,
-    occurredAt: new Date((told.movement?.created ?? told.created) * 1_000).toISOString(),
+    occurredAt: new Date(beganAtMs).toISOString(),
     ...tellable('amount', told),
     feeMinor,
     status: told.status,
@@ -82,7 +87,7 @@ function toRecord(told: Told, version: number): ProviderRecord {
     lines: [],
     metadata: { ...told.metadata, ...withoutNulls({ ...told.facts, ...facts }) },
   };
-  return { externalId: told.id, version, deleted: false, recordId: null, fields, refs: told.refs };
+  return { externalId: told.id, version, deleted: false, beganAtMs, recordId: null, fields, refs: told.refs };
 }
 
 /**

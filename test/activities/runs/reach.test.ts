@@ -23,7 +23,11 @@ describe('a connection that leaves fields out', () => {
       ...{ venueId, actor: 'x', action: 'connection.reach-changed', targetType: 'connection', targetId: 'x' },
       ...{ outcome: 'ok', requestId: null },
     };
-    return world.reach.exclude({ ...venue, resource: 'customers' }, fields, audit);
+    return world.reach.change(
+      { ...venue, resource: 'customers' },
+      { excludedFields: fields, historyFrom: null },
+      audit,
+    );
   };
   const seed = (...records: readonly object[]) => world.stripe.seed({ resource: 'customers', records });
   const atStripe = async () =>

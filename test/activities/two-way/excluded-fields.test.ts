@@ -22,7 +22,7 @@ const exclude = (world: World, venue: TestVenue, resource: Resource, ...fields: 
     ...{ venueId, actor: 'x', action: 'connection.reach-changed', targetType: 'connection', targetId: 'x' },
     ...{ outcome: 'ok', requestId: null },
   };
-  return world.reach.exclude({ ...venue, resource }, fields, audit);
+  return world.reach.change({ ...venue, resource }, { excludedFields: fields, historyFrom: null }, audit);
 };
 const both = async (world: World, venue: TestVenue, resource: Resource) => {
   const { counts, outcome } = await world.sync(venue, 'both', 'full', { resource });

@@ -22,7 +22,7 @@ const put = (excludedFields: readonly string[], path = pathOf('customers'), toke
 describe('the reach of a connection', () => {
   it('leaves nothing out until it is told to, says what stays stored, and is audited once', async () => {
     expect((await api.send('GET', pathOf('customers'))).json).toEqual({
-      ...{ connectionId, resource: 'customers', excludedFields: [], storedValues: 'kept' },
+      ...{ connectionId, resource: 'customers', excludedFields: [], historyFrom: null, storedValues: 'kept' },
     });
     for (let nth = 0; nth < 2; nth += 1)
       expect(await put(['phone', 'email'])).toMatchObject({
@@ -54,6 +54,36 @@ describe('the reach of a connection', () => {
   it('is refused for a resource that the provider does not sync, or that is none', async () => {
     expect(await put([], pathOf('inventory'))).toMatchObject({ status: 422, json: { code: 'resource-not-supported' } });
     expect(await put([], pathOf('shoes'))).toMatchObject({ status: 404, json: { code: 'reach-not-found' } });
+  });
+
+  it('begins history at a day, and leaves what a request does not name as it is', async () => {
+    const path = pathOf('transactions');
+    expect(await api.send('PUT', path, { json: { historyFrom: '2026-01-01' } })).toMatchObject({
+      status: 200,
+      json: { historyFrom: '2026-01-01', excludedFields: [] },
+    });
+    expect(await put(['feeMinor'], path)).toMatchObject({
+      json: { historyFrom: '2026-01-01', excludedFields: ['feeMinor'] },
+    });
+    expect(await api.send('PUT', path, { json: { historyFrom: null } })).toMatchObject({
+      json: { historyFrom: null, excludedFields: ['feeMinor'] },
+    });
+    for (const historyFrom of ['2026-02-30', 'yesterday', '2026-01-01T00:00:00Z', 20260101, ''])
+      expect(await api.send('PUT', path, { json: { historyFrom } })).toMatchObject({
+        status: 400,
+        json: { code: 'invalid-request', errors: [{ path: 'historyFrom' }] },
+      });
+  });
+
+  it('cannot begin at a day for what the provider does not date', async () => {
+    const id = await api.aConnection(await api.aVenue());
+    const [{ venue_id: of }] = await api.database.admin<[{ venue_id: string }]>`
+      update connections set provider = 'square' where id = ${id} returning venue_id`;
+    for (const resource of ['products', 'inventory'])
+      expect(await api.send('PUT', pathOf(resource, id, of), { json: { historyFrom: '2026-01-01' } })).toMatchObject({
+        status: 422,
+        json: { code: 'history-not-limitable' },
+      });
   });
 
   it('is nothing to another venue, and to be changed by an admin alone', async () => {

@@ -19,6 +19,7 @@ const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | 
     deleted: false,
     superseded: false,
     certain: false,
+    beforeHistory: false,
     deletedAtMs: null,
     recordId,
     fields,

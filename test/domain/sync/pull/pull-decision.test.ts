@@ -68,6 +68,7 @@ const pulled = (
 ): PulledVersion => ({
   ...{ version, fingerprint, deleted: fingerprint === null, superseded: false, certain: false, deletedAtMs: null },
   mappingVersion: 0,
+  beforeHistory: false,
   ...more,
 });
 const edit = (content: number, index: number) => pulled((index + 1) * 1_000, `content ${content}`);
