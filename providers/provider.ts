@@ -246,6 +246,8 @@ export interface ResourceMapping {
    * versions. Absent: the provider itself orders changes by their time, or nothing spares them.
    */
   readonly concurrency?: 'versions' | 'parts';
+  /** With `parts`: what of the payload every update needs. */
+  readonly alwaysSent?: readonly string[];
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

@@ -137,7 +137,10 @@ export function sentBy(work: PushWork, { mapping }: Pick<PushTools, 'mapping'>):
   const { id, sourceId, refs, atProvider: fields } = row;
   if (mapping.concurrency !== 'parts' || fields === undefined || work.afterLostUpdate) return mapped;
   const before = mapping.toPayload({ id, sourceId, refs, fields }).payload;
-  const changed = Object.entries(mapped.payload).filter(([name, value]) => !isSame(value, before[name]));
+  const isNeeded = (name: string) => mapping.alwaysSent?.includes(name) === true;
+  const changed = Object.entries(mapped.payload).filter(
+    ([name, value]) => isNeeded(name) || !isSame(value, before[name]),
+  );
   return { ...mapped, payload: Object.fromEntries(changed) };
 }
 
