@@ -118,6 +118,11 @@ export interface UpdateOptions extends WriteOptions {
   readonly clearedMetadataKeys: readonly string[];
   /** As the last reading or write left it. */
   readonly externalState: ExternalState | null;
+  /**
+   * The version that the run has read and merged. A remote record that is newer is refused as a conflict (`remoteChanged`) and not
+   * written.
+   */
+  readonly expectedVersion?: number;
   /** An earlier update of unknown outcome, with other content or under another key, may have gone any part of its way: what it left behind is looked up. */
   readonly afterLostUpdate?: boolean;
 }
@@ -237,6 +242,14 @@ export interface ResourceMapping {
    * hold of it. Absent: it holds every field.
    */
   readonly holdings?: Holdings;
+  /**
+   * How an update spares what somebody else changes between a run's reading and its writing. `versions`: the writer
+   * honours `expectedVersion`. `parts`: the payload of an update is cut to what changes, since the provider knows no
+   * versions. Absent: the provider itself orders changes by their time, or nothing spares them.
+   */
+  readonly concurrency?: 'versions' | 'parts';
+  /** With `parts`: what of the payload every update needs. */
+  readonly alwaysSent?: readonly string[];
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

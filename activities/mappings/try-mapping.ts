@@ -10,6 +10,7 @@ import { createFieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../../providers/provider-error.ts';
+import type { ResourceMapping } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { Credentials } from '../connections/credentials.ts';
@@ -67,6 +68,7 @@ const MAX_PROBLEMS = 20;
 interface TrialPlan {
   readonly works: readonly PushWork[];
   readonly scope: RunScope;
+  readonly mapping: ResourceMapping;
 }
 
 async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise<TrialPlan | null> {
@@ -87,13 +89,13 @@ async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise
   const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, own.holdings), reach);
   const mapping = mappingWithin(own, reach);
   const mapped = await mapRows(rows, { fieldMapping, expressions: deps.expressions });
-  return { works: mapped.map((row) => planPush(row, mapping, Date.now())), scope };
+  return { works: mapped.map((row) => planPush(row, mapping, Date.now())), scope, mapping };
 }
 
 const isChanging = ({ decision, row }: PushWork) =>
   row.link?.state === 'linked' && (decision === 'update' || decision === 'reject');
 
-async function send(deps: MappingTrialDeps, work: PushWork, { scope }: TrialPlan): Promise<void> {
+async function send(deps: MappingTrialDeps, work: PushWork, { scope, mapping }: TrialPlan): Promise<void> {
   const { account, credential } = await deps.credentials.open(scope);
   const session = deps.providers.open(scope.provider, {
     ...credential,
@@ -102,7 +104,7 @@ async function send(deps: MappingTrialDeps, work: PushWork, { scope }: TrialPlan
     signal: Context.current().cancellationSignal,
   });
   const { writer } = session.resource(scope.resource);
-  await writer?.update(work.row.link?.externalId ?? '', work.mapped, updateOptionsOf(work, { scope }));
+  await writer?.update(work.row.link?.externalId ?? '', work.mapped, updateOptionsOf(work, { scope, mapping }));
 }
 
 const REASONS: Readonly<Record<ProviderErrorKind, NotTried>> = {

@@ -3,8 +3,9 @@ import type { PushResult, PushStore } from '../../db/push/push-store.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { BatchOutcome, BatchWriter } from '../../providers/provider.ts';
 import { afterError, isSpentKey, pushRecord } from './push-record.ts';
-import { agreed } from './push-result.ts';
-import { createKeyOf, updateOptionsOf, whenSent } from './push-work.ts';
+import type { MergedAgain } from './push-merge-again.ts';
+import { agreed, rejected } from './push-result.ts';
+import { createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Rounds in which a batch reads anew what somebody else changes meanwhile, before it is cut. */
@@ -12,6 +13,8 @@ const MOST_ROUNDS = 3;
 
 export interface BatchTools extends PushTools {
   readonly batch: BatchWriter;
+  /** Of a two-way run: reads and merges what has changed since the run read it. */
+  readonly mergeAgain?: (stale: readonly PushWork[]) => Promise<MergedAgain>;
   readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markBatch' | 'tiedTo'>;
 }
 
@@ -43,7 +46,11 @@ function asInBatch(planned: PushWork, nowMs: number): PushWork {
  * refused as a whole has written nothing: it is cut in halves until the record that it was refused for stands alone.
  * Throws temporary failures as ProviderError.
  */
-export async function pushBatch(planned: readonly PushWork[], tools: BatchTools): Promise<readonly PushResult[]> {
+export async function pushBatch(
+  planned: readonly PushWork[],
+  tools: BatchTools,
+  round = 0,
+): Promise<readonly PushResult[]> {
   const works = planned.map((work) => asInBatch(work, Date.now()));
   const [creations, updates] = (['create', 'update'] as const).map((decision) =>
     works.filter((work) => work.decision === decision),
@@ -52,7 +59,7 @@ export async function pushBatch(planned: readonly PushWork[], tools: BatchTools)
   const alone = works.filter(({ decision }) => decision !== 'create' && decision !== 'update');
   const results = [
     ...(creations?.length ? await createTogether(creations, tools) : []),
-    ...(updates?.length ? await updateTogether(updates, tools) : []),
+    ...(updates?.length ? await updateTogether(updates, tools, round) : []),
     ...(await oneByOne(alone, (work) => pushRecord(work, tools))),
   ];
   const byRecord = new Map(results.map((result) => [result.recordId, result]));
@@ -93,18 +100,42 @@ async function updateTogether(
   round = 0,
 ): Promise<readonly PushResult[]> {
   const idempotencyKey = keyOf(works, tools, { action: 'update', round });
+  const mayRepeat = round + 1 < MOST_ROUNDS;
   try {
     const entries = works.map((work) => ({
       externalId: work.row.link?.externalId ?? '',
-      mapped: work.mapped,
+      mapped: sentBy(work, tools),
       ...updateOptionsOf(work, tools),
     }));
-    return await settle(works, await tools.batch.update(entries, { idempotencyKey }), tools);
+    const outcomes = await tools.batch.update(entries, { idempotencyKey });
+    const isStale = (outcome: BatchOutcome | undefined) =>
+      mayRepeat && outcome instanceof ProviderError && isSpentKey(outcome);
+    const stale = works.filter((_, index) => isStale(outcomes[index]));
+    const settled = await settle(
+      works.filter((_, index) => !isStale(outcomes[index])),
+      outcomes.filter((outcome) => !isStale(outcome)),
+      tools,
+    );
+    return stale.length === 0 ? settled : [...settled, ...(await repeat(stale, tools, round + 1))];
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    if (isSpentKey(error) && round + 1 < MOST_ROUNDS) return updateTogether(works, tools, round + 1);
+    if (isSpentKey(error) && mayRepeat) return repeat(works, tools, round + 1);
     return cut(error, works, { tools, again: (half) => updateTogether(half, tools) });
   }
+}
+
+/** Updates that met a newer version: a push writes them over it, a two-way run merges first. */
+async function repeat(stale: readonly PushWork[], tools: BatchTools, round: number): Promise<readonly PushResult[]> {
+  if (!tools.mergeAgain) return updateTogether(stale, tools, round);
+  const { works, results } = await tools.mergeAgain(stale);
+  return [...results, ...(await pushBatch(works, tools, round))];
+}
+
+/** A two-way run overwrites no version that it has not merged. */
+function afterRefusal(error: ProviderError, work: PushWork, tools: BatchTools): PushResult | Promise<PushResult> {
+  return tools.mergeAgain && isSpentKey(error) && work.decision === 'update'
+    ? rejected(work, 'keeps-changing', 'The provider’s object changed at every attempt. The next run merges it.')
+    : afterError(error, work, tools);
 }
 
 const keyOf = (
@@ -128,7 +159,7 @@ function settle(
   return oneByOne(works, (work, index) => {
     const outcome = outcomes[index];
     if (outcome === undefined) throw new Error('a batch has an outcome for each of its records');
-    return outcome instanceof ProviderError ? afterError(outcome, work, tools) : agreed(work, action, outcome);
+    return outcome instanceof ProviderError ? afterRefusal(outcome, work, tools) : agreed(work, action, outcome);
   });
 }
 
@@ -140,7 +171,7 @@ interface Cutting {
 /** Throws an error that no other composition of the batch would avoid. */
 async function cut(error: ProviderError, works: readonly PushWork[], { tools, again }: Cutting) {
   const [only] = works;
-  if (only !== undefined && works.length === 1) return [await afterError(error, only, tools)];
+  if (only !== undefined && works.length === 1) return [await afterRefusal(error, only, tools)];
   const { kind, httpStatus } = error.details;
   // 403 refuses the whole account.
   if ((kind !== 'rejected' && kind !== 'conflict') || httpStatus === 403) throw error;

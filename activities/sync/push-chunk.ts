@@ -4,12 +4,15 @@ import { afterPush } from '../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PushCheckpoint } from '../../domain/sync/checkpoint.ts';
 import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 import { mayArchive } from '../../domain/sync/pull/blast-radius.ts';
+import type { PullStore } from '../../db/pull/pull-store.ts';
 import type { PushResult, PushStore } from '../../db/push/push-store.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
-import type { ResourceWriter } from '../../providers/provider.ts';
+import type { BatchWriter, ResourceWriter } from '../../providers/provider.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import { mapRows } from './mapped-rows.ts';
 import { companyOf, pushBatch } from './push-batch.ts';
+import type { BatchTools } from './push-batch.ts';
+import { mergeAgain } from './push-merge-again.ts';
 import { toDoneEntry } from './push-plan.ts';
 import { pushRecord } from './push-record.ts';
 import { planPush } from './push-work.ts';
@@ -27,6 +30,7 @@ const GATHER_MS = 200;
 
 export interface PushEnvironment extends ChunkEnvironment {
   readonly store: PushStore;
+  readonly pulls: Pick<PullStore, 'settleMissing'>;
   readonly writer: ResourceWriter;
   readonly progress: SyncProgressStore;
   /** The count that a person has allowed the run to archive; null without an approval. */
@@ -208,8 +212,16 @@ class PushWalk {
 
   async #write(works: readonly PushWork[]): Promise<readonly PushResult[]> {
     const { batch } = this.#environment.writer;
-    if (batch !== undefined) return pushBatch(works, { ...this.#environment, batch });
+    if (batch !== undefined) return pushBatch(works, this.#batchTools(batch));
     return Promise.all(works.map((work) => pushRecord(work, this.#environment)));
+  }
+
+  #batchTools(batch: BatchWriter): BatchTools {
+    const environment = this.#environment;
+    const tools = { ...environment, batch };
+    return environment.scope.direction === 'both'
+      ? { ...tools, mergeAgain: (stale) => mergeAgain(environment, stale) }
+      : tools;
   }
 
   async #commit(finished: readonly (readonly Finished[])[]): Promise<void> {

@@ -8,7 +8,7 @@ import type { ProviderRecord, ResourceMapping } from '../../providers/provider.t
 import { describeProblems } from './pulled-record.ts';
 import { findRemote } from './push-remote-record.ts';
 import { agreed, rejected } from './push-result.ts';
-import { NO_LINK, createKeyOf, identityOf, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
+import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Stored failures in a row after which a record is set aside, so that one record cannot block a run. */
@@ -97,7 +97,11 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const externalId = row.link?.externalId ?? null;
   if (externalId === null)
     return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
-  return agreed(work, 'updated', await tools.writer.update(externalId, mapped, updateOptionsOf(work, tools)));
+  return agreed(
+    work,
+    'updated',
+    await tools.writer.update(externalId, sentBy(work, tools), updateOptionsOf(work, tools)),
+  );
 }
 
 /** Also archives a record whose first write was never answered, because that may have left a remote record. */

@@ -1,3 +1,4 @@
+import { isSame } from '../../domain/sync/merge/flat-fields.ts';
 import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 import type { PushLink, PushResult } from '../../db/push/push-store.ts';
 import type { WrittenRecord } from '../../providers/provider.ts';
@@ -5,11 +6,9 @@ import type { MappedRow } from './mapped-rows.ts';
 import type { PushWork } from './push-work.ts';
 
 /** The outcome of a write that both sides agree on. */
-export function agreed(
-  { row, fingerprint, fingerprintOfRemote }: PushWork,
-  action: PushResult['action'],
-  written: WrittenRecord | null,
-): PushResult {
+export function agreed(work: PushWork, action: PushResult['action'], answer: WrittenRecord | null): PushResult {
+  const { row, fingerprint, fingerprintOfRemote } = work;
+  const written = answer && withoutChangesOfOthers(work, answer);
   return {
     recordId: row.id,
     sourceId: row.sourceId,
@@ -24,6 +23,16 @@ export function agreed(
     code: null,
     message: null,
   };
+}
+
+/**
+ * The answer to a write with the known value of each field that the run did not change. What the answer has otherwise
+ * there, somebody else has changed meanwhile: it is not agreed on, and the next run reads it as a change.
+ */
+function withoutChangesOfOthers({ row: { fields, atProvider } }: PushWork, answer: WrittenRecord): WrittenRecord {
+  if (atProvider === undefined || answer.fields === null) return answer;
+  const untouched = Object.entries(atProvider).filter(([name, value]) => isSame(fields[name], value));
+  return { ...answer, fields: { ...answer.fields, ...Object.fromEntries(untouched) } };
 }
 
 /** What was written, and what the provider made of it, both in the venue's fields. */

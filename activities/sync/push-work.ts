@@ -1,5 +1,6 @@
 import type { PushLink, PushRow, PushStore } from '../../db/push/push-store.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
+import { isSame } from '../../domain/sync/merge/flat-fields.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
 import { createKey, repeatableUntilMs, updateKey } from '../../domain/sync/push/idempotency-key.ts';
 import { clearedMetadataKeys as clearedKeys } from '../../domain/sync/push/metadata-keys.ts';
@@ -110,6 +111,7 @@ export function whenSent(work: PushWork, nowMs: number): PushWork {
 /** The link of a record that has none. */
 export const NO_LINK: PushLink = {
   externalId: null,
+  externalVersion: 0,
   fingerprint: null,
   state: 'pending',
   recordVersion: 0,
@@ -126,13 +128,40 @@ export const NO_LINK: PushLink = {
 /** The key of a record's first write. */
 export const createKeyOf = (work: PushWork, tools: PushTools): string => createKey(identityOf(work, tools));
 
-export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope'>): UpdateOptions {
+/**
+ * What an update sends: all, or only what changes where nothing else spares what others change meanwhile. An update of
+ * unknown outcome is repeated whole, because what the object holds now is unknown.
+ */
+export function sentBy(work: PushWork, { mapping }: Pick<PushTools, 'mapping'>): MappedRecord {
+  const { row, mapped } = work;
+  const { id, sourceId, refs, atProvider: fields } = row;
+  if (mapping.concurrency !== 'parts' || fields === undefined || work.afterLostUpdate) return mapped;
+  const before = mapping.toPayload({ id, sourceId, refs, fields }).payload;
+  const isNeeded = (name: string) => mapping.alwaysSent?.includes(name) === true;
+  const changed = Object.entries(mapped.payload).filter(
+    ([name, value]) => isNeeded(name) || !isSame(value, before[name]),
+  );
+  return { ...mapped, payload: Object.fromEntries(changed) };
+}
+
+/** Absent where the run has merged no version, or where its own lost write may have made a newer one. */
+function expectedVersionOf(
+  { row, afterLostUpdate }: PushWork,
+  { scope, mapping }: Pick<PushTools, 'scope' | 'mapping'>,
+) {
+  const version = row.link?.externalVersion ?? 0;
+  const isExpected = scope.direction === 'both' && mapping.concurrency === 'versions' && !afterLostUpdate;
+  return isExpected ? { expectedVersion: version } : {};
+}
+
+export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' | 'mapping'>): UpdateOptions {
   const { row, mapped, fingerprint, afterLostUpdate } = work;
   const leavesMetadata = mapped.excluded?.includes('metadata') === true;
   return {
     idempotencyKey: updateKey(identityOf(work, tools), fingerprint),
     clearedMetadataKeys: leavesMetadata ? [] : clearedKeys(row.fields, row.link?.metadataKeys ?? []),
     externalState: row.link?.externalState ?? null,
+    ...expectedVersionOf(work, tools),
     afterLostUpdate,
   };
 }

@@ -189,7 +189,7 @@ async function walk(
   if (!writer)
     throw ApplicationFailure.nonRetryable(`${scope.provider} takes no ${scope.resource}`, FAILURE.runUnavailable);
   if (scope.dryRun === true) await previewPush({ ...environment, store: deps.pushes }, checkpoint);
-  else await pushChunk({ ...environment, writer, store: deps.pushes }, checkpoint);
+  else await pushChunk({ ...environment, writer, store: deps.pushes, pulls: deps.pulls }, checkpoint);
 }
 
 async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkControl): Promise<SyncChunkResult> {

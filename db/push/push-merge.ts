@@ -3,6 +3,7 @@ import type { SQL } from 'drizzle-orm';
 import type { ConflictField } from '../../contracts/conflicts.ts';
 import { fromStored, withPaths } from '../../domain/sync/merge/agreed-version.ts';
 import { flatten, isSame } from '../../domain/sync/merge/flat-fields.ts';
+import type { MapFields } from '../../domain/sync/merge/flat-fields.ts';
 import type { AgreedVersion } from '../../domain/sync/merge/merge.ts';
 import { comparableFields, mapFieldsOf } from '../../records/comparable-fields.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
@@ -18,6 +19,7 @@ export interface PushMerging {
   readonly held: readonly string[];
   /** An open conflict is over, because the record has the provider's values by now. */
   readonly endsConflict: boolean;
+  readonly maps: MapFields;
 }
 
 export interface PushMergeRow {
@@ -67,6 +69,7 @@ export function toMerging(
       agreed: fromStored(stored, row.record_version === row.version ? own : null),
       held: held.map(({ field }) => field),
       endsConflict: conflict.length > 0 && held.length === 0,
+      maps,
     },
   };
 }

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import type { LinkState } from '../../contracts/records.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
@@ -29,6 +30,8 @@ export type { PushCommit, PushResult };
 
 export interface PushLink {
   readonly externalId: string | null;
+  /** The newest version that was read or written. */
+  readonly externalVersion: number;
   readonly fingerprint: string | null;
   readonly state: LinkState;
   readonly recordVersion: number;
@@ -82,6 +85,8 @@ export interface PushPageRequest {
 export interface PushStore extends PushMarks {
   /** Records after a cursor in the order of their ids: all of them, or for an incremental run those that changed. */
   readPage(scope: RunScope, page: PushPageRequest): Promise<readonly PushRow[]>;
+  /** These records as they are now, whether or not they changed. */
+  readRows(scope: RunScope, recordIds: readonly RecordId[]): Promise<readonly PushRow[]>;
   /** Stores results and moves the cursor, in one transaction. Throws SupersededError. */
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
   /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
@@ -93,26 +98,37 @@ export interface PushStore extends PushMarks {
 }
 
 export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
+  const read = (scope: RunScope, { filter, limit }: { readonly filter: SQL; readonly limit: number }) =>
+    withVenue(db, scope.venueId, async (tx) => {
+      const kind = kinds.get(scope.resource);
+      const rows = await tx.execute<Row>(sql`
+        select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kind), 'c')} as fields,
+          ${namedRemoteColumns(scope, kinds)} as named,
+          l.record_id as link_id, l.external_id, l.external_version, l.fingerprint, l.state, l.record_version, l.write_attempt, l.batch_key, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
+          l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_push_id = ${scope.syncId} as counted
+          ${pushMergeColumns(scope)}
+        from ${tableOf(kind)} c
+        ${linkOfRecord(scope)}
+        ${pushMergeJoins(scope)}
+        where c.venue_id = ${scope.venueId} and ${filter}
+        order by c.id limit ${limit}`);
+      return rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
+    });
   return {
     ...marksOf(db),
 
     readPage: (scope, { after, limit, newestDeletionEpochUs }) =>
-      withVenue(db, scope.venueId, async (tx) => {
-        const rows = await tx.execute<Row>(sql`
-          select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kinds.get(scope.resource)), 'c')} as fields,
-            ${namedRemoteColumns(scope, kinds)} as named,
-            l.record_id as link_id, l.external_id, l.fingerprint, l.state, l.record_version, l.write_attempt, l.batch_key, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
-            l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_push_id = ${scope.syncId} as counted
-            ${pushMergeColumns(scope)}
-          from ${tableOf(kinds.get(scope.resource))} c
-          ${linkOfRecord(scope)}
-          ${pushMergeJoins(scope)}
-          where c.venue_id = ${scope.venueId} and ${mayPush(scope)} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
-            and (${after}::uuid is null or c.id > ${after}::uuid)
-            and (${scope.mode === 'full'} or ${needsPush})
-          order by c.id limit ${limit}`);
-        const kind = kinds.get(scope.resource);
-        return rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
+      read(scope, {
+        filter: sql`${mayPush(scope)} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
+          and (${after}::uuid is null or c.id > ${after}::uuid)
+          and (${scope.mode === 'full'} or ${needsPush})`,
+        limit,
+      }),
+
+    readRows: (scope, recordIds) =>
+      read(scope, {
+        filter: sql`c.id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`,
+        limit: recordIds.length,
       }),
 
     commit: (scope, commit) =>
@@ -166,6 +182,7 @@ interface Row extends Record<string, unknown>, NamingRow, PushMergeRow {
   readonly deleted: boolean;
   readonly link_id: string | null;
   readonly external_id: string | null;
+  readonly external_version: string | null;
   readonly fingerprint: string | null;
   readonly state: LinkState | null;
   readonly record_version: number | null;
@@ -192,6 +209,7 @@ function toPushRow(
 function toPushLink(row: Row): PushLink {
   return {
     externalId: row.external_id,
+    externalVersion: Number(row.external_version),
     fingerprint: row.fingerprint,
     state: row.state ?? 'pending',
     recordVersion: row.record_version ?? 0,

@@ -28,6 +28,7 @@ export const customerMapping: ResourceMapping = {
   },
   idempotency: SQUARE_IDEMPOTENCY,
   leavesAbsent: true,
+  concurrency: 'versions',
   // Square tells a refusal of marketing and no consent.
   holdings: { marketingConsent: 'when-set', metadata: SQUARE_METADATA },
   // An update reads the profile first, because only changed fields are written and the version is carried.

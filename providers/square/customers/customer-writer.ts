@@ -8,6 +8,7 @@ import { nullWhenMissing, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { faultOfEntry } from '../http/entry-errors.ts';
 import { listSchema } from '../http/lists.ts';
+import { remoteChanged } from '../../remote-changed.ts';
 import { whenSettled } from '../http/search-lag.ts';
 import { writerOfBatches } from '../http/single-writes.ts';
 import { toFields, toRecord } from './customer-fields.ts';
@@ -43,6 +44,12 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
   const update = async (updates: readonly BatchedUpdate[]): Promise<readonly BatchOutcome[]> => {
     const read = await responsesTo('bulk-retrieve', { customer_ids: updates.map(({ externalId }) => externalId) });
     const current = new Map(updates.map(({ externalId }) => [externalId, customerIn(read[externalId])]));
+    for (const one of updates) {
+      const customer = current.get(one.externalId);
+      if (customer === undefined || customer instanceof ProviderError) continue;
+      const refusal = remoteChanged('square', one, customer.version);
+      if (refusal) current.set(one.externalId, refusal);
+    }
     const changes = updates.flatMap(({ externalId, mapped }) => {
       const customer = current.get(externalId);
       if (customer === undefined || customer instanceof ProviderError) return [];

@@ -107,11 +107,14 @@ const quantityIn = (record: ProviderRecord | undefined): string | null =>
 const distinct = (values: readonly string[]): readonly string[] => [...new Set(values)];
 
 /**
- * What was sold since the count was made is not in it, and Square applies both in the order in which they occurred. The
- * next pull has to take such a reading, so it has to be newer than what is told here.
+ * What was sold since the count was made is not in it, and Square applies both in the order in which they occurred. Such
+ * a result is no other form of what was written but a change of Square's: what is told here is the count that was
+ * written, and older than the result, so that the next pull takes the result.
  */
 const asRead = (record: ProviderRecord, { quantity }: CountPayload): ProviderRecord =>
-  quantityIn(record) === quantity ? record : { ...record, version: record.version - 1 };
+  quantityIn(record) === quantity
+    ? record
+    : { ...record, version: record.version - 1, fields: { ...record.fields, quantity } };
 
 /** Square takes no older count: one that is older counts from the earliest time that it takes, before whatever was sold since. */
 function bodyOf({ product, location, quantity, countedAt }: CountPayload, nowMs: number) {

@@ -29,6 +29,7 @@ export const productMapping: ResourceMapping = {
   },
   idempotency: SQUARE_IDEMPOTENCY,
   leavesAbsent: true,
+  concurrency: 'versions',
   // An item without images at Square may have some at the venue.
   holdings: { images: 'when-set', metadata: SQUARE_METADATA },
   // An update reads the item first, because a write replaces it whole. The item is not known before the first reading.

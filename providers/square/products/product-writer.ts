@@ -14,6 +14,7 @@ import type {
 } from '../../provider.ts';
 import { nullWhenMissing, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
+import { remoteChanged } from '../../remote-changed.ts';
 import { whenSettled } from '../http/search-lag.ts';
 import { writerOfBatches } from '../http/single-writes.ts';
 import { itemSchema } from './catalogue-responses.ts';
@@ -98,11 +99,18 @@ class CatalogueWriter {
     const itemOf = itemsByVariation(items);
     const merging = new Map(items);
     const refused = new Map<string, ProviderError>();
-    for (const { externalId, mapped } of updates) {
+    for (const one of updates) {
+      const { externalId, mapped } = one;
       const itemId = itemOf.get(externalId) ?? '';
       const item = merging.get(itemId);
       const reading = readingsOf(item ? [item] : []).get(externalId);
       if (!item || !reading || reading instanceof ProviderError) continue;
+      // As it was read: another product of this batch may have been merged into the item since.
+      const refusal = remoteChanged('square', one, versionOf(present.get(externalId)));
+      if (refusal) {
+        refused.set(externalId, refusal);
+        continue;
+      }
       try {
         merging.set(itemId, mergedInto(item, { present: reading, sent: mapped.payload as unknown as SentProduct }));
       } catch (error) {
@@ -198,6 +206,9 @@ function readingsIn(raw: RawObject): readonly (readonly [string, ProviderRecord 
     ),
   ];
 }
+
+const versionOf = (reading: ProviderRecord | ProviderError | undefined): number =>
+  reading === undefined || reading instanceof ProviderError ? 0 : reading.version;
 
 const UNREADABLE_ITEM = 'item_data: cannot be read exactly';
 

@@ -57,6 +57,7 @@ export const customerMapping: ResourceMapping = {
   },
   idempotency: STRIPE_IDEMPOTENCY,
   leavesAbsent: true,
+  concurrency: 'parts',
   callsToWrite: () => 1,
 };
 
@@ -151,7 +152,9 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
     address: address
       ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty]))
       : orEmpty(address),
-    metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys, mapped.excluded)), ...metadata },
+    ...(metadata && {
+      metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys, mapped.excluded)), ...metadata },
+    }),
   };
 }
 

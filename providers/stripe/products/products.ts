@@ -60,6 +60,9 @@ export const productMapping: ResourceMapping = {
 
   idempotency: STRIPE_IDEMPOTENCY,
   leavesAbsent: true,
+  concurrency: 'parts',
+  // A new price carries the record's id.
+  alwaysSent: ['metadata'],
 
   callsToWrite(mapped, remote) {
     if (remote === null) return 1;

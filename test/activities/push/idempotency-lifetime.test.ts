@@ -27,6 +27,7 @@ const NOW = 1_800_000_000_000;
 
 const aLink = (more: Partial<PushLink>): PushLink => ({
   externalId: null,
+  externalVersion: 0,
   fingerprint: null,
   state: 'pending',
   recordVersion: 0,

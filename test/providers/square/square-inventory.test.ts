@@ -94,6 +94,7 @@ describe('a count of Square', () => {
       {
         externalId: 'V:L1',
         version: Date.parse(AT),
+        changedAtMs: Date.parse(AT),
         deleted: false,
         recordId: null,
         fields: { productSourceId: null, location: 'L1', quantity: '12.34500', countedAt: AT, metadata: {} },

@@ -69,6 +69,7 @@ describe('a product of Square', () => {
     const expected = {
       externalId: 'V',
       version: 2_000,
+      changedAtMs: Date.parse(STAMP.updated_at),
       deleted: false,
       recordId: null,
       externalState: { itemId: 'I' },

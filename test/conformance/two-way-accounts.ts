@@ -1,0 +1,127 @@
+import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
+import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import type { SandboxCall } from '../support/sandbox/sandbox-control.ts';
+import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
+import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
+import type { TestSettings } from '../support/test-providers.ts';
+
+/** One account at a provider's stand-in, as the tests of two-way runs use it. */
+export interface TwoWayAccount {
+  readonly secretKey: string;
+  /** Where stock is counted; null where the provider counts none. */
+  readonly location: string | null;
+  /** Creates objects as another client would, and returns the ids of their records. */
+  seed(resource: Resource, count: number): Promise<readonly string[]>;
+  /** Creates an object under an id that other accounts use too. */
+  putTwin(resource: Resource): Promise<unknown>;
+  /** Deletes an object for good, as another client would. */
+  remove(resource: Resource, externalId: string): Promise<unknown>;
+  calls(): Promise<readonly SandboxCall[]>;
+  /** What writes have caused beside the object that was written. */
+  sideEffects(): Promise<readonly object[]>;
+  fault(fault: {
+    readonly match?: object;
+    readonly kind: string;
+    readonly [setting: string]: unknown;
+  }): Promise<unknown>;
+}
+
+export interface TwoWayStandIn {
+  readonly config: TestSettings;
+  addAccount(): Promise<TwoWayAccount>;
+  /** Lets the provider's clock go on, so that what follows is later than what was. */
+  tick(): Promise<unknown>;
+  /** The code of the refusal of a page whose cursor has expired; null where cursors do not expire. */
+  readonly expiredCursor: string | null;
+  /** Paths of calls that create, and of those that update. */
+  readonly writes: Readonly<Record<'create' | 'update', string>>;
+  close(): Promise<void>;
+}
+
+async function startStripe(): Promise<TwoWayStandIn> {
+  const sandbox = await startStripeSandbox({ limits: { requestsPerSecond: 0, searchDelayMs: 0 } });
+  const control = stripeSandboxOf(sandbox);
+  let aheadMs = 0;
+  return {
+    config: { stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: 2_000 } },
+    tick: () => control.clock((aheadMs += 2_000)),
+    expiredCursor: null,
+    writes: { create: '/v1/(customers|products)', update: '/v1/(customers|products)/.+' },
+    close: () => sandbox.close(),
+    async addAccount() {
+      const account = await control.addAccount();
+      return {
+        secretKey: account.secretKey,
+        location: null,
+        async seed(resource, count) {
+          await account.put(
+            resource,
+            Array.from({ length: count }, (_, index) => ({ name: `Seeded ${index}` })),
+          );
+          return (await account.state<{ readonly id: string }>(resource)).map(({ id }) => id);
+        },
+        putTwin: (resource) => account.put(resource, [{ id: 'twin', name: 'A twin' }]),
+        remove: (resource, externalId) => account.call('DELETE', `${resource}/${externalId}`),
+        calls: () => account.calls(),
+        sideEffects: () => account.state('events'),
+        fault: (fault) => account.fault(fault),
+      };
+    },
+  };
+}
+
+const SQUARE_KINDS: Readonly<Partial<Record<Resource, string>>> = {
+  customers: 'customers',
+  products: 'catalogue',
+  inventory: 'counts',
+};
+
+async function startSquare(): Promise<TwoWayStandIn> {
+  const sandbox = await startSquareSandbox();
+  const control = squareSandboxControl(sandbox);
+  let aheadMs = 0;
+  return {
+    config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
+    tick: () => control.clock((aheadMs += 2_000)),
+    expiredCursor: 'INVALID_CURSOR',
+    writes: {
+      create: '/v2/(catalog/batch-upsert|customers/bulk-create|inventory/changes/batch-create)',
+      update: '/v2/(catalog/batch-upsert|customers/bulk-update|inventory/changes/batch-create)',
+    },
+    close: () => sandbox.close(),
+    async addAccount() {
+      const merchant = await control.addMerchant();
+      const at = new Date().toISOString();
+      return {
+        secretKey: merchant.token,
+        location: merchant.mainLocationId,
+        seed: (resource, count) => merchant.seed(SQUARE_KINDS[resource] ?? resource, count),
+        putTwin(resource) {
+          const twin = { id: 'TWIN', updated_at: at, version: 1 };
+          if (resource === 'customers')
+            return merchant.put('customers', [{ ...twin, created_at: at, given_name: 'A', family_name: 'twin' }]);
+          const item = { ...twin, type: 'ITEM', is_deleted: false, item_data: { name: 'A twin' } };
+          const variation = {
+            ...{ ...twin, id: 'TWINS', type: 'ITEM_VARIATION', is_deleted: false },
+            item_variation_data: { item_id: 'TWIN', name: 'Regular', pricing_type: 'VARIABLE_PRICING' },
+          };
+          return merchant.put('catalogue', [item, variation]);
+        },
+        remove: (resource, externalId) =>
+          resource === 'customers'
+            ? merchant.client.customers.delete({ customerId: externalId })
+            : merchant.client.catalog.object.delete({ objectId: externalId }),
+        calls: () => merchant.calls(),
+        sideEffects: () => merchant.objects('side-effects'),
+        fault: (fault) => control.fault({ ...fault, match: { ...fault.match, account: merchant.id } }),
+      };
+    },
+  };
+}
+
+/** One stand-in for each provider that syncs a resource both ways. A new adapter joins by adding its own here. */
+export const TWO_WAY_STAND_INS: Readonly<Partial<Record<ProviderId, () => Promise<TwoWayStandIn>>>> = {
+  stripe: startStripe,
+  square: startSquare,
+};
