@@ -1,6 +1,6 @@
 import type { ProviderSettings, SettingValues } from '../../config/provider-settings.ts';
 import { APP_ID_FORM, STAND_IN_ONLY, URL_FORM, appId, flag, httpUrl, secret } from '../../config/variable.ts';
-import type { QuickBooksConfig } from './adapter.ts';
+import type { QuickBooksConfig } from './company.ts';
 
 export const QUICKBOOKS_SETTINGS = {
   clientId: {
