@@ -24,6 +24,7 @@ const ROOMS = [
 /** Test files that take half a minute or more, longest first. A file that is missing here only starts later. */
 const LONGEST = [
   'faults/episodes',
+  'faults/events',
   'activities/connections/refresh-grant',
   'worker/lost-worker',
   'end-to-end/control',

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import postgres from 'postgres';
 import { PROVIDERS } from '../../../providers/registry.ts';
@@ -12,6 +13,7 @@ import { Instance, SERVICES } from '../../../runtime/start/instance.ts';
 import { Supervisor } from '../../../runtime/processes/supervisor.ts';
 import { freePort } from '../../../runtime/start/ports.ts';
 import { isAlive, markOf } from '../../../runtime/processes/processes.ts';
+import type { ProcessMark } from '../../../runtime/processes/processes.ts';
 import { loadSecrets } from '../../../runtime/start/secrets.ts';
 import { choosePorts } from '../../../runtime/start/service-ports.ts';
 import {
@@ -61,6 +63,8 @@ export interface System {
   readonly databaseUrl: string;
   /** Sends SIGKILL. Resolves, with the time it took, when the supervisor has restarted the process. */
   kill(service: ServiceName): Promise<number>;
+  /** Stops the process for a while with SIGSTOP. It does not notice. */
+  pause(service: ServiceName, ms: number): Promise<void>;
   /** The end of a process's log, for the message of a failed test. */
   logOf(service: ServiceName): string;
   logFileOf(service: ServiceName): string;
@@ -158,6 +162,7 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     database,
     databaseUrl,
     kill: (service) => kill({ pid: instance.pids()[service], starts, service }),
+    pause: (service, ms) => pause({ pid: instance.pids()[service], service }, ms),
     logOf: (service) => lastLines(logFileOf(service), 60),
     logFileOf,
     stop,
@@ -243,8 +248,7 @@ async function kill({
   starts: ReadonlyMap<string, number>;
   service: ServiceName;
 }): Promise<number> {
-  const mark = pid === null ? null : markOf(pid);
-  if (mark === null) throw new Error(`this system does not run ${service} itself, or it is down`);
+  const mark = runningMark(pid, service);
   const before = starts.get(service);
   const killedAt = performance.now();
   process.kill(mark.pid, 'SIGKILL');
@@ -253,4 +257,23 @@ async function kill({
     what: `${service} is up again`,
   });
   return performance.now() - killedAt;
+}
+
+async function pause(
+  { pid, service }: { readonly pid: number | null; readonly service: ServiceName },
+  ms: number,
+): Promise<void> {
+  const mark = runningMark(pid, service);
+  process.kill(mark.pid, 'SIGSTOP');
+  try {
+    await sleep(ms);
+  } finally {
+    if (isAlive(mark)) process.kill(mark.pid, 'SIGCONT');
+  }
+}
+
+function runningMark(pid: number | null, service: ServiceName): ProcessMark {
+  const mark = pid === null ? null : markOf(pid);
+  if (mark === null) throw new Error(`this system does not run ${service} itself, or it is down`);
+  return mark;
 }
