@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
 import type { ConnectionId, RecordId, SyncId, VenueId } from '../../contracts/ids.ts';
 import type { Direction, ProviderId, Resource } from '../../contracts/providers.ts';
+import { announceDeadLetters } from '../outgoing/announcements.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** One thing that failed for good. */
@@ -40,6 +41,7 @@ export async function addDeadLetters(tx: Transaction, letters: readonly NewDeadL
     ...{ external_id: letter.externalId, record_version: letter.recordVersion, sync_id: letter.syncId },
   }));
   await tx.execute(sql`select record_dead_letters(${JSON.stringify(rows)}::jsonb)`);
+  await announceDeadLetters(tx, letters);
 }
 
 /** Settles entries whose thing has succeeded, or has nothing left to do, in the transaction in which it does. */

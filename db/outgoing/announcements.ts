@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm';
+import { DEAD_LETTER_SOURCES } from '../../contracts/dead-letters.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { OutgoingEventType, PausedBy } from '../../contracts/outgoing-webhooks.ts';
 import type { OpenReconciliationInput } from '../../contracts/reconciliation.ts';
 import type { SyncConnectionInput, SyncCounts, SyncOutcome } from '../../contracts/sync.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import type { NewDeadLetter } from '../dead-letters/dead-letters.ts';
 import { announce } from './announce.ts';
 
 const runPath = ({ venueId, syncId }: SyncConnectionInput): string => `/v1/venues/${venueId}/syncs/${syncId}`;
@@ -107,4 +109,26 @@ export async function announceDiscrepancies(
     data: { connectionId, reconciliationId, path },
     digest: { key: reconciliationId, counts: { found } },
   });
+}
+
+/**
+ * Things have failed for good. Those of one source are one message for a burst. Of a delivery subscribers are not told:
+ * that message could fail likewise, for ever.
+ */
+export async function announceDeadLetters(
+  tx: Transaction,
+  letters: readonly Pick<NewDeadLetter, 'venueId' | 'source'>[],
+): Promise<void> {
+  for (const source of DEAD_LETTER_SOURCES) {
+    const added = letters.filter((letter) => letter.source === source);
+    const [first] = added;
+    if (!first || source === 'delivery') continue;
+    const { venueId } = first;
+    await announce(tx, {
+      venueId,
+      type: 'dead-letter.added',
+      data: { source, path: `/v1/venues/${venueId}/dead-letters?source=${source}` },
+      digest: { key: source, counts: { added: added.length } },
+    });
+  }
 }

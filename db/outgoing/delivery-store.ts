@@ -4,6 +4,7 @@ import type { DeliveryError, DisabledReason, OutgoingEventType } from '../../con
 import type { SealedSecret } from '../../contracts/vault.ts';
 import { FAILING_TOO_LONG_MS } from '../../domain/outgoing/delivery-schedule.ts';
 import { recordWith } from '../core/audit-store.ts';
+import { addDeadLetters, resolveDeadLetters } from '../dead-letters/dead-letters.ts';
 import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { deliveries } from '../schema/outgoing/deliveries.ts';
@@ -89,6 +90,7 @@ export function createDeliveryStore(db: Database): DeliveryStore {
     settle: (ref, outcomes, { gone }) =>
       withVenue(db, ref.venueId, async (tx) => {
         for (const outcome of outcomes) await mark(tx, ref, outcome);
+        await listFailed(tx, ref, outcomes);
         return noteHealth(tx, ref, { gone, accepted: outcomes.some(({ error }) => error === null) });
       }),
 
@@ -197,6 +199,33 @@ async function mark(
         eq(deliveries.attempts, attempts),
       ),
     );
+}
+
+/** Lists messages that have failed for good as dead letters, and settles those of earlier failures that were accepted. */
+async function listFailed(
+  tx: Transaction,
+  { venueId, subscriptionId }: SubscriptionRef,
+  outcomes: readonly AttemptOutcome[],
+): Promise<void> {
+  const keyOf = (messageId: MessageId): string => `${subscriptionId}/${messageId}`;
+  await addDeadLetters(
+    tx,
+    outcomes.flatMap(({ messageId, error, retryInMs }) =>
+      error === null || retryInMs !== null
+        ? []
+        : [
+            {
+              ...{ venueId, source: 'delivery' as const, sourceKey: keyOf(messageId), code: error },
+              message: 'The receiver has not accepted the message for three days.',
+            },
+          ],
+    ),
+  );
+  await resolveDeadLetters(
+    tx,
+    'delivery',
+    outcomes.flatMap(({ messageId, error }) => (error === null ? [keyOf(messageId)] : [])),
+  );
 }
 
 /** Notes whether the receiver accepts messages, and disables a subscription whose receiver has not for days. */
