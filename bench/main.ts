@@ -16,15 +16,16 @@ import { benchSoak } from './soak.ts';
 import { benchSquare } from './square.ts';
 import { benchStart } from './start.ts';
 import { benchSyncEngine } from './sync-engine.ts';
+import { benchTwoWay } from './two-way.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|square|sync-engine|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|square|two-way|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
   --records 10000      customers; square: of each resource; bulk-load: records in one request (100000)
-  --changed 1000       push, history: of which have changed
+  --changed 1000       push, history: of which have changed; two-way (100): on each side
   --latency 100        pull, push, history, square, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
@@ -44,7 +45,7 @@ const { values, positionals } = parseArgs({
     records: { type: 'string' },
     syncs: { type: 'string' },
     connections: { type: 'string', default: '10000' },
-    changed: { type: 'string', default: '1000' },
+    changed: { type: 'string' },
     latency: { type: 'string', default: '100' },
     repeats: { type: 'string' },
     'per-second': { type: 'string' },
@@ -54,7 +55,7 @@ const { values, positionals } = parseArgs({
 });
 
 const records = toCount(values.records ?? '10000');
-const changed = toCount(values.changed);
+const changed = toCount(values.changed ?? '1000');
 const latencyMs = toCount(values.latency);
 const repeats = (standard: number): number => (values.repeats === undefined ? standard : toCount(values.repeats));
 const perSecond = (standard: string): number => toCount(values['per-second'] ?? standard);
@@ -103,6 +104,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
   ingest: () => benchIngest({ seconds: toCount(values.seconds ?? '10'), repeats: repeats(3) }),
   square: () => benchSquare({ records, latencyMs }),
+  'two-way': () => benchTwoWay({ records, changed: toCount(values.changed ?? '100') }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
   mappings: () => benchMappings({ records }),
   vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),

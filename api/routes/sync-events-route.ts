@@ -29,7 +29,7 @@ export function syncEventsRoute(deps: SyncEventsRouteDeps): Endpoint {
     name: 'watchSync',
     summary: 'Watch a sync run live',
     description: [
-      'Server-sent events, each as the schema `SyncEvent` says: `phase`, `record-rejected` (an entry of the log), `progress` (at most four a second) and `finished` (the run), from the beginning of the run.',
+      'Server-sent events, each as the schema `SyncEvent` says: `phase`, `record-rejected` and `record-conflict` (entries of the log), `progress` (at most four a second) and `finished` (the run), from the beginning of the run.',
       '`Last-Event-ID` resumes after an event, also on another process. The stream closes after `finished`, and when the token expires;',
       'a reader that comes back with the id of `finished` gets 204.',
     ].join(' '),

@@ -20,6 +20,10 @@ export const syncEvent = z
   .discriminatedUnion('event', [
     eventOf('phase', syncPhaseChange, LOG_ID).meta({ id: 'SyncPhaseEvent' }),
     eventOf('record-rejected', syncLogAnswer, LOG_ID).meta({ id: 'SyncRecordRejectedEvent' }),
+    eventOf('record-conflict', syncLogAnswer, LOG_ID).meta({
+      id: 'SyncRecordConflictEvent',
+      description: 'Both sides had changed the record; `code` says whether a policy has settled it.',
+    }),
     eventOf('progress', syncProgressAnswer, z.string().meta({ example: '17-3' })).meta({
       id: 'SyncProgressEvent',
       description: 'At most four a second.',

@@ -130,5 +130,6 @@ function toEvent(row: SyncLogRow): StreamEvent | null {
   const id = String(row.seq);
   if (row.action === 'phase') return { id, event: 'phase', data: { phase: row.code, at: row.at.toISOString() } };
   if (row.action === 'rejected') return { id, event: 'record-rejected', data: presentSyncLog(row) };
+  if (row.action === 'conflict') return { id, event: 'record-conflict', data: presentSyncLog(row) };
   return null;
 }

@@ -24,7 +24,7 @@ export interface Measured extends z.output<typeof run> {
 }
 
 export interface SyncRequest {
-  readonly direction: 'push' | 'pull';
+  readonly direction: 'push' | 'pull' | 'both';
   /** Default `full`. */
   readonly mode?: 'full' | 'incremental';
   /** Default `customers`. */

@@ -147,6 +147,26 @@ describe('the event stream of a run', () => {
     expect(validate({ id: '1', event: 'progress', data: {} })).toBe(false);
   });
 
+  it('sends each conflict as it is logged, also to a reader who comes late, and counts conflicts in its progress', async () => {
+    await setPhase('running');
+    await api.database.admin`
+      insert into sync_logs (venue_id, sync_id, level, action, source_id, code, message)
+      select ${venueId}, ${syncId}, 'warn', 'conflict', 'c' || n, 'conflict-open', 'Both.' from generate_series(0, 2) n order by n`;
+    await api.database.admin`
+      update sync_runs set conflict_count = 3 where id = ${syncId}`;
+    const isTold = (events: readonly Event[]) => events.some(({ event }) => event === 'progress');
+    const events = await watch({ until: isTold });
+    const conflicts = events.filter(({ event }) => event === 'record-conflict');
+    expect(conflicts.map(({ data }) => data.sourceId)).toEqual(names(3));
+    expect(conflicts[0]?.data).toMatchObject({ action: 'conflict', code: 'conflict-open', level: 'warn' });
+    expect(events.at(-1)?.data).toMatchObject({ counts: { conflicts: 3 } });
+    const validate = await describedEvent();
+    for (const { id, event, data } of events)
+      expect.soft(validate({ id, event, data }), `${event} ${JSON.stringify(validate.errors)}`).toBe(true);
+    const later = await watch({ lastEventId: conflicts[1]?.id ?? '', until: isTold });
+    expect(later.filter(({ event }) => event === 'record-conflict').map(({ data }) => data.sourceId)).toEqual(['c2']);
+  });
+
   it('shows that a run waits, for what, and for the approval of how many records, with no time estimate', async () => {
     const { admin } = api.database;
     const waitingFor = { what: 'rate-limit', since: '2026-11-21T10:00:00.000Z', until: '2026-11-21T10:05:00.000Z' };
