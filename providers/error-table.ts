@@ -14,8 +14,11 @@ export type ErrorRule = ProviderErrorKind | Readonly<Partial<Record<number | 'el
 /** How one provider's failures are classified: by the body first, then by the status. */
 export interface ErrorTable {
   readonly provider: ProviderId;
-  /** Reads a body of any shape. Null when nothing in it is a failure, which only happens for a success. */
-  readonly faultIn: (json: unknown, httpStatus: number) => Fault | null;
+  /**
+   * Reads a body of any shape; `text` is the body as received, for answers that are not JSON; null: too large. Null when nothing in it is
+   * a failure, which only happens for a success.
+   */
+  readonly faultIn: (json: unknown, httpStatus: number, text?: string | null) => Fault | null;
   /** The parameter that the body of a failure names. */
   readonly fieldIn?: (json: unknown) => string | null;
   readonly byCode: Readonly<Partial<Record<string, ErrorRule>>>;

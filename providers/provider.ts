@@ -192,6 +192,8 @@ export type BatchOutcome = WrittenRecord | ProviderError;
 export interface RemoteHint {
   readonly recordId: string;
   readonly email: string | null;
+  /** The record as it is now, for a provider whose objects have unique names and no place for an id of ours. */
+  readonly fields: RecordFields;
   readonly createdSinceEpochS: number;
   /** When the write was sent at the latest: a search that lags may not show it yet. Absent where nobody knows. */
   readonly sentAtMs?: number;

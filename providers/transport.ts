@@ -56,6 +56,8 @@ export interface Target {
   readonly limits?: Partial<CallLimits>;
   /** Replaces the global `fetch`; `guardedFetch` when a venue has entered the address. */
   readonly fetch?: typeof fetch;
+  /** Gives every number of a body as text, digit by digit: a money amount never becomes a floating-point number. */
+  readonly numbersAsText?: boolean;
   /** Classifies failures by the body first. Without it the caller handles the refusals that are not decided here. */
   readonly errors?: ErrorTable;
 }
@@ -74,10 +76,10 @@ export function createTransport(target: Target): Transport {
     });
 }
 
-function judged({ provider, errors }: Target, received: Received): Answer {
+function judged({ provider, errors, numbersAsText = false }: Target, received: Received): Answer {
   const { status, headers, text } = received;
   const requestId = requestIdOf(headers);
-  const json = valueOf(text ?? '');
+  const json = valueOf(text ?? '', numbersAsText);
   if (errors) throwFault(errors, json, received);
   refuse(provider, received, requestId);
   const body = isObject(json) ? json : null;
@@ -89,9 +91,9 @@ function judged({ provider, errors }: Target, received: Received): Answer {
  * Throws what the provider's table makes of the answer, unless the table finds no failure. The table does not explain
  * redirects.
  */
-function throwFault(errors: ErrorTable, json: unknown, { status, headers }: Received): void {
+function throwFault(errors: ErrorTable, json: unknown, { status, headers, text }: Received): void {
   if (status < 200 || (status >= 300 && status < 400)) return;
-  const told = errors.faultIn(json, status);
+  const told = errors.faultIn(json, status, text);
   if (told === null) return;
   // A 401 with a challenge is about the token, whatever its body looks like.
   const fault = told === 'foreign' && isChallenge(status, headers) ? [] : told;
@@ -199,13 +201,17 @@ async function textOf(response: Response, maxBodyBytes: number): Promise<string 
 }
 
 /** With cleaned text, so that everything in it can be stored. */
-function valueOf(text: string): unknown {
+function valueOf(text: string, numbersAsText: boolean): unknown {
   try {
-    return cleanDeep(JSON.parse(text) as unknown);
+    return cleanDeep((numbersAsText ? JSON.parse(text, asWritten) : JSON.parse(text)) as unknown);
   } catch {
     return undefined;
   }
 }
+
+/** A reviver that keeps the digits of a number (https://tc39.es/proposal-json-parse-with-source/, in Node 24). */
+const asWritten = ((_key: string, value: unknown, { source }: { readonly source?: string }) =>
+  typeof value === 'number' ? source : value) as (key: string, value: unknown) => unknown;
 
 const isObject = (value: unknown): value is Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -25,9 +25,10 @@ export async function findRemote({ id: recordId, fields, link }: PushRow, tools:
   const sentAtMs = link?.createdAt.getTime() ?? Date.now();
   const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
   const email = typeof fields['email'] === 'string' ? fields['email'] : null;
-  const found = await searchRemote({ recordId, createdSinceEpochS, sentAtMs, email }, tools);
+  const hint = { recordId, fields, createdSinceEpochS, sentAtMs };
+  const found = await searchRemote({ ...hint, email }, tools);
   return found.remote === null && email !== null && link?.recordChangedSince === true
-    ? searchRemote({ recordId, createdSinceEpochS, sentAtMs, email: null }, tools)
+    ? searchRemote({ ...hint, email: null }, tools)
     : found;
 }
 

@@ -1,54 +1,41 @@
-import { z } from 'zod';
-import type { Environment } from '../../contracts/providers.ts';
-import type { Secret } from '../../vault/secret.ts';
-import { createAccountAdapter } from '../account-adapter.ts';
-import { parseAnswer } from '../grants.ts';
-import { ProviderError } from '../provider-error.ts';
-import type { ProviderAccount, SessionOptions } from '../provider.ts';
-import { createTransport } from '../transport.ts';
-import { QUICKBOOKS_ERRORS } from './errors.ts';
-
-export interface QuickBooksConfig {
-  readonly apiUrl: string;
-  readonly authorizeUrl: string;
-  readonly tokenUrl: string;
-  readonly revokeUrl: string;
-  readonly environment: Environment;
-  readonly app: { readonly id: string; readonly secret: Secret } | null;
-}
-
-/**
- * All lower minor versions get the answers of this one
- * (https://blogs.intuit.com/2025/01/21/changes-to-our-accounting-api-that-may-impact-your-application/, read
- * 2026-11-21).
- */
-export const MINOR_VERSION = '75';
+import type { ProviderAdapterParts, ResourceSession } from '../provider.ts';
+import { resourceTable } from '../kit/resource-table.ts';
+import type { ResourceEntry } from '../kit/resource-table.ts';
+import { readOnlyMapping } from '../read-only-mapping.ts';
+import { readCompany } from './company.ts';
+import type { QuickBooksConfig } from './company.ts';
+import { customerMapping } from './customers/customer-mapping.ts';
+import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
+import { createAsk } from './http/ask.ts';
+import type { Ask } from './http/ask.ts';
+import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
+import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
+import { productMapping } from './products/product-mapping.ts';
+import { createProductSession, productPullPlan } from './products/products.ts';
+import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
 
 /** `onBehalfOf` is the company, which the token alone does not tell. */
-export function createQuickBooksAdapter(config: QuickBooksConfig): ReturnType<typeof createAccountAdapter> {
-  return createAccountAdapter('quickbooks', (options) => readCompany(config, options));
+export function createQuickBooksAdapter(config: QuickBooksConfig): ProviderAdapterParts {
+  return {
+    open: (options) => ({
+      account: () => readCompany(config, options),
+      // No call tells it for every entity; the overlap of the change feeds covers differing clocks.
+      newestChangeEpochS: () => Promise.resolve(null),
+      resource: (resource) => RESOURCES.entry(resource).session(createAsk(config.apiUrl, options)),
+    }),
+    mapping: RESOURCES.mapping,
+    pullPlan: RESOURCES.pullPlan,
+  };
 }
 
-const companySchema = z.object({ CompanyInfo: z.object({ CompanyName: z.string().nullish() }) });
-
-/** The company of a realm id. It becomes part of a path, so only digits are accepted. */
-export function realmOf(text: string | null | undefined): string {
-  if (text && /^\d{1,32}$/.test(text)) return text;
-  throw new ProviderError({ provider: 'quickbooks', kind: 'rejected', code: 'realm-missing' });
+interface QuickBooksResource extends ResourceEntry {
+  readonly session: (ask: Ask) => ResourceSession;
 }
 
-/** The realm id identifies the account: the company's own `Id` is 1 in every company. */
-export async function readCompany(
-  { apiUrl, environment }: Pick<QuickBooksConfig, 'apiUrl' | 'environment'>,
-  { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions,
-): Promise<ProviderAccount> {
-  const realm = realmOf(onBehalfOf);
-  const answer = await createTransport({ provider: 'quickbooks', calls: { call, signal }, errors: QUICKBOOKS_ERRORS })(
-    `${apiUrl}/v3/company/${realm}/companyinfo/${realm}?minorversion=${MINOR_VERSION}`,
-    {
-      headers: { authorization: `Bearer ${secretKey.expose()}`, accept: 'application/json' },
-    },
-  );
-  const { CompanyInfo } = parseAnswer('quickbooks', companySchema, answer.body);
-  return { externalAccountId: realm, name: CompanyInfo.CompanyName ?? null, environment, scopes: [] };
-}
+const RESOURCES = resourceTable<QuickBooksResource>('quickbooks', {
+  products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
+  inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
+  transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
+  invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
+  customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
+});

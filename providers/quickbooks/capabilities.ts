@@ -9,6 +9,12 @@ const LIMITS = [perMinute(450), perSecond(9), concurrent(9)];
  * below.
  */
 export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
-  resources: [],
+  resources: [
+    { resource: 'products', directions: ['push', 'pull', 'both'] },
+    { resource: 'customers', directions: ['push', 'pull', 'both'] },
+    { resource: 'inventory', directions: ['pull'] },
+    { resource: 'transactions', directions: ['pull'] },
+    { resource: 'invoices', directions: ['pull'] },
+  ],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

@@ -1,27 +1,57 @@
 import type { ErrorTable } from '../error-table.ts';
-import { faultIn } from './faults.ts';
+import { faultIn, faultInText } from './faults.ts';
+import type { Fault } from './faults.ts';
 
-/** Faults may have any status, including 200: their code and type decide. */
+type Body = Readonly<Record<string, unknown>>;
+
+const bodyOf = (json: unknown): Body | null =>
+  typeof json === 'object' && json !== null && !Array.isArray(json) ? (json as Body) : null;
+
+function faultOf(json: unknown, text: string): Fault | null {
+  const body = bodyOf(json);
+  return body === null ? faultInText(text) : faultIn(body);
+}
+
+/**
+ * Faults may have any status, including 200: their code and type decide
+ * (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes, read 2026-11-28).
+ */
 export const QUICKBOOKS_ERRORS: ErrorTable = {
   provider: 'quickbooks',
-  faultIn(json, httpStatus) {
-    const isObject = typeof json === 'object' && json !== null && !Array.isArray(json);
-    const fault = faultIn(isObject ? (json as Readonly<Record<string, unknown>>) : null);
+  faultIn(json, httpStatus, text) {
+    const fault = faultOf(json, text ?? '');
     if (fault) return [fault.code, fault.type].filter((word) => word !== undefined);
     if (httpStatus < 300) return null;
-    return isObject ? [] : 'foreign';
+    return bodyOf(json) === null ? 'foreign' : [];
   },
+  fieldIn: (json) => faultIn(bodyOf(json))?.element ?? null,
   byCode: {
     // The token has expired or was revoked.
     3200: 'needs-reauth',
+    // Whoever connected the company may no longer use it
+    // (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/handling-common-errors, read 2026-11-28).
+    120: 'needs-reauth',
     // Too many requests; the gateway has also sent this with 403.
     3001: 'rate-limited',
-    // The company has disconnected the app. During outages the gateway uses the code too
+    // The company has disconnected the app, or taken the scope back. During outages the gateway uses the code too
     // (https://github.com/minimul/qbo_api/issues/81, read 2026-11-28).
     3100: { 403: 'needs-reauth' },
+    // Somebody changed the object since it was read.
+    5010: 'conflict',
     // Sent by the service and by the gateway in front of it.
     SystemFault: 'unavailable',
     SERVICE: 'unavailable',
     THROTTLE: 'rate-limited',
   },
+  // A bare 403 says nothing of the token or of a record: the gateway answers so when it is overloaded.
+  foreignByStatus: { 403: 'unavailable' },
+};
+
+/** For batches, whose answer has a fault for each refused item: each is that item's alone. */
+export const QUICKBOOKS_BATCH_ERRORS: ErrorTable = {
+  ...QUICKBOOKS_ERRORS,
+  faultIn: (json, httpStatus, text) =>
+    httpStatus < 300 && Array.isArray(bodyOf(json)?.['BatchItemResponse'])
+      ? null
+      : QUICKBOOKS_ERRORS.faultIn(json, httpStatus, text),
 };

@@ -13,6 +13,8 @@ export interface Fault {
    * `ValidationFault`, `AuthenticationFault`, `SystemFault`; from the gateway `AUTHENTICATION`, `THROTTLE`, `SERVICE`.
    */
   readonly type: string | undefined;
+  /** The property that QuickBooks names, such as `PrimaryEmailAddr`. */
+  readonly element?: string | undefined;
 }
 
 const error = z.object({
@@ -21,6 +23,7 @@ const error = z.object({
     .regex(/^\d{1,10}$/)
     .optional()
     .catch(undefined),
+  element: z.string().optional().catch(undefined),
 });
 // The accounting service writes `Fault`, the gateway in front of it `fault`.
 const faultSchema = z.object({
@@ -41,7 +44,20 @@ export function faultIn(body: Json | null): Fault | null {
   const found = search(body, MAX_DEPTH);
   if (found === null) return null;
   const { data } = faultSchema.safeParse(found);
-  return { code: (data?.Error ?? data?.error)?.[0]?.code, type: word(data?.type) };
+  const [first] = data?.Error ?? data?.error ?? [];
+  return { code: first?.code, type: word(data?.type), element: word(first?.element) };
+}
+
+/**
+ * The fault in a body that is not JSON: the gateway has sent XML and plain text to clients that accept JSON alone
+ * (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, read 2026-11-28). Null: there is none.
+ */
+export function faultInText(text: string): Fault | null {
+  const [, inXml] = /<Error code="0*(\d{1,10})"/.exec(text) ?? [];
+  const [, inWords] = /errorCode=0*(\d{1,10})/.exec(text) ?? [];
+  const [, type] = /<Fault type="(\w{1,64})"/.exec(text) ?? [];
+  const code = inXml ?? inWords;
+  return code === undefined && type === undefined ? null : { code, type };
 }
 
 function search(value: unknown, depth: number): object | null {

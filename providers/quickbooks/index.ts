@@ -1,6 +1,7 @@
 import { oauth2 } from '../kit/connect-methods.ts';
 import { defineProvider } from '../kit/define-provider.ts';
-import { createQuickBooksAdapter, MINOR_VERSION } from './adapter.ts';
+import { createQuickBooksAdapter } from './adapter.ts';
+import { MINOR_VERSION } from './company.ts';
 import { QUICKBOOKS_CAPABILITIES } from './capabilities.ts';
 import { quickbooksFlows } from './oauth.ts';
 import { QUICKBOOKS_SETTINGS, quickbooksConfigOf } from './settings.ts';

@@ -6,8 +6,8 @@ import { ProviderError } from '../provider-error.ts';
 import { requestToken } from '../token-endpoint.ts';
 import type { TokenEndpoint } from '../token-endpoint.ts';
 import { createTransport, word } from '../transport.ts';
-import { readCompany, realmOf } from './adapter.ts';
-import type { QuickBooksConfig } from './adapter.ts';
+import { readCompany, realmOf } from './company.ts';
+import type { QuickBooksConfig } from './company.ts';
 
 const SCOPE = 'com.intuit.quickbooks.accounting';
 const HOUR_MS = 3_600_000;

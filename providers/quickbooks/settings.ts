@@ -9,7 +9,7 @@ import {
   secret,
   secretList,
 } from '../../config/variable.ts';
-import type { QuickBooksConfig } from './adapter.ts';
+import type { QuickBooksConfig } from './company.ts';
 
 export const QUICKBOOKS_SETTINGS = {
   clientId: {

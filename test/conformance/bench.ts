@@ -68,7 +68,8 @@ export function createBench(provider: ProviderId) {
     return request();
   };
   const declared = adapter.capabilities.resources;
-  const open = (secretKey: Secret = sandbox.secretKey) => adapter.open({ secretKey, call });
+  const open = (secretKey: Secret = sandbox.secretKey) =>
+    adapter.open({ secretKey, onBehalfOf: sandbox.onBehalfOf, call });
   const map = (resource: Resource, record: MappableRecord) => adapter.mapping(resource).toPayload(record);
   return {
     declared,
@@ -81,6 +82,8 @@ export function createBench(provider: ProviderId) {
         .map(({ resource }) => resource),
     open,
     map,
+    /** The id that the record's remote object carries. */
+    carriedId: ({ id }: MappableRecord) => (sandbox.carriesOurId ? id : null),
     write: (resource: Resource): ResourceWriter => writerOf(open().resource(resource)),
     /** Whether a record and its remote record have the same payload. */
     agreed: (resource: Resource, record: MappableRecord, remote: ProviderRecord | null) =>

@@ -161,7 +161,10 @@ describe.each(STAND_INS)('the adapter of stripe with $name', ({ start, lists, la
     });
     expect(await customers().retrieve(`${remote.externalId}x`)).toBeNull();
     expect(
-      await writerOf(customers()).findRemote({ recordId: record.id, email: null, createdSinceEpochS: 0, after: null }),
+      await writerOf(customers()).findRemote({
+        ...{ recordId: record.id, fields: record.fields, email: null },
+        ...{ createdSinceEpochS: 0, after: null },
+      }),
     ).toMatchObject({ found: { externalId: remote.externalId } });
   });
 

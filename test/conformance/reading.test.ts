@@ -5,7 +5,7 @@ import type { Part } from './bench.ts';
 import { aRecord, isNamedByPlace, samplesOf } from './records.ts';
 
 describe.each(SPOKEN)('the adapter of %s', (provider) => {
-  const { adapter, agreed, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
+  const { adapter, agreed, carriedId, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
 
   describe.each(resourcesWith('pull'))('reading %s', (resource) => {
     const plan = adapter().pullPlan(resource);
@@ -116,7 +116,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
         await write(resource).update(remote.externalId, map(resource, later), changing(remote));
         const told = await changes();
         const newest = told.reduce((one, other) => (other.version > one.version ? other : one));
-        expect(newest).toMatchObject({ externalId: remote.externalId, recordId: record.id, deleted: false });
+        expect(newest).toMatchObject({ externalId: remote.externalId, recordId: carriedId(record), deleted: false });
         expect(agreed(resource, later, newest)).toBe(true);
         const versions = told.map(({ version }) => version);
         expect(versions).toEqual([...versions].sort((a, b) => b - a));

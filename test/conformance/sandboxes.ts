@@ -1,9 +1,11 @@
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { TestSettings } from '../support/test-providers.ts';
+import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
+import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
 
 export type Trouble =
@@ -19,8 +21,12 @@ export interface RunningSandbox {
   /** This provider's part of the configuration. */
   readonly config: Partial<TestSettings>;
   readonly secretKey: Secret;
+  /** The account that the key acts for, where the key does not tell it. */
+  readonly onBehalfOf?: string;
   /** A key that the provider knows, with fewer permissions than a sync needs. */
   readonly restrictedKey: Secret;
+  /** What such a key's requests are refused as: `rejected` where the owner may stay as they are. */
+  readonly restrictedKind: 'rejected' | 'needs-reauth';
   readonly unknownKey: Secret;
   /** Deletes everything that was created and every fault. */
   reset(): Promise<void>;
@@ -37,6 +43,8 @@ export interface RunningSandbox {
   trouble(kind: Trouble, times: number): Promise<void>;
   /** The resources whose change feed tells deletions; of others only a full pass finds them. */
   readonly feedTellsDeletionsOf: readonly Resource[];
+  /** Whether objects have a place for our record's id; otherwise a record is known again by its unique name. */
+  readonly carriesOurId: boolean;
   /** Whether the provider keeps a failure under its idempotency key, and answers it again. */
   readonly keepsFailures: boolean;
   /** Ids of all existing records. */
@@ -101,6 +109,8 @@ async function startStripe(): Promise<RunningSandbox> {
     unknownKey: new Secret('sk_test_nobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['customers', 'products'],
     keepsFailures: true,
+    carriesOurId: true,
+    restrictedKind: 'rejected',
     extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
       await control.reset();
@@ -172,6 +182,8 @@ async function startSquare(): Promise<RunningSandbox> {
     unknownKey: new Secret('EAAAEnobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['products'],
     keepsFailures: false,
+    carriesOurId: true,
+    restrictedKind: 'rejected',
     // The merchant's name; the locations, each of which has lists of its own; whether there is a loyalty programme.
     extraCalls: {
       account: 1,
@@ -210,8 +222,86 @@ async function startSquare(): Promise<RunningSandbox> {
   };
 }
 
+/** The entities that become the records of a resource. */
+const QUICKBOOKS_ENTITIES: Readonly<Partial<Record<Resource, string>>> = {
+  customers: 'Customer',
+  products: 'Item',
+  inventory: 'Item',
+  transactions: 'Payment',
+  invoices: 'Invoice',
+};
+
+async function startQuickBooks(): Promise<RunningSandbox> {
+  const sandbox = await startQuickBooksSandbox();
+  const control = quickbooksSandboxControl(sandbox);
+  let [company] = await control.companies();
+  let foreign = 0;
+  let restricted = '';
+  const entityOf = (resource: Resource) => {
+    const entity = QUICKBOOKS_ENTITIES[resource];
+    if (entity === undefined) throw new Error(`quickbooks has no ${resource}`);
+    return entity;
+  };
+  const present = () => {
+    if (!company) throw new Error('a stand-in QuickBooks has companies from the start');
+    return company;
+  };
+  const externalIdOf = (resource: Resource, id: string) => (resource === 'transactions' ? `Payment:${id}` : id);
+  const ids = async (resource: Resource) => {
+    const objects = await present().objects<{ readonly Id: string; readonly Active?: boolean }>(entityOf(resource));
+    return objects
+      .filter(({ Active: isActive }) => resource !== 'customers' || isActive !== false)
+      .map(({ Id }) => externalIdOf(resource, Id));
+  };
+  return {
+    config: { quickbooks: { apiUrl: sandbox.apiUrl, sandbox: true } },
+    get secretKey() {
+      return new Secret(present().token);
+    },
+    get onBehalfOf() {
+      return present().id;
+    },
+    get restrictedKey() {
+      return new Secret(restricted);
+    },
+    // QuickBooks knows one scope for everything: without it the owner has to approve once more.
+    restrictedKind: 'needs-reauth',
+    unknownKey: new Secret('eyJlbmMiOiJnobodyKnowsThisOne'),
+    feedTellsDeletionsOf: ['customers', 'products', 'transactions', 'invoices'],
+    keepsFailures: false,
+    carriesOurId: false,
+    // The company's currency, and for a new item its income account.
+    extraCalls: { account: 0, first: {}, firstWrite: { products: 2 }, listing: { products: 1 } },
+    async reset() {
+      await control.reset();
+      // A reset ends every grant.
+      [company] = await control.companies();
+      restricted = await control.tokenFor(present().id, 'openid');
+      foreign = (await control.calls()).length;
+    },
+    async seed(resource, count) {
+      await present().seed(entityOf(resource), count);
+      return ids(resource);
+    },
+    async remove(resource, externalId) {
+      await present().vanish(entityOf(resource), externalId.split(':').at(-1) ?? '');
+    },
+    unknownId: (resource) => externalIdOf(resource, '99999999'),
+    async trouble(kind, times) {
+      // A call that only prepares a write has nothing to commit.
+      const match = kind === 'reset-after-commit' ? { path: '/v3/company/\\d+/batch' } : {};
+      await control.fault({ ...TROUBLE[kind], match, times });
+    },
+    ids,
+    sideEffects: () => present().objects('side-effects'),
+    requests: async () => (await control.calls()).length - foreign,
+    close: () => sandbox.close(),
+  };
+}
+
 /** One stand-in per provider. A new adapter joins the suite by adding its own here. */
 export const SANDBOXES: Readonly<Partial<Record<ProviderId, () => Promise<RunningSandbox>>>> = {
   stripe: startStripe,
   square: startSquare,
+  quickbooks: startQuickBooks,
 };

@@ -6,10 +6,10 @@ import { aRecord, isNamedByPlace, samplesOf } from './records.ts';
 import type { Trouble } from './sandboxes.ts';
 
 describe.each(WRITTEN)('the adapter of %s', (provider) => {
-  const { adapter, agreed, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
+  const { adapter, agreed, carriedId, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
 
   describe.each(resourcesWith('push').filter((resource) => !isNamedByPlace(resource)))('writing %s', (resource) => {
-    const { full, minimal, emails } = samplesOf(resource);
+    const { full, minimal, renamed, emails } = samplesOf(resource);
     const session = () => open().resource(resource);
     const create = (record: MappableRecord = aRecord(full), key = aKey()) =>
       write(resource).create(map(resource, record), key);
@@ -21,10 +21,10 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
     it('creates an object that retrieving and searching then find', async () => {
       const record = aRecord(full);
       const created = await create(record);
-      expect(created).toMatchObject({ recordId: record.id, deleted: false });
+      expect(created).toMatchObject({ recordId: carriedId(record), deleted: false });
       expect(await session().retrieve(created.externalId)).toMatchObject({
         externalId: created.externalId,
-        recordId: record.id,
+        recordId: carriedId(record),
         fields: created.fields,
       });
       for (const email of emails)
@@ -71,8 +71,10 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
         await sandbox().seed(resource, 3);
         await sandbox().trouble('reset-after-commit', 1);
         await create(record).catch(() => undefined);
-        expect(await lookFor(write(resource), record, email)).toMatchObject({ recordId: record.id });
-        expect(await lookFor(write(resource), aRecord(full), email)).toBeNull();
+        expect(await lookFor(write(resource), record, email)).toMatchObject({ recordId: carriedId(record) });
+        // Another record: with another id, and with another name where names are unique.
+        const other = aRecord(sandbox().carriesOurId ? full : renamed(full));
+        expect(await lookFor(write(resource), other, email)).toBeNull();
       },
     );
 
@@ -161,14 +163,14 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       await sandbox().trouble('server-error-once-stored', 1);
       await expect(create(record, key)).rejects.toMatchObject({ details: { kind: 'unavailable', replayed: false } });
       await expect(create(record, key)).rejects.toMatchObject({ details: { kind: 'unavailable', replayed: true } });
-      await expect(create(record)).resolves.toMatchObject({ recordId: record.id });
+      await expect(create(record)).resolves.toMatchObject({ recordId: carriedId(record) });
     });
 
     it('distinguishes an unknown key from one with too few permissions', async () => {
       await expect(open(sandbox().unknownKey).account()).rejects.toMatchObject({ details: { kind: 'needs-reauth' } });
       const restricted = writerOf(open(sandbox().restrictedKey).resource(resource));
       await expect(restricted.create(map(resource, aRecord(full)), aKey())).rejects.toMatchObject({
-        details: { kind: 'rejected', httpStatus: 403 },
+        details: { kind: sandbox().restrictedKind, httpStatus: 403 },
       });
     });
 
@@ -176,6 +178,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       let asked = 0;
       const stopped = adapter().open({
         secretKey: sandbox().secretKey,
+        onBehalfOf: sandbox().onBehalfOf,
         signal: AbortSignal.abort(),
         call: (request) => ((asked += 1), request()),
       });
@@ -192,7 +195,10 @@ async function lookFor(
   record: MappableRecord,
   email: string | null,
 ): Promise<ProviderRecord | null> {
-  const hint = { recordId: record.id, email, createdSinceEpochS: Math.floor(Date.now() / 1_000) - 600 };
+  const hint = {
+    ...{ recordId: record.id, email, fields: record.fields },
+    createdSinceEpochS: Math.floor(Date.now() / 1_000) - 600,
+  };
   let after: RemoteSearch['after'] = null;
   do {
     const search: RemoteSearch = await writer.findRemote({ ...hint, after });

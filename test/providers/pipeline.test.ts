@@ -129,7 +129,7 @@ describe('the pipeline around every provider call', () => {
     await session.listPage(allOf('events'));
     await session.count();
     await session.retrieve('cus_nobody').catch(() => undefined);
-    await writerOf(session).findRemote({ recordId: 'x', email: null, createdSinceEpochS: 0, after: null });
+    await writerOf(session).findRemote({ recordId: 'x', fields: {}, email: null, createdSinceEpochS: 0, after: null });
     const mapped = world.mapping.toPayload({
       id: 'r',
       sourceId: 's',

@@ -38,7 +38,7 @@ describe('entered keys', () => {
     expect(await refusalOf(session.account())).toMatchObject({ kind: 'needs-reauth', code: 'no-data-centre' });
   });
 
-  it.each(['quickbooks', 'mailchimp'] as const)('open no records of %s yet', (provider) => {
+  it.each(['mailchimp'] as const)('open no records of %s yet', (provider) => {
     const adapter = createTestProviders(configAt('http://127.0.0.1:1'), NO_BUDGET).find(provider)!;
     expect(adapter.capabilities.resources).toEqual([]);
     for (const ask of [() => adapter.mapping('products'), () => adapter.pullPlan('products')])

@@ -140,7 +140,7 @@ describe('a product at Stripe', () => {
         created: Math.floor(Date.now() / 1_000) + 5,
       })),
     });
-    const hint = { recordId: ID, email: null, createdSinceEpochS: 0 };
+    const hint = { recordId: ID, email: null, fields: {}, createdSinceEpochS: 0 };
     const first = await writerOf(products()).findRemote({ ...hint, after: null });
     expect(first).toMatchObject({ found: null, after: expect.any(String) as string });
     expect(await writerOf(products()).findRemote({ ...hint, after: first.after })).toMatchObject({

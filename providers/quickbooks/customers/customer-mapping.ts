@@ -1,0 +1,66 @@
+import { isLongerThan } from '../../../domain/reference/characters.ts';
+import { countryCodeOf } from '../../../domain/reference/countries.ts';
+import type { Address, CustomerFields } from '../../../records/customers.ts';
+import type { MappedRecord, ResourceMapping } from '../../provider.ts';
+import { QUICKBOOKS_IDEMPOTENCY } from '../http/ask.ts';
+
+/** What QuickBooks can hold of a customer. */
+export interface CustomerPayload {
+  readonly name: string | null;
+  readonly email: string | null;
+  readonly phone: string | null;
+  readonly address: Address | null;
+}
+
+/** Metadata and consent to marketing have no place in a customer. */
+export const customerMapping: ResourceMapping = {
+  toPayload({ fields }) {
+    const payload = contentOf(fields as CustomerFields);
+    return { payload: { ...payload }, problems: problemsOf(payload) };
+  },
+  idempotency: QUICKBOOKS_IDEMPOTENCY,
+  // An update reads the customer first, because only changed properties are written and the SyncToken is carried.
+  callsToWrite: (_, remote) => (remote === null ? 1 : 2),
+};
+
+/** A customer's fields in the form in which two readings of one customer are equal. */
+export function contentOf({ name, email, phone, address }: CustomerFields): CustomerPayload {
+  return {
+    name: name?.trim().replace(/ +/g, ' ') || null,
+    email: email || null,
+    phone: phone || null,
+    address: address && addressOf(address),
+  };
+}
+
+function addressOf({ line1, line2, city, region, postalCode, country }: Address): Address | null {
+  const parts: Address = {
+    line1: line1 || null,
+    line2: line2 || null,
+    city: city || null,
+    region: region || null,
+    postalCode: postalCode || null,
+    country: country ? (countryCodeOf(country) ?? country) : null,
+  };
+  return Object.values(parts).every((part) => part === null) ? null : parts;
+}
+
+/** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/customer, read 2026-11-28. */
+const LIMITS = { name: 500, email: 100, phone: 30 } as const;
+
+function problemsOf(payload: CustomerPayload): MappedRecord['problems'] {
+  const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
+    isLongerThan(payload[path] ?? '', LIMITS[path])
+      ? [{ path, message: `QuickBooks allows at most ${LIMITS[path]} characters.` }]
+      : [],
+  );
+  return [...tooLong, ...nameProblems(payload.name)];
+}
+
+/** A colon would make a sub-customer of the name. */
+export const nameProblems = (name: string | null): MappedRecord['problems'] =>
+  name === null
+    ? [{ path: 'name', message: 'QuickBooks needs a name.' }]
+    : /[:\t\r\n]/.test(name)
+      ? [{ path: 'name', message: 'QuickBooks allows no colon, tab or line break in a name.' }]
+      : [];

@@ -1,0 +1,56 @@
+import { isLongerThan } from '../../../domain/reference/characters.ts';
+import type { ProductFields } from '../../../records/products.ts';
+import type { MappedRecord, ResourceMapping } from '../../provider.ts';
+import { nameProblems } from '../customers/customer-mapping.ts';
+import { QUICKBOOKS_IDEMPOTENCY } from '../http/ask.ts';
+
+/** What QuickBooks can hold of a product. */
+export interface ProductPayload {
+  readonly name: string;
+  readonly description: string | null;
+  readonly sku: string | null;
+  /** Zero where there is none: QuickBooks tells no difference. */
+  readonly amountMinor: number;
+  /** Null without a price. */
+  readonly currency: string | null;
+  readonly active: boolean;
+  readonly taxable: boolean;
+}
+
+/** Images and metadata have no place in an item. */
+export const productMapping: ResourceMapping = {
+  toPayload({ fields }) {
+    const payload = contentOf(fields as ProductFields);
+    return { payload: { ...payload }, problems: problemsOf(payload) };
+  },
+  idempotency: QUICKBOOKS_IDEMPOTENCY,
+  // An update reads the item first, because only changed properties are written and the SyncToken is carried. The home
+  // currency is not known before the first reading.
+  callsToWrite: (_, remote) => (remote === null ? 1 : remote.externalState === null ? 3 : 2),
+};
+
+/** A product's fields in the form in which two readings of one product are equal. */
+export function contentOf(fields: ProductFields): ProductPayload {
+  const { name, description, sku, amountMinor, currency, active, taxable } = fields;
+  return {
+    name: name.trim().replace(/ +/g, ' '),
+    description: description || null,
+    sku: sku || null,
+    amountMinor: amountMinor ?? 0,
+    currency: amountMinor ? currency : null,
+    active,
+    taxable: taxable ?? false,
+  };
+}
+
+/** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/item, read 2026-11-28. */
+const LIMITS = { name: 100, description: 4_000, sku: 100 } as const;
+
+const problemsOf = (payload: ProductPayload): MappedRecord['problems'] => [
+  ...(['name', 'description', 'sku'] as const).flatMap((path) =>
+    isLongerThan(payload[path] ?? '', LIMITS[path])
+      ? [{ path, message: `QuickBooks allows at most ${LIMITS[path]} characters.` }]
+      : [],
+  ),
+  ...nameProblems(payload.name || null),
+];

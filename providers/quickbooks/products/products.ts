@@ -1,0 +1,105 @@
+import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
+import type { ProductFields } from '../../../records/products.ts';
+import { ProviderError } from '../../provider-error.ts';
+import type { PullPlan, ResourceSession } from '../../provider.ts';
+import type { Ask } from '../http/ask.ts';
+import { decimalOf, numberOf } from '../http/decimals.ts';
+import { HomeCurrency } from '../http/home-currency.ts';
+import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts';
+import type { Listed } from '../http/lists.ts';
+import { createNamedWriter } from '../http/named-writer.ts';
+import { ACTIVE_OR_NOT, quotedList } from '../http/query.ts';
+import { listChangedRecords, listRecords, retrieveRecord } from '../http/records.ts';
+import { IncomeAccount } from './income-account.ts';
+import { itemSchema, SOLD_TYPES } from './item-responses.ts';
+import type { QuickBooksItem } from './item-responses.ts';
+import { toFields, toRecord } from './product-fields.ts';
+import { contentOf } from './product-mapping.ts';
+import type { ProductPayload } from './product-mapping.ts';
+
+/** No item is ever deleted, but merged ones are gone. */
+export const productPullPlan: PullPlan = {
+  listing: [[entityList('items')]],
+  changes: changeFeed([[changeList('changed-items')]], CHANGES),
+  mayVanish: true,
+};
+
+const ITEMS: Listed = { entity: 'Item', where: [`Type in ${quotedList(SOLD_TYPES)}`, ACTIVE_OR_NOT] };
+
+type Body = Readonly<Record<string, unknown>>;
+
+export function createProductSession(ask: Ask): ResourceSession {
+  const home = new HomeCurrency(ask);
+  const income = new IncomeAccount(ask);
+  const read = {
+    listed: ITEMS,
+    schema: itemSchema,
+    toRecord: async (item: QuickBooksItem) =>
+      SOLD_TYPES.includes(item.Type ?? '') ? toRecord(item, await home.get()) : null,
+  };
+  return {
+    listPage: (query) =>
+      query.stream === 'items' ? listRecords(ask, read, query) : listChangedRecords(ask, [read], query),
+    count: () => countObjects(ask, ITEMS),
+    versionOf: (askedAtMs) => askedAtMs,
+    retrieve: (externalId) => retrieveRecord(ask, read, externalId),
+    writer: createNamedWriter<QuickBooksItem>(ask, {
+      entity: 'Item',
+      schema: itemSchema,
+      nameProperty: 'Name',
+      isActive: ({ Active }) => Active,
+      keepsInactive: true,
+      learn: (state) => {
+        home.learn(state);
+      },
+      toRecord: async (item) => toRecord(item, await home.get()),
+      payloadOf: (fields) => ({ ...contentOf(fields as ProductFields) }),
+      newBody: async (payload) => {
+        const product = payload as unknown as ProductPayload;
+        const account = await income.get();
+        return newItem(product, { account, currency: await home.get() });
+      },
+      changesTo: async (item, payload) => changesTo(item, payload as unknown as ProductPayload, await home.get()),
+    }),
+  };
+}
+
+/** What is sold and not counted: QuickBooks counts stock by transactions of its own. */
+function newItem(product: ProductPayload, company: { readonly account: string; readonly currency: string }): Body {
+  const { name, description, sku, amountMinor, active, taxable } = product;
+  return {
+    ...{ Name: name, Type: 'NonInventory', IncomeAccountRef: { value: company.account }, Taxable: taxable },
+    ...(description !== null && { Description: description }),
+    ...(sku !== null && { Sku: sku }),
+    ...(amountMinor !== 0 && { UnitPrice: priceBody(product, company.currency) }),
+    ...(!active && { Active: false }),
+  };
+}
+
+/** Only the properties that differ: a quantity or an account that is sent back would book something. */
+function changesTo(item: QuickBooksItem, wanted: ProductPayload, currency: string): Body {
+  const present = contentOf(toFields(item, currency));
+  const differs = (...names: readonly (keyof ProductPayload)[]) => names.some((name) => wanted[name] !== present[name]);
+  return {
+    // An item that is put to use again has its name marked.
+    ...(differs('name', ...(wanted.active ? (['active'] as const) : [])) && { Name: wanted.name }),
+    ...(differs('description') && { Description: orEmpty(wanted.description) }),
+    ...(differs('sku') && { Sku: orEmpty(wanted.sku) }),
+    ...(differs('amountMinor', 'currency') && { UnitPrice: priceBody(wanted, currency) }),
+    ...(differs('taxable') && { Taxable: wanted.taxable }),
+    ...(differs('active') && { Active: wanted.active }),
+  };
+}
+
+/** What is cleared is sent empty. */
+const orEmpty = (text: string | null): string => text ?? '';
+
+/** Items are priced in the company's own currency. An amount in another is never converted. */
+function priceBody({ amountMinor, currency: priced }: ProductPayload, currency: string): unknown {
+  if (priced !== null && priced !== currency)
+    throw new ProviderError({
+      ...{ provider: 'quickbooks', kind: 'rejected' },
+      ...{ code: 'foreign-currency', field: 'currency' },
+    });
+  return numberOf(decimalOf(amountMinor, currency));
+}
