@@ -34,15 +34,13 @@ const CALLBACK = 'https://interlock.test/callback';
 export interface QuickBooksAddress {
   readonly apiUrl: string;
   readonly controlUrl: string;
-  readonly authorizeUrl: string;
-  readonly tokenUrl: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
+  readonly clientId?: string;
+  readonly clientSecret?: string;
 }
 
 /** A client of the stand-in QuickBooks' control API. Any failure fails the test. */
 export function quickbooksSandboxControl(sandbox: QuickBooksAddress) {
-  const { apiUrl, controlUrl, authorizeUrl, tokenUrl, clientId, clientSecret } = sandbox;
+  const { apiUrl, controlUrl, clientId = '', clientSecret = '' } = sandbox;
   async function send<T>(method: string, path: string, body?: object): Promise<T> {
     const response = await fetch(`${controlUrl}${path}`, { method, ...(body && { body: JSON.stringify(body) }) });
     const text = await response.text();
@@ -54,11 +52,11 @@ export function quickbooksSandboxControl(sandbox: QuickBooksAddress) {
     const consent = new URLSearchParams({ client_id: clientId, response_type: 'code', scope, state: 's' });
     consent.set('redirect_uri', CALLBACK);
     const { redirectUrl } = await send<{ readonly redirectUrl: string }>('POST', '/approve', {
-      authorizationUrl: `${authorizeUrl}?${consent.toString()}`,
+      authorizationUrl: `${apiUrl}/connect/oauth2?${consent.toString()}`,
       account,
     });
     const code = new URL(redirectUrl).searchParams.get('code') ?? '';
-    const response = await fetch(tokenUrl, {
+    const response = await fetch(`${apiUrl}/oauth2/v1/tokens/bearer`, {
       method: 'POST',
       headers: { authorization: `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}` },
       body: new URLSearchParams({ grant_type: 'authorization_code', code, redirect_uri: CALLBACK }),
@@ -101,6 +99,7 @@ export function quickbooksSandboxControl(sandbox: QuickBooksAddress) {
   return {
     send,
     tokenFor,
+    companyOf: (id: string) => companyOf({ id }),
     addCompany: async () => companyOf(await send<Account>('POST', '/accounts', {})),
     /** The companies that remain after a reset, each with a new token. */
     companies: async () =>
