@@ -1,3 +1,6 @@
+import type { WebhookEventId } from './ids.ts';
+import type { ProviderId } from './providers.ts';
+
 // Workflow histories store every name and shape in this file: add fields, never rename or reuse one.
 
 /** States of a received event. */
@@ -12,7 +15,7 @@ export const WEBHOOK_EVENT_STATES = [
 export type WebhookEventState = (typeof WEBHOOK_EVENT_STATES)[number];
 
 /** States in which the drainer takes an event up by itself. */
-export const OPEN_EVENT_STATES = ['waiting', 'retrying'] as const satisfies readonly WebhookEventState[];
+export const OPEN_EVENT_STATES = ['waiting'] as const satisfies readonly WebhookEventState[];
 
 /**
  * What an event did for a connection. `access-check`: the token manager was told to check the grant. The others tell
@@ -52,6 +55,22 @@ export interface DrainChunk {
   readonly dueInMs: number | null;
 }
 
+// --- One failing event ---
+
+/** Processes one event that failed in its batch. */
+export const PROCESS_WEBHOOK = 'processWebhook';
+export const processWebhookWorkflowId = (eventId: WebhookEventId): string => `webhook/${eventId}`;
+
+export interface ProcessWebhookInput {
+  readonly eventId: WebhookEventId;
+  readonly provider: ProviderId;
+}
+
+export interface ProcessWebhookResult {
+  /** The state in which the event is now. */
+  readonly state: WebhookEventState;
+}
+
 // --- The sweep ---
 
 export const SWEEP_INBOX = 'sweepInbox';
@@ -60,12 +79,19 @@ export const INBOX_SWEEP_SCHEDULE_ID = 'inbox-sweep';
 
 export interface SweepInboxResult {
   readonly woken: readonly number[];
+  /** How many failing events nobody processed. Absent in results of earlier versions. */
+  readonly processed?: number;
 }
 
 /** The `internal` queue. */
 export interface InboxActivities {
   /** Handles a partition's events until none has come for a few seconds, or for a few minutes. */
   readonly drainPartition: (input: DrainInboxInput) => Promise<DrainChunk>;
-  /** Wakes the drainer of each partition whose events are overdue: its wake-up was lost. */
+  /** Handles one failing event once more. Fails, with the type of the event's failure, until it is handled. */
+  readonly processEvent: (input: ProcessWebhookInput) => Promise<ProcessWebhookResult>;
+  /**
+   * Wakes the drainer of each partition whose events are overdue, because its wake-up was lost, and processes failing
+   * events that nobody processes.
+   */
   readonly wakeOverduePartitions: () => Promise<SweepInboxResult>;
 }

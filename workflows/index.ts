@@ -3,6 +3,7 @@ export { authorizeConnection } from './authorize-connection.ts';
 export { deliverWebhooks } from './deliver-webhooks.ts';
 export { drainInbox } from './drain-inbox.ts';
 export { keepConnectionFresh } from './keep-connection-fresh.ts';
+export { processWebhook } from './process-webhook.ts';
 export { reconcileConnection } from './reconcile-connection.ts';
 export { reprojectRecords } from './reproject-records.ts';
 export { removeExpiredRows } from './remove-expired-rows.ts';

@@ -1,10 +1,10 @@
 import type { KeepConnectionFreshInput } from '../../contracts/connections.ts';
-import type { ConnectionId } from '../../contracts/ids.ts';
+import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
 import type { AccessCheckStore } from '../../db/connections/access-check-store.ts';
 import type { AccountConnections, AccountRef } from '../../db/connections/account-connections.ts';
 import { isDatabaseAway } from '../../db/core/outage.ts';
-import { PartitionTakenOverError } from '../../db/webhooks/inbox-store.ts';
-import type { DueEvent, InboxStore, PartitionLease, SettledEvent } from '../../db/webhooks/inbox-store.ts';
+import { EventTakenError, PartitionTakenOverError } from '../../db/webhooks/inbox-store.ts';
+import type { DueEvent, Settle, SettledEvent } from '../../db/webhooks/inbox-store.ts';
 import { grpcStatusOf, isRefusedForGood } from '../../domain/errors/grpc-status.ts';
 import { pauseBeforeRetryMs } from '../../domain/inbox/event-retry.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
@@ -18,7 +18,6 @@ import { RecordEvents } from './record-events.ts';
 import type { RecordEventDeps } from './record-events.ts';
 
 export interface ApplyingDeps extends RecordEventDeps {
-  readonly inbox: Pick<InboxStore, 'settle'>;
   readonly accountConnections: AccountConnections;
   readonly accessChecks: Pick<AccessCheckStore, 'readUnsignalled' | 'noteSignalled'>;
   readonly log: Pick<Logger, 'info' | 'warn'>;
@@ -40,40 +39,61 @@ const APPLIED: Outcome = { ...NOTHING, state: 'applied' };
  */
 export async function applyEvents(
   deps: ApplyingDeps,
-  lease: PartitionLease,
+  settle: SettleEvents,
   events: readonly DueEvent[],
-): Promise<void> {
+): Promise<readonly SettledEvent[]> {
   try {
-    await applyTogether(deps, lease, events);
+    return await applyTogether(deps, settle, events);
   } catch (error) {
-    if (isAway(error) || error instanceof PartitionTakenOverError) throw error;
+    if (isAway(error) || error instanceof PartitionTakenOverError || error instanceof EventTakenError) throw error;
     const [event] = events;
     if (event && events.length === 1) {
       const settled = { id: event.id, ...afterFailure(deps, event, { code: codeOf(error), cause: error }) };
-      await deps.inbox.settle(lease, () => Promise.resolve([settled]));
-    } else for (const one of events) await applyEvents(deps, lease, [one]);
+      await settle(() => Promise.resolve([settled]));
+      return [settled];
+    }
+    const settled: SettledEvent[] = [];
+    for (const one of events) settled.push(...(await applyEvents(deps, settle, [one])));
+    return settled;
   }
 }
 
+/** Runs work in the transaction that marks events, as long as the caller still may. */
+export type SettleEvents = (work: Settle) => Promise<void>;
+
 /** Throws when one event fails in a way that says nothing about which. */
-async function applyTogether(deps: ApplyingDeps, lease: PartitionLease, events: readonly DueEvent[]): Promise<void> {
+async function applyTogether(
+  deps: ApplyingDeps,
+  settle: SettleEvents,
+  events: readonly DueEvent[],
+): Promise<readonly SettledEvent[]> {
   const sorted = await sort(deps, events);
   const records = await RecordEvents.prepare(deps, sorted.changing);
-  await deps.inbox.settle(lease, async (tx, storeEach) => {
+  const settled = new Map<WebhookEventId, SettledEvent>();
+  // A transaction may be repeated: the last outcome of an event counts.
+  const note = (outcomes: readonly SettledEvent[]) => {
+    for (const one of outcomes) settled.set(one.id, one);
+    return outcomes;
+  };
+  await settle(async (tx, storeEach) => {
     await records.applyTold(tx, storeEach);
     const told = sorted.changing.filter(({ id }) => !records.open.has(id));
-    return [...sorted.settled, ...told.map(({ id }) => ({ id, ...APPLIED }))];
+    return note([...sorted.settled, ...told.map(({ id }) => ({ id, ...APPLIED }))]);
   });
   const left = events.filter(({ id }) => records.open.has(id));
-  if (left.length === 0) return;
-  const applyRead = await records.read();
-  await deps.inbox.settle(lease, async (tx, storeEach) => {
-    await applyRead(tx, storeEach);
-    return left.map((event) => {
-      const code = records.open.get(event.id);
-      return { id: event.id, ...(code == null ? APPLIED : afterFailure(deps, event, { code })) };
+  if (left.length > 0) {
+    const applyRead = await records.read();
+    await settle(async (tx, storeEach) => {
+      await applyRead(tx, storeEach);
+      return note(
+        left.map((event) => {
+          const code = records.open.get(event.id);
+          return { id: event.id, ...(code == null ? APPLIED : afterFailure(deps, event, { code })) };
+        }),
+      );
     });
-  });
+  }
+  return [...settled.values()];
 }
 
 interface Sorted {

@@ -1,17 +1,26 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Context, getClient } from '@temporalio/activity';
 import { ACCESS_REVOKED_SIGNAL } from '../../contracts/connections.ts';
-import type { DrainChunk, DrainInboxInput, InboxActivities, SweepInboxResult } from '../../contracts/inbox.ts';
-import type { InboxStore } from '../../db/webhooks/inbox-store.ts';
-import { inboxWakeUp } from '../../domain/inbox/inbox-drainer.ts';
-import type { DrainInbox } from '../../domain/inbox/inbox-drainer.ts';
+import type {
+  DrainChunk,
+  DrainInboxInput,
+  InboxActivities,
+  ProcessWebhookInput,
+  ProcessWebhookResult,
+  SweepInboxResult,
+} from '../../contracts/inbox.ts';
+import { EventTakenError } from '../../db/webhooks/inbox-store.ts';
+import type { DueEvent, InboxStore, SettledEvent } from '../../db/webhooks/inbox-store.ts';
+import { eventProcessing, inboxWakeUp } from '../../domain/inbox/inbox-drainer.ts';
+import type { DrainInbox, ProcessWebhook } from '../../domain/inbox/inbox-drainer.ts';
 import { tellOwner } from '../connections/connection-owner.ts';
-import { guarded, interrupted } from '../failures.ts';
+import { describe, guarded, interrupted } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { applyEvents } from './apply-events.ts';
+import { failureOf } from './event-failures.ts';
 import type { ApplyingDeps } from './apply-events.ts';
 
-export interface InboxDeps extends Omit<ApplyingDeps, 'signalRevoked' | 'inbox'> {
+export interface InboxDeps extends Omit<ApplyingDeps, 'signalRevoked'> {
   readonly inbox: InboxStore;
   /** How long one call works before it returns to the workflow. */
   readonly chunkMs: number;
@@ -25,6 +34,9 @@ const POLL_MS = 50;
 /** An event that waits for longer than this has no drainer, or a drainer with a long backlog, which a signal does not hurt. */
 const OVERDUE_MS = 10_000;
 
+/** A failing event whose attempt is overdue by this has no workflow, or one whose attempts are refused by the database. */
+const UNPROCESSED_MS = 120_000;
+
 export function createInboxActivities(deps: InboxDeps): InboxActivities {
   const applying: ApplyingDeps = {
     ...deps,
@@ -35,12 +47,13 @@ export function createInboxActivities(deps: InboxDeps): InboxActivities {
   };
   return {
     drainPartition: (input) => guarded(() => withHeartbeat(() => drain(deps, applying, input))),
+    processEvent: (input) => guarded(() => withHeartbeat(() => processEvent(deps, applying, input))),
     wakeOverduePartitions: () => guarded(() => wakeOverdue(deps)),
   };
 }
 
 async function drain(
-  { inbox, chunkMs }: InboxDeps,
+  { inbox, chunkMs, log }: InboxDeps,
   applying: ApplyingDeps,
   { partition }: DrainInboxInput,
 ): Promise<DrainChunk> {
@@ -53,7 +66,8 @@ async function drain(
     if (cancellationSignal.aborted) throw interrupted();
     const events = await inbox.listDue(partition, BATCH);
     if (events.length > 0) {
-      await applyEvents(applying, lease, events);
+      const settled = await applyEvents(applying, (work) => inbox.settle(lease, work), events);
+      await processFailing(log, events, settled);
       handled += events.length;
       busyAtMs = performance.now();
     } else if (performance.now() - busyAtMs < IDLE_MS) {
@@ -70,11 +84,54 @@ async function drain(
   return { handled, more: true, dueInMs: null };
 }
 
+/** Gives each failing event a workflow of its own. One that cannot be started is found by the sweep. */
+async function processFailing(
+  log: InboxDeps['log'],
+  events: readonly DueEvent[],
+  settled: readonly SettledEvent[],
+): Promise<void> {
+  const providerOf = new Map(events.map(({ id, provider }) => [id, provider]));
+  for (const { id: eventId, state, dueInMs } of settled) {
+    const provider = providerOf.get(eventId);
+    if (state !== 'retrying' || provider === undefined) continue;
+    try {
+      await startProcessing({ eventId, provider }, { startDelay: dueInMs ?? 0, replaces: true });
+    } catch (error) {
+      log.warn({ eventId, provider, cause: describe(error) }, 'a failing event could not be given its workflow');
+    }
+  }
+}
+
+const startProcessing = (input: ProcessWebhookInput, how: Parameters<typeof eventProcessing>[1]) =>
+  getClient().workflow.start<ProcessWebhook>(...eventProcessing(input, how));
+
+async function processEvent(
+  { inbox }: InboxDeps,
+  applying: ApplyingDeps,
+  { eventId }: ProcessWebhookInput,
+): Promise<ProcessWebhookResult> {
+  const event = await inbox.findFailing(eventId);
+  // A replay has made it wait again, or it is gone.
+  if (!event) return { state: 'waiting' };
+  try {
+    const [settled] = await applyEvents(applying, (work) => inbox.settleFailing(event, work), [event]);
+    if (settled && (settled.state === 'retrying' || settled.state === 'dead'))
+      throw failureOf(settled.errorCode ?? 'internal', settled.dueInMs);
+    return { state: settled?.state ?? 'waiting' };
+  } catch (error) {
+    if (error instanceof EventTakenError) return { state: 'waiting' };
+    throw error;
+  }
+}
+
 async function wakeOverdue({ inbox }: InboxDeps): Promise<SweepInboxResult> {
   const woken = await inbox.listOverdue(OVERDUE_MS);
   for (const partition of woken) {
     await inbox.markAwake(partition);
     await getClient().workflow.signalWithStart<DrainInbox>(...inboxWakeUp(partition));
   }
-  return { woken };
+  const unprocessed = await inbox.listUnprocessed(UNPROCESSED_MS, BATCH);
+  for (const { id: eventId, provider } of unprocessed)
+    await startProcessing({ eventId, provider }, { startDelay: 0, replaces: false });
+  return { woken, processed: unprocessed.length };
 }

@@ -21,3 +21,22 @@ const CODES: Readonly<Record<string, string>> = {
  */
 export const isUnusable = (error: unknown): boolean =>
   error instanceof ApplicationFailure && (error.type === FAILURE.needsReauth || error.type === FAILURE.connectionGone);
+
+const TYPES: Readonly<Record<string, string>> = {
+  unavailable: FAILURE.unavailable,
+  'rate-limited': FAILURE.rateLimited,
+  'quota-exhausted': FAILURE.quotaExhausted,
+  'needs-reauth': FAILURE.needsReauth,
+  rejected: FAILURE.rejected,
+  conflict: FAILURE.conflict,
+  'unexpected-response': FAILURE.unexpectedResponse,
+};
+
+/** The failure of an event's workflow. Without a pause there is no further attempt. */
+export const failureOf = (code: string, pauseMs: number | null): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: TYPES[code] ?? 'Internal',
+    message: `the event could not be applied: ${code}`,
+    nonRetryable: pauseMs === null,
+    ...(pauseMs !== null && { nextRetryDelay: pauseMs }),
+  });

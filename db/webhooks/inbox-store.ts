@@ -1,4 +1,5 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
@@ -70,6 +71,14 @@ export class PartitionTakenOverError extends Error {
   }
 }
 
+/** The event was handled otherwise meanwhile, such as by a replay. */
+export class EventTakenError extends Error {
+  override readonly name = 'EventTakenError';
+  constructor() {
+    super('the event was handled otherwise meanwhile');
+  }
+}
+
 /** The events of all providers, and who drains them. Crosses venues: never return what it reads to a caller. */
 export interface InboxStore {
   /**
@@ -88,6 +97,12 @@ export interface InboxStore {
   listDue(partition: number, limit: number): Promise<readonly DueEvent[]>;
   /** Marks events together with their effects, in one transaction. Throws PartitionTakenOverError. */
   settle(lease: PartitionLease, work: Settle): Promise<void>;
+  /** As `settle`, for one event that failed. Throws EventTakenError when it was handled otherwise since it was found. */
+  settleFailing(event: Pick<DueEvent, 'id' | 'attempts'>, work: Settle): Promise<void>;
+  /** An event that failed or is dead; null when it is in another state, or gone. */
+  findFailing(id: WebhookEventId): Promise<DueEvent | null>;
+  /** Failing events whose next attempt is overdue by this time: nobody processes them. */
+  listUnprocessed(overdueMs: number, limit: number): Promise<readonly DueEvent[]>;
   /**
    * Marks the partition as idle. Look for due events once more afterwards: one that was committed before found the
    * partition awake and has woken nobody. Throws PartitionTakenOverError.
@@ -103,6 +118,7 @@ export interface InboxStore {
 }
 
 const isOpen = inArray(webhookEvents.state, [...OPEN_EVENT_STATES]);
+const isFailing = inArray(webhookEvents.state, ['retrying', 'dead']);
 const isOf = ({ partition, fence }: PartitionLease) =>
   and(eq(webhookInbox.partition, partition), eq(webhookInbox.fence, fence));
 
@@ -150,6 +166,32 @@ export function createInboxStore(db: Database): InboxStore {
         },
       ),
 
+    settleFailing: ({ id, attempts }, work) =>
+      withRefusalsIn(
+        (inside) => db.transaction(inside),
+        async (tx, storeEach) => {
+          const [held] = await tx
+            .select({ id: webhookEvents.id })
+            .from(webhookEvents)
+            .where(and(eq(webhookEvents.id, id), eq(webhookEvents.attempts, attempts), isFailing))
+            .for('update');
+          if (!held) throw new EventTakenError();
+          await mark(tx, await work(tx, storeEach));
+        },
+      ),
+
+    findFailing: async (id) => (await readEvents(db, and(eq(webhookEvents.id, id), isFailing), 1))[0] ?? null,
+
+    listUnprocessed: (overdueMs, limit) =>
+      readEvents(
+        db,
+        and(
+          eq(webhookEvents.state, 'retrying'),
+          sql`${webhookEvents.dueAt} < now() - ${overdueMs}::integer * interval '1 millisecond'`,
+        ),
+        limit,
+      ),
+
     async fallAsleep(lease) {
       const rows = await db
         .update(webhookInbox)
@@ -186,7 +228,7 @@ export function createInboxStore(db: Database): InboxStore {
       const rows = await db.execute<{ partition: number }>(sql`
         select partition from webhook_inbox inbox
         where exists (select from webhook_events event
-          where event.partition = inbox.partition and event.state in ('waiting', 'retrying')
+          where event.partition = inbox.partition and event.state = 'waiting'
             and event.due_at < now() - ${overdueMs}::integer * interval '1 millisecond')
         order by partition`);
       return rows.map(({ partition }) => partition);
@@ -224,12 +266,16 @@ const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 const arrayText = (values: readonly (string | null)[]): string =>
   `{${values.map((value) => (value === null ? 'null' : `"${value.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
 
-async function listDue(db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> {
+const listDue = (db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> =>
+  readEvents(db, and(eq(webhookEvents.partition, partition), isOpen, sql`${webhookEvents.dueAt} <= now()`), limit);
+
+/** The earliest due first. */
+async function readEvents(db: Database, condition: SQL | undefined, limit: number): Promise<readonly DueEvent[]> {
   const { id, provider, type, environment, externalAccountId, attempts, dueAt, body } = webhookEvents;
   const rows = await db
     .select({ id, provider, type, environment, externalAccountId, attempts, body })
     .from(webhookEvents)
-    .where(and(eq(webhookEvents.partition, partition), isOpen, sql`${dueAt} <= now()`))
+    .where(condition)
     .orderBy(dueAt, id)
     .limit(limit);
   return rows.map(({ environment: where, externalAccountId: whose, ...event }) => ({

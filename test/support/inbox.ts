@@ -42,7 +42,7 @@ export async function drainInbox(db: Database, deps: OwnDeps): Promise<number> {
     for (;;) {
       const events = await inbox.listDue(partition, 100);
       if (events.length === 0) break;
-      await applyEvents(applying, lease, events);
+      await applyEvents(applying, (work) => inbox.settle(lease, work), events);
       handled += events.length;
     }
     await inbox.fallAsleep(lease);

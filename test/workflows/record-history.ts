@@ -300,7 +300,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|sweep-inbox|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

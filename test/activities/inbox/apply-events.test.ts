@@ -2,8 +2,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyEvents } from '../../../activities/inbox/apply-events.ts';
 import type { ApplyingDeps } from '../../../activities/inbox/apply-events.ts';
-import type { ConnectionId } from '../../../contracts/ids.ts';
-import { createInboxStore, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
+import type { ConnectionId, WebhookEventId } from '../../../contracts/ids.ts';
+import { createInboxStore, EventTakenError, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { MAX_EVENT_ATTEMPTS, pauseBeforeRetryMs } from '../../../domain/inbox/event-retry.ts';
 import { registry } from '../../../telemetry/metrics.ts';
@@ -64,7 +64,15 @@ const keep = (account: string | null, { type = 'oauth.authorization.revoked', pr
 const states = () =>
   database.admin<{ account: string | null; state: string; attempts: number; code: string | null }[]>`
     select external_account_id as account, state, attempts, error_code as code from webhook_events order by id`;
-const handle = async () => applyEvents(deps(), await inbox.takeOver(PARTITION), await inbox.listDue(PARTITION, 100));
+const handle = async () => {
+  const lease = await inbox.takeOver(PARTITION);
+  await applyEvents(deps(), (work) => inbox.settle(lease, work), await inbox.listDue(PARTITION, 100));
+};
+/** Handles one failing event once more, as its own workflow does. */
+const handleFailing = async (id: WebhookEventId) => {
+  const event = (await inbox.findFailing(id))!;
+  return applyEvents(deps(), (work) => inbox.settleFailing(event, work), [event]);
+};
 
 describe('a batch of events', () => {
   it('is not held up by one that fails, which is tried again later', async () => {
@@ -72,7 +80,7 @@ describe('a batch of events', () => {
     failing.set(bad, new TypeError('a defect'));
     await keep('M1');
     await keep('M2');
-    await keep('M3', { type: 'payment.updated' });
+    await keep('M3', { type: 'labor.shift.created' });
     await handle();
     expect(told).toEqual([good]);
     expect(await states()).toEqual([
@@ -81,17 +89,17 @@ describe('a batch of events', () => {
       { account: 'M3', state: 'ignored', attempts: 1, code: null },
     ]);
     expect(await inbox.listDue(PARTITION, 100)).toEqual([]);
-    expect(await inbox.nextDueInMs(PARTITION)).toBeLessThanOrEqual(1_000);
+    expect(await inbox.nextDueInMs(PARTITION)).toBeNull();
   });
 
   it('makes an event dead after its last attempt, and one without an account at once', async () => {
     failing.set(await aGrant('M4'), new TypeError('a defect'));
     await keep('M4');
     await keep(null);
-    for (let attempt = 1; attempt <= MAX_EVENT_ATTEMPTS; attempt += 1) {
-      await handle();
-      await database.admin`update webhook_events set due_at = now()`;
-    }
+    await handle();
+    const [event] = await database.admin<{ id: WebhookEventId }[]>`
+      select id from webhook_events where external_account_id = 'M4'`;
+    for (let attempt = 2; attempt <= MAX_EVENT_ATTEMPTS; attempt += 1) await handleFailing(event!.id);
     expect(await states()).toEqual([
       { account: 'M4', state: 'dead', attempts: MAX_EVENT_ATTEMPTS, code: 'internal' },
       { account: null, state: 'dead', attempts: 1, code: 'account-missing' },
@@ -118,7 +126,9 @@ describe('a batch of events', () => {
     const zombie = await inbox.takeOver(PARTITION);
     const events = await inbox.listDue(PARTITION, 100);
     await inbox.takeOver(PARTITION);
-    await expect(applyEvents(deps(), zombie, events)).rejects.toThrow(PartitionTakenOverError);
+    await expect(applyEvents(deps(), (work) => inbox.settle(zombie, work), events)).rejects.toThrow(
+      PartitionTakenOverError,
+    );
     await expect(inbox.fallAsleep(zombie)).rejects.toThrow(PartitionTakenOverError);
     expect(await states()).toMatchObject([{ state: 'waiting', attempts: 0 }]);
     expect(await database.admin`select from webhook_event_effects`).toEqual([]);
@@ -151,7 +161,7 @@ describe('the inbox', () => {
 
   it('is shown in metrics by state, with the age of the oldest event', async () => {
     await keep('M8');
-    await keep('M9', { type: 'payment.updated' });
+    await keep('M9', { type: 'labor.shift.created' });
     await handle();
     await keep('M8');
     await database.admin`update webhook_events set received_at = now() - interval '1 hour' where state = 'waiting'`;
@@ -172,9 +182,35 @@ describe('the inbox', () => {
   });
 });
 
+describe('a failing event', () => {
+  it('is left alone by its workflow when a replay was faster', async () => {
+    const connection = await aGrant('M10');
+    failing.set(connection, new TypeError('a defect'));
+    await keep('M10');
+    await handle();
+    const [row] = await database.admin<{ id: WebhookEventId }[]>`select id from webhook_events`;
+    const event = (await inbox.findFailing(row!.id))!;
+    await database.admin`update webhook_events set state = 'waiting', attempts = 0`;
+    failing.clear();
+    const late = applyEvents(deps(), (work) => inbox.settleFailing(event, work), [event]);
+    await expect(late).rejects.toThrow(EventTakenError);
+    expect(await states()).toMatchObject([{ state: 'waiting', attempts: 0 }]);
+  });
+
+  it('is found when nobody processes it', async () => {
+    failing.set(await aGrant('M11'), new TypeError('a defect'));
+    await keep('M11');
+    await handle();
+    expect(await inbox.listUnprocessed(60_000, 10)).toEqual([]);
+    await database.admin`update webhook_events set due_at = now() - interval '2 minutes'`;
+    expect(await inbox.listUnprocessed(60_000, 10)).toMatchObject([{ attempts: 1 }]);
+    expect(await inbox.listOverdue(0)).toEqual([]);
+  });
+});
+
 describe('the pause before another attempt', () => {
-  it('doubles from a second, and ends', () => {
-    expect([1, 2, 3, 9].map(pauseBeforeRetryMs)).toEqual([1_000, 2_000, 4_000, 256_000]);
+  it('doubles from a second five times, then is slow, and ends', () => {
+    expect([1, 2, 3, 4, 5, 6].map(pauseBeforeRetryMs)).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 60_000]);
     expect(pauseBeforeRetryMs(MAX_EVENT_ATTEMPTS)).toBeNull();
   });
 });

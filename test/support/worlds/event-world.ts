@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
-import { createEventRecordStore } from '../../../db/webhooks/event-record-store.ts';
+import { applyEvents } from '../../../activities/inbox/apply-events.ts';
+import type { WebhookEventId } from '../../../contracts/ids.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { createVenueEventStore } from '../../../db/webhooks/venue-event-store.ts';
 import { createIdempotencyStore } from '../../../db/core/idempotency-store.ts';
@@ -51,10 +52,9 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
     signalRevoked: () => Promise.resolve(),
   };
 
+  const applying = applyingDeps(db, own);
   return {
     api,
-    applying: applyingDeps(db, own),
-    eventRecords: createEventRecordStore(db, world.deps.kinds),
     /** Sends an event as its provider does. */
     async post(provider: Receiver, event: object): Promise<void> {
       const body = JSON.stringify(event);
@@ -67,6 +67,14 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
     },
     /** Handles the events that are due. Returns how many there were. */
     drain: (): Promise<number> => new MockActivityEnvironment().run(() => drainInbox(db, own)),
+    /** Handles one failing event once more, as its own workflow does. */
+    async process(id: string): Promise<void> {
+      const event = await applying.inbox.findFailing(id as WebhookEventId);
+      if (!event) throw new Error('the event has not failed');
+      await new MockActivityEnvironment().run(() =>
+        applyEvents(applying, (work) => applying.inbox.settleFailing(event, work), [event]),
+      );
+    },
     async events({ venueId }: TestVenue): Promise<readonly ShownEvent[]> {
       const { json } = await api.send('GET', `/v1/venues/${venueId}/events?limit=100`);
       return (json.data as unknown as readonly ShownEvent[]).toReversed();
