@@ -1,3 +1,4 @@
+import { MAX_REPLAYED } from '../../db/webhooks/venue-event-store.ts';
 import type { VenueEventStore } from '../../db/webhooks/venue-event-store.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -5,7 +6,7 @@ import { readCursor, toPageAnswer } from '../http/cursor.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { pageOf } from '../schemas/common.ts';
-import { eventAnswer, eventListQuery, presentEvent } from '../schemas/event.ts';
+import { eventAnswer, eventListQuery, eventReplayAnswer, eventReplayBody, presentEvent } from '../schemas/event.ts';
 import type { WakeInbox } from '../webhooks/inbox-waker.ts';
 
 export interface EventRouteDeps {
@@ -19,7 +20,7 @@ const ITEM = `${COLLECTION}/{eventId}` as const;
 
 /** Events that providers have sent about accounts which the venue has connected. */
 export function eventRoutes(deps: EventRouteDeps): Endpoint[] {
-  return [listRoute(deps), getRoute(deps), replayRoute(deps)];
+  return [listRoute(deps), replayManyRoute(deps), getRoute(deps), replayRoute(deps)];
 }
 
 function listRoute({ events }: EventRouteDeps): Endpoint {
@@ -83,6 +84,40 @@ function replayRoute({ events, audit, wakeInbox }: EventRouteDeps): Endpoint {
       if (!event) throw notFound('event-not-found');
       void wakeInbox(event.partition);
       return { status: 202, body: presentEvent(event) };
+    },
+  });
+}
+
+function replayManyRoute({ events, audit, wakeInbox }: EventRouteDeps): Endpoint {
+  return endpoint({
+    name: 'replayEvents',
+    summary: 'Have many events handled again',
+    description: `The events that the filter names are \`waiting\` again, those received first, and are handled as if they had just been received. One request takes up to ${MAX_REPLAYED}.`,
+    tag: 'Events',
+    method: 'post',
+    path: `${COLLECTION}/replay`,
+    role: 'operator',
+    effort: 'start',
+    idempotent: true,
+    body: eventReplayBody,
+    answers: { 202: { description: 'They are handled again.', schema: eventReplayAnswer } },
+    async handle({ ids: { venueId }, body: filter, caller, requestId }) {
+      const { provider, type, state } = filter;
+      const { replayed, next, partitions } = await events.replayMany(venueId, filter, (result) =>
+        audit.entry({ caller, requestId }, venueId, {
+          action: 'events.replayed',
+          targetType: 'venue',
+          targetId: venueId,
+          details: {
+            replayed: result.replayed,
+            ...(provider !== undefined && { provider }),
+            ...(type !== undefined && { type }),
+            ...(state !== undefined && { state }),
+          },
+        }),
+      );
+      for (const partition of partitions) void wakeInbox(partition);
+      return { status: 202, body: { replayed, next: next && next.toISOString() } };
     },
   });
 }

@@ -5,14 +5,26 @@ import { instant, paging, timestamp } from './common.ts';
 
 const word = z.string().min(1).max(255);
 
-export const eventListQuery = z.strictObject({
+const filter = {
   provider: word.optional().meta({ description: 'Id of a provider.' }),
   type: word.optional().meta({ description: 'The provider’s name for the type of event.' }),
   state: z.enum(WEBHOOK_EVENT_STATES).optional(),
   receivedFrom: instant.optional().meta({ description: 'Inclusive.' }),
   receivedTo: instant.optional().meta({ description: 'Exclusive.' }),
-  ...paging,
-});
+};
+
+export const eventListQuery = z.strictObject({ ...filter, ...paging });
+
+export const eventReplayBody = z.strictObject(filter).meta({ id: 'EventFilter' });
+
+export const eventReplayAnswer = z
+  .object({
+    replayed: z.int().meta({ description: 'How many events are handled again.' }),
+    next: timestamp.nullable().meta({
+      description: 'Where more events match than one request takes: the `receivedFrom` of the next request.',
+    }),
+  })
+  .meta({ id: 'EventsReplayed' });
 
 export const eventAnswer = z
   .object({

@@ -49,6 +49,17 @@ export interface EventFilter {
   readonly receivedTo?: Date | undefined;
 }
 
+export interface ReplayedEvents {
+  readonly replayed: number;
+  /** When the first event was received that was left out because it was one too many; null when none was. */
+  readonly next: Date | null;
+  /** Partitions in which events wait now. */
+  readonly partitions: readonly number[];
+}
+
+/** Events of one replay: a few pages of the index, and a bounded transaction. */
+export const MAX_REPLAYED = 5_000;
+
 /**
  * The events that a venue may see: those of the accounts that its connections are connected to, received since the
  * connection was made. For an event of any other account it answers as for one that does not exist.
@@ -65,6 +76,15 @@ export interface VenueEventStore {
    * is. The audit entry is stored with the change. Null: the venue sees no such event.
    */
   replay(venueId: VenueId, id: WebhookEventId, audit: AuditEntry): Promise<VenueEvent | null>;
+  /**
+   * Has up to `MAX_REPLAYED` events that the filter names handled again, those received first. The audit entry is
+   * stored with the change.
+   */
+  replayMany(
+    venueId: VenueId,
+    filter: EventFilter,
+    auditOf: (result: ReplayedEvents) => AuditEntry,
+  ): Promise<ReplayedEvents>;
 }
 
 /** Row-level security leaves the venue's own connections. */
@@ -77,14 +97,9 @@ export function createVenueEventStore(db: Database): VenueEventStore {
   return {
     list: (venueId, { filter, page: { limit, after } }) =>
       withVenue(db, venueId, async (tx) => {
-        const { provider, type, state, receivedFrom, receivedTo } = filter;
         const rows = await read(tx, limit + 1, [
           after === null ? undefined : lt(webhookEvents.id, after as WebhookEventId),
-          provider === undefined ? undefined : eq(webhookEvents.provider, provider),
-          type === undefined ? undefined : eq(webhookEvents.type, type),
-          state === undefined ? undefined : eq(webhookEvents.state, state),
-          receivedFrom === undefined ? undefined : gte(webhookEvents.receivedAt, receivedFrom),
-          receivedTo === undefined ? undefined : lt(webhookEvents.receivedAt, receivedTo),
+          ...conditionsOf(filter),
         ]);
         return toPage(rows, limit, { item: (row) => row, id: (row) => row.id });
       }),
@@ -96,14 +111,44 @@ export function createVenueEventStore(db: Database): VenueEventStore {
       withVenue(db, venueId, async (tx) => {
         const [event] = await read(tx, 1, [eq(webhookEvents.id, id)]);
         if (!event) return null;
-        await tx
-          .update(webhookEvents)
-          .set({ state: 'waiting', attempts: 0, dueAt: sql`now()`, errorCode: null })
-          .where(and(eq(webhookEvents.id, id), ne(webhookEvents.state, 'waiting')));
+        await waitAgain(tx, [id]);
         const [replayed] = await read(tx, 1, [eq(webhookEvents.id, id)]);
         return recordWith(tx, replayed ?? event, () => audit);
       }),
+
+    replayMany: (venueId, filter, auditOf) =>
+      withVenue(db, venueId, async (tx) => {
+        const { id, receivedAt, partition, state } = webhookEvents;
+        const found = await tx
+          .select({ id, receivedAt, partition })
+          .from(webhookEvents)
+          .where(and(isVisible, ne(state, 'waiting'), ...conditionsOf(filter)))
+          .orderBy(asc(receivedAt), asc(id))
+          .limit(MAX_REPLAYED + 1);
+        const taken = found.slice(0, MAX_REPLAYED);
+        await waitAgain(
+          tx,
+          taken.map((event) => event.id),
+        );
+        const partitions = [...new Set(taken.map((event) => event.partition))];
+        const result = { replayed: taken.length, next: found[MAX_REPLAYED]?.receivedAt ?? null, partitions };
+        return recordWith(tx, result, () => auditOf(result));
+      }),
   };
+}
+
+const conditionsOf = ({ provider, type, state, receivedFrom, receivedTo }: EventFilter): (SQL | undefined)[] => [
+  provider === undefined ? undefined : eq(webhookEvents.provider, provider),
+  type === undefined ? undefined : eq(webhookEvents.type, type),
+  state === undefined ? undefined : eq(webhookEvents.state, state),
+  receivedFrom === undefined ? undefined : gte(webhookEvents.receivedAt, receivedFrom),
+  receivedTo === undefined ? undefined : lt(webhookEvents.receivedAt, receivedTo),
+];
+
+async function waitAgain(tx: Transaction, ids: readonly WebhookEventId[]): Promise<void> {
+  await tx.execute(sql`
+    update webhook_events set state = 'waiting', attempts = 0, due_at = now(), error_code = null
+    where id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid) and state <> 'waiting'`);
 }
 
 async function read(tx: Transaction, limit: number, conditions: readonly (SQL | undefined)[]): Promise<VenueEvent[]> {

@@ -279,7 +279,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 62, operator: 15, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 63, operator: 15, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue and changes nothing', async () => {

@@ -42,7 +42,7 @@ const another = (account: string, type = 'customer.created') =>
     merchant_id: account,
     type,
     event_id: uuidv7(),
-    data: { object: { customer: { email_address: 'ada@shop.test' } } },
+    data: { object: { customer: { id: 'C1', email_address: 'ada@shop.test' } } },
   });
 
 const path = (venueId: VenueId, rest = '') => `/v1/venues/${venueId}/events${rest}`;
@@ -156,5 +156,65 @@ describe('the replay of an event', () => {
     expect((await api.send('GET', path(venueId, `/${id}`))).json).toMatchObject({ state: 'applied', attempts: 1 });
     const audit = await api.send('GET', `/v1/venues/${venueId}/audit?action=event.replayed&target=${id}`);
     expect(audit.json.data).toHaveLength(2);
+  });
+});
+
+describe('the replay of many events', () => {
+  const kept = async () => {
+    const account = anAccount('square');
+    const { venueId } = await aGrant(account);
+    for (const type of ['customer.created', 'customer.updated', 'customer.updated', 'oauth.authorization.revoked'])
+      await deliver(another(account, type));
+    await api.drain();
+    api.inboxGateway.woken.length = 0;
+    const replay = async (json: object, token?: string) =>
+      api.send('POST', path(venueId, '/replay'), { json, ...(token !== undefined && { token }) });
+    const waiting = async () => (await list(venueId, '?state=waiting')).json.data.map(({ type }) => type);
+    return { account, venueId, replay, waiting };
+  };
+
+  it('takes those that the filter names, wakes their drainer, and is audited once', async () => {
+    const { venueId, replay, waiting } = await kept();
+    const answer = await replay({ provider: 'square', type: 'customer.updated', state: 'ignored' });
+    expect(answer).toMatchObject({ status: 202, json: { replayed: 2, next: null } });
+    expect(await waiting()).toEqual(['customer.updated', 'customer.updated']);
+    await expect.poll(() => api.inboxGateway.woken).toHaveLength(1);
+    expect(await api.drain()).toBe(2);
+    const { json } = await api.send('GET', `/v1/venues/${venueId}/audit?action=events.replayed`);
+    expect(json.data).toMatchObject([{ details: { replayed: 2, type: 'customer.updated', state: 'ignored' } }]);
+  });
+
+  it('leaves alone what waits already, what is outside the times, and what is another venue’s', async () => {
+    const { account, replay, waiting } = await kept();
+    const elsewhere = await aGrant(anAccount('square'));
+    expect((await api.send('POST', path(elsewhere.venueId, '/replay'), { json: {} })).json).toMatchObject({
+      replayed: 0,
+    });
+    expect((await replay({ receivedFrom: '2100-01-01T00:00:00Z' })).json).toMatchObject({ replayed: 0 });
+    expect((await replay({ receivedTo: '2020-01-01T00:00:00Z' })).json).toMatchObject({ replayed: 0 });
+    await api.database
+      .admin`update webhook_events set received_at = '2100-06-01Z' where external_account_id = ${account} and type = 'customer.created'`;
+    expect((await replay({ receivedFrom: '2100-01-01T00:00:00Z' })).json).toMatchObject({ replayed: 1 });
+    expect((await replay({ receivedFrom: '2100-01-01T00:00:00Z' })).json).toMatchObject({ replayed: 0 });
+    expect(await waiting()).toEqual(['customer.created']);
+  });
+
+  it('takes no more at a time than it says, and says where to go on', async () => {
+    const { account, replay } = await kept();
+    await api.database.admin`
+      insert into webhook_events (id, provider, endpoint, event_key, type, environment, external_account_id, partition, state, received_at, body)
+      select gen_random_uuid(), 'square', 'app', ${account} || n, 'many', 'sandbox', ${account}, 0, 'ignored', now() + n * interval '1 millisecond', '{}'
+      from generate_series(1, 5001) n`;
+    const first = await replay({ type: 'many' });
+    expect(first.json).toMatchObject({ replayed: 5_000 });
+    const { next } = first.json as unknown as { next: string };
+    expect((await replay({ type: 'many', receivedFrom: next })).json).toMatchObject({ replayed: 1, next: null });
+  });
+
+  it('is refused for a viewer, and with a filter that it does not know', async () => {
+    const { replay } = await kept();
+    expect((await replay({}, await aToken({ role: 'viewer' }))).status).toBe(403);
+    expect((await replay({ state: 'lost' })).status).toBe(400);
+    expect((await replay({ kind: 'x' })).status).toBe(400);
   });
 });
