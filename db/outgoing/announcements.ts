@@ -1,11 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { DEAD_LETTER_SOURCES } from '../../contracts/dead-letters.ts';
-import type { ConnectionRef } from '../../contracts/ids.ts';
+import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
+import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
 import type { OutgoingEventType, PausedBy } from '../../contracts/outgoing-webhooks.ts';
 import type { OpenReconciliationInput } from '../../contracts/reconciliation.ts';
 import type { SyncConnectionInput, SyncCounts, SyncOutcome } from '../../contracts/sync.ts';
 import type { Transaction } from '../core/venue-scope.ts';
-import type { NewDeadLetter } from '../dead-letters/dead-letters.ts';
 import { announce } from './announce.ts';
 
 const runPath = ({ venueId, syncId }: SyncConnectionInput): string => `/v1/venues/${venueId}/syncs/${syncId}`;
@@ -117,7 +117,7 @@ export async function announceDiscrepancies(
  */
 export async function announceDeadLetters(
   tx: Transaction,
-  letters: readonly Pick<NewDeadLetter, 'venueId' | 'source'>[],
+  letters: readonly { readonly venueId: VenueId; readonly source: DeadLetterSource }[],
 ): Promise<void> {
   for (const source of DEAD_LETTER_SOURCES) {
     const added = letters.filter((letter) => letter.source === source);
