@@ -7,7 +7,6 @@ export const OUTGOING_EVENT_TYPES = [
   'sync.finished',
   'sync.failed',
   'sync.paused',
-  'sync.stale',
   'backfill.done',
   'record.changed',
   'connection.created',

@@ -1,0 +1,203 @@
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { SubscriptionId, SubscriptionRef, VenueId } from '../../../contracts/ids.ts';
+import type { OutgoingEventType } from '../../../contracts/outgoing-webhooks.ts';
+import type { SealedSecret } from '../../../contracts/vault.ts';
+import { withVenue } from '../../../db/core/venue-scope.ts';
+import { announce } from '../../../db/outgoing/announce.ts';
+import { createDeliveryStore } from '../../../db/outgoing/delivery-store.ts';
+import type { DeliveryStore } from '../../../db/outgoing/delivery-store.ts';
+import { createSubscriptionStore } from '../../../db/outgoing/subscription-store.ts';
+import { MAX_DELIVERY_ATTEMPTS, pauseBeforeAttemptMs } from '../../../domain/outgoing/delivery-schedule.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+import { aVenue } from '../builders.ts';
+
+let database: TestDatabase;
+let store: DeliveryStore;
+let venueId: VenueId;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  store = createDeliveryStore(database.db);
+});
+afterAll(() => database.drop());
+beforeEach(async () => {
+  await database.admin`truncate subscriptions, outgoing_messages, dead_letters cascade`;
+  venueId = await aVenue(database.db);
+});
+
+async function subscribe(types: readonly OutgoingEventType[] | null = null, venue = venueId): Promise<SubscriptionRef> {
+  const ref = { venueId: venue, subscriptionId: uuidv7() as SubscriptionId };
+  const sealedSecret = new Uint8Array([1]) as SealedSecret;
+  await createSubscriptionStore(database.db).create(
+    { ...ref, url: 'https://a.example/', types, description: null, sealedSecret },
+    {
+      ...{ venueId: venue, actor: 'a', action: 'subscription.created', targetType: 'subscription' },
+      ...{ targetId: ref.subscriptionId, outcome: 'ok', requestId: null },
+    },
+  );
+  return ref;
+}
+const tell = (type: OutgoingEventType = 'sync.finished', venue = venueId) =>
+  withVenue(database.db, venue, (tx) => announce(tx, { venueId: venue, type, data: { a: 1 } }));
+const change = (created: number) =>
+  withVenue(database.db, venueId, (tx) =>
+    announce(tx, { venueId, type: 'record.changed', data: {}, digest: { key: 'customers', counts: { created } } }),
+  );
+const messages = () => database.admin`select type, data, digest_key from outgoing_messages`;
+const deliveries = () => database.admin`select * from deliveries`;
+/** The column rounds to milliseconds, also up. */
+const makeDue = () =>
+  database.admin`update deliveries set next_attempt_at = now() - interval '1 millisecond' where state = 'pending'`;
+
+/** Takes what is due, and marks it with the receiver's answer. */
+async function attempt(ref: SubscriptionRef, status: number | null) {
+  const due = await store.takeDue(ref, 10);
+  const error = status !== null && status < 300 ? null : 'status';
+  const outcomes = due.map(({ id, attempts }) => ({
+    ...({ messageId: id, attempts, status, error } as const),
+    retryInMs: error === null ? null : pauseBeforeAttemptMs(attempts + 1),
+  }));
+  return store.settle(ref, outcomes, { gone: status === 410 });
+}
+
+describe('an announcement', () => {
+  it('is undone with the change that it tells of', async () => {
+    await subscribe();
+    const undone = withVenue(database.db, venueId, async (tx) => {
+      await announce(tx, { venueId, type: 'sync.finished', data: {} });
+      throw new Error('undone');
+    });
+    await expect(undone).rejects.toThrow('undone');
+    expect(await messages()).toHaveLength(0);
+  });
+
+  it('writes nothing when nobody subscribes to its type', async () => {
+    await tell();
+    await subscribe(['sync.failed']);
+    await tell();
+    expect(await messages()).toHaveLength(0);
+  });
+
+  it('writes one message for all subscriptions of the venue, and none for another venue’s', async () => {
+    await subscribe();
+    await subscribe(['sync.finished']);
+    await subscribe(null, await aVenue(database.db));
+    await tell();
+    expect(await messages()).toHaveLength(1);
+    expect((await deliveries()).map((row) => row['venue_id'] as string)).toEqual([venueId, venueId]);
+  });
+
+  it('of 10,000 changes is one message with their sum, until that is sent', async () => {
+    const ref = await subscribe();
+    for (let page = 0; page < 100; page += 1) await change(100);
+    expect([...(await messages())]).toMatchObject([{ data: { counts: { created: 10_000 } } }]);
+    expect(await store.takeDue(ref, 10)).toEqual([]);
+    await makeDue();
+    expect(await store.takeDue(ref, 10)).toMatchObject([{ data: { counts: { created: 10_000 } } }]);
+    await change(1);
+    expect(await messages()).toHaveLength(2);
+  });
+
+  it('loses none of the changes that are added while the digest is being sent', async () => {
+    const ref = await subscribe();
+    const sent = new Map<string, number>();
+    const drain = async () => {
+      await makeDue();
+      for (const { id, data } of await store.takeDue(ref, 10))
+        sent.set(id, (data['counts'] as { created: number }).created);
+    };
+    for (let round = 0; round < 10; round += 1) await Promise.all([change(1), change(1), drain(), change(1)]);
+    await drain();
+    expect([...sent.values()].reduce((sum, count) => sum + count, 0)).toBe(30);
+  });
+});
+
+describe('a delivery', () => {
+  it('fails for good after the last of its attempts over three days, and is listed as a dead letter', async () => {
+    const ref = await subscribe();
+    await tell();
+    let waitedMs = 0;
+    for (let failed = 1; failed <= MAX_DELIVERY_ATTEMPTS; failed += 1) {
+      expect(await attempt(ref, 500)).toBeNull();
+      waitedMs += pauseBeforeAttemptMs(failed, () => 0) ?? 0;
+      await makeDue();
+    }
+    expect(waitedMs / 86_400_000).toBeGreaterThan(3);
+    expect([...(await deliveries())]).toMatchObject([
+      { state: 'failed', attempts: MAX_DELIVERY_ATTEMPTS, last_status: 500 },
+    ]);
+    expect([...(await database.admin`select source, code from dead_letters`)]).toEqual([
+      { source: 'delivery', code: 'status' },
+    ]);
+  });
+
+  it('that another attempt has overtaken changes nothing', async () => {
+    const ref = await subscribe();
+    await tell();
+    const [{ id: messageId } = { id: '' as never }] = await store.takeDue(ref, 10);
+    await attempt(ref, 204);
+    const late = { messageId, attempts: 0, status: 500, error: 'status', retryInMs: 5_000 } as const;
+    await store.settle(ref, [late], { gone: false });
+    expect([...(await deliveries())]).toMatchObject([{ state: 'delivered', attempts: 1 }]);
+  });
+
+  it.each([
+    ['gone', 410, 0],
+    ['failing', 500, 73],
+  ] as const)('disables a subscription that is %s, and fails what waits', async (reason, status, hours) => {
+    const ref = await subscribe();
+    await tell();
+    await database.admin`update subscriptions set failing_since = now() - ${hours}::int * interval '1 hour' where ${hours} > 0`;
+    expect(await attempt(ref, status)).toBe(reason);
+    expect([...(await database.admin`select state, disabled_reason from subscriptions`)]).toEqual([
+      { state: 'disabled', disabled_reason: reason },
+    ]);
+    expect([...(await deliveries())]).toMatchObject([{ state: 'failed', next_attempt_at: null }]);
+    expect([
+      ...(await database.admin`select actor from audit_log where action = 'subscription.disabled' and target_id = ${ref.subscriptionId}`),
+    ]).toEqual([{ actor: 'deliverWebhooks' }]);
+    await tell();
+    expect(await deliveries()).toHaveLength(1);
+  });
+
+  it('that is accepted ends a time of failures', async () => {
+    const ref = await subscribe();
+    await tell();
+    await attempt(ref, 500);
+    await makeDue();
+    await attempt(ref, 200);
+    expect([...(await database.admin`select failing_since from subscriptions`)]).toEqual([{ failing_since: null }]);
+  });
+});
+
+describe('subscriptions whose messages are due', () => {
+  it('are claimed once, of every venue', async () => {
+    const other = await aVenue(database.db);
+    const refs = [await subscribe(), await subscribe(null, other)];
+    await tell();
+    await tell('sync.failed', other);
+    const claims = await Promise.all([store.claimDue(10), store.claimDue(10)]);
+    expect(
+      claims
+        .flat()
+        .map((ref) => ref.subscriptionId)
+        .sort(),
+    ).toEqual(refs.map((ref) => ref.subscriptionId).sort());
+    expect(await store.claimDue(10)).toEqual([]);
+  });
+
+  it('are claimed again when their workflow is gone, and for a retry only when that is overdue', async () => {
+    const ref = await subscribe();
+    await tell();
+    await store.claimDue(10);
+    await database.admin`update subscriptions set woken_at = now() - interval '61 seconds'`;
+    expect(await store.claimDue(10)).toEqual([ref]);
+    await attempt(ref, 500);
+    await store.fallAsleep(ref);
+    await makeDue();
+    expect(await store.claimDue(10)).toEqual([]);
+    await database.admin`update deliveries set next_attempt_at = now() - interval '61 seconds'`;
+    expect(await store.claimDue(10)).toEqual([ref]);
+  });
+});
