@@ -28,12 +28,13 @@ it('a two-way run reads no count again that it has read, and writes only those w
       quantity: index === 249 ? quantity : String(1_000 + index),
     })),
   );
-  const [reads, writes] = ['/inventory/counts/batch-retrieve', '/inventory/changes/batch-create'];
-  const before = (await world.callsTo(venue, reads ?? '')).length;
+  const reads = '/inventory/counts/batch-retrieve';
+  const writes = '/inventory/changes/batch-create';
+  const before = (await world.callsTo(venue, reads)).length;
   expect(await both()).toMatchObject({ counts: { conflicts: 0, rejected: 0, updated: 250 } });
   // The list, and what has changed since its beginning.
-  expect((await world.callsTo(venue, reads ?? '')).length - before).toBe(2);
-  expect(await world.callsTo(venue, writes ?? '')).toHaveLength(3);
+  expect((await world.callsTo(venue, reads)).length - before).toBe(2);
+  expect(await world.callsTo(venue, writes)).toHaveLength(3);
   const changed = await venue.merchant.objects<{ readonly kind: string }>('side-effects');
   expect(changed.filter(({ kind }) => kind.startsWith('stock'))).toHaveLength(249);
   expect(await both()).toMatchObject({ counts: { updated: 0, conflicts: 0, rejected: 0 } });
