@@ -123,6 +123,8 @@ export interface UpdateOptions extends WriteOptions {
    * written.
    */
   readonly expectedVersion?: number;
+  /** What the same run has read of the remote record, so that it need not be read again. */
+  readonly readFields?: RecordFields;
   /** An earlier update of unknown outcome, with other content or under another key, may have gone any part of its way: what it left behind is looked up. */
   readonly afterLostUpdate?: boolean;
 }

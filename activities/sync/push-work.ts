@@ -162,6 +162,7 @@ export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' |
     clearedMetadataKeys: leavesMetadata ? [] : clearedKeys(row.fields, row.link?.metadataKeys ?? []),
     externalState: row.link?.externalState ?? null,
     ...expectedVersionOf(work, tools),
+    ...(row.atProvider && !afterLostUpdate && { readFields: row.atProvider }),
     afterLostUpdate,
   };
 }

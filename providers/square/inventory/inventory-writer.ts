@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { InventoryFields } from '../../../records/inventory.ts';
 import { ProviderError } from '../../provider-error.ts';
-import type { BatchOutcome, MappedRecord, ProviderRecord, ResourceWriter } from '../../provider.ts';
+import type { BatchOutcome, BatchedUpdate, ProviderRecord, ResourceWriter } from '../../provider.ts';
 import { unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { isChosen } from '../http/locations.ts';
@@ -50,16 +50,21 @@ export function createInventoryWriter(ask: Ask, { chosen, presentOf }: Inventory
    * never counted is not there, so a counted zero is written.
    */
   const write = async (
-    records: readonly { readonly mapped: MappedRecord }[],
+    records: readonly (Pick<BatchedUpdate, 'mapped'> & Partial<Pick<BatchedUpdate, 'externalId' | 'readFields'>>)[],
     { idempotencyKey }: { readonly idempotencyKey: string },
   ): Promise<readonly BatchOutcome[]> => {
     const wanted = records.map(({ mapped }) => mapped.payload as unknown as CountPayload);
     const allowed = wanted.filter(({ location }) => isChosen(chosen, location));
+    const known = new Map<string, ProviderRecord>(records.flatMap(knownIn));
+    const unknown = allowed.filter((count) => !known.has(placeOf(count)));
     const found =
-      allowed.length === 0
+      unknown.length === 0
         ? []
-        : await presentOf(distinct(allowed.map(productOf)), distinct(allowed.map(({ location }) => location)));
-    const present = new Map(found.map((record) => [record.externalId, record]));
+        : await presentOf(distinct(unknown.map(productOf)), distinct(unknown.map(({ location }) => location)));
+    const present = new Map<string, ProviderRecord>([
+      ...known,
+      ...found.map((record) => [record.externalId, record] as const),
+    ]);
     const open = allowed.filter((count) => quantityIn(present.get(placeOf(count))) !== count.quantity);
     const { counts, unreadable } = open.length === 0 ? NOTHING : await changed(open, idempotencyKey);
     const written = new Map(counts.map((count) => [toRecord(count).externalId, toRecord(count)]));
@@ -99,6 +104,15 @@ const NOT_CHOSEN = new ProviderError({
   code: 'location-not-chosen',
   field: 'location',
 });
+
+/** The count that the run has read. Its version is that of the reading, which the link has. */
+function knownIn({
+  externalId,
+  readFields: fields,
+}: Partial<Pick<BatchedUpdate, 'externalId' | 'readFields'>>): readonly (readonly [string, ProviderRecord])[] {
+  if (externalId === undefined || fields === undefined) return [];
+  return [[externalId, { externalId, version: 0, deleted: false, recordId: null, fields }]];
+}
 
 const productOf = ({ product }: CountPayload): string => product ?? '';
 const placeOf = (count: CountPayload): string => `${productOf(count)}:${count.location}`;
