@@ -274,6 +274,13 @@ export const PROBLEMS = {
       'The policy `newest` asks for a time that the provider does not tell of this resource: when an object changed, or when it was deleted. `errors` names each such policy. Nothing was saved.',
     remedy: 'Choose `venue`, `provider` or `review`.',
   },
+  'scopes-missing': {
+    status: 422,
+    title: 'The connection lacks permissions for this resource',
+    meaning:
+      'The owner of the account approved the connection before these permissions were asked for, or granted fewer. `detail` names them; `missingScopes` of the connection lists all that it lacks. Nothing was started.',
+    remedy: 'Have the owner approve the connection once more: `POST …/connections/{connectionId}/reauthorize`.',
+  },
   'history-not-limitable': {
     status: 422,
     title: 'The history of the resource cannot be limited',

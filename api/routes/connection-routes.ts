@@ -171,7 +171,7 @@ function listConnections({ connections }: ConnectionRouteDeps): Endpoint {
   });
 }
 
-function getConnection({ connections, schedules }: ConnectionRouteDeps): Endpoint {
+function getConnection({ connections, schedules, providers }: ConnectionRouteDeps): Endpoint {
   return endpoint({
     name: 'getConnection',
     summary: 'Read a connection',
@@ -183,7 +183,9 @@ function getConnection({ connections, schedules }: ConnectionRouteDeps): Endpoin
     async handle({ ids }) {
       const connection = await connections.find(ids);
       if (!connection) throw notFound('connection-not-found');
-      return { status: 200, body: presentConnectionDetail(connection, await schedules.listFullPasses(ids)) };
+      const fullPasses = await schedules.listFullPasses(ids);
+      const definition = providers.definition(connection.provider);
+      return { status: 200, body: presentConnectionDetail(connection, { fullPasses, definition }) };
     },
   });
 }

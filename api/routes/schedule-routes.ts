@@ -110,7 +110,13 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
     body: scheduleBody,
     bodyShown: scheduleBodyShown,
     answers: { 200: { description: 'The schedule as it is now.', schema: scheduleAnswer } },
-    problems: ['resource-not-supported', 'direction-not-supported', 'schedule-limit-reached', TEMPORAL],
+    problems: [
+      'resource-not-supported',
+      'direction-not-supported',
+      'scopes-missing',
+      'schedule-limit-reached',
+      TEMPORAL,
+    ],
     async handle({ ids, body, caller, requestId }) {
       const connection = await connectionToChange(deps, ids);
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });

@@ -62,6 +62,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
       'connection-not-active',
       'resource-not-supported',
       'direction-not-supported',
+      'scopes-missing',
       'plan-not-usable',
       'temporal-unavailable',
     ],

@@ -1,3 +1,5 @@
+import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
+import { scopesMissing } from '../../providers/kit/needed-scopes.ts';
 import { z } from 'zod';
 import type { Connection } from '../../db/connections/connection-store.ts';
 import { isChosen } from '../../domain/grants/account-choice.ts';
@@ -198,6 +200,14 @@ export const connectionDetailAnswer = z
       description:
         'When a sync last went through everything, by a schedule or because somebody asked: by resource and direction, those that have.',
     }),
+    apiVersion: z.object({ name: z.string(), endsOn: z.iso.date().nullable() }).nullable().meta({
+      description:
+        'The version of the provider’s API that the connection is synced with, and the day on which the provider ends it; null where it has announced none. Null when this service does not know the provider.',
+    }),
+    missingScopes: z.array(z.string()).meta({
+      description:
+        'Permissions that syncs of some resources need and that the owner has not granted. They are granted by approving once more; until then such syncs answer `scopes-missing`.',
+    }),
   })
   .meta({ id: 'ConnectionDetail' });
 
@@ -259,10 +269,18 @@ export function presentConnection(connection: Connection): z.input<typeof connec
 
 export function presentConnectionDetail(
   connection: Connection,
-  fullPasses: readonly FullPasses[],
+  {
+    fullPasses,
+    definition,
+  }: { readonly fullPasses: readonly FullPasses[]; readonly definition: ProviderDefinition | null },
 ): z.input<typeof connectionDetailAnswer> {
   const ended = fullPasses.flatMap(({ resource, direction, finishedAt }) =>
     finishedAt === null ? [] : [{ resource, direction, endedAt: finishedAt.toISOString() }],
   );
-  return { ...presentConnection(connection), fullPasses: ended };
+  return {
+    ...presentConnection(connection),
+    fullPasses: ended,
+    apiVersion: definition && { ...definition.apiVersion },
+    missingScopes: definition === null ? [] : [...scopesMissing(definition, connection.scopes)],
+  };
 }

@@ -5,6 +5,7 @@ import type { Connection, ConnectionStore } from '../../db/connections/connectio
 import { PlanNotUsableError } from '../../db/runs/sync-run-opening.ts';
 import type { NewSyncRun, Opening, SyncWindow } from '../../db/runs/sync-run-opening.ts';
 import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { scopesMissingFor } from '../../providers/kit/needed-scopes.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -119,10 +120,10 @@ export function requireActive({ state, nextAction }: Connection): void {
   throw new ApiError('connection-not-active', `The connection is ${state}.${advice === null ? '' : ` ${advice}`}`);
 }
 
-/** Throws `resource-not-supported` and `direction-not-supported`. */
+/** Throws `resource-not-supported`, `direction-not-supported` and `scopes-missing`. */
 export function checkAbility(
   providers: Providers,
-  { provider }: Connection,
+  { provider, scopes }: Connection,
   { resource, direction }: Pick<SyncOrder, 'resource' | 'direction'>,
 ): NewSyncRun['direction'] {
   const { displayName, resources } = providers.find(provider)?.capabilities ?? { displayName: provider, resources: [] };
@@ -140,5 +141,12 @@ export function checkAbility(
       `${displayName} syncs ${resource} as: ${ability.directions.join(', ')}; not as ${direction}.`,
     );
   }
+  const definition = providers.definition(provider);
+  const missing = definition === null ? [] : scopesMissingFor(definition, scopes, { resource, direction });
+  if (missing.length > 0)
+    throw new ApiError(
+      'scopes-missing',
+      `The owner has not granted ${missing.join(', ')}, which ${displayName} asks for to ${direction === 'pull' ? 'read' : 'read and write'} ${resource}. Have the connection approved once more: POST …/reauthorize.`,
+    );
   return direction;
 }

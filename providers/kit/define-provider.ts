@@ -1,5 +1,6 @@
 import { variableName } from '../../config/provider-settings.ts';
 import type { ConfigurableProvider, ProviderSettings, SettingValues } from '../../config/provider-settings.ts';
+import type { NeededScopes } from './needed-scopes.ts';
 import type { OAuthFlow, ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
 import type { ProviderAdapterParts } from '../provider.ts';
 import type { CallbackParameter, ConnectMethod, CredentialsMethod, OAuth2Method } from './connect-methods.ts';
@@ -21,6 +22,8 @@ export interface ProviderDefinition<Settings extends ProviderSettings = Provider
   readonly apiVersion: ApiVersion;
   /** Settings become environment variables. */
   readonly settings: Settings;
+  /** Permissions that a connection needs to sync a resource, by resource. Absent: every grant allows everything. */
+  readonly neededScopes?: NeededScopes;
   /** The usual way first. */
   readonly connect: readonly ConnectMethod<SettingValues<Settings>>[];
   readonly webhooks?: WebhookDefinition<SettingValues<Settings>>;

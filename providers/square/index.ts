@@ -38,6 +38,15 @@ export const square = defineProvider({
   displayName: 'Square',
   apiVersion: { name: SQUARE_VERSION, endsOn: null },
   settings: SQUARE_SETTINGS,
+  // https://developer.squareup.com/docs/oauth-api/square-permissions, read 2026-11-28. Payments, orders and invoices are
+  // listed by location. Points of customers are left out without their permission.
+  neededScopes: {
+    products: { pull: ['ITEMS_READ'], push: ['ITEMS_WRITE'] },
+    customers: { pull: ['CUSTOMERS_READ'], push: ['CUSTOMERS_WRITE'] },
+    inventory: { pull: ['INVENTORY_READ'], push: ['INVENTORY_WRITE'] },
+    transactions: { pull: ['MERCHANT_PROFILE_READ', 'PAYMENTS_READ', 'ORDERS_READ', 'DISPUTES_READ'] },
+    invoices: { pull: ['MERCHANT_PROFILE_READ', 'INVOICES_READ', 'ORDERS_READ'] },
+  },
   ...SQUARE_CAPABILITIES,
   connect: [
     oauth2({
