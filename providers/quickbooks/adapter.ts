@@ -8,6 +8,7 @@ import { customerMapping } from './customers/customer-mapping.ts';
 import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
+import { QUICKBOOKS_METADATA } from './http/objects.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { productMapping } from './products/product-mapping.ts';
@@ -32,10 +33,20 @@ interface QuickBooksResource extends ResourceEntry {
   readonly session: (ask: Ask) => ResourceSession;
 }
 
+const OWN_FACTS = { holdings: { metadata: QUICKBOOKS_METADATA } } as const;
+
 const RESOURCES = resourceTable<QuickBooksResource>('quickbooks', {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
-  inventory: { session: createInventorySession, mapping: readOnlyMapping, pullPlan: inventoryPullPlan },
-  transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
-  invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
+  inventory: {
+    session: createInventorySession,
+    mapping: { ...readOnlyMapping, ...OWN_FACTS },
+    pullPlan: inventoryPullPlan,
+  },
+  transactions: {
+    session: createTransactionSession,
+    mapping: { ...readOnlyMapping, ...OWN_FACTS },
+    pullPlan: transactionPullPlan,
+  },
+  invoices: { session: createInvoiceSession, mapping: { ...readOnlyMapping, ...OWN_FACTS }, pullPlan: invoicePullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
 });

@@ -3,6 +3,7 @@ import { countryCodeOf } from '../../../domain/reference/countries.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { QUICKBOOKS_IDEMPOTENCY } from '../http/ask.ts';
+import { QUICKBOOKS_METADATA } from '../http/objects.ts';
 
 /** What QuickBooks can hold of a customer. */
 export interface CustomerPayload {
@@ -19,6 +20,9 @@ export const customerMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: QUICKBOOKS_IDEMPOTENCY,
+  leavesAbsent: true,
+  concurrency: 'versions',
+  holdings: { marketingConsent: 'nothing', metadata: QUICKBOOKS_METADATA },
   // An update reads the customer first, because only changed properties are written and the SyncToken is carried.
   callsToWrite: (_, remote) => (remote === null ? 1 : 2),
 };
@@ -57,10 +61,8 @@ function problemsOf(payload: CustomerPayload): MappedRecord['problems'] {
   return [...tooLong, ...nameProblems(payload.name)];
 }
 
-/** A colon would make a sub-customer of the name. */
+/** A colon would make a sub-customer of the name. That a new object needs one is told by its writer: an update may leave it out. */
 export const nameProblems = (name: string | null): MappedRecord['problems'] =>
-  name === null
-    ? [{ path: 'name', message: 'QuickBooks needs a name.' }]
-    : /[:\t\r\n]/.test(name)
-      ? [{ path: 'name', message: 'QuickBooks allows no colon, tab or line break in a name.' }]
-      : [];
+  name !== null && /[:\t\r\n]/.test(name)
+    ? [{ path: 'name', message: 'QuickBooks allows no colon, tab or line break in a name.' }]
+    : [];

@@ -1,6 +1,7 @@
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
+import { ProviderError } from '../../provider-error.ts';
 import type { PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts';
@@ -47,32 +48,43 @@ const CUSTOMER: NamedEntity<QuickBooksCustomer> = {
   keepsInactive: false,
   toRecord,
   payloadOf: (fields) => ({ ...contentOf(fields as CustomerFields) }),
-  newBody: (payload) => newCustomer(payload as unknown as CustomerPayload),
-  changesTo: (customer, payload) => changesTo(customer, payload as unknown as CustomerPayload),
+  newBody: (payload) => newCustomer(payload as Sent),
+  changesTo: (customer, payload) => changesTo(customer, payload as Sent),
 };
 
 type Body = Readonly<Record<string, unknown>>;
+/** Without the fields that the connection leaves out. */
+type Sent = Partial<CustomerPayload>;
 
-function newCustomer({ name, email, phone, address }: CustomerPayload): Body {
+const newCustomer = ({ name, email, phone, address }: Sent): Body => ({
+  DisplayName: needed(name ?? null),
+  ...(email && { PrimaryEmailAddr: { Address: email } }),
+  ...(phone && { PrimaryPhone: { FreeFormNumber: phone } }),
+  ...(address && { BillAddr: addressBody(address) }),
+});
+
+/** Only the properties that differ; what is cleared is sent empty, but a name cannot be. */
+function changesTo(customer: QuickBooksCustomer, wanted: Sent): Body {
+  const present = contentOf(toFields(customer));
+  const changed = <Name extends keyof CustomerPayload>(
+    name: Name,
+    body: (value: CustomerPayload[Name]) => Body,
+  ): Body => {
+    const value = wanted[name];
+    return value === undefined || fingerprintOf([value]) === fingerprintOf([present[name]]) ? {} : body(value);
+  };
   return {
-    DisplayName: name,
-    ...(email !== null && { PrimaryEmailAddr: { Address: email } }),
-    ...(phone !== null && { PrimaryPhone: { FreeFormNumber: phone } }),
-    ...(address && { BillAddr: addressBody(address) }),
+    ...changed('name', (name) => ({ DisplayName: needed(name) })),
+    ...changed('email', (email) => ({ PrimaryEmailAddr: { Address: email ?? '' } })),
+    ...changed('phone', (phone) => ({ PrimaryPhone: { FreeFormNumber: phone ?? '' } })),
+    ...changed('address', (address) => ({ BillAddr: addressBody(address ?? NO_ADDRESS) })),
   };
 }
 
-/** Only the properties that differ; what is cleared is sent empty. */
-function changesTo(customer: QuickBooksCustomer, wanted: CustomerPayload): Body {
-  const present = contentOf(toFields(customer));
-  return {
-    ...(wanted.name !== present.name && { DisplayName: wanted.name }),
-    ...(wanted.email !== present.email && { PrimaryEmailAddr: { Address: wanted.email ?? '' } }),
-    ...(wanted.phone !== present.phone && { PrimaryPhone: { FreeFormNumber: wanted.phone ?? '' } }),
-    ...(fingerprintOf([wanted.address]) !== fingerprintOf([present.address]) && {
-      BillAddr: addressBody(wanted.address ?? NO_ADDRESS),
-    }),
-  };
+function needed(name: string | null): string {
+  if (name === null)
+    throw new ProviderError({ provider: 'quickbooks', kind: 'rejected', code: 'name-missing', field: 'name' });
+  return name;
 }
 
 const NO_ADDRESS: Address = { line1: null, line2: null, city: null, region: null, postalCode: null, country: null };

@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { readItems, unreadableIssuesOf } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
+import { remoteChanged } from '../../remote-changed.ts';
 import type {
   BatchedCreation,
   BatchedUpdate,
@@ -15,7 +16,7 @@ import { missingObject, OBJECT_NOT_FOUND, requestIdOf, unreadableObject } from '
 import type { Ask } from './ask.ts';
 import { MOST_ITEMS, writeBatch, writerOfBatches } from './batch.ts';
 import type { BatchItem } from './batch.ts';
-import { idOf } from './objects.ts';
+import { idOf, versionOf } from './objects.ts';
 import type { QuickBooksObject } from './objects.ts';
 import { queryObjects } from './lists.ts';
 import { ACTIVE_OR_NOT, quoted, quotedList, select } from './query.ts';
@@ -149,9 +150,12 @@ async function changesOf<Item extends QuickBooksObject>(
   updates: readonly BatchedUpdate[],
   current: Read<Item>,
 ): Promise<{ readonly changes: readonly Change[]; readonly refused: ReadonlyMap<string, ProviderError> }> {
-  const all = await inOrder(updates, async ({ externalId, mapped }): Promise<Change | ProviderError | null> => {
+  const all = await inOrder(updates, async (one): Promise<Change | ProviderError | null> => {
+    const { externalId, mapped } = one;
     const item = presentItem(named, current.get(externalId));
     if (item instanceof ProviderError) return item;
+    const newer = remoteChanged('quickbooks', one, versionOf(item));
+    if (newer) return newer;
     const changed = await named.changesTo(item, mapped.payload);
     const { Id, SyncToken } = item;
     return Object.keys(changed).length === 0 ? null : { Id, SyncToken, sparse: true, ...changed };
@@ -206,6 +210,8 @@ async function createdOutcome<Item extends QuickBooksObject>(
   if (written === undefined) return unreadableObject('BatchItemResponse: an item is missing');
   const outcome = await outcomeOf(named, written);
   if (outcome instanceof ProviderError || outcome.fields === null) return outcome;
-  if (fingerprintOf(named.payloadOf(outcome.fields)) === fingerprintOf(wanted)) return outcome;
+  const made = named.payloadOf(outcome.fields);
+  const isAsWanted = Object.keys(wanted).every((name) => fingerprintOf([made[name]]) === fingerprintOf([wanted[name]]));
+  if (isAsWanted) return outcome;
   return new ProviderError({ provider: 'quickbooks', kind: 'conflict', httpStatus: 200, code: 'answered-otherwise' });
 }

@@ -56,6 +56,9 @@ export const toDeletion = (externalId: string, deletedAtMs: number): ProviderRec
 
 export const idOf = (raw: unknown): string | null => textAt(raw, 'Id');
 
+/** QuickBooks holds no metadata of ours: what a pull tells are its own facts, under keys that begin so. */
+export const QUICKBOOKS_METADATA = { prefix: 'quickbooks_' } as const;
+
 /** Metadata without the values that an object lacks. */
 export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));

@@ -3,6 +3,7 @@ import type { ProductFields } from '../../../records/products.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { nameProblems } from '../customers/customer-mapping.ts';
 import { QUICKBOOKS_IDEMPOTENCY } from '../http/ask.ts';
+import { QUICKBOOKS_METADATA } from '../http/objects.ts';
 
 /** What QuickBooks can hold of a product. */
 export interface ProductPayload {
@@ -24,6 +25,9 @@ export const productMapping: ResourceMapping = {
     return { payload: { ...payload }, problems: problemsOf(payload) };
   },
   idempotency: QUICKBOOKS_IDEMPOTENCY,
+  leavesAbsent: true,
+  concurrency: 'versions',
+  holdings: { images: 'nothing', metadata: QUICKBOOKS_METADATA },
   // An update reads the item first, because only changed properties are written and the SyncToken is carried. The home
   // currency is not known before the first reading.
   callsToWrite: (_, remote) => (remote === null ? 1 : remote.externalState === null ? 3 : 2),

@@ -27,6 +27,8 @@ export const productPullPlan: PullPlan = {
 const ITEMS: Listed = { entity: 'Item', where: [`Type in ${quotedList(SOLD_TYPES)}`, ACTIVE_OR_NOT] };
 
 type Body = Readonly<Record<string, unknown>>;
+/** Without the fields that the connection leaves out. */
+type Sent = Partial<ProductPayload>;
 
 export function createProductSession(ask: Ask): ResourceSession {
   const home = new HomeCurrency(ask);
@@ -55,34 +57,36 @@ export function createProductSession(ask: Ask): ResourceSession {
       toRecord: async (item) => toRecord(item, await home.get()),
       payloadOf: (fields) => ({ ...contentOf(fields as ProductFields) }),
       newBody: async (payload) => {
-        const product = payload as unknown as ProductPayload;
+        const product = payload as Sent;
         const account = await income.get();
         return newItem(product, { account, currency: await home.get() });
       },
-      changesTo: async (item, payload) => changesTo(item, payload as unknown as ProductPayload, await home.get()),
+      changesTo: async (item, payload) => changesTo(item, payload as Sent, await home.get()),
     }),
   };
 }
 
 /** What is sold and not counted: QuickBooks counts stock by transactions of its own. */
-function newItem(product: ProductPayload, company: { readonly account: string; readonly currency: string }): Body {
+function newItem(product: Sent, company: { readonly account: string; readonly currency: string }): Body {
   const { name, description, sku, amountMinor, active, taxable } = product;
   return {
-    ...{ Name: name, Type: 'NonInventory', IncomeAccountRef: { value: company.account }, Taxable: taxable },
-    ...(description !== null && { Description: description }),
-    ...(sku !== null && { Sku: sku }),
-    ...(amountMinor !== 0 && { UnitPrice: priceBody(product, company.currency) }),
-    ...(!active && { Active: false }),
+    ...{ Name: name, Type: 'NonInventory', IncomeAccountRef: { value: company.account } },
+    ...(taxable !== undefined && { Taxable: taxable }),
+    ...(description && { Description: description }),
+    ...(sku && { Sku: sku }),
+    ...(amountMinor && { UnitPrice: priceBody(product, company.currency) }),
+    ...(active === false && { Active: false }),
   };
 }
 
 /** Only the properties that differ: a quantity or an account that is sent back would book something. */
-function changesTo(item: QuickBooksItem, wanted: ProductPayload, currency: string): Body {
+function changesTo(item: QuickBooksItem, wanted: Sent, currency: string): Body {
   const present = contentOf(toFields(item, currency));
-  const differs = (...names: readonly (keyof ProductPayload)[]) => names.some((name) => wanted[name] !== present[name]);
+  const differs = (...names: readonly (keyof ProductPayload)[]) =>
+    names.some((name) => wanted[name] !== undefined && wanted[name] !== present[name]);
   return {
     // An item that is put to use again has its name marked.
-    ...(differs('name', ...(wanted.active ? (['active'] as const) : [])) && { Name: wanted.name }),
+    ...(differs('name', ...(wanted.active ? (['active'] as const) : [])) && { Name: wanted.name ?? present.name }),
     ...(differs('description') && { Description: orEmpty(wanted.description) }),
     ...(differs('sku') && { Sku: orEmpty(wanted.sku) }),
     ...(differs('amountMinor', 'currency') && { UnitPrice: priceBody(wanted, currency) }),
@@ -92,10 +96,10 @@ function changesTo(item: QuickBooksItem, wanted: ProductPayload, currency: strin
 }
 
 /** What is cleared is sent empty. */
-const orEmpty = (text: string | null): string => text ?? '';
+const orEmpty = (text: string | null | undefined): string => text ?? '';
 
 /** Items are priced in the company's own currency. An amount in another is never converted. */
-function priceBody({ amountMinor, currency: priced }: ProductPayload, currency: string): unknown {
+function priceBody({ amountMinor = 0, currency: priced = null }: Sent, currency: string): unknown {
   if (priced !== null && priced !== currency)
     throw new ProviderError({
       ...{ provider: 'quickbooks', kind: 'rejected' },

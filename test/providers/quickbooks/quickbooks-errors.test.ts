@@ -109,10 +109,20 @@ describe('a customer that QuickBooks refuses', () => {
   it.each([
     ['a colon', 'Ada: sub', 'name'],
     ['a tab', 'Ada\tL', 'name'],
-    ['no name', null, 'name'],
     ['a long name', 'x'.repeat(501), 'name'],
   ])('for %s is told before any call', (_, name, path) => {
     expect(world.map('customers', { ...customer, name }).problems).toMatchObject([{ path }]);
+  });
+});
+
+describe('a customer without a name', () => {
+  it('is rejected before any call, and holds up no other of its batch', async () => {
+    const customer = { email: null, phone: null, address: null, marketingConsent: null, metadata: {} };
+    const entries = [null, 'Ada'].map((name) => ({ mapped: world.map('customers', { ...customer, name }), ...aKey() }));
+    expect(await world.writer('customers').batch?.create(entries, aKey())).toMatchObject([
+      { details: { kind: 'rejected', code: 'name-missing', field: 'name' } },
+      { fields: { name: 'Ada' } },
+    ]);
   });
 });
 
