@@ -9,6 +9,7 @@ import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import type { WebhookEvent } from '../../providers/kit/webhook-definition.ts';
 import { watchPool } from '../../telemetry/metrics.ts';
+import { noteWebhookReceived, watchWebhooks } from '../../telemetry/provider-metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { readSentBytes } from '../http/body.ts';
 import type { InboxGateway } from '../temporal/inbox-gateway.ts';
@@ -122,6 +123,7 @@ function webhookHandler(deps: WebhookDeps): RequestHandler {
   const large = new VenueShares<ProviderId>(LARGE);
   watchPool('webhook-deliveries', small);
   watchPool('large-webhook-deliveries', large);
+  watchWebhooks(deps.providers.ids.filter((provider) => deps.providers.webhooks(provider) !== null));
   const wake = createInboxWaker(deps);
   const keep = createGroupedInbox(deps.inbox);
   return async (req, res) => {
@@ -158,6 +160,7 @@ async function take({ log, wake, keep }: TakingDeps, req: Request, { provider, r
       retryAfterMs: UNAVAILABLE_RETRY_MS,
     });
   });
+  noteWebhookReceived(provider);
   const { requestId } = contextOf(req);
   const added = events.filter((_event, index) => isNew[index]);
   for (const { type } of added)
