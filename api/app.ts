@@ -27,6 +27,7 @@ import type { InboxStore } from '../db/webhooks/inbox-store.ts';
 import type { VenueEventStore } from '../db/webhooks/venue-event-store.ts';
 import type { DeliveryListStore } from '../db/outgoing/delivery-list-store.ts';
 import type { SubscriptionStore } from '../db/outgoing/subscription-store.ts';
+import type { WebhookEndpointStore } from '../db/webhooks/webhook-endpoint-store.ts';
 import { createReturnUrls } from '../domain/grants/return-url.ts';
 import type { ReturnUrls } from '../domain/grants/return-url.ts';
 import { FairQueue } from '../domain/limits/fair-queue.ts';
@@ -36,6 +37,7 @@ import type { Providers } from '../providers/providers.ts';
 import type { RecordKinds } from '../records/registry.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import type { Sealer } from '../vault/vault.ts';
+import type { WebhookSecretOpener } from '../vault/webhook-secret-opener.ts';
 import { logAccess } from './http/access-log.ts';
 import { ApiError } from './errors/api-error.ts';
 import { createAtomicLoadSlots } from './records/atomic-load-slots.ts';
@@ -92,6 +94,7 @@ import { syncRoutes } from './routes/sync-routes.ts';
 import { syncActionRoutes } from './routes/sync-action-routes.ts';
 import { transactionSummaryRoute } from './routes/transaction-summary-route.ts';
 import { venueRoutes } from './routes/venue-routes.ts';
+import { webhookEndpointRoutes } from './routes/webhook-endpoint-routes.ts';
 import type { ReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import type { ReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import type { MappingGateway } from './temporal/mapping-gateway.ts';
@@ -149,6 +152,8 @@ export interface AppDeps {
   readonly deliveries: DeliveryListStore;
   readonly subscriptionGateway: SubscriptionGateway;
   readonly inboxGateway: InboxGateway;
+  readonly webhookEndpoints: WebhookEndpointStore;
+  readonly webhookSecrets: WebhookSecretOpener;
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
   readonly budgets: BudgetStatusStore;
@@ -274,6 +279,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...mappingRoutes({ ...deps, audit }),
     reauthorizationRoute(deps),
     auditRoute(deps),
+    ...webhookEndpointRoutes({ ...deps, audit, publicUrl: config.publicUrl }),
     ...eventRoutes({ events: deps.events, audit, wakeInbox: createInboxWaker(deps) }),
     ...deadLetterRoutes({ ...deps, audit, startRetries: createRetryStarter(deps.deadLetterGateway, log) }),
     ...outgoingRoutes(deps, audit),

@@ -31,6 +31,7 @@ import { openDatabase } from '../db/core/venue-scope.ts';
 import type { Database } from '../db/core/venue-scope.ts';
 import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { createVenueEventStore } from '../db/webhooks/venue-event-store.ts';
+import { createWebhookEndpointStore } from '../db/webhooks/webhook-endpoint-store.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/circuits.ts';
 import { createExpressions } from '../expressions/expressions.ts';
@@ -43,6 +44,7 @@ import { createSubscriptionStore } from '../db/outgoing/subscription-store.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
+import { createWebhookSecretOpener } from '../vault/webhook-secret-opener.ts';
 import type { AppConfig, AppDeps } from './app.ts';
 import { createAuthorizationGateway } from './temporal/authorization-gateway.ts';
 import { createAuthorizationStates } from './connections/authorization-states.ts';
@@ -122,6 +124,8 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     subscriptions: createSubscriptionStore(db, venueCaps.subscriptions),
     deliveries: createDeliveryListStore(db),
     subscriptionGateway: createSubscriptionGateway(temporal),
+    webhookEndpoints: createWebhookEndpointStore(db),
+    webhookSecrets: createWebhookSecretOpener(config.keyring),
     inboxGateway: createInboxGateway(temporal),
     runs: createSyncRunStore(db),
     plans: createPlanStore(db),

@@ -70,7 +70,7 @@ export const SECURITY_VARIABLES = {
     description:
       'Symmetric KMS key that wraps the data keys of stored credentials. Prefer the key ARN: an alias pointed at another key leaves what was sealed before unreadable.',
     obtain:
-      '`aws kms create-key`. The API’s role needs `kms:GenerateDataKey`, the worker’s that and `kms:Decrypt`; AWS credentials come from the AWS SDK’s default chain.',
+      '`aws kms create-key`. The API’s role needs `kms:GenerateDataKey`, and `kms:Decrypt` for signing secrets of webhooks alone, the worker’s both for everything; AWS credentials come from the AWS SDK’s default chain.',
     neededBy: 'api, worker, unless `MOCK_KMS=true`',
     readBy: SERVICES,
     secret: false,
@@ -83,8 +83,9 @@ export const SECURITY_VARIABLES = {
     form: 'key ARNs of the region AWS_REGION, separated by commas',
     description:
       'KMS keys that stored credentials may also be sealed under: opened with, never sealed with. Needed while keys are rotated.',
-    obtain: 'docs/operations/rotate-keys.md. The worker’s role needs `kms:Decrypt` on each.',
-    readBy: ['worker'],
+    obtain:
+      'docs/operations/rotate-keys.md. The worker’s role needs `kms:Decrypt` on each, the API’s for signing secrets of webhooks.',
+    readBy: ['api', 'worker'],
     secret: false,
   },
   AWS_KMS_ENDPOINT: {
@@ -125,7 +126,7 @@ export const SECURITY_VARIABLES = {
     form: 'keys of exactly 32 bytes in base64 or hex, separated by commas',
     description: 'As `AWS_KMS_OTHER_KEY_ARNS`, when `MOCK_KMS=true`: earlier values of `ENCRYPTION_KEY`.',
     obtain: 'Keep the old value when `ENCRYPTION_KEY` changes.',
-    readBy: ['worker'],
+    readBy: ['api', 'worker'],
     secret: true,
   },
   ALLOW_LOOPBACK_RECEIVERS: {

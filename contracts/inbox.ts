@@ -14,6 +14,9 @@ export const WEBHOOK_EVENT_STATES = [
 ] as const;
 export type WebhookEventState = (typeof WEBHOOK_EVENT_STATES)[number];
 
+/** The address of all of a provider's accounts, as an event keeps it; else it keeps the id of the connection whose own it was. */
+export const APP_ENDPOINT = 'app';
+
 /** States in which the drainer takes an event up by itself. */
 export const OPEN_EVENT_STATES = ['waiting'] as const satisfies readonly WebhookEventState[];
 

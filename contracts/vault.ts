@@ -19,9 +19,12 @@ export interface ConnectionSealContext extends ConnectionRef {
   readonly purpose: ConnectionSecretRef['purpose'] | 'probe' | 'authorization';
 }
 
-/** A key that a venue entered, or the tokens of an OAuth grant. */
+/**
+ * A key that a venue entered, the tokens of an OAuth grant, or the secrets that a provider signs a connection's webhooks
+ * with.
+ */
 export interface ConnectionSecretRef extends ConnectionRef {
-  readonly purpose: 'provider-api-key' | 'provider-oauth-tokens';
+  readonly purpose: 'provider-api-key' | 'provider-oauth-tokens' | 'provider-webhook-secrets';
 }
 
 /** A secret that signs the messages of a subscription. */

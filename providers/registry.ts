@@ -88,11 +88,19 @@ function webhooksOf(
   settings: Readonly<Record<string, unknown>>,
 ): WebhookSetup | null {
   if (!webhooks) return null;
-  const secrets = settings[webhooks.secrets] as readonly Secret[] | null;
+  const { connectionEndpoint: kind, signature } = webhooks;
+  const secrets = webhooks.secrets === null ? null : (settings[webhooks.secrets] as readonly Secret[] | null);
   return {
     provider: id,
     handshake: (request) => webhooks.handshake?.(request) ?? null,
     reader: secrets && readerOf(webhooks, settings, secrets),
-    variable: variableName(id, webhooks.secrets),
+    variable: webhooks.secrets === null ? null : variableName(id, webhooks.secrets),
+    connectionEndpoint: kind
+      ? {
+          kind,
+          secretForm: signature?.secretForm,
+          readerWith: (entered) => readerOf(webhooks, settings, entered),
+        }
+      : null,
   };
 }

@@ -141,6 +141,23 @@ inboxGauge(
   ({ oldestSeconds }) => oldestSeconds,
 );
 
+const lastReceived = new Gauge({
+  name: 'interlock_webhook_last_received_timestamp_seconds',
+  help: 'When this process last acknowledged a webhook of the provider, as Unix time; 0 when it has not.',
+  labelNames: ['provider'],
+  registers: [registry],
+});
+
+/** Shows the providers whose webhooks this process takes, also before the first one. */
+export function watchWebhooks(providers: readonly ProviderId[]): void {
+  for (const provider of providers) lastReceived.set({ provider }, 0);
+}
+
+/** Call it once a delivery is committed. */
+export function noteWebhookReceived(provider: ProviderId): void {
+  lastReceived.setToCurrentTime({ provider });
+}
+
 async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(reject, limitMs, new Error('not in time'));

@@ -26,7 +26,12 @@ export interface ApplyingDeps extends RecordEventDeps {
 }
 
 type Outcome = Omit<SettledEvent, 'id'>;
-type Changing = ChangeEvent & { readonly account: AccountRef };
+type Changing = ChangeEvent & { readonly account: EventAccount };
+
+interface EventAccount extends AccountRef {
+  /** The only connection that the event may have an effect on; null: any to the account. */
+  readonly only: ConnectionId | null;
+}
 
 const NOTHING = { errorCode: null, dueInMs: null, effect: null } as const;
 const APPLIED: Outcome = { ...NOTHING, state: 'applied' };
@@ -104,7 +109,10 @@ interface Sorted {
 /** Handles what changes no record, and tells the rest apart. */
 async function sort(deps: ApplyingDeps, events: readonly DueEvent[]): Promise<Sorted> {
   const askForChecks = perAccount((account) => requestAccessChecks(deps, account));
-  const findTargets = perAccount((account) => deps.eventRecords.findTargets(account));
+  const findTargets = perAccount(async ({ only, ...account }) => {
+    const targets = await deps.eventRecords.findTargets(account);
+    return targets.filter(({ connectionId }) => only === null || connectionId === only);
+  });
   const settled: SettledEvent[] = [];
   const changing: Changing[] = [];
   for (const event of events) {
@@ -116,10 +124,10 @@ async function sort(deps: ApplyingDeps, events: readonly DueEvent[]): Promise<So
 }
 
 /** Asks once per account and batch. One answer serves every event, because all were received before. */
-function perAccount<T>(ask: (account: AccountRef) => Promise<T>) {
-  const asked = new Map<string, { readonly account: AccountRef; readonly answer: Promise<T> }>();
-  return (account: AccountRef) => {
-    const key = `${account.provider}/${account.environment}/${account.externalAccountId}`;
+function perAccount<T>(ask: (account: EventAccount) => Promise<T>) {
+  const asked = new Map<string, { readonly account: EventAccount; readonly answer: Promise<T> }>();
+  return (account: EventAccount) => {
+    const key = `${account.provider}/${account.environment}/${account.externalAccountId}/${account.only ?? ''}`;
     const found = asked.get(key) ?? { account, answer: ask(account) };
     asked.set(key, found);
     return found;
@@ -139,8 +147,9 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   if (meaning === null) return { ...NOTHING, state: 'ignored' };
   if (account === null) return giveUp(deps, event, 'account-missing');
   try {
-    if (meaning === 'changed') return await changesOf(deps, event, ask.findTargets({ provider, ...account }));
-    const connections = await ask.askForChecks({ provider, ...account }).answer;
+    const whose = { provider, ...account, only: event.connectionId };
+    if (meaning === 'changed') return await changesOf(deps, event, ask.findTargets(whose));
+    const connections = await ask.askForChecks(whose).answer;
     return { ...APPLIED, effect: { kind: 'access-check', connections } };
   } catch (error) {
     if (isAway(error)) throw error;
@@ -196,10 +205,11 @@ const isTemporalAway = (error: unknown): boolean => grpcStatusOf(error) !== null
  */
 async function requestAccessChecks(
   { accountConnections, accessChecks, signalRevoked, log }: ApplyingDeps,
-  account: AccountRef,
+  { only, ...account }: EventAccount,
 ): Promise<readonly ConnectionId[]> {
   const { provider } = account;
-  const connections = await accountConnections.findGranted(account);
+  const granted = await accountConnections.findGranted(account);
+  const connections = granted.filter(({ connectionId }) => only === null || connectionId === only);
   await Promise.all(
     connections.map(async (connection) => {
       const checks = await accessChecks.readUnsignalled(connection);

@@ -19,6 +19,7 @@ const DETAIL = {
   'dead-letter-not-found': 'No such dead letter.',
   'subscription-not-found': 'No such subscription.',
   'delivery-not-found': 'No such delivery.',
+  'webhook-endpoint-not-found': 'The connection has no address for webhooks.',
 } as const;
 
 export type NotFoundCode = keyof typeof DETAIL;

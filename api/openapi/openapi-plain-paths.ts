@@ -13,7 +13,7 @@ import type { ProblemCode } from '../errors/problems.ts';
 import { callbackParametersOf } from '../../providers/kit/define-provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { provider } from '../schemas/words.ts';
-import { WEBHOOK_PATH, WEBHOOK_PROBLEM_CODES, webhookAnswer } from '../webhooks/webhooks.ts';
+import { CONNECTION_WEBHOOK_PATH, WEBHOOK_PATH, WEBHOOK_PROBLEM_CODES, webhookAnswer } from '../webhooks/webhooks.ts';
 
 const callbackQuery = (providers: Providers) => {
   const own = providers.ids.flatMap((id) => Object.entries(callbackParametersOf(providers.definition(id))));
@@ -28,6 +28,8 @@ const callbackQuery = (providers: Providers) => {
 const alive = z.object({ status: z.literal('ok') }).meta({ id: 'Liveness' });
 const openApiDocument = z.object({ openapi: z.string() }).loose().meta({ id: 'OpenApiDocument' });
 const providerEvent = z.object({ type: z.string() }).loose().meta({ id: 'ProviderEvent' });
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+const providerForm = z.object({ type: z.string() }).loose().meta({ id: 'ProviderForm' });
 
 const HTML = { 'text/html': { schema: z.string() } };
 const uncounted = { counted: false };
@@ -55,7 +57,7 @@ export type DescribeProblems = (
 
 /** Paths that need no token. */
 export function plainPaths(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
-  return [...serviceRoutes(), ...ownerRoutes(problemsBy, providers), webhookRoute(problemsBy, providers)];
+  return [...serviceRoutes(), ...ownerRoutes(problemsBy, providers), ...webhookRoutes(problemsBy, providers)];
 }
 
 function serviceRoutes(): RouteConfig[] {
@@ -144,20 +146,37 @@ function ownerRoutes(problemsBy: DescribeProblems, providers: Providers): RouteC
   ];
 }
 
-function webhookRoute(problemsBy: DescribeProblems, providers: Providers): RouteConfig {
-  return {
-    ...plain(WEBHOOK_PATH, 'webhook', 'Where providers send events to'),
-    method: 'post',
-    description: `Takes signed events: ${eventsOf(providers)}. Another type of event is answered 200 and not kept.`,
-    request: {
-      params: z.object({ provider }),
-      body: { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } },
-    },
-    responses: {
-      200: { description: 'Taken: it need not be sent again.', ...json(webhookAnswer) },
-      ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted),
-    },
+function webhookRoutes(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
+  const responses = {
+    200: { description: 'Taken: it need not be sent again.', ...json(webhookAnswer) },
+    ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted),
   };
+  return [
+    {
+      ...plain(WEBHOOK_PATH, 'webhook', 'Where providers send the events of all accounts to'),
+      method: 'post',
+      description: `Takes signed events. Of these the meaning is known: ${eventsOf(providers)}. Events of any other type are kept, and listed by \`GET /v1/venues/{venueId}/events\`.`,
+      request: {
+        params: z.object({ provider }),
+        body: { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } },
+      },
+      responses,
+    },
+    {
+      ...plain(CONNECTION_WEBHOOK_PATH, 'connectionWebhook', 'Where a provider sends the events of one connection to'),
+      method: 'post',
+      description:
+        'The address that `POST /v1/venues/{venueId}/connections/{connectionId}/webhook-endpoint` has made. It is a secret. A provider that asks for it with GET before it sends anything is answered 200.',
+      request: {
+        params: z.object({ provider, endpoint: z.string() }),
+        body: {
+          required: true,
+          content: { [JSON_TYPE]: { schema: providerEvent }, [FORM_TYPE]: { schema: providerForm } },
+        },
+      },
+      responses,
+    },
+  ];
 }
 
 /** The handled types of events, by provider. */

@@ -43,7 +43,12 @@ export const jobAnswer = z
           venueId: z.uuid(),
           connectionId: z.uuid().optional().meta({ description: 'Of credentials.' }),
           subscriptionId: z.uuid().optional().meta({ description: 'Of a secret that signs outgoing webhooks.' }),
-          purpose: z.enum(['provider-api-key', 'provider-oauth-tokens', 'webhook-signing-secret']),
+          purpose: z.enum([
+            'provider-api-key',
+            'provider-oauth-tokens',
+            'provider-webhook-secrets',
+            'webhook-signing-secret',
+          ]),
         }),
       )
       .meta({

@@ -19,11 +19,24 @@ export const WEBHOOK_PROBLEMS = {
   },
   'webhook-not-found': {
     status: 404,
-    title: 'No webhooks of this provider',
+    title: 'No webhooks at this address',
     meaning:
-      'There is no such provider, it sends no event that this service takes, or the secret that it signs with is not set here. `detail` says which.',
+      'There is no such provider or address, the provider sends no event that this service takes, or the secret that it signs with is not set here. `detail` says which.',
     remedy:
-      'Set the environment variable that `detail` names (docs/configuration.md), or remove the subscription at the provider.',
+      'Set the environment variable that `detail` names (docs/configuration.md), enter the signing secret of the connection’s address, or remove the subscription at the provider.',
+  },
+  'webhook-endpoint-not-found': {
+    status: 404,
+    title: 'The connection has no address for webhooks',
+    meaning: 'No address of its own was made for the connection, or it was disconnected since.',
+    remedy: '`POST …/connections/{connectionId}/webhook-endpoint` makes one.',
+  },
+  'webhook-endpoint-not-supported': {
+    status: 409,
+    title: 'Connections to this provider have no such address',
+    meaning:
+      'The provider sends the events of all accounts to one address, or does not sign what it sends to a connection’s own. `detail` says which.',
+    remedy: 'Nothing has to be set up for this connection.',
   },
   'too-many-deliveries': {
     status: 503,

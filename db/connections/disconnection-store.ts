@@ -16,6 +16,7 @@ import { reconciliations } from '../schema/reconciliation/reconciliations.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
+import { webhookEndpoints } from '../schema/webhooks/webhook-endpoints.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
@@ -122,6 +123,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
           .delete(venueApiKeys)
           .where(eq(venueApiKeys.connectionId, ref.connectionId))
           .returning({ id: venueApiKeys.connectionId });
+        await tx.delete(webhookEndpoints).where(eq(webhookEndpoints.connectionId, ref.connectionId));
         await tx.delete(authorizationExchanges).where(eq(authorizationExchanges.connectionId, ref.connectionId));
         const before = await tx.select({ state: connections.state }).from(connections).where(isRow(ref)).for('update');
         const again = before[0]?.state === 'disconnected';

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, isNull, sql } from 'drizzle-orm';
+import { and, asc, eq, gt, isNotNull, isNull, sql } from 'drizzle-orm';
 import type { AnyPgColumn } from 'drizzle-orm/pg-core';
 import { v7 as uuidv7 } from 'uuid';
 import type { JobId, VenueId } from '../../contracts/ids.ts';
@@ -9,6 +9,7 @@ import { subscriptionSecrets } from '../schema/outgoing/subscription-secrets.ts'
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
 import { venues } from '../schema/venues.ts';
+import { webhookEndpoints } from '../schema/webhooks/webhook-endpoints.ts';
 import { withReach, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
@@ -34,6 +35,11 @@ const SECRETS: Readonly<Record<SecretPurpose, SecretColumns>> = {
     ...{ table: oauthTokens, venueId: oauthTokens.venueId, key: oauthTokens.connectionId },
     ...{ owner: { connectionId: oauthTokens.connectionId }, sealed: oauthTokens.sealedTokens, field: 'sealedTokens' },
   },
+  'provider-webhook-secrets': {
+    ...{ table: webhookEndpoints, venueId: webhookEndpoints.venueId, key: webhookEndpoints.connectionId },
+    ...{ owner: { connectionId: webhookEndpoints.connectionId } },
+    ...{ sealed: webhookEndpoints.sealedSecrets, field: 'sealedSecrets' },
+  },
   'webhook-signing-secret': {
     ...{ table: subscriptionSecrets, venueId: subscriptionSecrets.venueId, key: subscriptionSecrets.id },
     ...{ owner: { subscriptionId }, sealed: subscriptionSecrets.sealedSecret, field: 'sealedSecret' },
@@ -41,7 +47,7 @@ const SECRETS: Readonly<Record<SecretPurpose, SecretColumns>> = {
 };
 
 interface SecretColumns {
-  readonly table: typeof venueApiKeys | typeof oauthTokens | typeof subscriptionSecrets;
+  readonly table: typeof venueApiKeys | typeof oauthTokens | typeof webhookEndpoints | typeof subscriptionSecrets;
   readonly venueId: AnyPgColumn;
   readonly key: AnyPgColumn;
   readonly owner: { readonly connectionId: AnyPgColumn } | { readonly subscriptionId: AnyPgColumn };
@@ -246,7 +252,7 @@ async function listSecrets(
   const rows = await tx
     .select({ key, ...owner, sealed })
     .from(table)
-    .where(and(eq(venue, venueId), after === null ? undefined : gt(key, after)))
+    .where(and(isNotNull(sealed), eq(venue, venueId), after === null ? undefined : gt(key, after)))
     .orderBy(asc(key))
     .limit(limit);
   return rows.map((row) => ({ ...row, venueId, purpose }) as StoredSecret);

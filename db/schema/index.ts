@@ -33,6 +33,7 @@ export { syncPlanItems } from './runs/sync-plan-items.ts';
 export { syncRuns } from './runs/sync-runs.ts';
 export { venueApiKeys } from './connections/venue-api-keys.ts';
 export { venues } from './venues.ts';
+export { webhookEndpoints } from './webhooks/webhook-endpoints.ts';
 export { webhookEventEffects } from './webhooks/webhook-event-effects.ts';
 export { webhookEvents } from './webhooks/webhook-events.ts';
 export { webhookInbox } from './webhooks/webhook-inbox.ts';

@@ -1,7 +1,7 @@
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
-import { OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
+import { APP_ENDPOINT, OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
@@ -14,8 +14,8 @@ import { webhookInbox } from '../schema/webhooks/webhook-inbox.ts';
 /** An event as it was received. */
 export interface ReceivedEvent {
   readonly provider: ProviderId;
-  /** The address that it was sent to: `app` for the one of all accounts. */
-  readonly endpoint: 'app';
+  /** The address that it was sent to: the one of all accounts, or that of a connection. */
+  readonly endpoint: typeof APP_ENDPOINT | ConnectionId;
   /** The same for every delivery of the event. */
   readonly eventKey: string;
   readonly type: string;
@@ -28,6 +28,11 @@ export interface ReceivedEvent {
 /** An event that is to be handled now. */
 export interface DueEvent extends Pick<ReceivedEvent, 'provider' | 'type' | 'account'> {
   readonly id: WebhookEventId;
+  /**
+   * The connection to whose own address it was sent, which is the only one that it may have an effect on: the
+   * connection's venue knows the secret, and could have written it itself. Null: any connection to its account.
+   */
+  readonly connectionId: ConnectionId | null;
   /** How many attempts have failed. */
   readonly attempts: number;
   /** Null once it has expired. */
@@ -271,15 +276,16 @@ const listDue = (db: Database, partition: number, limit: number): Promise<readon
 
 /** The earliest due first. */
 async function readEvents(db: Database, condition: SQL | undefined, limit: number): Promise<readonly DueEvent[]> {
-  const { id, provider, type, environment, externalAccountId, attempts, dueAt, body } = webhookEvents;
+  const { id, provider, endpoint, type, environment, externalAccountId, attempts, dueAt, body } = webhookEvents;
   const rows = await db
-    .select({ id, provider, type, environment, externalAccountId, attempts, body })
+    .select({ id, provider, endpoint, type, environment, externalAccountId, attempts, body })
     .from(webhookEvents)
     .where(condition)
     .orderBy(dueAt, id)
     .limit(limit);
-  return rows.map(({ environment: where, externalAccountId: whose, ...event }) => ({
+  return rows.map(({ endpoint: address, environment: where, externalAccountId: whose, ...event }) => ({
     ...event,
+    connectionId: address === APP_ENDPOINT ? null : (address as ConnectionId),
     account: where !== null && whose !== null ? { environment: where, externalAccountId: whose } : null,
   }));
 }

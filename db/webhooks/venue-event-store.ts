@@ -1,5 +1,6 @@
 import { and, asc, desc, eq, gte, inArray, lt, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
+import { APP_ENDPOINT } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, RecordId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
@@ -87,10 +88,14 @@ export interface VenueEventStore {
   ): Promise<ReplayedEvents>;
 }
 
-/** Row-level security leaves the venue's own connections. */
+/**
+ * Row-level security leaves the venue's own connections. What came to a connection's own address is that connection's
+ * alone: its venue knows the secret, and could have written it itself.
+ */
 const isVisible = sql`exists (select from ${connections}
   where ${connections.provider} = ${webhookEvents.provider} and ${connections.environment} = ${webhookEvents.environment}
     and ${connections.externalAccountId} = ${webhookEvents.externalAccountId}
+    and ${webhookEvents.endpoint} in (${APP_ENDPOINT}, ${connections.id}::text)
     and ${connections.state} not in ('connecting', 'disconnected') and ${connections.createdAt} <= ${webhookEvents.receivedAt})`;
 
 export function createVenueEventStore(db: Database): VenueEventStore {

@@ -41,7 +41,7 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/;
 export function defineProvider<const Settings extends ProviderSettings>(
   definition: ProviderDefinition<Settings>,
 ): ProviderDefinition<Settings> {
-  const { id, apiVersion, settings, connect, webhooks } = definition;
+  const { id, apiVersion, connect, webhooks } = definition;
   const refuse = (problem: string): never => {
     throw new Error(`provider ${id}: ${problem}`);
   };
@@ -49,15 +49,32 @@ export function defineProvider<const Settings extends ProviderSettings>(
   if (apiVersion.endsOn !== null && !DAY.test(apiVersion.endsOn)) refuse('apiVersion.endsOn is not a day');
   for (const kind of ['oauth', 'api-key'])
     if (connect.filter((method) => method.kind === kind).length > 1) refuse(`two ways to connect are of kind ${kind}`);
+  const unknown = unknownSettingOf(definition);
+  if (unknown !== undefined) refuse(`there is no setting ${unknown}`);
+  if (webhooks && !provesSenders(webhooks)) refuse('nothing proves who has sent a webhook');
+  return definition;
+}
+
+/** A setting that the definition names and does not have. */
+function unknownSettingOf<Settings extends ProviderSettings>(
+  definition: ProviderDefinition<Settings>,
+): string | undefined {
+  const { settings, webhooks } = definition;
   const named = [
     ...Object.values<ProviderSettings[string]>(settings).flatMap(({ neededWith = [] }) => neededWith),
     ...(oauthMethodOf(definition)?.needs ?? []),
-    ...(webhooks ? [webhooks.secrets] : []),
+    ...(webhooks?.secrets ? [webhooks.secrets] : []),
   ];
-  const unknown = named.find((name) => !Object.hasOwn(settings, name));
-  if (unknown !== undefined) refuse(`there is no setting ${unknown}`);
-  return definition;
+  return named.find((name) => !Object.hasOwn(settings, name));
 }
+
+/** A signature, or an address that nobody can guess. */
+const provesSenders = ({
+  signature,
+  secrets,
+  connectionEndpoint,
+}: Pick<WebhookDefinition<never>, 'signature' | 'secrets' | 'connectionEndpoint'>): boolean =>
+  signature !== undefined || (secrets === null && connectionEndpoint === 'secret-path');
 
 type Connectable<Settings extends ProviderSettings> = Pick<ProviderDefinition<Settings>, 'connect'>;
 

@@ -61,6 +61,18 @@ export interface HandshakeRequest {
   readonly header: WebhookDelivery['header'];
 }
 
+export type ConnectionEndpointKind = 'signed' | 'secret-path';
+
+/** How a provider signs deliveries. */
+export interface WebhookSignature {
+  /** Whether the headers alone rule out the provider as the sender; checked before the body is read. */
+  isSigned(header: WebhookDelivery['header']): boolean;
+  /** Whether this secret signed exactly these bytes. Takes constant time. */
+  verify(delivery: WebhookDelivery, secret: Secret): boolean;
+  /** What a secret looks like that a venue enters for a connection's own address. */
+  readonly secretForm?: { readonly pattern: RegExp; readonly description: string };
+}
+
 interface Identifiers<Settings> {
   identify(delivery: unknown, settings: Settings): WebhookEvent | null;
 }
@@ -79,16 +91,22 @@ export type ReadChanges = (event: unknown) => readonly EventChange[];
  * effects of an event.
  */
 export interface WebhookDefinition<Settings> {
-  /** `app`: one address for all accounts, which the events name. `connection`: one address per connection. */
-  readonly endpoint: 'app' | 'connection';
-  /** The setting with the list of secrets. Any of them may have signed, so that one can replace another. */
-  readonly secrets: string;
+  /**
+   * The setting with the secrets of the address for all accounts, which the events name. Any of them may have signed,
+   * so that one can replace another. Null: there is no such address.
+   */
+  readonly secrets: string | null;
+  /**
+   * The address of a connection's own. `signed`: its venue enters the secret. `secret-path`: nothing is signed, and the
+   * unguessable address proves the sender. Left out: connections have none.
+   */
+  readonly connectionEndpoint?: ConnectionEndpointKind;
+  /** How a delivery is written; JSON when left out. */
+  readonly encoding?: 'form';
   /** Answers requests that are not events, before anything else is checked. Null: it is an event. */
   handshake?(request: HandshakeRequest): HandshakeAnswer | null;
-  /** Whether the headers alone rule out the provider as the sender; checked before the body is read. */
-  isSigned(header: WebhookDelivery['header']): boolean;
-  /** Whether this secret signed exactly these bytes. Takes constant time. */
-  verify(delivery: WebhookDelivery, secret: Secret): boolean;
+  /** Left out where nothing is signed. */
+  readonly signature?: WebhookSignature;
   /** Headers that are kept with an event besides those of every provider, in lower case. Never a signature. */
   readonly keptHeaders?: readonly string[];
   /**
@@ -118,6 +136,7 @@ export interface WebhookDefinition<Settings> {
 
 /** One provider's webhooks as configured here. */
 export interface WebhookReader {
+  readonly encoding: 'json' | 'form';
   isSigned(header: WebhookDelivery['header']): boolean;
   isGenuine(delivery: WebhookDelivery): boolean;
   /** The events of a decoded delivery. Pure. Null: not a delivery of this provider. */
@@ -129,10 +148,20 @@ export interface WebhookReader {
 export interface WebhookSetup {
   readonly provider: ProviderId;
   readonly handshake: (request: HandshakeRequest) => HandshakeAnswer | null;
-  /** Null while `variable` is not set, because no sender can be verified then. */
+  /** Of the address for all accounts. Null while `variable` is not set, because no sender can be verified then. */
   readonly reader: WebhookReader | null;
-  /** The environment variable with the secrets. */
-  readonly variable: string;
+  /** The environment variable with the secrets of the address for all accounts. Null: there is no such address. */
+  readonly variable: string | null;
+  /** Null: connections have no address of their own. */
+  readonly connectionEndpoint: ConnectionEndpoint | null;
+}
+
+/** How deliveries to connections' own addresses are read. */
+export interface ConnectionEndpoint {
+  readonly kind: ConnectionEndpointKind;
+  readonly secretForm: WebhookSignature['secretForm'];
+  /** Nothing is signed with `secret-path`, so that takes no secrets. */
+  readerWith(secrets: readonly Secret[]): WebhookReader;
 }
 
 const EVENT_ID = /^[\w-]{1,100}$/;
@@ -163,10 +192,12 @@ export function readerOf<Settings>(
   settings: Settings,
   secrets: readonly Secret[],
 ): WebhookReader {
+  const { signature } = definition;
   return {
-    isSigned: (header) => definition.isSigned(header),
+    encoding: definition.encoding ?? 'json',
+    isSigned: (header) => signature?.isSigned(header) ?? true,
     // Every secret is tried, so that the duration does not reveal which one was right.
-    isGenuine: (delivery) => secrets.map((secret) => definition.verify(delivery, secret)).includes(true),
+    isGenuine: (delivery) => !signature || secrets.map((secret) => signature.verify(delivery, secret)).includes(true),
     read: (delivery) => readDelivery(definition, settings, delivery),
     keptHeaders: (header) =>
       Object.fromEntries(

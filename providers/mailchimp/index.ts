@@ -5,6 +5,7 @@ import { MAILCHIMP_CAPABILITIES } from './capabilities.ts';
 import { mailchimpFlows } from './oauth.ts';
 import { MAILCHIMP_SETTINGS, mailchimpConfigOf } from './settings.ts';
 import type { MailchimpSettings } from './settings.ts';
+import { mailchimpWebhooks } from './webhooks.ts';
 
 export const mailchimp = defineProvider({
   id: 'mailchimp',
@@ -20,5 +21,6 @@ export const mailchimp = defineProvider({
     }),
     apiKey(),
   ],
+  webhooks: mailchimpWebhooks,
   adapter: (settings) => createMailchimpAdapter(mailchimpConfigOf(settings)),
 });

@@ -35,18 +35,19 @@ const SIGNATURE = /^[A-Za-z0-9+/]{43}=$/;
 const UNKNOWN = 'unknown';
 
 export const quickbooksWebhooks: WebhookDefinition<QuickBooksSettings> = {
-  endpoint: 'app',
   secrets: 'webhookToken',
-  isSigned: (header) => SIGNATURE.test(header('intuit-signature') ?? ''),
-  /**
-   * HMAC-SHA256 of the body with the verifier token, in base64
-   * (https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/managing-webhooks-notifications, read
-   * 2026-11-28). No time is signed: an event can be sent again at any time.
-   */
-  verify({ body, header }, token) {
-    const expected = Buffer.from(createHmac('sha256', token.expose()).update(body).digest('base64'));
-    const given = Buffer.from(header('intuit-signature') ?? '');
-    return given.length === expected.length && timingSafeEqual(given, expected);
+  signature: {
+    isSigned: (header) => SIGNATURE.test(header('intuit-signature') ?? ''),
+    /**
+     * HMAC-SHA256 of the body with the verifier token, in base64
+     * (https://developer.intuit.com/app/developer/qbo/docs/develop/webhooks/managing-webhooks-notifications, read
+     * 2026-11-28). No time is signed: an event can be sent again at any time.
+     */
+    verify({ body, header }, token) {
+      const expected = Buffer.from(createHmac('sha256', token.expose()).update(body).digest('base64'));
+      const given = Buffer.from(header('intuit-signature') ?? '');
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    },
   },
   split(delivery) {
     if (Array.isArray(delivery)) return delivery.map((event: unknown) => [event]);

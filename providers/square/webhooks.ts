@@ -13,19 +13,22 @@ const accountSchema = z.object({ merchant_id: accountIdSchema });
 const SIGNATURE = /^[A-Za-z0-9+/]{43}=$/;
 
 export const squareWebhooks: WebhookDefinition<SquareSettings> = {
-  endpoint: 'app',
   secrets: 'webhookSignatureKey',
-  isSigned: (header) => SIGNATURE.test(header('x-square-hmacsha256-signature') ?? ''),
-  /**
-   * HMAC-SHA256 over the registered address and the body, in base64
-   * (https://developer.squareup.com/docs/webhooks/step3validate, read 2026-11-21). The SDK's `WebhooksHelper` (square
-   * 46.0.0) is not used: it compares with `===`, whose duration depends on the first difference, and takes the body as
-   * text. Tests hold both to the same answers. No time is signed: an event can be sent again at any time.
-   */
-  verify({ body, header, url }, signatureKey) {
-    const expected = Buffer.from(createHmac('sha256', signatureKey.expose()).update(url).update(body).digest('base64'));
-    const given = Buffer.from(header('x-square-hmacsha256-signature') ?? '');
-    return given.length === expected.length && timingSafeEqual(given, expected);
+  signature: {
+    isSigned: (header) => SIGNATURE.test(header('x-square-hmacsha256-signature') ?? ''),
+    /**
+     * HMAC-SHA256 over the registered address and the body, in base64
+     * (https://developer.squareup.com/docs/webhooks/step3validate, read 2026-11-21). The SDK's `WebhooksHelper` (square
+     * 46.0.0) is not used: it compares with `===`, whose duration depends on the first difference, and takes the body as
+     * text. Tests hold both to the same answers. No time is signed: an event can be sent again at any time.
+     */
+    verify({ body, header, url }, signatureKey) {
+      const expected = Buffer.from(
+        createHmac('sha256', signatureKey.expose()).update(url).update(body).digest('base64'),
+      );
+      const given = Buffer.from(header('x-square-hmacsha256-signature') ?? '');
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    },
   },
   // https://developer.squareup.com/docs/webhooks/troubleshooting, read 2026-11-21.
   keptHeaders: ['square-retry-number', 'square-retry-reason', 'square-initial-delivery-timestamp'],

@@ -17,20 +17,26 @@ const SIGNATURE = /(?:^|,)\s*v1=[0-9a-f]{64}(?:,|$)/;
 const SIGNED_AT = /(?:^|,)\s*t=\d{1,12}(?:,|$)/;
 
 export const stripeWebhooks: WebhookDefinition<StripeSettings> = {
-  endpoint: 'app',
   secrets: 'webhookSecret',
-  isSigned(header) {
-    const signature = header('stripe-signature') ?? '';
-    return SIGNATURE.test(signature) && SIGNED_AT.test(signature);
-  },
-  verify({ body, header }, secret) {
-    try {
-      // With the SDK's own tolerance of 300 s: a delivery that was recorded cannot be sent again later.
-      return Stripe.webhooks.signature?.verifyHeader(body, header('stripe-signature') ?? '', secret.expose()) === true;
-    } catch (error) {
-      if (error instanceof Stripe.errors.StripeSignatureVerificationError) return false;
-      throw error;
-    }
+  // A venue with a key of its own makes an endpoint in its own account.
+  connectionEndpoint: 'signed',
+  signature: {
+    secretForm: { pattern: /^whsec_[^\s,]{8,255}$/, description: 'Must be the endpoint’s signing secret, whsec_…' },
+    isSigned(header) {
+      const signature = header('stripe-signature') ?? '';
+      return SIGNATURE.test(signature) && SIGNED_AT.test(signature);
+    },
+    verify({ body, header }, secret) {
+      try {
+        // With the SDK's own tolerance of 300 s: a delivery that was recorded cannot be sent again later.
+        return (
+          Stripe.webhooks.signature?.verifyHeader(body, header('stripe-signature') ?? '', secret.expose()) === true
+        );
+      } catch (error) {
+        if (error instanceof Stripe.errors.StripeSignatureVerificationError) return false;
+        throw error;
+      }
+    },
   },
   identify(event) {
     const { data } = eventSchema.safeParse(event);

@@ -36,6 +36,7 @@ import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
 import { createDeliveryListStore } from '../../db/outgoing/delivery-list-store.ts';
 import { createSubscriptionStore } from '../../db/outgoing/subscription-store.ts';
 import { createVenueEventStore } from '../../db/webhooks/venue-event-store.ts';
+import { createWebhookEndpointStore } from '../../db/webhooks/webhook-endpoint-store.ts';
 import type { VenueCapConfig } from '../../config/config.ts';
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
@@ -46,6 +47,7 @@ import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
+import { createWebhookSecretOpener } from '../../vault/webhook-secret-opener.ts';
 import { drainInbox } from '../support/inbox.ts';
 import { createTestDatabase } from '../support/services/database.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
@@ -205,6 +207,7 @@ export async function createApiWorld(
     events: createVenueEventStore(db),
     subscriptions: createSubscriptionStore(db, caps.subscriptions),
     deliveries: createDeliveryListStore(db),
+    webhookEndpoints: createWebhookEndpointStore(db),
     conflicts: createConflictStore(db, kinds),
     deadLetters: createDeadLetterStore(db),
   };
@@ -239,6 +242,7 @@ export async function createApiWorld(
       { budget: createBudgetStore(db) },
     ),
     sealer: createSealer(keyring),
+    webhookSecrets: createWebhookSecretOpener(keyring),
     gateway,
     scheduleGateway,
     authorizationGateway: connectionGateway,

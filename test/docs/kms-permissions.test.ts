@@ -3,9 +3,11 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { KeyringConfig } from '../../vault/keyring.ts';
 import { createOpener } from '../../vault/opener.ts';
 import { createResealer } from '../../vault/resealer.ts';
+import { toEncryptionContext } from '../../vault/message.ts';
 import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { checkKeyAccess } from '../../vault/startup-check.ts';
+import { createWebhookSecretOpener } from '../../vault/webhook-secret-opener.ts';
 import { startKmsServer } from '../support/services/kms-server.ts';
 import { aContext } from '../vault/seal-contexts.ts';
 
@@ -48,12 +50,26 @@ const aKeyring = (keyId: string = kms.keyUuid, otherKeyArns: readonly string[] =
 const calledOperations = () => [...new Set(kms.calls.map(({ operation }) => `kms:${operation}`))].sort();
 
 describe('the KMS policies of the deployment page', () => {
-  it('allow the API exactly the calls of a process that only seals', async () => {
+  it('allow the API exactly the calls of a process that seals, and opens signing secrets of webhooks alone', async () => {
     const sealer = createSealer(aKeyring());
     await checkKeyAccess(sealer);
     await sealer.seal(new Secret('sk_test_example'), aContext());
+    const ref = aContext();
+    const sealed = await sealer.seal(new Secret('whsec_example'), { ...ref, purpose: 'provider-webhook-secrets' });
+    const opener = createWebhookSecretOpener(aKeyring());
+    expect((await opener.openSigningSecrets(sealed, ref)).expose()).toBe('whsec_example');
     expect(calledOperations()).toEqual(allowedBy(POLICIES[0]));
-    expect(neededBy('api')).toContain('KMS `GenerateDataKey`,');
+    expect(neededBy('api')).toContain('for signing secrets of webhooks alone, `Decrypt`,');
+    // What is opened carries the purpose that the condition compares, and a credential carries another.
+    const decrypting = POLICIES[0]?.Statement.filter(({ Action }) => Action.includes('kms:Decrypt'));
+    expect(decrypting).toMatchObject([
+      { Condition: { StringEquals: { 'kms:EncryptionContext:purpose': 'provider-webhook-secrets' } } },
+    ]);
+    expect(toEncryptionContext({ ...ref, purpose: 'provider-webhook-secrets' })).toMatchObject({
+      purpose: 'provider-webhook-secrets',
+    });
+    const credential = await sealer.seal(new Secret('sk_test_example'), { ...ref, purpose: 'provider-api-key' });
+    await expect(opener.openSigningSecrets(credential, ref)).rejects.toThrow();
   });
 
   it('allow a worker exactly the calls of checking, sealing, opening and rotating', async () => {
@@ -70,12 +86,12 @@ describe('the KMS policies of the deployment page', () => {
 
   it('name keys by their ARN', () => {
     expect(POLICIES.flatMap(({ Statement }) => Statement).map(({ Resource }) => Resource)).toEqual(
-      Array(2).fill('arn:aws:kms:REGION:ACCOUNT:key/KEY-ID'),
+      Array(3).fill('arn:aws:kms:REGION:ACCOUNT:key/KEY-ID'),
     );
   });
 });
 
-it('no file of the API imports a part of the vault that opens secrets', () => {
+it('no file of the API imports a part of the vault that opens more than signing secrets of webhooks', () => {
   const files = globSync('api/**/*.ts', { cwd: ROOT });
   const opening = files.filter((file) =>
     /from '[./]+\/vault\/(opener|resealer)\.ts'/.test(readFileSync(new URL(file, ROOT), 'utf8')),

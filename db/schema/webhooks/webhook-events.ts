@@ -15,7 +15,7 @@ export const webhookEvents = pgTable(
   {
     id: uuid('id').$type<WebhookEventId>().primaryKey(),
     provider: text('provider').$type<ProviderId>().notNull(),
-    /** The address that it was sent to: `app` for the one of all accounts. */
+    /** The address that it was sent to: `app` for the one of all accounts, else the id of the connection whose own it is. */
     endpoint: text('endpoint').notNull(),
     /** The provider's id of the event, or a hash of the body for an event without one. */
     eventKey: text('event_key').notNull(),

@@ -31,6 +31,7 @@ beforeAll(async () => {
     },
     { timing: { everyMs: 3_600_000 }, jitterMs: 0 },
   );
+  await api.send('POST', `/v1/venues/${venueId}/connections/${connectionId}/webhook-endpoint`);
   await api.send('PUT', `/v1/venues/${venueId}/connections/${connectionId}/reconciliation-schedule`, {
     json: { at: '04:00' },
   });
@@ -175,6 +176,7 @@ function bodyOf(endpoint: Endpoint): SendOptions {
     rollBackMapping: { version: 0 },
     putReconciliationSchedule: { at: '04:00' },
     putReach: { excludedFields: [] },
+    putWebhookSigningSecret: { signingSecret: 'whsec_of_a_stranger' },
     startReconciliation: { connectionId: ids['connectionId'] ?? '' },
     resolveConflict: { take: 'venue' },
     editDeadLetter: { fields: {} },
@@ -279,7 +281,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 63, operator: 15, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 65, operator: 17, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue and changes nothing', async () => {

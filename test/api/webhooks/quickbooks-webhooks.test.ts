@@ -154,9 +154,10 @@ describe('a delivery of QuickBooks', () => {
   });
 
   it('wakes each partition that has got an event', async () => {
+    // Empties the inbox, so that every partition is idle.
+    await api.drain();
     api.inboxGateway.woken.length = 0;
-    await api.database.admin`update webhook_inbox set awake = false`;
     await deliver(Array.from({ length: 40 }, () => cloudEvent(aRealm())));
-    await expect.poll(() => api.inboxGateway.woken.toSorted()).toEqual([0, 1, 2, 3]);
+    await expect.poll(() => [...new Set(api.inboxGateway.woken)].toSorted(), { timeout: 10_000 }).toEqual([0, 1, 2, 3]);
   });
 });

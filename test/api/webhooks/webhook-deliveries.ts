@@ -79,3 +79,15 @@ export function signed(
   });
   return { 'stripe-signature': header };
 }
+
+/** A form as Mailchimp sends it. */
+export const mailchimpEvent = (fields: Readonly<Record<string, string>> = {}) =>
+  new URLSearchParams({
+    type: 'profile',
+    fired_at: '2026-11-28 15:30:00',
+    'data[id]': '8a25ff1d98',
+    'data[list_id]': 'a6b5da1054',
+    'data[email]': 'ada@shop.test',
+    'data[merges][FNAME]': 'Ada',
+    ...fields,
+  }).toString();

@@ -12,6 +12,7 @@ import type { ProvidersConfig } from '../../../config/provider-settings.ts';
 import { ACCESS_REVOKED_SIGNAL, KEEP_CONNECTION_FRESH } from '../../../contracts/connections.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
+import { createWebhookEndpointStore } from '../../../db/webhooks/webhook-endpoint-store.ts';
 import { createProviders, PROVIDERS } from '../../../providers/registry.ts';
 import { until } from '../../support/eventually.ts';
 import { drainInbox } from '../../support/inbox.ts';
@@ -39,6 +40,11 @@ beforeAll(async () => {
       providers: createProviders(PROVIDERS, providers() as ProvidersConfig, { budget: createBudgetStore(db) }),
       inbox: createInboxStore(db),
       inboxGateway: createInboxGateway(temporal),
+      webhookEndpoints: createWebhookEndpointStore(db),
+      webhookSecrets: {
+        openSigningSecrets: () => Promise.reject(new Error('no address of a connection’s own is used')),
+      },
+      clock: () => new Date(),
       log,
     }),
   );

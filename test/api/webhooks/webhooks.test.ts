@@ -255,7 +255,7 @@ describe('the signed times and addresses', () => {
 
 describe('a path that accepts no webhooks', () => {
   it.each([
-    ['mailchimp', 'mailchimp sends no event that this service takes.'],
+    ['mailchimp', 'Each connection to mailchimp has an address of its own.'],
     ['paypal', 'No such provider.'],
     ['Stripe', 'No such provider.'],
     ['__proto__', 'No such provider.'],

@@ -87,6 +87,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into deleted_objects (connection_id, resource, external_id, venue_id, external_version) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 1)`,
     discrepancies_reconciliation_fk: () =>
       sql`insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id) values (${uuidv7()}, ${theirs.reconciliationId}, ${ours}, 'missing-here', '[]', '2026-01-01', 'x')`,
+    webhook_endpoints_connection_fk: () =>
+      sql`insert into webhook_endpoints (connection_id, venue_id, path_digest) values (${theirs.connectionId}, ${ours}, 'x')`,
     dead_letters_connection_fk: () =>
       sql`insert into dead_letters (id, venue_id, connection_id, source, source_key, code, message, history) values (${uuidv7()}, ${ours}, ${theirs.connectionId}, 'record', 'x', 'x', 'x', '[]')`,
     field_mappings_connection_fk: () =>

@@ -7,7 +7,6 @@ import type { CornerDeskSettings } from './settings.ts';
 const eventSchema = z.object({ id: z.string(), type: eventTypeSchema, desk: accountIdSchema.optional() });
 
 export const cornerDeskWebhooks: WebhookDefinition<CornerDeskSettings> = {
-  endpoint: 'app',
   secrets: 'webhookKey',
   // Asks for a challenge back before it sends the first event.
   handshake({ method, query }) {
@@ -16,10 +15,12 @@ export const cornerDeskWebhooks: WebhookDefinition<CornerDeskSettings> = {
       ? { status: 200, body: challenge }
       : null;
   },
-  isSigned: (header) => /^[0-9a-f]{64}$/.test(header('desk-signature') ?? ''),
-  verify({ body, header }, secret) {
-    const expected = createHmac('sha256', secret.expose()).update(body).digest();
-    return timingSafeEqual(Buffer.from(header('desk-signature') ?? '', 'hex'), expected);
+  signature: {
+    isSigned: (header) => /^[0-9a-f]{64}$/.test(header('desk-signature') ?? ''),
+    verify({ body, header }, secret) {
+      const expected = createHmac('sha256', secret.expose()).update(body).digest();
+      return timingSafeEqual(Buffer.from(header('desk-signature') ?? '', 'hex'), expected);
+    },
   },
   identify(event) {
     const { data } = eventSchema.safeParse(event);
