@@ -73,7 +73,10 @@ describe('the workflow of a failing event', () => {
     await expect(handle.result()).rejects.toMatchObject({
       cause: { type: FAILURE.unavailable, message: 'the event could not be applied: unavailable' },
     });
-    expect(attributesOf(await handle.describe())).toMatchObject({ ErrorType: FAILURE.unavailable, NeedsAttention: true });
+    expect(attributesOf(await handle.describe())).toMatchObject({
+      ErrorType: FAILURE.unavailable,
+      NeedsAttention: true,
+    });
   });
 
   it('runs again under the same id when the event fails after a replay', async () => {
