@@ -30,10 +30,12 @@ export async function mappingsOf(
   const kind = kinds.get(resource);
   const mapping = adapter.mapping(resource);
   const stored = await mappings.find(ref);
-  const within = { kind, excluded: (await reach.find(ref)).excludedFields };
+  const { excludedFields: excluded, historyFromEpochS } = await reach.find(ref);
+  const within = { kind, excluded };
   return {
     mapping: mappingWithin(mapping, within),
     fieldMapping: fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), within),
     reach: within,
+    historyFromEpochS,
   };
 }

@@ -9,7 +9,7 @@ import { moneyOf, samePrice } from './prices.ts';
 import type { KnownPrice, PriceAmount } from './prices.ts';
 import { priceSchema } from './product-responses.ts';
 import type { StripePrice } from './product-responses.ts';
-import type { SentProduct } from './products.ts';
+import type { ProductPayload } from './products.ts';
 import { nullWhenMissing } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { listSchema, objectWithId } from '../http/responses.ts';
@@ -31,9 +31,12 @@ interface ChangedPrice {
   readonly notes: readonly RecordNote[];
 }
 
+/** A product whose price is among what is written. */
+type PricedProduct = Pick<ProductPayload, 'price' | 'metadata'>;
+
 export interface PriceChanger {
   /** Creates the price that the product needs, unless it exists. */
-  change(product: string, payload: SentProduct, change: PriceChange): Promise<ChangedPrice>;
+  change(product: string, payload: PricedProduct, change: PriceChange): Promise<ChangedPrice>;
   retire(prices: readonly string[], idempotencyKey: string): Promise<void>;
 }
 
@@ -93,7 +96,7 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
   return {
     async change(product, payload, change) {
       const { earlier, afterLostUpdate } = change;
-      const { price = null } = payload;
+      const { price } = payload;
       if (!afterLostUpdate && samePrice(price, earlier)) return UNCHANGED_PRICE;
       const recordId = payload.metadata[RECORD_ID_KEY] ?? '';
       // Looks before it creates a price: the answer shows what the new price inherits, what others sell by, and what an

@@ -39,8 +39,9 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
       const payload = productPayload(mapped);
       const earlier = knownPrice(externalState);
       const change = { earlier, afterLostUpdate, idempotencyKey };
+      const { price, metadata } = payload;
       const { defaultPrice, outdated, notes } =
-        payload.price === undefined ? UNCHANGED_PRICE : await prices.change(externalId, payload, change);
+        price === undefined ? UNCHANGED_PRICE : await prices.change(externalId, { price, metadata }, change);
       const params = updateParams(
         payload,
         productMetadata.clearing(clearedMetadataKeys, mapped.excluded),

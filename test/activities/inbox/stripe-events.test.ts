@@ -83,6 +83,22 @@ describe('an event of Stripe', () => {
     expect(await retrievals()).toBe(0);
   });
 
+  it('creates nothing of what began before the history that the connection pulls', async () => {
+    const historyFrom = new Date(Date.now() + 2 * 86_400_000).toISOString().slice(0, 10);
+    await world.reach.change(
+      { ...venue, resource: 'customers' },
+      { excludedFields: [], historyFrom },
+      {
+        ...{ venueId: venue.venueId, actor: 'x', action: 'connection.reach-changed', targetType: 'connection' },
+        ...{ targetId: 'x', outcome: 'ok', requestId: null },
+      },
+    );
+    await create('Ada');
+    await post(await told());
+    await inbox.drain();
+    expect(await records()).toEqual([]);
+  });
+
   it('has one effect, however often it is sent', async () => {
     await create('Ada');
     const [event] = await told();
