@@ -1,6 +1,8 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { v7 as uuidv7 } from 'uuid';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { FAILURE } from '../../contracts/failures.ts';
+import type { SubscriptionId } from '../../contracts/ids.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
 import type { KeyringConfig } from '../../vault/keyring.ts';
 import { secretTarget } from '../../db/connections/secret-rotation-store.ts';
@@ -52,6 +54,29 @@ describe('a rotation', () => {
     expect(await Promise.all(secrets.map((ref) => world.open(onlyNew, ref)))).toEqual(['one', 'two', 'three', 'four']);
     for (const ref of secrets)
       expect((await vaultErrorOf(createOpener(old).open(await world.stored(ref), ref))).kind).toBe('cannot-open');
+  });
+
+  it('reseals the secrets that sign outgoing webhooks, each of a subscription’s', async () => {
+    const ref = { venueId: await world.aVenue(), subscriptionId: uuidv7() as SubscriptionId };
+    const context = { ...ref, purpose: 'webhook-signing-secret' } as const;
+    await world.admin`insert into subscriptions (id, venue_id, url) values (${ref.subscriptionId}, ${ref.venueId}, 'https://a.example/')`;
+    for (const text of ['whsec_1', 'whsec_2']) {
+      const sealed = Buffer.from(await createSealer(old).seal(new Secret(text), context));
+      await world.admin`
+        insert into subscription_secrets (id, venue_id, subscription_id, sealed_secret)
+        values (${uuidv7()}, ${ref.venueId}, ${ref.subscriptionId}, ${sealed})`;
+    }
+    expect(await world.rotate(both)).toMatchObject({ outcome: 'completed', resealed: 2, unreadableInPass: 0 });
+    const rows = await world.admin<
+      { sealed: Buffer }[]
+    >`select sealed_secret as sealed from subscription_secrets order by id`;
+    const opened = rows.map(async ({ sealed }) =>
+      (await createOpener(onlyNew).open(new Uint8Array(sealed) as SealedSecret, context)).expose(),
+    );
+    expect(await Promise.all(opened)).toEqual(['whsec_1', 'whsec_2']);
+    const targets =
+      await world.admin`select distinct target_type, target_id from audit_log where action = 'credentials.resealed'`;
+    expect([...targets]).toEqual([{ target_type: 'subscription', target_id: ref.subscriptionId }]);
   });
 
   it('writes an audit event for each secret, without its content', async () => {
