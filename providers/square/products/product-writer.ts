@@ -105,13 +105,9 @@ class CatalogueWriter {
       const item = merging.get(itemId);
       const reading = readingsOf(item ? [item] : []).get(externalId);
       if (!item || !reading || reading instanceof ProviderError) continue;
-      // As it was read: another product of this batch may have been merged into the item since.
-      const refusal = remoteChanged('square', one, versionOf(present.get(externalId)));
-      if (refusal) {
-        refused.set(externalId, refusal);
-        continue;
-      }
       try {
+        // As it was read: another product of this batch may have been merged into the item since.
+        requireMerged(one, present.get(externalId));
         merging.set(itemId, mergedInto(item, { present: reading, sent: mapped.payload as unknown as SentProduct }));
       } catch (error) {
         if (!(error instanceof ProviderError)) throw error;
@@ -207,8 +203,12 @@ function readingsIn(raw: RawObject): readonly (readonly [string, ProviderRecord 
   ];
 }
 
-const versionOf = (reading: ProviderRecord | ProviderError | undefined): number =>
-  reading === undefined || reading instanceof ProviderError ? 0 : reading.version;
+/** Throws where the product is newer than the version that was merged. */
+function requireMerged(update: BatchedUpdate, reading: ProviderRecord | ProviderError | undefined): void {
+  if (reading === undefined || reading instanceof ProviderError) return;
+  const refusal = remoteChanged('square', update, reading.version);
+  if (refusal) throw refusal;
+}
 
 const UNREADABLE_ITEM = 'item_data: cannot be read exactly';
 
