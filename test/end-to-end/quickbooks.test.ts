@@ -27,7 +27,7 @@ async function aConnectedVenue(): Promise<ConnectedVenue> {
   const { body } = await system.api.tryPost(`/v1/venues/${venueId}/connections`, {
     ...{ provider: 'quickbooks', environment: 'sandbox' },
   });
-  const { authorizationUrl } = body as unknown as { readonly authorizationUrl: string };
+  const { authorizationUrl } = body as { readonly authorizationUrl: string };
   const approved = await quickbooks().send<{ readonly redirectUrl: string }>('POST', '/approve', {
     ...{ authorizationUrl: await browser.open(authorizationUrl), account: 'new' },
   });

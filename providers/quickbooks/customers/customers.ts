@@ -48,8 +48,8 @@ const CUSTOMER: NamedEntity<QuickBooksCustomer> = {
   keepsInactive: false,
   toRecord,
   payloadOf: (fields) => ({ ...contentOf(fields as CustomerFields) }),
-  newBody: (payload) => newCustomer(payload as Sent),
-  changesTo: (customer, payload) => changesTo(customer, payload as Sent),
+  newBody: (payload) => newCustomer(payload),
+  changesTo: (customer, payload) => changesTo(customer, payload),
 };
 
 type Body = Readonly<Record<string, unknown>>;

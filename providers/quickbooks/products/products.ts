@@ -61,7 +61,7 @@ export function createProductSession(ask: Ask): ResourceSession {
         const account = await income.get();
         return newItem(product, { account, currency: await home.get() });
       },
-      changesTo: async (item, payload) => changesTo(item, payload as Sent, await home.get()),
+      changesTo: async (item, payload) => changesTo(item, payload, await home.get()),
     }),
   };
 }
