@@ -85,7 +85,7 @@ const stripeEvent = (fields: object = {}) =>
     id: `evt_${randomUUID()}`,
     object: 'event',
     livemode: false,
-    type: 'customer.updated',
+    type: 'payout.paid',
     data: { object: {} },
     ...fields,
   });
@@ -108,7 +108,7 @@ describe('Stripe with a key of the venue’s own', () => {
     const secret = await enterSecret(ref);
     expect(await sendStripe(path, secret)).toMatchObject({ status: 200, json: { received: true } });
     await api.drain();
-    expect(await eventsOf(ref)).toMatchObject([{ provider: 'stripe', type: 'customer.updated', state: 'ignored' }]);
+    expect(await eventsOf(ref)).toMatchObject([{ provider: 'stripe', type: 'payout.paid', state: 'ignored' }]);
   });
 
   it('is refused until the secret is entered, with another secret, and with the secret of another connection', async () => {
