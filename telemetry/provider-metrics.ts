@@ -4,6 +4,7 @@ import type { WebhookEventState } from '../contracts/inbox.ts';
 import type { Environment, ProviderId } from '../contracts/providers.ts';
 import type { Lane } from '../contracts/temporal.ts';
 import { registry } from './metrics.ts';
+import { within } from './within.ts';
 
 /** A lane's slots, as whoever hands them out knows them. */
 export interface WatchedLane {
@@ -140,13 +141,3 @@ inboxGauge(
   'Age of the oldest event of the inbox in a state that is not over.',
   ({ oldestSeconds }) => oldestSeconds,
 );
-
-async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(reject, limitMs, new Error('not in time'));
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
