@@ -21,6 +21,8 @@ export interface SyncConnectionInput extends SyncKey {
   readonly window?: { readonly fromEpochS: number | null; readonly toEpochS: number | null };
   /** The dry run whose plan this run carries out. The run reports its deviations. */
   readonly planId?: SyncId;
+  /** Covers only the records of dead letters that are to be retried. */
+  readonly deadLettersOnly?: true;
   /** Set only when this run continues an earlier one of the same sync. */
   readonly continued?: true;
   /** What the workflow waited for when it continued as new; null for nothing. */
@@ -199,6 +201,8 @@ export interface ScheduledSyncInput extends SyncKey {
    * The interval of full passes; null for never. Undefined in schedules from before this option, which use the default.
    */
   readonly fullEveryMs?: number | null;
+  /** Opens a run that covers only the records of dead letters which are to be retried. */
+  readonly deadLettersOnly?: true;
 }
 
 /** Null when there is nothing to run: another run of the sync is open, or the connection is not active. */

@@ -4,6 +4,7 @@ import type { WebhookEventState } from '../contracts/inbox.ts';
 import type { Environment, ProviderId } from '../contracts/providers.ts';
 import type { Lane } from '../contracts/temporal.ts';
 import { registry } from './metrics.ts';
+import { within } from './within.ts';
 
 /** A lane's slots, as whoever hands them out knows them. */
 export interface WatchedLane {
@@ -156,14 +157,4 @@ export function watchWebhooks(providers: readonly ProviderId[]): void {
 /** Call it once a delivery is committed. */
 export function noteWebhookReceived(provider: ProviderId): void {
   lastReceived.setToCurrentTime({ provider });
-}
-
-async function within<T>(limitMs: number, work: Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(reject, limitMs, new Error('not in time'));
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

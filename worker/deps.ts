@@ -8,6 +8,7 @@ import type { ReconciliationControlDeps } from '../activities/reconciliation/rec
 import type { RepairDeps } from '../activities/reconciliation/repair.ts';
 import type { DeliveringDeps } from '../activities/outgoing/deliver-webhooks.ts';
 import { createWebhookSender } from '../activities/outgoing/send-webhook.ts';
+import type { DeadLetterDeps } from '../activities/dead-letters/retry-dead-letters.ts';
 import type { InboxDeps } from '../activities/inbox/drain-inbox.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { MappingTrialDeps } from '../activities/mappings/try-mapping.ts';
@@ -49,6 +50,7 @@ import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
 import { createEventRecordStore } from '../db/webhooks/event-record-store.ts';
 import { createDeliveryStore } from '../db/outgoing/delivery-store.ts';
+import { createRetryStore } from '../db/dead-letters/retry-store.ts';
 import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createVenueStore } from '../db/core/venue-store.ts';
@@ -61,6 +63,7 @@ import { LOOPBACK, guardedFetch } from '../providers/kit/address-guard.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
+import { watchDeadLetters } from '../telemetry/dead-letter-metrics.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import { watchDeliveries } from '../telemetry/outgoing-metrics.ts';
 import { watchCircuits, watchInbox } from '../telemetry/provider-metrics.ts';
@@ -81,6 +84,7 @@ export type WorkerDeps = SyncChunkDeps &
   RetentionDeps &
   InboxDeps &
   DeliveringDeps &
+  DeadLetterDeps &
   RefreshingDeps &
   ConnectionUpkeepDeps &
   AuthorizingDeps &
@@ -135,6 +139,8 @@ export async function createDeps(
   watchDeliveries(deliveries);
   const inbox = createInboxStore(db);
   watchInbox(inbox);
+  const retries = createRetryStore(db);
+  watchDeadLetters(retries);
   return {
     audit,
     brakes: createBrakeStore(db),
@@ -162,6 +168,7 @@ export async function createDeps(
     eventRecords: createEventRecordStore(db, kinds),
     deliveries,
     sendWebhook: createWebhookSender({ fetch: guardedFetch(config.allowLoopbackReceivers ? LOOPBACK : []) }),
+    retries,
     providers,
     vault,
     sealer,

@@ -14,6 +14,7 @@ import { startHealthServer } from './health-server.ts';
 import { watchForLostWorkers } from './lost-workers.ts';
 import { connectTemporal } from './temporal-connection.ts';
 import { relayOutgoing } from './outgoing-relay.ts';
+import { keepDeadLetterSweepSchedule } from './dead-letter-schedule.ts';
 import { keepInboxSweepSchedule } from './inbox-schedule.ts';
 import { keepRetentionSchedule } from './retention-schedule.ts';
 import { createTemporalLogger } from './temporal-logger.ts';
@@ -59,7 +60,11 @@ async function run(): Promise<void> {
     // Nothing waits for the Schedules: runs do not need them, and a server that refuses them must not prevent the
     // worker's start.
     const kept = { schedule, log, stopped: stopping.signal };
-    const schedules = [keepRetentionSchedule({ ...kept, retention: config.retention }), keepInboxSweepSchedule(kept)];
+    const schedules = [
+      keepRetentionSchedule({ ...kept, retention: config.retention }),
+      keepInboxSweepSchedule(kept),
+      keepDeadLetterSweepSchedule(kept),
+    ];
     const drainedQueues = await findQueuesToDrain(client).catch((error: unknown) => {
       log.warn({ cause: describe(error) }, 'nobody can tell which replaced queues hold work: all of them are served');
       return Object.keys(REPLACED_QUEUES);

@@ -7,6 +7,7 @@ import { createDisconnectingActivities, createRevokingActivities } from '../acti
 import { createReconcileChunkActivities } from '../activities/reconciliation/reconcile-chunk.ts';
 import { createReconciliationControlActivities } from '../activities/reconciliation/reconciliation-control.ts';
 import { createRepairActivities } from '../activities/reconciliation/repair.ts';
+import { createDeadLetterActivities } from '../activities/dead-letters/retry-dead-letters.ts';
 import { createInboxActivities } from '../activities/inbox/drain-inbox.ts';
 import { createDeliveringActivities } from '../activities/outgoing/deliver-webhooks.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';
@@ -168,6 +169,7 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createReprojectionActivities(deps),
   ...createKeyRotationActivities(deps),
   ...createInboxActivities(deps),
+  ...createDeadLetterActivities(deps),
   ...createRetentionActivities(deps),
   ...createConnectionUpkeepActivities(deps),
   ...createActivateConnectionActivities(deps),

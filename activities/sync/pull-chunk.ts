@@ -1,7 +1,7 @@
 import { markChanges } from '../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import type { PullEnvironment } from './pull-context.ts';
-import { findMissing, settleMissing } from './pull-missing.ts';
+import { findDeadLetters, findMissing, settleMissing } from './pull-missing.ts';
 import { readStage } from './pull-stage.ts';
 
 /**
@@ -27,6 +27,8 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
       return mark(environment, checkpoint);
     case 'find-missing':
       return findMissing(environment, checkpoint);
+    case 'find-dead-letters':
+      return findDeadLetters(environment, checkpoint);
     case 'settle-missing':
       return settleMissing(environment, checkpoint);
     case undefined:

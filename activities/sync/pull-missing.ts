@@ -19,6 +19,15 @@ export async function findMissing(
   return moveOn({ scope, progress }, checkpoint);
 }
 
+/** Takes the objects that are to be retried, each of which is looked up. */
+export async function findDeadLetters(
+  { scope, missing, progress }: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint> {
+  await missing.findDeadLetters(scope);
+  return moveOn({ scope, progress }, checkpoint);
+}
+
 /**
  * Archives what is deleted at the provider. A record that was merely not listed, or that was reported both as deleted and
  * as existing, is looked up first, so that an incomplete listing archives nothing and asks nobody. More than a run may

@@ -157,7 +157,7 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
 
   const writeAttempt = link.writeAttempt + 1;
   await tools.store.markPending(tools.scope, [row.id], writeAttempt);
-  if (writeAttempt > MAX_WRITE_ATTEMPTS)
+  if (isGivenUp(writeAttempt, tools.scope))
     return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
   const again = {
     ...work,
@@ -166,6 +166,10 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   };
   return { ...(await writeAgain(again, tools)), ...note };
 }
+
+/** A record that was set aside is written again, as often as at first, only when somebody has it retried. */
+const isGivenUp = (writeAttempt: number, { deadLettersOnly }: PushTools['scope']): boolean =>
+  deadLettersOnly === true ? writeAttempt % (MAX_WRITE_ATTEMPTS + 1) === 0 : writeAttempt > MAX_WRITE_ATTEMPTS;
 
 async function writeAgain(work: PushWork, tools: PushTools): Promise<PushResult> {
   try {

@@ -49,7 +49,8 @@ async function first(
   if (!connection) return nothing('connection-gone');
   if (connection.state !== 'active') return nothing('connection-not-active');
   const { venueId, connectionId, provider, resource, direction } = key;
-  const mode = await modeOf(schedules, key);
+  const deadLettersOnly = key.deadLettersOnly === true;
+  const mode = deadLettersOnly ? 'incremental' : await modeOf(schedules, key);
   const { run, joined } = await runs.openOrJoin({
     venueId,
     connectionId,
@@ -58,7 +59,10 @@ async function first(
     direction,
     mode,
     requestedBy,
+    deadLettersOnly,
   });
+  // A run that covers something else is left to whoever has opened it.
+  if (run.deadLettersOnly !== deadLettersOnly) return nothing('already-running');
   // An open run that has not begun may have lost its starter. Temporal rejects a second start, so trying is safe.
   return joined && run.startedAt ? nothing('already-running') : { run: syncInputOf(run), skipped: null };
 }

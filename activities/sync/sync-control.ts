@@ -7,7 +7,7 @@ import type { ReachStore } from '../../db/connections/reach-store.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { RunEnd, SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { RunState } from '../../db/runs/run-state.ts';
-import { firstPullCheckpoint } from '../../domain/sync/checkpoint.ts';
+import { deadLetterPull, firstPullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { explainWaiting } from '../../domain/sync/waiting/waiting-advice.ts';
 import type { PullPlan } from '../../domain/sync/pull/pull-plan.ts';
@@ -92,6 +92,8 @@ async function planReading(
   input: SyncConnectionInput,
   { pullPlan, historyFromEpochS }: { readonly pullPlan: PullPlan; readonly historyFromEpochS: number | null },
 ) {
+  const thenPush = input.direction === 'both' && { thenPush: true as const };
+  if (input.deadLettersOnly === true) return { checkpoint: deadLetterPull({ ...thenPush }), total: null };
   const { watermark, feedCursor } = await progress.position(input);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
@@ -103,7 +105,7 @@ async function planReading(
     feedCursor,
     window: input.window ?? null,
     historyFromEpochS,
-    ...(input.direction === 'both' && { thenPush: true }),
+    ...thenPush,
   });
   // Until the provider has counted, the number of records that we hold is the best estimate; a first pull has none.
   const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;

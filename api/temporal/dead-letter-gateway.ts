@@ -1,7 +1,6 @@
 import type { VenueId } from '../../contracts/ids.ts';
 import { retryStart } from '../../domain/dead-letters/retry-start.ts';
 import type { RetryDeadLetters } from '../../domain/dead-letters/retry-start.ts';
-import { startAttributes } from '../../domain/sync/search-attributes.ts';
 import { callTemporal } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 
@@ -17,12 +16,8 @@ export interface DeadLetterGateway {
 export function createDeadLetterGateway(temporal: TemporalAccess): DeadLetterGateway {
   return {
     async retry(venueId) {
-      const [type, options] = retryStart(venueId);
       await callTemporal(temporal, ({ workflow }) =>
-        workflow.signalWithStart<RetryDeadLetters>(type, {
-          ...options,
-          typedSearchAttributes: startAttributes({ VenueId: venueId, Phase: 'queued' }),
-        }),
+        workflow.signalWithStart<RetryDeadLetters>(...retryStart(venueId)),
       );
     },
   };

@@ -76,11 +76,10 @@ export interface DeadLetterStore {
 export const MAX_RETRIES_AT_ONCE = 10_000;
 const MAX_GROUPS = 200;
 
-/** A record without any id cannot be looked up: a later sync may store it. */
+/** A record without any id cannot be looked up: a later sync may store it. A delivery is sent again where it is listed. */
 const isRetryable = or(
-  sql`${deadLetters.source} <> 'record'`,
-  isNotNull(deadLetters.recordId),
-  isNotNull(deadLetters.externalId),
+  eq(deadLetters.source, 'event'),
+  and(eq(deadLetters.source, 'record'), or(isNotNull(deadLetters.recordId), isNotNull(deadLetters.externalId))),
 );
 const AGAIN = {
   state: 'retrying',

@@ -162,9 +162,8 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
   });
   const refused = new Set(stored.refused.map(({ item }) => item.externalId));
   // Doubted records were counted with their page.
-  const found = settled.found
-    .filter(({ pulled, reason }) => reason === 'unlisted' && !refused.has(pulled.externalId))
-    .map(({ pulled }) => pulled);
+  const found = settled.found.filter(({ pulled, reason }) => reason !== 'doubted' && !refused.has(pulled.externalId));
+  const unlisted = found.filter(({ reason }) => reason === 'unlisted').map(({ pulled }) => pulled);
   const rejections = [
     ...settled.rejections,
     ...stored.refused.map(({ item, reason }) => notStorable(item.externalId, reason)),
@@ -174,7 +173,7 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
     ...records.map(({ externalId }) => externalId),
     ...settled.rejections.flatMap(({ externalId }) => externalId ?? []),
   ]);
-  await insertLogs(tx, scope, found.map(toUnlisted));
+  await insertLogs(tx, scope, unlisted.map(toUnlisted));
   const read = found.length + rejected;
   const counts = countsOf({ read, rejected }, stored.results.flat());
   const progress = await addProgress(tx, scope, { ...settled, done: read, counts });

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import type { BlastRadius } from '../../domain/sync/pull/blast-radius.ts';
-import { lockRun } from '../runs/run-scope.ts';
+import { lockRun, retriedIn } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
@@ -9,8 +9,9 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 /**
  * Why a record is considered deleted. `told`: the change feed reports it. `unlisted`: a complete listing did not return
  * it. `doubted`: the provider reports it both as deleted and as existing, and versions do not show which is later.
+ * `dead-letter`: an earlier run could not store it, and it is retried, whether or not it still exists.
  */
-export type MissingReason = 'told' | 'unlisted' | 'doubted';
+export type MissingReason = 'told' | 'unlisted' | 'doubted' | 'dead-letter';
 
 /** A confirmed deletion: the change feed reported it, or the provider was asked (`certain`). */
 export interface Deletion {
@@ -33,6 +34,8 @@ export interface SyncMissingStore {
    * SupersededError.
    */
   findUnlisted(scope: RunScope): Promise<number>;
+  /** Records the objects of dead letters that are to be retried. Repeating it adds nothing. Throws SupersededError. */
+  findDeadLetters(scope: RunScope): Promise<void>;
   /** How many records the run would archive, and out of how many. */
   blastRadius(scope: RunScope): Promise<BlastRadius>;
   /** The next records to ask the provider about, in a stable order. */
@@ -58,6 +61,19 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
             and l.state in ('linked', 'rejected') and ${unseenBy(scope)}
           on conflict do nothing returning external_id`);
         return rows.length;
+      }),
+
+    findDeadLetters: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await tx.execute(sql`
+          insert into sync_missing (sync_id, external_id, venue_id, record_id, reason)
+          select ${scope.syncId}, d.external_id, d.venue_id, l.record_id, 'dead-letter' from dead_letters d
+          left join lateral (select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+            and external_id = d.external_id limit 1) l on true
+          where ${retriedIn(scope)} and d.external_id is not null
+          order by d.external_id
+          on conflict do nothing`);
       }),
 
     blastRadius: (scope) =>
@@ -98,9 +114,9 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
       withVenue(db, scope.venueId, async (tx) => {
         await lockRun(tx, scope);
         const rows = JSON.stringify(gone.map(({ externalId, version }) => ({ external_id: externalId, version })));
-        // Nothing to do for a record that an earlier run has archived.
+        // Nothing to do for a record that an earlier run has archived, nor for an object that never became one.
         await tx.execute(sql`
-          update sync_missing m set version = r.version, reason = case when m.reason = 'told' then 'doubted' else m.reason end, settled = m.settled or coalesce(r.gone, false)
+          update sync_missing m set version = r.version, reason = case when m.reason = 'told' then 'doubted' else m.reason end, settled = m.settled or coalesce(r.gone, m.reason = 'dead-letter')
           from (select w.external_id, w.version, l.state = 'gone' as gone
             from jsonb_to_recordset(${rows}::jsonb) as w(external_id text, version bigint)
             left join lateral (select state from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}

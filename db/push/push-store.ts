@@ -20,7 +20,7 @@ import type { PulledReferences } from '../pull/pulled-fields.ts';
 import { fieldsDocument, recordTable, tableOf } from '../records/record-tables.ts';
 import { withRefusals } from '../pull/rejections.ts';
 import { addProgress } from '../runs/run-state.ts';
-import { inUse, linkOfRecord, lockRun, needsPush, scopeWithKind } from '../runs/run-scope.ts';
+import { coveredBy, inUse, linkOfRecord, lockRun, needsPush, scopeWithKind } from '../runs/run-scope.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { withVenue } from '../core/venue-scope.ts';
@@ -121,7 +121,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
       read(scope, {
         filter: sql`${mayPush(scope)} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
           and (${after}::uuid is null or c.id > ${after}::uuid)
-          and (${scope.mode === 'full'} or ${needsPush})`,
+          and (${scope.mode === 'full'} or ${needsPush}) and ${coveredBy(scope)}`,
         limit,
       }),
 
@@ -160,7 +160,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
     blastRadius: (scope) =>
       withVenue(db, scope.venueId, async (tx) => {
         const [row] = await tx.execute<{ archiving: number; of: number; newest: string | null }>(sql`
-          select count(*) filter (where c.deleted_at is not null)::int as archiving, count(*)::int as of, max(${deletionEpochUs}) as newest
+          select count(*) filter (where c.deleted_at is not null and ${coveredBy(scope)})::int as archiving, count(*)::int as of, max(${deletionEpochUs}) as newest
           from record_links l join ${tableOf(kinds.get(scope.resource))} c on c.id = l.record_id
           where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and ${inUse}`);
         return {

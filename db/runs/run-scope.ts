@@ -62,6 +62,22 @@ export const inUse = sql`((l.external_id is not null or l.state = 'pending') and
  */
 export const needsPush = sql`(l.record_id is null or l.record_version <> c.version or l.state in ('pending', 'rejected', 'gone'))`;
 
+/** Rows `c` (record) that the run covers: all, or those of dead letters that are to be retried. */
+export const coveredBy = ({ deadLettersOnly, ...scope }: SyncConnectionInput) =>
+  deadLettersOnly === true
+    ? sql`c.id in (select d.record_id from dead_letters d where ${retriedIn(scope)} and d.record_id is not null)`
+    : sql`true`;
+
+/** Dead letters `d` of the run's records that are to be retried. */
+export const retriedIn = ({
+  venueId,
+  connectionId,
+  resource,
+  direction,
+}: Pick<SyncConnectionInput, 'venueId' | 'connectionId' | 'resource' | 'direction'>) => sql`
+  (d.venue_id = ${venueId} and d.connection_id = ${connectionId} and d.resource = ${resource} and d.direction = ${direction}
+    and d.source = 'record' and d.state = 'retrying')`;
+
 /**
  * Locks the run for one commit. Throws SupersededError under an older fence. Returns whether the run was asked to stop.
  */

@@ -12,6 +12,7 @@ export function syncInputOf({
   direction,
   mode,
   dryRun,
+  deadLettersOnly,
   window,
   planId,
 }: SyncRun): SyncConnectionInput {
@@ -21,6 +22,7 @@ export function syncInputOf({
     syncId: id,
     mode,
     ...(dryRun && { dryRun }),
+    ...(deadLettersOnly && { deadLettersOnly }),
     ...(window && { window: inSeconds(window) }),
     ...(planId !== null && { planId }),
   };

@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
 import type { Cursor } from '../../domain/sync/pull/pull-plan.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { tableOf } from '../records/record-tables.ts';
-import { inUse, linkOfRecord, needsPush } from './run-scope.ts';
+import { coveredBy, inUse, linkOfRecord, needsPush } from './run-scope.ts';
 import { toState } from './run-state.ts';
 import type { RunRow, RunState } from './run-state.ts';
 import { withVenue } from '../core/venue-scope.ts';
@@ -57,7 +57,7 @@ export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning 
         const [row] = await tx.execute<{ total: number }>(sql`
           select count(*)::int as total from ${tableOf(kinds.get(input.resource))} c
           ${linkOfRecord(input)}
-          where (c.deleted_at is null or ${inUse}) and (${input.mode === 'full'} or ${needsPush})`);
+          where (c.deleted_at is null or ${inUse}) and (${input.mode === 'full'} or ${needsPush}) and ${coveredBy(input)}`);
         return row?.total ?? 0;
       }),
 

@@ -30,6 +30,7 @@ export interface NewSyncRun {
   readonly requestedBy: string;
   readonly dryRun?: boolean;
   readonly window?: SyncWindow | null | undefined;
+  readonly deadLettersOnly?: boolean;
   /** The dry run whose plan to carry out. Without it a run uses the newest usable plan, if there is one. */
   readonly planId?: SyncId | undefined;
   /** Digest of the request, if it may be repeated; see request-keys.ts. */
@@ -153,7 +154,7 @@ async function insertOrFind(tx: Transaction, { window, planId, ...run }: NewSync
 
 /**
  * The newest usable plan: of a completed dry run of the same sync, mode and window, with no run of the sync since it
- * began. Null for a dry run.
+ * began. Null for a dry run, and for one that covers only dead letters.
  */
 export function planFor({
   connectionId,
@@ -161,10 +162,11 @@ export function planFor({
   direction,
   mode,
   dryRun,
+  deadLettersOnly,
   window,
   planId,
 }: NewSyncRun): SQL<SyncId | null> | null {
-  if (dryRun) return null;
+  if (dryRun || deadLettersOnly) return null;
   return sql<SyncId | null>`(
     select plan.id from sync_runs plan
     where plan.connection_id = ${connectionId} and plan.resource = ${resource} and plan.direction = ${direction} and plan.mode = ${mode}

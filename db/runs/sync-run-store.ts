@@ -23,6 +23,8 @@ export interface SyncRun {
   readonly direction: Direction;
   readonly mode: SyncMode;
   readonly dryRun: boolean;
+  /** It covers only the records of dead letters that are to be retried. */
+  readonly deadLettersOnly: boolean;
   readonly window: SyncWindow | null;
   /** The dry run whose plan this run carries out. */
   readonly planId: SyncId | null;
@@ -238,6 +240,7 @@ const SHOWN_AS_STORED = [
   'direction',
   'mode',
   'dryRun',
+  'deadLettersOnly',
   'planId',
   'deviationCount',
   'plan',

@@ -2,6 +2,7 @@ import { RETRY_DEAD_LETTERS, RETRY_MORE_SIGNAL, retryDeadLettersWorkflowId } fro
 import type { RetryDeadLettersInput } from '../../contracts/dead-letters.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
+import { startAttributes } from '../sync/search-attributes.ts';
 import { syncPriority } from '../sync/sync-labels.ts';
 
 /** A function with the type of the `retryDeadLetters` workflow. */
@@ -19,6 +20,7 @@ export function retryStart(venueId: VenueId) {
       workflowIdConflictPolicy: 'USE_EXISTING' as const,
       workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
       staticSummary: 'Retry dead letters of the venue',
+      typedSearchAttributes: startAttributes({ VenueId: venueId, Phase: 'queued' }),
       priority: syncPriority({ venueId, mode: 'incremental' }),
     },
   ] as const;

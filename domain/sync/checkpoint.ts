@@ -61,6 +61,8 @@ export type PullStage =
   | ReadingStage
   /** Compares what the listings returned with our records. */
   | { readonly kind: 'find-missing' }
+  /** Takes the objects of dead letters that are to be retried. */
+  | { readonly kind: 'find-dead-letters' }
   /** Archives records that are deleted at the provider, once that is certain and allowed. */
   | { readonly kind: 'settle-missing' };
 
@@ -126,6 +128,13 @@ export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
         stages: [...changes, ...sweep(plan), { kind: 'settle-missing' }],
       };
 }
+
+/** Looks up only the objects of dead letters that are to be retried: it covers no span of time. */
+export const deadLetterPull = ({ thenPush }: Pick<PullStart, 'thenPush'>): PullCheckpoint => ({
+  ...begin(null),
+  ...(thenPush && { thenPush }),
+  stages: [{ kind: 'find-dead-letters' }, { kind: 'settle-missing' }],
+});
 
 /**
  * Reads everything: the first checkpoint of a full pull, and the fallback when a change feed no longer knows our

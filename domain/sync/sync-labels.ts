@@ -8,14 +8,16 @@ interface LabelledSync {
   readonly mode: SyncMode;
   readonly dryRun?: boolean | undefined;
   readonly window?: object | null | undefined;
+  readonly deadLettersOnly?: boolean | undefined;
 }
 
 /** The title of a sync in the Temporal Web UI. `provider` is the display name, such as "Stripe". */
 export function syncSummary(
-  { direction, resource, mode, dryRun = false, window = null }: LabelledSync,
+  { direction, resource, mode, dryRun = false, window = null, deadLettersOnly = false }: LabelledSync,
   provider: string,
 ): string {
-  return `${WAYS[direction](provider)}: ${resource}, ${window ? 'window' : mode}${dryRun ? ', dry run' : ''}`;
+  const covered = deadLettersOnly ? 'dead letters' : window ? 'window' : mode;
+  return `${WAYS[direction](provider)}: ${resource}, ${covered}${dryRun ? ', dry run' : ''}`;
 }
 
 const WAYS: Readonly<Record<Direction, (provider: string) => string>> = {

@@ -22,7 +22,8 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { z } from 'zod';
 import { homeOf, REPOSITORY } from '../../runtime/start/home.ts';
 import { APPROVE_SIGNAL, scheduleId } from '../../contracts/sync.ts';
-import type { JobId } from '../../contracts/ids.ts';
+import { DEAD_LETTER_SWEEP_SCHEDULE_ID, retryDeadLettersWorkflowId } from '../../contracts/dead-letters.ts';
+import type { JobId, VenueId } from '../../contracts/ids.ts';
 import { drainInboxWorkflowId, INBOX_SWEEP_SCHEDULE_ID } from '../../contracts/inbox.ts';
 import { RETENTION_SCHEDULE_ID } from '../../contracts/retention.ts';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
@@ -274,6 +275,22 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     createVenue: () => api.createVenue(),
     connect: async (venueId) => api.connect(venueId, (await stripe.addAccount()).secretKey),
   }),
+  async 'retry-dead-letters.completed'() {
+    const venue = await aVenue(0);
+    // Stripe refuses a phone number of more than 20 characters.
+    await api.load(venue.venueId, [{ sourceId: 'c-0', phone: '0'.repeat(30) }]);
+    await end(venue, await start(venue, 'push'));
+    await api.tryPost(`/v1/venues/${venue.venueId}/dead-letters/retry`, {});
+    return {
+      'retry-dead-letters.completed': {
+        workflowId: retryDeadLettersWorkflowId(venue.venueId as VenueId),
+        runId: null,
+      },
+    };
+  },
+  async 'sweep-dead-letters.completed'() {
+    return { 'sweep-dead-letters.completed': await triggered(DEAD_LETTER_SWEEP_SCHEDULE_ID) };
+  },
   ...reconciliationScenes({ api, temporal, stripe }),
   ...connectionScenes({
     api,
@@ -300,7 +317,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

@@ -2,6 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
+import * as deadLetterContract from '../../contracts/dead-letters.ts';
 import * as connectionContract from '../../contracts/connections.ts';
 import * as mappingContract from '../../contracts/mappings.ts';
 import * as reconciliationContract from '../../contracts/reconciliation.ts';
@@ -17,6 +18,7 @@ import { installTemporalRuntime } from '../support/services/temporal-runtime.ts'
 
 const contracts = {
   ...connectionContract,
+  ...deadLetterContract,
   ...inboxContract,
   ...mappingContract,
   ...outgoingContract,

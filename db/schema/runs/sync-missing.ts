@@ -19,7 +19,7 @@ export const syncMissing = pgTable(
      * `told`: the change feed reports the deletion. `unlisted`: a complete listing did not return it. `doubted`: it was
      * reported both as deleted and as existing.
      */
-    reason: text('reason', { enum: ['told', 'unlisted', 'doubted'] }).notNull(),
+    reason: text('reason', { enum: ['told', 'unlisted', 'doubted', 'dead-letter'] }).notNull(),
     /** Version of the deletion, as `record_links.external_version`; null until the provider is asked. */
     version: bigint('version', { mode: 'number' }),
     /** When it was deleted by the provider's clock; null when the provider does not say. */

@@ -36,6 +36,8 @@ export const syncRuns = pgTable(
     mode: text('mode', { enum: SYNC_MODES }).notNull(),
     /** A dry run reads and decides but writes to neither side. */
     dryRun: boolean('dry_run').notNull().default(false),
+    /** Restricts the run to the records of dead letters that are to be retried. */
+    deadLettersOnly: boolean('dead_letters_only').notNull().default(false),
     /** Restricts the run to objects created at the provider in [windowFrom, windowTo). */
     windowFrom: instant('window_from'),
     windowTo: instant('window_to'),

@@ -32,6 +32,7 @@ function aRun(changes: Partial<SyncRun> = {}): SyncRun {
   } as const;
   const plain = {
     dryRun: false,
+    deadLettersOnly: false,
     window: null,
     planId: null,
     deviationCount: 0,

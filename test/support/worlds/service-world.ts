@@ -71,7 +71,7 @@ export async function createServiceWorld({ registries, env = {}, migrate }: Serv
     registries,
   );
   const server = await startServer(createApp(api), { host: '127.0.0.1', port: 0, publicUrl: PUBLIC_URL });
-  const worker = await startWorkers();
+  let stopWorkers = await startWorkers();
   const apiUrl = `http://127.0.0.1:${server.port}`;
   const token = await signToken({ subject: 'test', role: 'admin', venues: '*', ttlSeconds: 3_600 }, jwtSecret);
   const connection = await Connection.connect({ address: temporal.address });
@@ -123,9 +123,14 @@ export async function createServiceWorld({ registries, env = {}, migrate }: Serv
     /** The logs of both processes, one JSON document per line. */
     logLines: logLines as readonly string[],
     temporal: new Client({ connection, namespace: temporal.namespace }),
+    /** Stops the worker as a deployment does, and starts another. */
+    async restartWorker() {
+      await stopWorkers();
+      stopWorkers = await startWorkers();
+    },
     async close() {
       await server.stop();
-      await worker();
+      await stopWorkers();
       await Promise.all([api.temporalConnection.close(), connection.close()]);
       await api.close();
       await database.drop();

@@ -58,7 +58,9 @@ export interface WorldOptions {
   readonly circuits?: boolean;
 }
 
-export type RunOptions = Partial<Pick<SyncConnectionInput, 'resource' | 'dryRun' | 'window' | 'planId'>>;
+export type RunOptions = Partial<
+  Pick<SyncConnectionInput, 'resource' | 'dryRun' | 'window' | 'planId' | 'deadLettersOnly'>
+>;
 
 export interface TestVenue {
   readonly venueId: VenueId;
@@ -170,6 +172,7 @@ export async function createSyncWorld(options: WorldOptions = {}) {
       mode,
       requestedBy: 'test',
       dryRun: more.dryRun === true,
+      deadLettersOnly: more.deadLettersOnly === true,
       ...(more.planId && { planId: more.planId }),
     });
     return { ...key, ...more, resource: key.resource, ...(run.planId && { planId: run.planId }), syncId: run.id, mode };
