@@ -5,10 +5,16 @@ import { instant, paging, timestamp } from './common.ts';
 
 const word = z.string().min(1).max(255);
 
+const eventState = z.enum(WEBHOOK_EVENT_STATES).meta({
+  id: 'EventState',
+  description:
+    '`waiting` and `retrying` events are handled by themselves; `waiting-for-adapter`, `ignored` and `dead` ones when they are replayed.',
+});
+
 const filter = {
   provider: word.optional().meta({ description: 'Id of a provider.' }),
   type: word.optional().meta({ description: 'The provider’s name for the type of event.' }),
-  state: z.enum(WEBHOOK_EVENT_STATES).optional(),
+  state: eventState.optional(),
   receivedFrom: instant.optional().meta({ description: 'Inclusive.' }),
   receivedTo: instant.optional().meta({ description: 'Exclusive.' }),
 };
@@ -31,10 +37,7 @@ export const eventAnswer = z
     id: z.uuid(),
     provider: z.string(),
     type: z.string().meta({ description: 'The provider’s name for the type of event.' }),
-    state: z.enum(WEBHOOK_EVENT_STATES).meta({
-      description:
-        '`waiting` and `retrying` events are handled by themselves; `waiting-for-adapter`, `ignored` and `dead` ones when they are replayed.',
-    }),
+    state: eventState,
     receivedAt: timestamp,
     attempts: z.int().meta({ description: 'How often it was handled since it was received or replayed.' }),
     errorCode: z.string().nullable().meta({ description: 'Why the last attempt failed; null when it did not.' }),

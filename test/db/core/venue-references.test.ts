@@ -23,6 +23,7 @@ let keys: readonly ForeignKey[];
 let theirs: Awaited<ReturnType<typeof aVenueWithRuns>>;
 let ours: VenueId;
 let ownConnection: string;
+let own: Awaited<ReturnType<typeof aSubscription>>;
 
 const eventId = uuidv7();
 beforeAll(async () => {
@@ -42,6 +43,7 @@ beforeAll(async () => {
   theirs = await aVenueWithRuns();
   ours = await aVenue(database.db);
   ownConnection = (await aConnection(database.db, ours)).id;
+  own = await aSubscription(ours);
   await database.admin`
     insert into webhook_events (id, provider, endpoint, event_key, type, partition)
     values (${eventId}, 'stripe', 'app', 'evt_1', 'a.type', 0)`;
@@ -62,7 +64,19 @@ async function aVenueWithRuns() {
   await database.admin`
     insert into reconciliations (id, venue_id, connection_id, provider, from_day, to_day, time_zone, workflow_id, requested_by, finished_at)
     values (${reconciliationId}, ${venueId}, ${connection.id}, 'stripe', '2026-01-01', '2026-01-01', 'UTC', 'w', 'x', now())`;
-  return { venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id, transactionId, reconciliationId };
+  return {
+    ...{ venueId, connectionId: connection.id, syncId: run.id, planId: dryRun.id, transactionId, reconciliationId },
+    ...(await aSubscription(venueId)),
+  };
+}
+
+async function aSubscription(venueId: VenueId) {
+  const [subscriptionId, messageId] = [uuidv7(), uuidv7()];
+  await database.admin`
+    insert into subscriptions (id, venue_id, url) values (${subscriptionId}, ${venueId}, 'https://backend.example/')`;
+  await database.admin`
+    insert into outgoing_messages (id, venue_id, type, data) values (${messageId}, ${venueId}, 'sync.finished', '{}')`;
+  return { subscriptionId, messageId };
 }
 
 describe('a reference between two venue tables', () => {
@@ -85,6 +99,12 @@ describe('a reference between two venue tables', () => {
       sql`insert into connection_reach (connection_id, resource, venue_id) values (${theirs.connectionId}, 'customers', ${ours})`,
     deleted_objects_connection_fk: () =>
       sql`insert into deleted_objects (connection_id, resource, external_id, venue_id, external_version) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 1)`,
+    deliveries_message_fk: () =>
+      sql`insert into deliveries (subscription_id, message_id, venue_id, state) values (${own.subscriptionId}, ${theirs.messageId}, ${ours}, 'delivered')`,
+    deliveries_subscription_fk: () =>
+      sql`insert into deliveries (subscription_id, message_id, venue_id, state) values (${theirs.subscriptionId}, ${own.messageId}, ${ours}, 'delivered')`,
+    subscription_secrets_subscription_fk: () =>
+      sql`insert into subscription_secrets (id, venue_id, subscription_id, sealed_secret) values (${uuidv7()}, ${ours}, ${theirs.subscriptionId}, '\\x00')`,
     discrepancies_reconciliation_fk: () =>
       sql`insert into discrepancies (id, reconciliation_id, venue_id, kind, differs, day, external_id) values (${uuidv7()}, ${theirs.reconciliationId}, ${ours}, 'missing-here', '[]', '2026-01-01', 'x')`,
     webhook_endpoints_connection_fk: () =>
