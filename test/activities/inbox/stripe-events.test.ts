@@ -99,6 +99,27 @@ describe('an event of Stripe', () => {
     expect(await records()).toEqual([]);
   });
 
+  it.each(['2026-10-28.endive', '2020-08-27'])(
+    'that a venue’s own address received changes no other venue’s records, whichever account it names (API version %s)',
+    async (apiVersion) => {
+      const { admin } = world.database;
+      const sender = await world.aVenue();
+      await world.sync(sender, 'pull');
+      await admin`update connections set external_account_id = ${await accountOf(venue)} where id = ${sender.connectionId}`;
+      const { id } = await create('Ada');
+      const [event] = await told();
+      const own = { ...event, id: `${event!.id}_${sender.connectionId}`, api_version: apiVersion };
+      await post([own]);
+      const moved =
+        await admin`update webhook_events set endpoint = ${sender.connectionId} where event_key = ${own.id}`;
+      expect(moved.count).toBe(1);
+      expect(await inbox.drain()).toBe(1);
+      expect(await records(venue)).toEqual([]);
+      expect(await records(sender)).toMatchObject([{ name: 'Ada', links: [{ externalId: id }] }]);
+      expect(await inbox.events(venue)).toEqual([]);
+    },
+  );
+
   it('has one effect, however often it is sent', async () => {
     await create('Ada');
     const [event] = await told();
