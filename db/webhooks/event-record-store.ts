@@ -6,6 +6,7 @@ import type { RecordKinds } from '../../records/registry.ts';
 import type { AccountRef } from '../connections/account-connections.ts';
 import { moveToVenue, withReach } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { announceChanges } from '../outgoing/announcements.ts';
 import { applyReadings } from '../pull/event-readings.ts';
 import type { AppliedReading, EventReading } from '../pull/event-readings.ts';
 import type { StoreEach } from '../pull/rejections.ts';
@@ -84,7 +85,11 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
         did: 'skipped',
         reason: 'not-storable',
       }));
-      return [...stored.results.flat(), ...refused];
+      const applied = stored.results.flat();
+      const count = (what: AppliedReading['did']) => applied.filter(({ did }) => did === what).length;
+      const counts = { created: count('created'), updated: count('updated'), archived: count('deleted') };
+      await announceChanges(tx, scope, counts);
+      return [...applied, ...refused];
     },
 
     async noteEffects(tx, effects) {

@@ -120,6 +120,23 @@ describe('an event of Stripe', () => {
     },
   );
 
+  it('is told to the venue’s subscribers, with the other changes of its burst', async () => {
+    const { admin } = world.database;
+    await admin`
+      insert into subscriptions (id, venue_id, url) values (gen_random_uuid(), ${venue.venueId}, 'https://backend.example/')`;
+    const { id } = await create('Ada');
+    await post(await told());
+    await inbox.drain();
+    await later();
+    await change(id, 'Ada Lovelace');
+    await create('Grace');
+    await post((await told()).slice(1));
+    await inbox.drain();
+    const messages =
+      await admin`select type, data -> 'counts' as counts from outgoing_messages where venue_id = ${venue.venueId}`;
+    expect(messages).toEqual([{ type: 'record.changed', counts: { created: 2, updated: 1, archived: 0 } }]);
+  });
+
   it('has one effect, however often it is sent', async () => {
     await create('Ada');
     const [event] = await told();
