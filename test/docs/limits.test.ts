@@ -2,6 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { LIMIT_VARIABLES } from '../../config/limit-variables.ts';
 import { LIMITS, POOL_NAMES, registry } from '../../telemetry/metrics.ts';
+import '../../telemetry/dead-letter-metrics.ts';
 import '../../telemetry/outgoing-metrics.ts';
 import '../../telemetry/provider-metrics.ts';
 import '../../telemetry/reconciliation-metrics.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { REGISTRIES } from '../../providers/registry.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
-import { INTERNAL_QUEUE, LANES, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
+import { INTERNAL_QUEUE, LANES, OUTGOING_QUEUE, WORKFLOW_QUEUE, laneQueue } from '../../contracts/temporal.ts';
 import type { WorkerDeps } from '../../worker/deps.ts';
 import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
@@ -78,10 +78,11 @@ describe('the workers of one process', () => {
       args: [input],
     });
 
-  it('poll one queue of workflows, one of short steps and one of each lane, however many providers there are', () => {
+  it('poll one queue of workflows, one of short steps, one of outgoing webhooks and one of each lane, however many providers there are', () => {
     expect(workers.map(({ options }) => options.taskQueue)).toEqual([
       WORKFLOW_QUEUE,
       INTERNAL_QUEUE,
+      OUTGOING_QUEUE,
       ...LANES.map(laneQueue),
     ]);
   });

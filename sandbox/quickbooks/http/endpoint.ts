@@ -22,9 +22,9 @@ export interface Endpoint {
   readonly run: (request: CompanyRequest) => object;
 }
 
-/** One route of all endpoints: the company is the first part of the path. */
+/** The routes of all endpoints: the company is the first part of the path. */
 export function routesOf(state: QuickBooksState, endpoints: readonly Endpoint[]): readonly Route[] {
-  return (['GET', 'POST'] as const).map((method) => ({
+  const inCompany = (method: Endpoint['method']): Route => ({
     method,
     path: /^\/v3\/company\/(\d+)\/.+$/,
     run(visit, realmId): Reply {
@@ -41,7 +41,15 @@ export function routesOf(state: QuickBooksState, endpoints: readonly Endpoint[])
       const body = once({ company, visit, rest }, endpoint);
       return json({ ...body, time: timeOf(visit.nowMs) }, { written: state.revision !== before });
     },
-  }));
+  });
+  const elsewhere = (method: Endpoint['method']): Route => ({
+    method,
+    path: /^\/v3\//,
+    run(visit): Reply {
+      throw unsupported(visit.path);
+    },
+  });
+  return (['GET', 'POST'] as const).flatMap((method) => [inCompany(method), elsewhere(method)]);
 }
 
 /**

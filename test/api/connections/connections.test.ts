@@ -41,7 +41,10 @@ describe('connecting Stripe with a key', () => {
     });
     expect(answer.json.account.id).toMatch(/^acct_/);
     expect(answer.headers.get('location')).toBe(`${path}/${answer.json.id}`);
-    expect((await api.send('GET', `${path}/${answer.json.id}`)).json).toEqual({ ...answer.json, fullPasses: [] });
+    expect((await api.send('GET', `${path}/${answer.json.id}`)).json).toEqual({
+      ...answer.json,
+      ...{ fullPasses: [], missingScopes: [], apiVersion: { name: expect.any(String) as string, endsOn: null } },
+    });
     expect(await stored()).toEqual([answer.json]);
     expect(await lastAudit()).toMatchObject({
       action: 'connection.connected',

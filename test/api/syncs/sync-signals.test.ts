@@ -10,9 +10,11 @@ import {
   authorizeConnectionWorkflowId,
   keepConnectionFreshWorkflowId,
 } from '../../../contracts/connections.ts';
-import type { ConnectionId, JobId, VenueId } from '../../../contracts/ids.ts';
+import { RETRY_DEAD_LETTERS, retryDeadLettersWorkflowId } from '../../../contracts/dead-letters.ts';
+import type { ConnectionId, JobId, SubscriptionId, VenueId } from '../../../contracts/ids.ts';
 import { DRAIN_INBOX, drainInboxWorkflowId } from '../../../contracts/inbox.ts';
 import { REPROJECT_RECORDS, reprojectWorkflowId } from '../../../contracts/mappings.ts';
+import { DELIVER_WEBHOOKS, deliverWebhooksWorkflowId } from '../../../contracts/outgoing-webhooks.ts';
 import { syncWorkflowId } from '../../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../../contracts/temporal.ts';
 import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../../contracts/vault.ts';
@@ -118,8 +120,21 @@ describe('the signals, queries and updates of the API', () => {
       args: [{ ...ref, resource: run.resource, version: 1, providerName: 'Stripe' }],
     };
     await client.workflow.start(REPROJECT_RECORDS, reprojection);
+    const retry = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: retryDeadLettersWorkflowId(run.venueId),
+      args: [{ venueId: run.venueId }],
+    };
+    await client.workflow.start(RETRY_DEAD_LETTERS, retry);
+    const subscription = { venueId: run.venueId, subscriptionId: uuidv7() as SubscriptionId };
+    const delivery = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: deliverWebhooksWorkflowId(subscription),
+      args: [subscription],
+    };
+    await client.workflow.start(DELIVER_WEBHOOKS, delivery);
     const told = await Promise.all(
-      [run, rotation, owner, attempt, drainer, reprojection]
+      [run, rotation, owner, attempt, drainer, reprojection, retry, delivery]
         .map(({ workflowId }) => workflowId)
         .map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')),
     );

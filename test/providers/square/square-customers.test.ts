@@ -115,6 +115,7 @@ describe('a customer of Square', () => {
     expect(await one(FULL)).toEqual({
       externalId: FULL.id,
       version: 7,
+      beganAtMs: Date.parse(FULL.created_at),
       changedAtMs: Date.parse(FULL.updated_at),
       deleted: false,
       recordId: 'LOYAL-7',

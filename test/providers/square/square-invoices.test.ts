@@ -54,6 +54,7 @@ describe('invoices', () => {
     const expected = {
       externalId: 'inv:0-7',
       version: 2,
+      beganAtMs: Date.parse(AT),
       deleted: false,
       recordId: null,
       refs: { customer: 'C' },

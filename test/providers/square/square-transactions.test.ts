@@ -90,6 +90,7 @@ describe('payments', () => {
     const expected = {
       externalId: 'P',
       version: Date.parse('2024-05-03T10:00:01.000Z'),
+      beganAtMs: Date.parse('2024-05-03T10:00:00.000Z'),
       deleted: false,
       recordId: null,
       refs: { customer: 'C' },
