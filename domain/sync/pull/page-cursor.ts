@@ -1,7 +1,7 @@
 import { fingerprintOf } from '../fingerprint.ts';
 import { NONE } from './part.ts';
 import type { ListedPage, NewPart, PartBase, Verdict } from './part.ts';
-import type { PageCursor } from './pull-plan.ts';
+import type { Cursor, PageCursor } from './pull-plan.ts';
 
 /** A list that is read by one opaque cursor. */
 export interface CursorPart extends PartBase {
@@ -14,6 +14,8 @@ export interface CursorPart extends PartBase {
   readonly mark: string | null;
   /** Consecutive restarts at the same place after an expired cursor. */
   readonly restarts: number;
+  /** Digest of the place of the last restart; absent before the first. */
+  readonly restartedAt?: string;
 }
 
 /** A list whose cursor expires more often than this without progress cannot be completed. */
@@ -53,12 +55,22 @@ function advance(part: CursorPart, { after, positions }: ListedPage, lastPage: s
 
 /** The part without its expired cursor. Null after too many restarts without progress. */
 export function restartCursorPart(part: CursorPart, { afterExpiry }: PageCursor): CursorPart | null {
-  const fromEpochS = restartsFrom(part, afterExpiry);
-  const restarts = fromEpochS === part.fromEpochS ? part.restarts + 1 : 1;
-  return restarts > MAX_RESTARTS ? null : { ...part, fromEpochS, restarts, after: null, lastPage: null, mark: null };
+  const place = restartsFrom(part, afterExpiry);
+  const restartedAt = fingerprintOf(place);
+  const restarts = restartedAt === part.restartedAt ? part.restarts + 1 : 1;
+  return restarts > MAX_RESTARTS ? null : { ...part, ...place, restarts, restartedAt, lastPage: null, mark: null };
 }
 
-function restartsFrom(part: CursorPart, afterExpiry: PageCursor['afterExpiry']): number | null {
-  if (afterExpiry.from === 'start' || part.reachedEpochS === null) return part.fromEpochS;
-  return Math.max(part.fromEpochS ?? -Infinity, part.reachedEpochS - afterExpiry.overlapS);
+interface RestartPlace {
+  readonly fromEpochS: number | null;
+  readonly after: Cursor | null;
+}
+
+function restartsFrom(
+  { fromEpochS, after, reachedEpochS }: CursorPart,
+  afterExpiry: PageCursor['afterExpiry'],
+): RestartPlace {
+  if (afterExpiry.from === 'cursor') return { fromEpochS, after: after && afterExpiry.renewed(after) };
+  if (afterExpiry.from === 'start' || reachedEpochS === null) return { fromEpochS, after: null };
+  return { fromEpochS: Math.max(fromEpochS ?? -Infinity, reachedEpochS - afterExpiry.overlapS), after: null };
 }

@@ -71,9 +71,14 @@ export interface PageCursor extends NamedStream {
 
 /**
  * How to restart a list whose cursor has expired. `start`: at its first page. `time`: at the time of the last object
- * read minus `overlapS`, for a list that is ordered by time, oldest first, and can be filtered by it.
+ * read minus `overlapS`, for a list that is ordered by time, oldest first, and can be filtered by it. `cursor`: at the
+ * cursor that `renewed` makes of the expired one, for a list that an adapter joins from several, such as one for each
+ * location: its cursor holds which of them is being read, and how far.
  */
-export type AfterExpiry = { readonly from: 'start' } | { readonly from: 'time'; readonly overlapS: number };
+export type AfterExpiry =
+  | { readonly from: 'start' }
+  | { readonly from: 'time'; readonly overlapS: number }
+  | { readonly from: 'cursor'; readonly renewed: (expired: Cursor) => Cursor };
 
 /** Skips objects by number, in an order that the provider keeps. */
 export interface Offset extends NamedStream {

@@ -42,24 +42,31 @@ export const listed = <Item extends z.ZodType>(
 ): SquareList<z.output<Item>> => ({
   ...readItems(item, raw),
   after: cursor || null,
-  positions: raw.flatMap(positionOf),
+  positions: raw.flatMap(positionBy('created_at')),
 });
 
-/** A page under its list's name, which is missing when the list is empty. */
-export const listSchema = <Item extends z.ZodType>(name: string, item: Item) =>
+/**
+ * A page under its list's name, which is missing when the list is empty. Its positions have the time that the list is
+ * ordered by.
+ */
+export const listSchema = <Item extends z.ZodType>(name: string, item: Item, orderedBy: OrderedBy = 'created_at') =>
   z
     .object({ cursor: z.string().nullish() })
     .and(z.object({ [name]: z.array(z.unknown()).nullish() }))
     .transform((page): SquareList<z.output<Item>> => {
       const raw = (page as Readonly<Record<string, unknown>>)[name] as readonly unknown[] | null | undefined;
-      return listed(item, raw ?? [], page.cursor);
+      return { ...listed(item, raw ?? [], page.cursor), positions: (raw ?? []).flatMap(positionBy(orderedBy)) };
     });
 
-function positionOf(raw: unknown): readonly PagePosition[] {
-  const id = idIn(raw);
-  const createdAtMs = Date.parse(textAt(raw, 'created_at') ?? '');
-  return id === null ? [] : [{ id, atEpochS: Number.isNaN(createdAtMs) ? null : Math.floor(createdAtMs / 1_000) }];
-}
+type OrderedBy = 'created_at' | 'updated_at';
+
+const positionBy =
+  (orderedBy: OrderedBy) =>
+  (raw: unknown): readonly PagePosition[] => {
+    const id = idIn(raw);
+    const atMs = Date.parse(textAt(raw, orderedBy) ?? '');
+    return id === null ? [] : [{ id, atEpochS: Number.isNaN(atMs) ? null : Math.floor(atMs / 1_000) }];
+  };
 
 export const toPage = <Item>(
   { unreadable, after, positions }: SquareList<Item>,

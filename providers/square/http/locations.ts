@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Cursor } from '../../provider.ts';
+import type { AfterExpiry } from '../../../domain/sync/pull/pull-plan.ts';
+import type { Cursor, PagePosition } from '../../provider.ts';
 import type { Ask } from './ask.ts';
 
 const locationsSchema = z.object({
@@ -21,8 +22,28 @@ const placeSchema = z.object({
   /** The locations still to come. */
   rest: z.array(z.string()),
   cursor: z.string().nullable(),
+  /** From when on the location is read, after a cursor of it has expired; null: from the list's own beginning. */
+  fromEpochS: z.number().nullable().default(null),
+  /** The latest time read of the location, in a list that is ordered by time. */
+  reachedEpochS: z.number().nullable().default(null),
 });
 export type Place = z.output<typeof placeSchema>;
+
+/** Time before the latest one read that is read again, because objects of one second may be on both sides of a page's end. */
+const OVERLAP_S = 60;
+
+/**
+ * An expired cursor costs what is left of its location: from the latest time read, or all of the location where the list
+ * is not ordered by time. Locations that have been read are not read again.
+ */
+export const AFTER_EXPIRY: AfterExpiry = {
+  from: 'cursor',
+  renewed(expired) {
+    const { reachedEpochS, ...place } = placeSchema.parse(expired);
+    const fromEpochS = reachedEpochS === null ? place.fromEpochS : reachedEpochS - OVERLAP_S;
+    return { ...place, fromEpochS, reachedEpochS, cursor: null };
+  },
+};
 
 /** The ids of the chosen locations; null: all. A chosen one may be gone. */
 export type ChosenLocations = readonly string[] | null;
@@ -34,12 +55,25 @@ export const isChosen = (chosen: ChosenLocations, location: string | null): bool
 export async function placeOf(ask: Ask, after: Cursor | null, chosen: ChosenLocations): Promise<Place | null> {
   if (after !== null) return placeSchema.parse(after);
   const [location, ...rest] = (await listLocationIds(ask)).filter((id) => isChosen(chosen, id));
-  return location === undefined ? null : { location, rest, cursor: null };
+  return location === undefined ? null : startOf(location, rest);
 }
 
-/** The next position after a page: in the same location, in the next one, or the end. */
-export function placeAfter({ location, rest }: Place, cursor: Cursor | null): Place | null {
-  if (typeof cursor === 'string') return { location, rest, cursor };
-  const [next, ...others] = rest;
-  return next === undefined ? null : { location: next, rest: others, cursor: null };
+const startOf = (location: string, rest: readonly string[]): Place => ({
+  ...{ location, rest: [...rest], cursor: null, fromEpochS: null, reachedEpochS: null },
+});
+
+/**
+ * The next position after a page: in the same location, in the next one, or the end. `positions` are those of a page
+ * that is ordered by time.
+ */
+export function placeAfter(place: Place, cursor: Cursor | null, positions: readonly PagePosition[] = []): Place | null {
+  if (typeof cursor === 'string') return { ...place, cursor, reachedEpochS: latestOf(place.reachedEpochS, positions) };
+  const [next, ...others] = place.rest;
+  return next === undefined ? null : startOf(next, others);
 }
+
+const latestOf = (reached: number | null, positions: readonly PagePosition[]): number | null =>
+  positions.reduce(
+    (latest, { atEpochS }) => (atEpochS === null ? latest : Math.max(latest ?? atEpochS, atEpochS)),
+    reached,
+  );

@@ -22,7 +22,7 @@ import {
   versionNumber,
   withoutEmpty,
 } from '../http/lists.ts';
-import { placeAfter, placeOf } from '../http/locations.ts';
+import { AFTER_EXPIRY, placeAfter, placeOf } from '../http/locations.ts';
 import type { ChosenLocations, Place } from '../http/locations.ts';
 import { moneySchema } from '../http/money.ts';
 import type { SquareMoney } from '../http/money.ts';
@@ -38,7 +38,7 @@ const PAGE_SIZE = 100;
  * all invoices.
  */
 export const invoicePullPlan: PullPlan = {
-  listing: [[squareList('invoices', { from: 'start' })]],
+  listing: [[squareList('invoices', AFTER_EXPIRY)]],
   changes: null,
   mayVanish: true,
   dates: ['beginnings'],

@@ -14,7 +14,7 @@ import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, listSchema, SQUARE_METADATA, squareList, toPage } from '../http/lists.ts';
 import type { SquareList } from '../http/lists.ts';
-import { isChosen, placeAfter, placeOf } from '../http/locations.ts';
+import { AFTER_EXPIRY, isChosen, placeAfter, placeOf } from '../http/locations.ts';
 import type { ChosenLocations } from '../http/locations.ts';
 import { readOrders, splitByOrder } from '../orders/orders.ts';
 import { disputeSchema, paymentSchema, refundSchema } from './transaction-responses.ts';
@@ -40,16 +40,19 @@ const fromStart = { from: 'start' } as const;
 const fromTime = { from: 'time', overlapS: 60 } as const;
 
 /**
- * Payments come before the objects that refer to them. They are listed location by location, so an expired cursor
- * restarts that list; refunds are one list by time. Disputes cannot be requested by time: there are few, and each pull
- * reads them all. None of these is ever deleted.
+ * Payments come before the objects that refer to them. They are listed location by location, and refunds in one list,
+ * both by the time that the list is asked for. Disputes cannot be requested by time: there are few, and each pull reads
+ * them all. None of these is ever deleted.
  */
 export const transactionPullPlan: PullPlan = {
-  listing: [[squareList('payments', fromStart)], [squareList('refunds', fromTime), squareList('disputes', fromStart)]],
+  listing: [
+    [squareList('payments', AFTER_EXPIRY)],
+    [squareList('refunds', fromTime), squareList('disputes', fromStart)],
+  ],
   changes: changeFeed(
     [
-      [squareList('changed-payments', fromStart)],
-      [squareList('changed-refunds', fromStart), squareList('all-disputes', fromStart)],
+      [squareList('changed-payments', AFTER_EXPIRY)],
+      [squareList('changed-refunds', fromTime), squareList('all-disputes', fromStart)],
     ],
     CHANGES,
   ),
@@ -57,7 +60,7 @@ export const transactionPullPlan: PullPlan = {
   dates: ['beginnings'],
   createdBeforeS: CAPTURED_WITHIN_S,
   span: {
-    streams: [squareList('payments', fromStart), squareList('refunds', fromTime), squareList('disputes', fromStart)],
+    streams: [squareList('payments', AFTER_EXPIRY), squareList('refunds', fromTime), squareList('disputes', fromStart)],
     lookBackS: CAPTURED_WITHIN_S,
   },
 };
@@ -68,8 +71,12 @@ export const transactionMapping: ResourceMapping = {
   holdings: { posted: 'nothing', metadata: SQUARE_METADATA },
 };
 
-const paymentPage = listSchema('payments', paymentSchema);
-const refundPage = listSchema('refunds', refundSchema);
+const PAGES = {
+  payments: listSchema('payments', paymentSchema),
+  'changed-payments': listSchema('payments', paymentSchema, 'updated_at'),
+  refunds: listSchema('refunds', refundSchema),
+  'changed-refunds': listSchema('refunds', refundSchema, 'updated_at'),
+} as const;
 const disputePage = listSchema('disputes', disputeSchema);
 
 /** The types of object that an id may name, in the order of the lookup. */
@@ -104,11 +111,11 @@ class TransactionReader {
     switch (query.stream) {
       case 'payments':
       case 'changed-payments':
-        return this.#payments(query);
+        return this.#payments(query, PAGES[query.stream]);
       case 'refunds':
       case 'changed-refunds': {
         const parameters = { ...timeOf(query, 'changed-refunds'), ...cursorOf(query) };
-        const page = await this.#ask(refundPage, { method: 'GET', path: '/v2/refunds', query: parameters });
+        const page = await this.#ask(PAGES[query.stream], { method: 'GET', path: '/v2/refunds', query: parameters });
         return toPage(page, this.#atChosen(page.items).map(refundRecord), PAGE_SIZE);
       }
       default: {
@@ -125,15 +132,16 @@ class TransactionReader {
   }
 
   /** A page of one location: without a location Square lists the main one alone. */
-  async #payments(query: ListQuery): Promise<ProviderPage> {
+  async #payments(query: ListQuery, schema: typeof PAGES.payments): Promise<ProviderPage> {
     const place = await placeOf(this.#ask, query.after, this.#chosen);
     if (place === null) return toPage(NOTHING, [], PAGE_SIZE);
-    const page = await this.#ask(paymentPage, {
+    const asked = { ...query, fromEpochS: laterOf(query.fromEpochS, place.fromEpochS) };
+    const page = await this.#ask(schema, {
       method: 'GET',
       path: '/v2/payments',
-      query: { ...timeOf(query, 'changed-payments'), location_id: place.location, cursor: place.cursor },
+      query: { ...timeOf(asked, 'changed-payments'), location_id: place.location, cursor: place.cursor },
     });
-    return { ...(await this.#withOrders(page)), after: placeAfter(place, page.after) };
+    return { ...(await this.#withOrders(page)), after: placeAfter(place, page.after, page.positions) };
   }
 
   /** An order's lines are part of its payment's record, which is rejected when they cannot be read. */
@@ -165,6 +173,9 @@ class TransactionReader {
     return dispute && disputeRecord(dispute);
   }
 }
+
+const laterOf = (one: number | null, other: number | null): number | null =>
+  one === null || other === null ? (one ?? other) : Math.max(one, other);
 
 const NOTHING = { items: [], unreadable: [], after: null as Cursor | null, positions: [] };
 
