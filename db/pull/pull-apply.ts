@@ -3,7 +3,7 @@ import type { RecordId } from '../../contracts/ids.ts';
 import { earlierSourceId, pulledSourceId } from '../../domain/sync/pull/source-id.ts';
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
-import type { PulledRow } from './pulled-fields.ts';
+import type { PulledRow, PulledSql } from './pulled-fields.ts';
 import { recordTable, tableOf } from '../records/record-tables.ts';
 import { keepAgreed } from '../records/agreed-records.ts';
 import { isTwoWay } from './merge-rows.ts';
@@ -58,6 +58,15 @@ export async function applyPulled(tx: Transaction, scope: KindScope, decided: re
     ...taken.filter(({ decision }) => decision === 'link' || decision === 'revive'),
   ]);
 }
+
+/** How readings of the scope are stored. */
+const pulledBy = (scope: KindScope): PulledSql =>
+  pulledSql(
+    scope.kind,
+    scope.mapping?.kept,
+    sql`coalesce((select k.metadata_keys from record_links k
+      where k.record_id = c.id and k.connection_id = ${scope.connectionId} and k.resource = ${scope.resource}), '{}')`,
+  );
 
 /** When two lists return one record in one commit, the older reading still fills what the newer one lacks. */
 async function fillFromOlder(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
@@ -120,7 +129,7 @@ async function insertRecords(
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
   if (decided.length === 0) return [];
-  const pulled = pulledSql(scope.kind, scope.mapping?.kept);
+  const pulled = pulledBy(scope);
   // A new record has its first version and the given id, so only the others are returned.
   const rows = await tx.execute<{ id: RecordId | null; source_id: string; version: number }>(sql`
     with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
@@ -183,7 +192,7 @@ async function updateRecords(
   decided: readonly Decided[],
 ): Promise<ReadonlyMap<RecordId, number>> {
   if (decided.length === 0) return new Map();
-  const pulled = pulledSql(scope.kind, scope.mapping?.kept);
+  const pulled = pulledBy(scope);
   const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
     with changed as (update ${tableOf(scope.kind)} c set ${pulled.merge}, version = c.version + 1, updated_at = now(), deleted_at = null
     from ${pulled.rows(decided.map(toRow))} where c.id = r.id and (c.deleted_at is not null or ${pulled.differs}) returning c.id, c.version),
@@ -198,7 +207,7 @@ async function updateRecords(
  * the venue, so what was agreed moves along.
  */
 async function fillGaps(tx: Transaction, scope: KindScope, ignored: readonly Decided[]): Promise<void> {
-  const pulled = pulledSql(scope.kind, scope.mapping?.kept);
+  const pulled = pulledBy(scope);
   const { fill } = pulled;
   const older = ignored.filter((one) => one.record.version > 0 && one.pulled.fields !== null);
   if (!fill || older.length === 0) return;

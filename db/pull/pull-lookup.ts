@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { ConflictField } from '../../contracts/conflicts.ts';
 import type { RecordId } from '../../contracts/ids.ts';
+import { differsUnwritten } from '../../domain/mapping/kept-fields.ts';
 import { decidePull } from '../../domain/sync/pull/pull-decision.ts';
 import { decideTwoWay } from '../../domain/sync/merge/two-way-decision.ts';
 import type { TwoWayDecision } from '../../domain/sync/merge/two-way-decision.ts';
@@ -11,6 +12,7 @@ import type { MergePolicies } from './merge-policies.ts';
 import { isTwoWay, mergeColumns, mergeJoin } from './merge-rows.ts';
 import type { MergedRecord, MergeRow } from './merge-rows.ts';
 import type { PulledRecord } from './pulled-record.ts';
+import { comparableFields } from '../../records/comparable-fields.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
@@ -93,10 +95,20 @@ export function decidePulled(
       ? { id: row.id, sourceId: row.source_id, version: row.version }
       : { id: uuidv7() as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
     const fingerprint = one.fingerprintFor(record);
-    const decision = decide(scope, { ...one, fingerprint, mappingVersion }, { row, policies });
+    const differs = { differsUnwritten: differsFrom(scope, row, one) };
+    const decision = decide(scope, { ...one, ...differs, fingerprint, mappingVersion }, { row, policies });
     if (decision === 'link') tied.set(record.id, one.externalId);
     const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
     return { pulled: one, record, fingerprint, decision, isMet: row?.met === true, copyOf };
+  });
+}
+
+function differsFrom({ kind, mapping }: KindScope, row: RemoteRow | undefined, pulled: PulledRecord): boolean {
+  if (row?.own === undefined || pulled.fields === null || mapping === undefined) return false;
+  return differsUnwritten(kind, mapping.kept, {
+    read: comparableFields(kind, pulled.fields),
+    stored: comparableFields(kind, row.own),
+    isNewer: pulled.version > Number(row.external_version),
   });
 }
 
@@ -130,7 +142,7 @@ export async function lockRemotes(
 
 function decide(
   scope: KindScope,
-  pulled: PulledRecord & Pick<PulledVersion, 'fingerprint' | 'mappingVersion'>,
+  pulled: PulledRecord & Pick<PulledVersion, 'fingerprint' | 'mappingVersion' | 'differsUnwritten'>,
   { row, policies }: { readonly row: RemoteRow | undefined; readonly policies: MergePolicies | null },
 ): TwoWayDecision {
   const known = row ? toKnown(row, isTwoWay(scope)) : null;

@@ -42,11 +42,12 @@ export interface PulledSql {
   rows(records: readonly PulledRow[]): SQL;
 }
 
-export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT): PulledSql {
+/** `told`: the metadata keys that the last reading of row `c` had, as an array. */
+export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT, told: SQL = sql`'{}'::text[]`): PulledSql {
   const { columns } = recordTable(kind);
   const merges = columns.map(({ field, column }) => ({
     column,
-    value: keeping(kind, { kept, field }, mergedValue(kind, field)('r', 'c')),
+    value: keeping(kind, { kept, field, told }, mergedValue(kind, field)('r', 'c')),
   }));
   const filled = columns
     .filter(({ field }) => ruleOf(kind, field) !== null && !kept.fields.includes(field))
@@ -56,7 +57,7 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT): Pu
   return {
     columns: list(columns.map(({ column }) => sql`${sql.identifier(column)}`)),
     values: list(columns.map(({ column }) => ofRow('r', column))),
-    excluded: list(columns.map(({ field, column }) => keeping(kind, { kept, field }, ofRow('excluded', column)))),
+    excluded: list(columns.map(({ field, column }) => keeping(kind, { kept, field, told }, ofRow('excluded', column)))),
     merge: assigned(merges),
     differs: changed(merges),
     fill: filled.length === 0 ? null : { set: assigned(filled), differs: changed(filled) },
@@ -74,16 +75,17 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT): Pu
 interface KeptField {
   readonly kept: KeptFields;
   readonly field: string;
+  readonly told: SQL;
 }
 
 /** What a pull makes of a field: the pulled value, but for what is kept of the stored one. See `overStored`. */
-function keeping(kind: RecordKind, { kept, field }: KeptField, pulled: SQL): SQL {
+function keeping(kind: RecordKind, { kept, field, told }: KeptField, pulled: SQL): SQL {
   const stored = ofRow('c', columnName(field));
   if (kept.fields.includes(field)) return stored;
   if (kept.whileEmpty?.includes(field) === true)
     return keepingWhileEmpty(kind.fields[field]?.value, { stored, pulled });
   const own = kept.exceptKeys?.[field];
-  const replaced = own === undefined ? pulled : sql`(${othersIn(stored, own)} || coalesce(${pulled}, '{}'))`;
+  const replaced = own === undefined ? pulled : sql`(${othersIn(stored, own, told)} || coalesce(${pulled}, '{}'))`;
   const keys = kept.keys[field];
   if (keys === undefined) return replaced;
   const held = sql`jsonb_each(${stored}) as e(key, value) where e.key in (select jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb)) and e.value <> 'null'`;
@@ -98,9 +100,9 @@ const keepingWhileEmpty = (
   value?.type === 'list' ? sql`coalesce(nullif(${pulled}, '[]'), ${stored})` : sql`coalesce(${pulled}, ${stored})`;
 
 /** The stored keys of a map that a pull does not replace. */
-const othersIn = (stored: SQL, { prefix, named }: OwnKeys): SQL =>
+const othersIn = (stored: SQL, { prefix, named }: OwnKeys, told: SQL): SQL =>
   sql`coalesce((select jsonb_object_agg(e.key, e.value) from jsonb_each(${stored}) as e(key, value)
-    where not starts_with(e.key, ${prefix}) and e.key not in (select jsonb_array_elements_text(${JSON.stringify(named)}::jsonb))), '{}')`;
+    where not ${prefix === null ? sql`e.key = any(${told})` : sql`starts_with(e.key, ${prefix})`} and e.key not in (select jsonb_array_elements_text(${JSON.stringify(named)}::jsonb))), '{}')`;
 
 /** As JSON: an object with all its parts, none of which is known. */
 const emptyObject = (value: ValueType | undefined): string =>

@@ -1,5 +1,5 @@
 import { isSame } from '../sync/merge/flat-fields.ts';
-import type { RecordFields } from '../../records/record-kind.ts';
+import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import { pathText } from './field-path.ts';
 import type { FieldPath, KnownPath } from './field-path.ts';
 import { NOTHING_KEPT } from './mapping.ts';
@@ -41,9 +41,10 @@ export function keptBy({ rules, pulling, moved, holdings }: Keeping): KeptFields
   const isRuled = (field: string) => fields.includes(field) || written.has(field);
   const held = Object.entries(holdings);
   whileEmpty.push(...held.flatMap(([field, holding]) => (holding === 'when-set' && !isRuled(field) ? [field] : [])));
-  const exceptKeys = held.flatMap(([field, holding]): readonly (readonly [string, OwnKeys])[] =>
-    typeof holding === 'string' || isRuled(field) ? [] : [[field, { prefix: holding.prefix, named: named(field) }]],
-  );
+  const exceptKeys = held.flatMap(([field, holding]): readonly (readonly [string, OwnKeys])[] => {
+    if (holding === 'nothing' || holding === 'when-set' || isRuled(field)) return [];
+    return [[field, { ...(holding === 'told' ? { prefix: null } : holding), named: named(field) }]];
+  });
   return {
     ...{ fields, keys: keysOf(candidates, fields) },
     ...(whileEmpty.length > 0 && { whileEmpty }),
@@ -54,6 +55,7 @@ export function keptBy({ rules, pulling, moved, holdings }: Keeping): KeptFields
 /** How much the provider holds of what a rule writes. */
 function holdingOf(holdings: Holdings, { field, key }: FieldPath): 'whole' | 'when-set' | 'nothing' {
   const holding = holdings[field] ?? 'whole';
+  if (holding === 'told') return 'whole';
   if (typeof holding === 'string') return holding;
   return key?.startsWith(holding.prefix) === true ? 'whole' : 'nothing';
 }
@@ -96,7 +98,39 @@ function keptValue(
   return { ...Object.fromEntries(others), ...mapOf(read), ...Object.fromEntries(held) };
 }
 
-const isOwn = ({ prefix, named }: OwnKeys, key: string): boolean => key.startsWith(prefix) || named.includes(key);
+/**
+ * Whether a reading differs from the stored record in what the provider tells and no push writes, such as metadata that
+ * the adapter makes of the provider's own facts. Of a version that is known only what changes without the version counts:
+ * our own write may have changed the rest, as it does the name of an item, and a pull does not tell a venue of that.
+ */
+export function differsUnwritten(
+  kind: RecordKind,
+  kept: KeptFields,
+  { read, stored, isNewer }: { readonly read: RecordFields; readonly stored: RecordFields; readonly isNewer: boolean },
+): boolean {
+  const after = overStored(read, stored, kept);
+  return unwrittenFields(kind, kept).some((name) => {
+    if (isNewer) return !isSame(after[name], stored[name]);
+    const { unversioned = [] } = kept.exceptKeys?.[name] ?? {};
+    return !isSame(keysFrom(after[name], unversioned), keysFrom(stored[name], unversioned));
+  });
+}
+
+/** Fields of which a provider tells something that no push writes. Readings add up in a field that has a rule of its own. */
+export const unwrittenFields = (
+  { fields }: RecordKind,
+  { whileEmpty = [], exceptKeys = {} }: KeptFields,
+): readonly string[] =>
+  [...whileEmpty, ...Object.keys(exceptKeys)].filter((name) => fields[name]?.whenPulled === undefined);
+
+const keysFrom = (value: unknown, beginnings: readonly string[]): RecordFields =>
+  Object.fromEntries(
+    Object.entries(mapOf(value)).filter(([key]) => beginnings.some((beginning) => key.startsWith(beginning))),
+  );
+
+// Only the statement that stores records knows which keys the last reading had.
+const isOwn = ({ prefix, named }: OwnKeys, key: string): boolean =>
+  (prefix !== null && key.startsWith(prefix)) || named.includes(key);
 
 const isEmpty = (value: unknown): boolean => value === null || value === undefined || isSame(value, []);
 

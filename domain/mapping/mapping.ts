@@ -81,18 +81,29 @@ export interface KeptFields {
   readonly exceptKeys?: Readonly<Record<string, OwnKeys>>;
 }
 
-/** Keys of a map: those that begin with the prefix, and those that are named. */
-export interface OwnKeys {
-  readonly prefix: string;
+/**
+ * Keys of a map that are the provider's: those that begin with the prefix, or for null those that the last reading had,
+ * and those that are named.
+ */
+export interface OwnKeys extends Omit<PrefixedKeys, 'prefix'> {
+  readonly prefix: string | null;
   readonly named: readonly string[];
+}
+
+/** Keys of a map that an adapter makes of other facts of the provider. */
+export interface PrefixedKeys {
+  readonly prefix: string;
+  /** Beginnings of keys that may change without the object's version, and that no write of ours changes. */
+  readonly unversioned?: readonly string[];
 }
 
 /**
  * How much of a field a provider holds, where it is not the whole field. `nothing`: it has no place for it. `when-set`:
- * an empty value says nothing, because the provider stores or tells only some values. `prefix`: of a map, only keys that
- * the adapter makes of other facts of the provider, which begin so.
+ * an empty value says nothing, because the provider stores or tells only some values. `told`: of a map that is read and
+ * never written, only keys that the provider has told. `prefix`: of a map, only keys that the adapter makes of other
+ * facts of the provider, which begin so.
  */
-export type FieldHolding = 'nothing' | 'when-set' | { readonly prefix: string };
+export type FieldHolding = 'nothing' | 'when-set' | 'told' | PrefixedKeys;
 
 /** Fields of a resource that a provider does not hold whole, by name. */
 export type Holdings = Readonly<Record<string, FieldHolding>>;

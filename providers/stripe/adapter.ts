@@ -7,7 +7,7 @@ import { readOnlyMapping } from '../read-only-mapping.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers/customers.ts';
 import { createStripeFetch } from './http/http-client.ts';
 import { API_VERSION } from './customers/names.ts';
-import { createInvoiceSession, invoicePullPlan } from './invoices/invoice-session.ts';
+import { createInvoiceSession, invoiceMapping, invoicePullPlan } from './invoices/invoice-session.ts';
 import { createProductSession } from './products/product-session.ts';
 import { productMapping, productPullPlan } from './products/products.ts';
 import { createAsk } from './http/requests.ts';
@@ -61,7 +61,7 @@ const RESOURCES = resourceTable<StripeResource>('stripe', {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
   transactions: { session: createTransactionSession, mapping: readOnlyMapping, pullPlan: transactionPullPlan },
-  invoices: { session: createInvoiceSession, mapping: readOnlyMapping, pullPlan: invoicePullPlan },
+  invoices: { session: createInvoiceSession, mapping: invoiceMapping, pullPlan: invoicePullPlan },
 });
 
 function createClient({ apiUrl }: StripeConfig, { secretKey, onBehalfOf, signal }: SessionOptions): Stripe {

@@ -33,6 +33,8 @@ export interface PulledVersion {
   readonly fingerprint: string | null;
   /** The version of the field mapping that the pull applies. */
   readonly mappingVersion: number;
+  /** It tells something else than is stored of what no push writes, which the fingerprint does not cover. */
+  readonly differsUnwritten?: boolean;
   /** It began before the day from which the connection pulls history. */
   readonly beforeHistory: boolean;
 }
@@ -111,11 +113,15 @@ function ofDeletion(pulled: PulledVersion, known: Tied): PullDecision {
 }
 
 /**
- * What the provider has is as agreed, but another mapping may make other fields of it. What the venue has changed since
- * is the newer side: the next push sends it.
+ * What a push would write is as agreed, but another mapping may make other fields of it, and the provider may tell more
+ * than is written to it. What the venue has changed since is the newer side: the next push sends it.
  */
-function ofUnchanged({ mappingVersion }: PulledVersion, { recordVersion, link }: Tied): PullDecision {
-  return mappingVersion === link.mappingVersion || recordVersion !== link.recordVersion ? 'touch' : 'update';
+function ofUnchanged(
+  { mappingVersion, differsUnwritten = false }: PulledVersion,
+  { recordVersion, link }: Tied,
+): PullDecision {
+  if (recordVersion !== link.recordVersion) return 'touch';
+  return mappingVersion !== link.mappingVersion || differsUnwritten ? 'update' : 'touch';
 }
 
 /** The venue has changed the record since both sides agreed, possibly after `sinceMs`. */

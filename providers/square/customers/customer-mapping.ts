@@ -29,8 +29,11 @@ export const customerMapping: ResourceMapping = {
   idempotency: SQUARE_IDEMPOTENCY,
   leavesAbsent: true,
   concurrency: 'versions',
-  // Square tells a refusal of marketing and no consent.
-  holdings: { marketingConsent: 'when-set', metadata: SQUARE_METADATA },
+  // Square tells a refusal of marketing and no consent. Points change without the customer's version.
+  holdings: {
+    marketingConsent: 'when-set',
+    metadata: { ...SQUARE_METADATA, unversioned: ['square_loyalty_'] },
+  },
   // An update reads the profile first, because only changed fields are written and the version is carried.
   callsToWrite: (_, remote) => (remote === null ? 1 : 2),
 };

@@ -30,8 +30,8 @@ export const productMapping: ResourceMapping = {
   idempotency: SQUARE_IDEMPOTENCY,
   leavesAbsent: true,
   concurrency: 'versions',
-  // An item without images at Square may have some at the venue.
-  holdings: { images: 'when-set', metadata: SQUARE_METADATA },
+  // An item without images at Square may have some at the venue. A renamed category leaves its items' versions as they are.
+  holdings: { images: 'when-set', metadata: { ...SQUARE_METADATA, unversioned: ['square_categories'] } },
   // An update reads the item first, because a write replaces it whole. The item is not known before the first reading.
   callsToWrite: (_, remote) => (remote === null ? 1 : remote.externalState === null ? 3 : 2),
 };

@@ -2,7 +2,15 @@ import type { Stripe } from 'stripe';
 import type { InvoiceFields, InvoiceLine } from '../../../records/invoices.ts';
 import { fewAtATime } from '../../few-at-a-time.ts';
 import { rejectionOf } from '../../items.ts';
-import type { ListQuery, ProviderPage, ProviderRecord, PullPlan, ResourceSession } from '../../provider.ts';
+import { readOnlyMapping } from '../../read-only-mapping.ts';
+import type {
+  ListQuery,
+  ProviderPage,
+  ProviderRecord,
+  PullPlan,
+  ResourceMapping,
+  ResourceSession,
+} from '../../provider.ts';
 import { tellable, toMainUnits } from '../transactions/amounts.ts';
 import { Rereading, asToday, listEvents } from '../events.ts';
 import { wholeInvoiceSchema, wholeLineSchema } from './invoice-responses.ts';
@@ -29,6 +37,9 @@ export const invoicePullPlan: PullPlan = {
   mayVanish: true,
   dates: ['beginnings'],
 };
+
+/** Stripe holds an invoice's metadata, but nothing writes there what a venue adds to its record. */
+export const invoiceMapping: ResourceMapping = { ...readOnlyMapping, holdings: { metadata: 'told' } };
 
 export const INVOICE_DELETED = 'invoice.deleted';
 export const INVOICE_EVENTS = [

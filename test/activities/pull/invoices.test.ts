@@ -77,6 +77,29 @@ describe('a pull of invoices', () => {
     },
   );
 
+  it('keeps the metadata that a venue adds, and follows what Stripe has told', async () => {
+    const store = createRecordStore(world.database.db, invoices);
+    const { id: customer } = await ask('customers', { name: 'Ada' });
+    const { id } = await anInvoice('500', customer);
+    await ask(`invoices/${id}`, { 'metadata[project]': 'Engine', 'metadata[phase]': '1' });
+    await pull();
+    const [pulled] = await held();
+    const { sourceId } = pulled!;
+    const fields = Object.entries(pulled!).filter(([name]) => name in invoices.fields);
+    const metadata = { ...pulled!.metadata, costCentre: '42', phase: 'ours' };
+    await store.upsertMany(venue.venueId, [{ ...Object.fromEntries(fields), sourceId, metadata }]);
+    await ask(`invoices/${id}`, { 'metadata[project]': '', 'metadata[phase]': '2' });
+    await pull('incremental');
+    expect(await held()).toMatchObject([{ sourceId }]);
+    expect((await held())[0]?.metadata).toEqual({ costCentre: '42', phase: '2' });
+    // What Stripe tells anew under a key of the venue's is Stripe's from then on.
+    await ask(`invoices/${id}`, { 'metadata[costCentre]': '43' });
+    await pull('incremental');
+    await ask(`invoices/${id}`, { 'metadata[costCentre]': '' });
+    await pull('incremental');
+    expect((await held())[0]?.metadata).toEqual({ phase: '2' });
+  });
+
   it('makes them searchable by number, status, issue and due date', async () => {
     const DAY_S = 86_400;
     const nowS = Math.floor(Date.now() / 1_000);
