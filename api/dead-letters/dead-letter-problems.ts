@@ -16,10 +16,11 @@ export const DEAD_LETTER_PROBLEMS = {
   },
   'dead-letter-not-retryable': {
     status: 409,
-    title: 'Nothing tells what to retry',
+    title: 'Nothing can be retried',
     meaning:
-      'The provider listed an object without a readable id, so that it cannot be looked up; or the entry is of a delivery, which is sent again where deliveries are listed.',
-    remedy: 'Mend the object at the provider, start a full pull, and discard the entry; or send the delivery again.',
+      'The provider listed an object without a readable id, so that it cannot be looked up; or a delivery has expired or was accepted, or its subscription is disabled.',
+    remedy:
+      'Mend the object at the provider, start a full pull, and discard the entry; or enable the subscription, and retry.',
   },
   'dead-letter-not-editable': {
     status: 409,

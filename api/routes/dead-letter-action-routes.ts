@@ -41,7 +41,7 @@ function retryRoute({ deadLetters, audit, startRetries }: DeadLetterActionDeps):
     name: 'retryDeadLetter',
     summary: 'Retry what failed',
     description:
-      'A record is read or written again by a run of its own, within the provider’s limits and after a run of the same sync that is under way; an event is handled again. One that fails again stays the same entry. A discarded entry can be retried too.',
+      'A record is read or written again by a run of its own, within the provider’s limits and after a run of the same sync that is under way; an event is handled again; an outgoing webhook is sent again as by `resendDelivery`. One that fails again stays the same entry. A discarded entry can be retried too.',
     tag: 'Dead letters',
     method: 'post',
     path: `${DEAD_LETTER}/retry`,
@@ -53,7 +53,8 @@ function retryRoute({ deadLetters, audit, startRetries }: DeadLetterActionDeps):
     async handle({ ids: { venueId, deadLetterId }, caller, requestId }) {
       const audited = toEntry({ caller, requestId }, audit, 'dead-letter.retried');
       const letter = changed(await deadLetters.markRetry(venueId, deadLetterId, audited));
-      void startRetries(venueId);
+      // A delivery is on its way already.
+      if (letter.source !== 'delivery') void startRetries(venueId);
       return { status: 202, body: presentDeadLetter(letter) };
     },
   });
@@ -64,7 +65,7 @@ function retryAllRoute({ deadLetters, audit, startRetries }: DeadLetterActionDep
     name: 'retryDeadLetters',
     summary: 'Retry everything open that fits a filter',
     description:
-      'Without a filter, everything that is open, at most 10,000 entries. Each is retried as if it had been asked for alone; records of one sync share a run.',
+      'Without a filter, everything that is open, at most 10,000 entries. Each is retried as if it had been asked for alone; records of one sync share a run. Outgoing webhooks whose subscription is disabled stay open.',
     tag: 'Dead letters',
     method: 'post',
     path: `${DEAD_LETTERS}/retry`,
@@ -180,6 +181,11 @@ const settled = () => new ApiError('dead-letter-settled', 'It is resolved or dis
 function changed(outcome: DeadLetter | Unchanged | null): DeadLetter {
   if (outcome === null) throw notFound('dead-letter-not-found');
   if (outcome === 'settled') throw settled();
+  if (outcome === 'unsendable')
+    throw new ApiError(
+      'dead-letter-not-retryable',
+      'The delivery has expired or was accepted, or its subscription is not enabled.',
+    );
   if (outcome === 'unnamed')
     throw new ApiError('dead-letter-not-retryable', 'The provider’s object has no readable id.');
   return outcome;

@@ -64,6 +64,7 @@ function startRoute(deps: SyncRouteDeps): Endpoint {
       'direction-not-supported',
       'scopes-missing',
       'plan-not-usable',
+      'sync-already-open',
       'temporal-unavailable',
     ],
     async handle({

@@ -85,6 +85,7 @@ export const syncAnswer = z
     direction,
     mode: syncMode,
     dryRun: z.boolean(),
+    deadLettersOnly: z.boolean().meta({ description: 'It retries dead letters, and covers no other record.' }),
     window: z
       .object({ from: timestamp.nullable(), to: timestamp.nullable() })
       .nullable()
@@ -157,6 +158,7 @@ export function presentSync(run: SyncRun, ui: TemporalUi): z.input<typeof syncAn
     direction: run.direction,
     mode: run.mode,
     dryRun: run.dryRun,
+    deadLettersOnly: run.deadLettersOnly,
     window: run.window && { from: iso(run.window.from), to: iso(run.window.to) },
     plan: run.planId === null ? null : { id: run.planId, deviations: run.deviationCount },
     phase: run.phase,

@@ -38,7 +38,7 @@ const RETRY_AFTER_MS = 1_000;
 /**
  * Opens a run and starts its workflow, or joins the open one; a waiting one looks again. An open run without a
  * workflow, because a process died or Temporal was away, gets its workflow now. A request that opened a run before gets
- * the same run, even if it is over. Throws ApiError; repeating it completes what is half-done.
+ * the same run, even if it is over. A run that only retries dead letters is not joined. Throws ApiError; repeating it completes what is half-done.
  */
 export async function startSync(
   deps: SyncDeps,
@@ -46,6 +46,9 @@ export async function startSync(
 ): Promise<{ readonly run: SyncRun; readonly joined: boolean }> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const { run, joined, fresh } = await openOrJoin(deps, order);
+    // It covers none of what is asked for.
+    if (joined && run.deadLettersOnly)
+      throw new ApiError('sync-already-open', `A retry of dead letters of this sync is open: ${run.id}.`);
     const workflowRunId = fresh ? await deps.gateway.start(run) : await joinWorkflow(deps, run);
     if (workflowRunId !== null) return { run: await noteWorkflow(deps, run, workflowRunId), joined };
     if (!joined) return { run: (await deps.runs.find(run.venueId, run.id)) ?? run, joined };

@@ -19,7 +19,7 @@ export const SYNC_PROBLEMS = {
     status: 409,
     title: 'Another run of the sync is open',
     meaning:
-      'A run can be retried only while no other run of the same connection, resource and direction is open. `detail` names the open one.',
+      'A run can be retried only while no other run of the same connection, resource and direction is open, and none is started while one that retries dead letters is. `detail` names the open one.',
     remedy: 'Follow the open run, or cancel it first.',
   },
   'not-awaiting-approval': {

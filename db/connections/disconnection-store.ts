@@ -13,6 +13,7 @@ import { connections } from '../schema/connections/connections.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { reconciliationReadings } from '../schema/reconciliation/reconciliation-readings.ts';
 import { reconciliations } from '../schema/reconciliation/reconciliations.ts';
+import { resolveOfConnection } from '../dead-letters/rejected-records.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
@@ -152,6 +153,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
     finish: (ref, requestedBy) =>
       withVenue(db, ref.venueId, async (tx) => {
         await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
+        await resolveOfConnection(tx, ref);
         const ended = await tx
           .update(connections)
           .set({ state: 'disconnected', stateSince: sql`now()`, updatedAt: sql`now()` })

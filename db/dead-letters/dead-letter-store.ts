@@ -1,4 +1,4 @@
-import { and, count, desc, eq, gte, inArray, isNotNull, lt, max, min, or, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gte, inArray, isNotNull, lt, max, min, ne, or, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { UNSETTLED_DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
 import type { DeadLetterSource, DeadLetterState } from '../../contracts/dead-letters.ts';
@@ -10,6 +10,7 @@ import { toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { resendListed } from '../outgoing/delivery-list-store.ts';
 import { deadLetters } from '../schema/dead-letters.ts';
 
 export type DeadLetter = typeof deadLetters.$inferSelect;
@@ -47,8 +48,11 @@ export interface DeadLetterGroups {
   readonly oldestAt: Date | null;
 }
 
-/** Why an entry stays as it is. `settled`: it is resolved or discarded already. `unnamed`: nothing tells what to retry. */
-export type Unchanged = 'settled' | 'unnamed';
+/**
+ * Why an entry stays as it is. `settled`: it is resolved or discarded already. `unnamed`: nothing tells what to retry.
+ * `unsendable`: the delivery has expired or was accepted, or its subscription is not enabled.
+ */
+export type Unchanged = 'settled' | 'unnamed' | 'unsendable';
 
 export interface DeadLetterStore {
   /** Newest first. */
@@ -64,9 +68,9 @@ export interface DeadLetterStore {
     decision: { readonly by: string; readonly reason: string },
     auditOf: AuditOf<DeadLetter>,
   ): Promise<DeadLetter | Unchanged | null>;
-  /** Marks an entry that is not resolved to be retried. Null when there is no such entry. */
+  /** Marks an entry that is not resolved to be retried; a delivery is sent again with it. Null when there is no such entry. */
   markRetry(venueId: VenueId, id: DeadLetterId, auditOf: AuditOf<DeadLetter>): Promise<DeadLetter | Unchanged | null>;
-  /** Marks open entries to be retried, at most `MAX_RETRIES_AT_ONCE`. Returns how many. */
+  /** As `markRetry` for open entries, at most `MAX_RETRIES_AT_ONCE`. Returns how many. */
   markRetries(venueId: VenueId, filter: DeadLetterFilter, auditOf: AuditOf<number>): Promise<number>;
   /** The body of an event that the venue may see; null when it has expired. */
   eventBody(venueId: VenueId, letter: Pick<DeadLetter, 'sourceKey'>): Promise<Uint8Array | null>;
@@ -76,11 +80,17 @@ export interface DeadLetterStore {
 export const MAX_RETRIES_AT_ONCE = 10_000;
 const MAX_GROUPS = 200;
 
-/** A record without any id cannot be looked up: a later sync may store it. A delivery is sent again where it is listed. */
-const isRetryable = or(
+/** A record without any id cannot be looked up: a later sync may store it. */
+const isNamed = or(
   eq(deadLetters.source, 'event'),
   and(eq(deadLetters.source, 'record'), or(isNotNull(deadLetters.recordId), isNotNull(deadLetters.externalId))),
 );
+/** A delivery that would be sent: it has not expired, and its subscription is enabled. Only a delivery's key has this form. */
+const isSendable = sql`case when ${deadLetters.source} = 'delivery' then exists (
+  select from deliveries d join subscriptions s on s.id = d.subscription_id
+  where s.state = 'enabled' and d.state <> 'delivered'
+    and d.subscription_id = split_part(${deadLetters.sourceKey}, '/', 1)::uuid
+    and d.message_id = split_part(${deadLetters.sourceKey}, '/', 2)::uuid) else false end`;
 const AGAIN = {
   state: 'retrying',
   retriedAt: sql`now()`,
@@ -118,6 +128,7 @@ export function createDeadLetterStore(db: Database): DeadLetterStore {
 
     markRetry: (venueId, id, auditOf) =>
       withVenue(db, venueId, async (tx) => {
+        const isRetryable = await resendAmong(tx, and(eq(deadLetters.id, id), ne(deadLetters.state, 'resolved')));
         const found = await lockIn(tx, id);
         if (!found || found.state === 'resolved') return found && 'settled';
         const [row] = await tx
@@ -125,15 +136,18 @@ export function createDeadLetterStore(db: Database): DeadLetterStore {
           .set(AGAIN)
           .where(and(eq(deadLetters.id, id), isRetryable))
           .returning();
-        return row ? recordWith(tx, row, auditOf) : 'unnamed';
+        if (row) return recordWith(tx, row, auditOf);
+        return found.source === 'delivery' ? 'unsendable' : 'unnamed';
       }),
 
     markRetries: (venueId, filter, auditOf) =>
       withVenue(db, venueId, async (tx) => {
+        const isOpen = matches(venueId, { ...filter, state: 'open' });
+        const isRetryable = await resendAmong(tx, isOpen);
         const chosen = tx
           .select({ id: deadLetters.id })
           .from(deadLetters)
-          .where(and(matches(venueId, { ...filter, state: 'open' }), isRetryable))
+          .where(and(isOpen, isRetryable))
           .orderBy(deadLetters.source, deadLetters.sourceKey)
           .limit(MAX_RETRIES_AT_ONCE)
           .for('update');
@@ -154,6 +168,27 @@ export function createDeadLetterStore(db: Database): DeadLetterStore {
         return row?.body ?? null;
       }),
   };
+}
+
+/**
+ * Has the deliveries among the chosen entries sent again, and returns the condition of entries that may be marked:
+ * those, and records and events, which a workflow retries. Call it before the entries are locked, because the sender of
+ * deliveries locks these first, too.
+ */
+async function resendAmong(tx: Transaction, isChosen: SQL | undefined): Promise<SQL | undefined> {
+  const { source, sourceKey } = deadLetters;
+  const listed = await tx
+    .select({ sourceKey })
+    .from(deadLetters)
+    .where(and(isChosen, isSendable))
+    .orderBy(sourceKey)
+    .limit(MAX_RETRIES_AT_ONCE);
+  const resent = await resendListed(
+    tx,
+    listed.map((entry) => entry.sourceKey),
+  );
+  const isResent = sql`${sourceKey} in (select jsonb_array_elements_text(${JSON.stringify(resent)}::jsonb))`;
+  return or(isNamed, and(eq(source, 'delivery'), isResent));
 }
 
 const isSettled = ({ state }: DeadLetter) => state === 'resolved' || state === 'discarded';

@@ -1,4 +1,5 @@
-import type { RecordId } from '../../contracts/ids.ts';
+import { sql } from 'drizzle-orm';
+import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { addDeadLetters, resolveDeadLetters } from './dead-letters.ts';
@@ -79,6 +80,20 @@ export const resolveObjects = (tx: Transaction, scope: SyncedResource, externalI
     'record',
     externalIds.map((id) => objectKey(scope, id)),
   );
+
+/**
+ * Settles the entries of a connection whose records were deleted: a later sync reads everything anew. A connection that
+ * is disconnected and keeps its records keeps its entries, too. A later pull reads only what has changed since, so that
+ * they alone name what is missing.
+ */
+export async function resolveOfConnection(tx: Transaction, { venueId, connectionId }: ConnectionRef): Promise<void> {
+  await tx.execute(sql`
+    update dead_letters set state = 'resolved', closed_at = now()
+    where id in (
+      select id from dead_letters
+      where venue_id = ${venueId} and connection_id = ${connectionId} and source = 'record' and state in ('open', 'retrying')
+      order by source_key for update)`);
+}
 
 const failureIn = (
   { venueId, connectionId, provider, resource, direction, syncId }: SyncConnectionInput,

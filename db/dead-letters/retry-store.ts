@@ -26,12 +26,12 @@ export interface RetryStore {
    * completed, because then nothing is left to do, and open otherwise.
    */
   end(sync: SyncKey, run: { readonly asOf: Date; readonly completed: boolean }): Promise<void>;
-  /** Opens everything of the venue that is to be retried. */
+  /** Opens everything of the venue that is to be retried, except deliveries: their sender has them. */
   cancel(venueId: VenueId): Promise<void>;
 
   /** Marks entries of all venues whose cause has cleared, at most `limit`. Returns how many. */
   markCleared(limit: number): Promise<number>;
-  /** Venues with entries that are to be retried. Crosses venues: never return it to a caller. */
+  /** Venues with entries that are to be retried, other than deliveries. Crosses venues: never return it to a caller. */
   listVenues(limit: number): Promise<readonly VenueId[]>;
   /** For metrics. */
   countUnsettled(): Promise<readonly UnsettledDeadLetters[]>;
@@ -78,7 +78,7 @@ export function createRetryStore(db: Database): RetryStore {
       withVenue(db, venueId, async (tx) => {
         await tx.execute(sql`
           update dead_letters set state = 'open' where id in (
-            select id from dead_letters where venue_id = ${venueId} and state = 'retrying' order by source, source_key for update)`);
+            select id from dead_letters where venue_id = ${venueId} and state = 'retrying' and source <> 'delivery' order by source, source_key for update)`);
       }),
 
     async markCleared(limit) {

@@ -1,5 +1,4 @@
 import { sql } from 'drizzle-orm';
-import { DEAD_LETTER_SOURCES } from '../../contracts/dead-letters.ts';
 import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
 import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
 import type { OutgoingEventType, PausedBy } from '../../contracts/outgoing-webhooks.ts';
@@ -111,24 +110,26 @@ export async function announceDiscrepancies(
   });
 }
 
+/** Things of one source have failed for good: `added` of them. */
+interface AddedDeadLetters {
+  readonly venueId: VenueId;
+  readonly source: DeadLetterSource;
+  readonly added: number;
+}
+
 /**
  * Things have failed for good. Those of one source are one message for a burst. Of a delivery subscribers are not told:
  * that message could fail likewise, for ever.
  */
 export async function announceDeadLetters(
   tx: Transaction,
-  letters: readonly { readonly venueId: VenueId; readonly source: DeadLetterSource }[],
+  { venueId, source, added }: AddedDeadLetters,
 ): Promise<void> {
-  for (const source of DEAD_LETTER_SOURCES) {
-    const added = letters.filter((letter) => letter.source === source);
-    const [first] = added;
-    if (!first || source === 'delivery') continue;
-    const { venueId } = first;
-    await announce(tx, {
-      venueId,
-      type: 'dead-letter.added',
-      data: { source, path: `/v1/venues/${venueId}/dead-letters?source=${source}` },
-      digest: { key: source, counts: { added: added.length } },
-    });
-  }
+  if (source === 'delivery') return;
+  await announce(tx, {
+    venueId,
+    type: 'dead-letter.added',
+    data: { source, path: `/v1/venues/${venueId}/dead-letters?source=${source}` },
+    digest: { key: source, counts: { added } },
+  });
 }

@@ -8,6 +8,7 @@ import { toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { deliveryKey } from '../dead-letters/dead-letters.ts';
 import { deliveries } from '../schema/outgoing/deliveries.ts';
 import { outgoingMessages } from '../schema/outgoing/outgoing-messages.ts';
 
@@ -101,6 +102,23 @@ export function createDeliveryListStore(db: Database): DeliveryListStore {
         return recordWith(tx, resent.length, auditOf);
       }),
   };
+}
+
+/**
+ * Has failed deliveries sent again, by the keys of their dead letters. Returns the keys of those that are: none that the
+ * receiver has accepted meanwhile, or that has expired.
+ */
+export async function resendListed(tx: Transaction, keys: readonly string[]): Promise<readonly string[]> {
+  if (keys.length === 0) return [];
+  const { subscriptionId, messageId, state } = deliveries;
+  const isListed = sql`(${subscriptionId}, ${messageId}) in (
+    select split_part(key, '/', 1)::uuid, split_part(key, '/', 2)::uuid from jsonb_array_elements_text(${JSON.stringify(keys)}::jsonb) as key)`;
+  const resent = await tx
+    .update(deliveries)
+    .set(AGAIN)
+    .where(and(isListed, ne(state, 'delivered')))
+    .returning({ subscriptionId, messageId });
+  return resent.map(deliveryKey);
 }
 
 /** A message that waits for its first attempt needs no other, and a digest may still collect. */

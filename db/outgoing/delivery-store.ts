@@ -4,7 +4,7 @@ import type { DeliveryError, DisabledReason, OutgoingEventType } from '../../con
 import type { SealedSecret } from '../../contracts/vault.ts';
 import { FAILING_TOO_LONG_MS } from '../../domain/outgoing/delivery-schedule.ts';
 import { recordWith } from '../core/audit-store.ts';
-import { addDeadLetters, resolveDeadLetters } from '../dead-letters/dead-letters.ts';
+import { addDeadLetters, deliveryKey, reopenDeadLettersOf, resolveDeadLetters } from '../dead-letters/dead-letters.ts';
 import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { deliveries } from '../schema/outgoing/deliveries.ts';
@@ -89,8 +89,9 @@ export function createDeliveryStore(db: Database): DeliveryStore {
 
     settle: (ref, outcomes, { gone }) =>
       withVenue(db, ref.venueId, async (tx) => {
-        for (const outcome of outcomes) await mark(tx, ref, outcome);
-        await listFailed(tx, ref, outcomes);
+        const marked: AttemptOutcome[] = [];
+        for (const outcome of outcomes) if (await mark(tx, ref, outcome)) marked.push(outcome);
+        await listFailed(tx, ref, marked);
         return noteHealth(tx, ref, { gone, accepted: outcomes.some(({ error }) => error === null) });
       }),
 
@@ -179,13 +180,14 @@ async function takeDue(tx: Transaction, { subscriptionId }: SubscriptionRef, lim
   );
 }
 
+/** False: another attempt or a resend has overtaken this one, which changes nothing. */
 async function mark(
   tx: Transaction,
   { subscriptionId }: SubscriptionRef,
   { messageId, attempts, status, error, retryInMs }: AttemptOutcome,
-): Promise<void> {
+): Promise<boolean> {
   const state = error === null ? 'delivered' : retryInMs === null ? 'failed' : 'pending';
-  await tx
+  const marked = await tx
     .update(deliveries)
     .set({
       ...{ state, attempts: attempts + 1, lastStatus: status, lastError: error, lastAttemptAt: sql`now()` },
@@ -198,7 +200,9 @@ async function mark(
         eq(deliveries.state, 'pending'),
         eq(deliveries.attempts, attempts),
       ),
-    );
+    )
+    .returning({ id: deliveries.messageId });
+  return marked.length > 0;
 }
 
 /** Lists messages that have failed for good as dead letters, and settles those of earlier failures that were accepted. */
@@ -207,7 +211,7 @@ async function listFailed(
   { venueId, subscriptionId }: SubscriptionRef,
   outcomes: readonly AttemptOutcome[],
 ): Promise<void> {
-  const keyOf = (messageId: MessageId): string => `${subscriptionId}/${messageId}`;
+  const keyOf = (messageId: MessageId): string => deliveryKey({ subscriptionId, messageId });
   await addDeadLetters(
     tx,
     outcomes.flatMap(({ messageId, error, retryInMs }) =>
@@ -282,4 +286,5 @@ export async function disable(tx: Transaction, ref: SubscriptionRef, reason: Dis
       lastError: sql`coalesce(${deliveries.lastError}, 'subscription-disabled')`,
     })
     .where(and(eq(deliveries.subscriptionId, ref.subscriptionId), eq(deliveries.state, 'pending')));
+  await reopenDeadLettersOf(tx, ref);
 }

@@ -10,6 +10,7 @@ import type { Page, PageRequest } from '../core/page.ts';
 import { VenueCapError, lockCount } from '../core/venue-cap.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { resolveDeadLettersOf } from '../dead-letters/dead-letters.ts';
 import { subscriptionSecrets } from '../schema/outgoing/subscription-secrets.ts';
 import { subscriptions } from '../schema/outgoing/subscriptions.ts';
 import { disable } from './delivery-store.ts';
@@ -50,7 +51,7 @@ export interface SubscriptionStore {
   find(ref: SubscriptionRef): Promise<Subscription | null>;
   /** Null when the venue has no such subscription. */
   change(ref: SubscriptionRef, change: SubscriptionChange, audit: AuditEntry): Promise<Subscription | null>;
-  /** Removes the subscription with its secrets and deliveries. False: the venue has none. */
+  /** Removes the subscription with its secrets and deliveries, and settles their dead letters. False: the venue has none. */
   remove(ref: SubscriptionRef, audit: AuditEntry): Promise<boolean>;
   /**
    * Makes a secret the current one. Those before it sign too until `overlapSeconds` have passed. Null when the venue has
@@ -119,7 +120,9 @@ export function createSubscriptionStore(db: Database, maxPerVenue = Infinity): S
           .delete(subscriptions)
           .where(eq(subscriptions.id, ref.subscriptionId))
           .returning({ id: subscriptions.id });
-        return removed.length > 0 && recordWith(tx, true, () => audit);
+        if (removed.length === 0) return false;
+        await resolveDeadLettersOf(tx, ref);
+        return recordWith(tx, true, () => audit);
       }),
 
     rotateSecret: (ref, { sealedSecret, overlapSeconds }, audit) =>

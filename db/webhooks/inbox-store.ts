@@ -3,9 +3,11 @@ import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { APP_ENDPOINT, OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
-import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
+import type { ConnectionId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import { moveToVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { announceDeadLetters } from '../outgoing/announcements.ts';
 import { withRefusalsIn } from '../pull/rejections.ts';
 import type { StoreEach } from '../pull/rejections.ts';
 import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
@@ -308,14 +310,25 @@ async function mark(tx: Transaction, events: readonly SettledEvent[]): Promise<v
   await listDead(tx, events);
 }
 
-/** Lists dead events as dead letters of every venue that has connected their account, and settles those of others. */
+/**
+ * Lists dead events as dead letters of every venue that has connected their account, tells the venues' subscribers, and
+ * settles those of other events. Leaves the transaction in the scope of one of these venues.
+ */
 async function listDead(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
   const dead = events.filter(({ state }) => state === 'dead');
   const handled = events.filter(({ state }) => state !== 'dead' && state !== 'retrying');
-  const rows = dead.map(({ id, errorCode }) => ({ id, code: errorCode ?? 'internal', message: EVENT_IS_DEAD }));
-  if (rows.length > 0) await tx.execute(sql`select record_event_dead_letters(${JSON.stringify(rows)}::jsonb)`);
   if (handled.length > 0)
     await tx.execute(sql`select resolve_event_dead_letters(${JSON.stringify(handled.map(({ id }) => id))}::jsonb)`);
+  if (dead.length === 0) return;
+  const rows = dead.map(({ id, errorCode }) => ({ id, code: errorCode ?? 'internal', message: EVENT_IS_DEAD }));
+  const venues = await tx.execute<{ venue_id: VenueId; added: number }>(
+    sql`select venue_id, added from record_event_dead_letters(${JSON.stringify(rows)}::jsonb)`,
+  );
+  // In the order of the venues, so that two transactions that add to the digests of the same ones cannot deadlock.
+  for (const { venue_id: venueId, added } of venues) {
+    await moveToVenue(tx, venueId);
+    await announceDeadLetters(tx, { venueId, source: 'event', added });
+  }
 }
 
 const EVENT_IS_DEAD = 'The event could not be applied, and is not tried again by itself.';

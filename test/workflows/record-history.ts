@@ -280,7 +280,16 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     // Stripe refuses a phone number of more than 20 characters.
     await api.load(venue.venueId, [{ sourceId: 'c-0', phone: '0'.repeat(30) }]);
     await end(venue, await start(venue, 'push'));
-    await api.tryPost(`/v1/venues/${venue.venueId}/dead-letters/retry`, {});
+    const letters = `/v1/venues/${venue.venueId}/dead-letters`;
+    await api.tryPost(`${letters}/retry`, {});
+    // The API answers before it has started the workflow.
+    await until(
+      async () => (await api.get<{ data: readonly object[] }>(`${letters}?state=retrying`)).data.length === 0,
+      {
+        limitMs: 30_000,
+        what: 'the retry has ended',
+      },
+    );
     return {
       'retry-dead-letters.completed': {
         workflowId: retryDeadLettersWorkflowId(venue.venueId as VenueId),

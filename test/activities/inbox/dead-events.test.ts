@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId, WebhookEventId } from '../../../contracts/ids.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import type { SettledEvent } from '../../../db/webhooks/inbox-store.ts';
@@ -15,7 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  await database.admin`truncate venues, webhook_events, dead_letters cascade`;
+  await database.admin`truncate venues, webhook_events, dead_letters, subscriptions, outgoing_messages cascade`;
 });
 
 async function aVenueConnectedTo(account: string, state = 'active'): Promise<VenueId> {
@@ -94,4 +94,60 @@ it('keeps one entry for an event that dies again after a replay', async () => {
   await settle(id, 'retrying');
   await settle(id, 'dead');
   expect(await letters()).toEqual([{ venue_id: venue, source_key: id, state: 'open', attempts: 2 }]);
+});
+
+describe('subscribers', () => {
+  const subscribe = (venueId: VenueId, types: readonly string[] | null = null) =>
+    database.admin`
+      insert into subscriptions (id, venue_id, url, types)
+      values (${uuidv7()}, ${venueId}, 'https://a.example/', ${types === null ? null : database.admin.json([...types])})`;
+  const told = async () => [
+    ...(await database.admin<{ venue_id: string; type: string; data: object }[]>`
+      select venue_id, type, data from outgoing_messages order by venue_id`),
+  ];
+
+  it('of every venue that has connected the account are told of dead events, in one message, and no others', async () => {
+    const [one, two] = [await aVenueConnectedTo('M1'), await aVenueConnectedTo('M1')];
+    const other = await aVenueConnectedTo('M2');
+    for (const venue of [one, two, other]) await subscribe(venue);
+    for (const id of [await anEvent('M1'), await anEvent('M1')]) await settle(id, 'dead');
+    expect(await told()).toMatchObject(
+      [one, two].sort().map((venue_id) => ({
+        ...{ venue_id, type: 'dead-letter.added' },
+        data: { source: 'event', counts: { added: 2 }, path: `/v1/venues/${venue_id}/dead-letters?source=event` },
+      })),
+    );
+  });
+
+  it('are told nothing of events that are tried again or were handled, and of types that they did not choose', async () => {
+    const [one, two] = [await aVenueConnectedTo('M1'), await aVenueConnectedTo('M2')];
+    await subscribe(one);
+    await subscribe(two, ['sync.failed']);
+    await settle(await anEvent('M1'), 'retrying');
+    await settle(await anEvent('M1'), 'applied');
+    await settle(await anEvent('M2'), 'dead');
+    expect(await told()).toEqual([]);
+  });
+
+  it('are told nothing when the transaction that marks the event rolls back', async () => {
+    await subscribe(await aVenueConnectedTo('M1'));
+    const id = await anEvent('M1');
+    const inbox = createInboxStore(database.db);
+    await database.admin`
+      create function refuse() returns trigger language plpgsql as $$ begin raise exception 'refused'; end $$`;
+    await database.admin`
+      create constraint trigger refuse after update on webhook_events deferrable initially deferred
+      for each row execute function refuse()`;
+    try {
+      await expect(
+        inbox.settle(await inbox.takeOver(PARTITION), () =>
+          Promise.resolve([{ id, state: 'dead', errorCode: 'internal', dueInMs: null, effect: null }]),
+        ),
+      ).rejects.toThrow();
+    } finally {
+      await database.admin`drop function refuse() cascade`;
+    }
+    expect(await told()).toEqual([]);
+    expect(await letters()).toEqual([]);
+  });
 });

@@ -54,6 +54,7 @@ describe('starting a sync', () => {
       direction: 'push',
       mode: 'full',
       dryRun: false,
+      deadLettersOnly: false,
       window: null,
       plan: null,
       phase: 'queued',

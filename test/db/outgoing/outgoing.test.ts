@@ -138,8 +138,9 @@ describe('a delivery', () => {
     const [{ id: messageId } = { id: '' as never }] = await store.takeDue(ref, 10);
     await attempt(ref, 204);
     const late = { messageId, attempts: 0, status: 500, error: 'status', retryInMs: 5_000 } as const;
-    await store.settle(ref, [late], { gone: false });
+    await store.settle(ref, [late, { ...late, retryInMs: null }], { gone: false });
     expect([...(await deliveries())]).toMatchObject([{ state: 'delivered', attempts: 1 }]);
+    expect([...(await database.admin`select code from dead_letters`)]).toEqual([]);
   });
 
   it.each([
