@@ -10,8 +10,8 @@ const LIMITS = [perMinute(450), perSecond(9), concurrent(9)];
  */
 export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
-    { resource: 'products', directions: ['push', 'pull'] },
-    { resource: 'customers', directions: ['push', 'pull'] },
+    { resource: 'products', directions: ['push', 'pull', 'both'] },
+    { resource: 'customers', directions: ['push', 'pull', 'both'] },
     { resource: 'inventory', directions: ['pull'] },
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },

@@ -1,6 +1,8 @@
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import type { SandboxCall } from '../support/sandbox/sandbox-control.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
@@ -9,6 +11,8 @@ import type { TestSettings } from '../support/test-providers.ts';
 /** One account at a provider's stand-in, as the tests of two-way runs use it. */
 export interface TwoWayAccount {
   readonly secretKey: string;
+  /** The account that the key acts for, where the key does not tell it. */
+  readonly onBehalfOf?: string;
   /** Where stock is counted; null where the provider counts none. */
   readonly location: string | null;
   /** Creates objects as another client would, and returns the ids of their records. */
@@ -34,6 +38,8 @@ export interface TwoWayStandIn {
   tick(): Promise<unknown>;
   /** The code of the refusal of a page whose cursor has expired; null where cursors do not expire. */
   readonly expiredCursor: string | null;
+  /** Most objects of a page of a list. */
+  readonly pageSize: number;
   /** Paths of calls that create, and of those that update. */
   readonly writes: Readonly<Record<'create' | 'update', string>>;
   close(): Promise<void>;
@@ -47,6 +53,7 @@ async function startStripe(): Promise<TwoWayStandIn> {
     config: { stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: 2_000 } },
     tick: () => control.clock((aheadMs += 2_000)),
     expiredCursor: null,
+    pageSize: 100,
     writes: { create: '/v1/(customers|products)', update: '/v1/(customers|products)/.+' },
     close: () => sandbox.close(),
     async addAccount() {
@@ -85,6 +92,7 @@ async function startSquare(): Promise<TwoWayStandIn> {
     config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
     tick: () => control.clock((aheadMs += 2_000)),
     expiredCursor: 'INVALID_CURSOR',
+    pageSize: 100,
     writes: {
       create: '/v2/(catalog/batch-upsert|customers/bulk-create|inventory/changes/batch-create)',
       update: '/v2/(catalog/batch-upsert|customers/bulk-update|inventory/changes/batch-create)',
@@ -120,8 +128,58 @@ async function startSquare(): Promise<TwoWayStandIn> {
   };
 }
 
+const QUICKBOOKS_ENTITIES: Readonly<Partial<Record<Resource, string>>> = { customers: 'Customer', products: 'Item' };
+
+async function startQuickBooks(): Promise<TwoWayStandIn> {
+  const sandbox = await startQuickBooksSandbox();
+  const control = quickbooksSandboxControl(sandbox);
+  const batch = '/v3/company/\\d+/batch';
+  let aheadMs = 0;
+  return {
+    config: { quickbooks: { apiUrl: sandbox.apiUrl, sandbox: true } },
+    tick: () => control.clock((aheadMs += 2_000)),
+    expiredCursor: null,
+    pageSize: 1_000,
+    writes: { create: batch, update: batch },
+    close: () => sandbox.close(),
+    async addAccount() {
+      const company = await control.addCompany();
+      const entityOf = (resource: Resource) => QUICKBOOKS_ENTITIES[resource] ?? resource;
+      return {
+        secretKey: company.token,
+        onBehalfOf: company.id,
+        location: null,
+        seed: (resource, count) => company.seed(entityOf(resource), count),
+        putTwin(resource) {
+          const at = new Date().toISOString();
+          const MetaData = { CreateTime: at, LastUpdatedTime: at };
+          const twin = { Id: '5000', SyncToken: '0', Active: true, MetaData };
+          // Names are unique in a company, and each twin is written to the other's company too.
+          const name = `A twin of ${company.id}`;
+          return company.put(entityOf(resource), [
+            resource === 'customers'
+              ? { ...twin, DisplayName: name }
+              : { ...twin, Name: name, Type: 'Service', IncomeAccountRef: { value: '1' } },
+          ]);
+        },
+        // A customer is made inactive, which counts as deleted; an item is gone only after it was merged with another.
+        async remove(resource, externalId) {
+          if (resource !== 'customers') return company.vanish(entityOf(resource), externalId);
+          const { body } = await company.ask('GET', `customer/${externalId}`);
+          const { SyncToken } = body['Customer'] as { readonly SyncToken: string };
+          return company.write('customer', { Id: externalId, SyncToken, sparse: true, Active: false });
+        },
+        calls: () => company.calls(),
+        sideEffects: () => company.objects('side-effects'),
+        fault: (fault) => control.fault({ ...fault, match: { ...fault.match, account: company.id } }),
+      };
+    },
+  };
+}
+
 /** One stand-in for each provider that syncs a resource both ways. A new adapter joins by adding its own here. */
 export const TWO_WAY_STAND_INS: Readonly<Partial<Record<ProviderId, () => Promise<TwoWayStandIn>>>> = {
   stripe: startStripe,
   square: startSquare,
+  quickbooks: startQuickBooks,
 };

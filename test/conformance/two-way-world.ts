@@ -14,7 +14,7 @@ import { createTestProviders } from '../support/test-providers.ts';
 import { createSyncWorld } from '../support/worlds/sync-world.ts';
 import type { RunOptions, TestVenue } from '../support/worlds/sync-world.ts';
 import { TWO_WAY_STAND_INS } from './two-way-accounts.ts';
-import type { TwoWayAccount } from './two-way-accounts.ts';
+import type { TwoWayAccount, TwoWayStandIn } from './two-way-accounts.ts';
 import { isNamedByPlace } from './records.ts';
 import { writerOf } from './bench.ts';
 
@@ -32,17 +32,23 @@ export interface StoredRecord {
 }
 
 /** The activities with their real parts against one provider's stand-in, for two-way runs of any of its resources. */
-export async function createTwoWayWorld(provider: ProviderId) {
-  const standIn = await (TWO_WAY_STAND_INS[provider] ?? missing(provider))();
+export async function createTwoWayWorld(
+  provider: ProviderId,
+  start: () => Promise<TwoWayStandIn> = TWO_WAY_STAND_INS[provider] ?? missing(provider),
+) {
+  const standIn = await start();
   let beforeUpdate: (() => Promise<unknown>) | null = null;
   const hook = async () => {
     const work = beforeUpdate;
     beforeUpdate = null;
     await work?.();
   };
+  /** Accounts by their key: a world's connections have keys, also where the provider connects by consent alone. */
+  const onBehalfOf = new Map<string, string | undefined>();
   const world = await createSyncWorld({
     provider,
-    providersOn: (budget) => withHook(createTestProviders(standIn.config, budget), hook),
+    providersOn: (budget) =>
+      withHook(createTestProviders(standIn.config, budget), { hook, onBehalfOf: (key) => onBehalfOf.get(key) }),
   });
   const stores = Object.fromEntries(
     RECORD_KINDS.names.map((name) => [name, createRecordStore(world.database.db, RECORD_KINDS.get(name))]),
@@ -52,6 +58,7 @@ export async function createTwoWayWorld(provider: ProviderId) {
   async function aSide(venue?: TestVenue): Promise<Side> {
     const account = await standIn.addAccount();
     const { secretKey } = account;
+    onBehalfOf.set(secretKey, account.onBehalfOf);
     return { ...(await (venue ? world.connect(venue.venueId, { secretKey }) : world.aVenue(secretKey))), account };
   }
 
@@ -59,7 +66,10 @@ export async function createTwoWayWorld(provider: ProviderId) {
   /** The provider's resource as another client of the account uses it. */
   const asOther = ({ account }: Side, resource: Resource): ResourceSession =>
     adapter()
-      .open({ secretKey: new Secret(account.secretKey), call: (request) => request() })
+      .open({
+        ...{ secretKey: new Secret(account.secretKey), onBehalfOf: account.onBehalfOf },
+        call: (request) => request(),
+      })
       .resource(resource);
 
   const records = async (side: TestVenue, resource: Resource): Promise<readonly StoredRecord[]> =>
@@ -165,7 +175,14 @@ function missing(what: string): () => never {
   };
 }
 
-function withHook(providers: Providers, hook: () => Promise<void>): Providers {
+interface Hooks {
+  /** Runs before every update. */
+  readonly hook: () => Promise<void>;
+  /** The account that a key acts for; undefined where the key tells it. */
+  readonly onBehalfOf: (secretKey: string) => string | undefined;
+}
+
+function withHook(providers: Providers, { hook, onBehalfOf }: Hooks): Providers {
   const hooked = (writer: ResourceWriter): ResourceWriter => {
     const { batch } = writer;
     return {
@@ -188,7 +205,8 @@ function withHook(providers: Providers, hook: () => Promise<void>): Providers {
   return {
     ...providers,
     open(provider, options) {
-      const session = providers.open(provider, options);
+      const account = onBehalfOf(options.secretKey.expose());
+      const session = providers.open(provider, account === undefined ? options : { ...options, onBehalfOf: account });
       return {
         ...session,
         account: () => session.account(),

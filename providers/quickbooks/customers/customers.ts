@@ -21,6 +21,7 @@ export const customerPullPlan: PullPlan = {
   listing: [[entityList('customers')]],
   changes: changeFeed([[changeList('changed-customers')]], CHANGES),
   mayVanish: true,
+  dates: ['changes', 'deletions'],
 };
 
 const CUSTOMERS: Listed = { entity: 'Customer' };

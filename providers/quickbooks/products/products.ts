@@ -22,6 +22,7 @@ export const productPullPlan: PullPlan = {
   listing: [[entityList('items')]],
   changes: changeFeed([[changeList('changed-items')]], CHANGES),
   mayVanish: true,
+  dates: ['changes', 'deletions'],
 };
 
 const ITEMS: Listed = { entity: 'Item', where: [`Type in ${quotedList(SOLD_TYPES)}`, ACTIVE_OR_NOT] };

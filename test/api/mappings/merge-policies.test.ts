@@ -17,7 +17,7 @@ beforeEach(async () => {
   path = await mappingOf('stripe', 'customers');
 });
 
-async function mappingOf(provider: 'stripe' | 'square', resource: string): Promise<string> {
+async function mappingOf(provider: 'stripe' | 'square' | 'quickbooks', resource: string): Promise<string> {
   const connection = { venueId, connectionId: uuidv7() as ConnectionId };
   const environment = api.environmentOf(provider);
   await api.connectionActions.insertConnecting({
@@ -120,6 +120,8 @@ describe('the merge policies of a mapping', () => {
     ['square', 'products', { policy: 'newest' }],
     ['stripe', 'products', { policy: 'newest' }],
     ['stripe', 'customers', { policy: 'newest' }],
+    ['quickbooks', 'products', { policy: 'newest' }],
+    ['quickbooks', 'customers', { policy: 'newest' }],
   ] as const)('take newest for %s %s, whose times are told: %j', async (provider, resource, body) => {
     expect(await put(body, await mappingOf(provider, resource))).toMatchObject({ status: 200, json: { version: 1 } });
   });
