@@ -120,10 +120,17 @@ describe('an exclusive writer', () => {
 
   it('waits neither for another account nor for another part of its own', async () => {
     const account = anAccount();
-    await hold(account, 'another session', 'price-lists');
-    await hold(anAccount());
+    const held = Promise.withResolvers<undefined>();
+    const busy = aProvider(() => held.promise);
+    const others = [
+      openWriter(account, writerOn(busy, 'another part', 'price-lists')).archive('x', OPTIONS),
+      openWriter(anAccount(), writerOn(busy, 'another account')).archive('x', OPTIONS),
+    ];
+    await until(() => busy.started.length === 2, { ...within, what: 'both others write' });
     const writer = openWriter(account, writerOn(aProvider(), 'a write'), { maxWaitMs: 0 });
     expect(await writer.archive('x', OPTIONS)).toBe('archived');
+    held.resolve(undefined);
+    await Promise.all(others);
   });
 
   it('gives up as rate-limited after its wait, together with the writes that queue behind it, and writes nothing', async () => {
