@@ -34,11 +34,14 @@ export interface Budget {
   releaseLease(leaseId: string): Promise<void>;
 }
 
-export interface LeaseRequest {
+export interface LeaseHolder {
   readonly holder: string;
-  readonly slots: number;
   /** The activity attempt that holds the lease. Another process finds it here when its worker dies. */
   readonly task?: { readonly workerKey: number; readonly token: string } | undefined;
+}
+
+export interface LeaseRequest extends LeaseHolder {
+  readonly slots: number;
 }
 
 export interface ReserveRequest {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ProviderId } from '../contracts/providers.ts';
 import type { Budget, LeaseRequest } from './budget.ts';
 import { createBudgetGate } from './budget-gate.ts';
@@ -5,6 +6,7 @@ import { NO_CIRCUITS } from './circuits.ts';
 import type { Circuits } from './circuits.ts';
 import { cleanOAuth, cleanSession } from './clean-session.ts';
 import { accountPaceOf, concurrencyOf } from './limits.ts';
+import { withExclusiveWrites } from './exclusive-writes.ts';
 import type { ProviderDefinition } from './kit/define-provider.ts';
 import type { WebhookSetup } from './kit/webhook-definition.ts';
 import { ProviderError } from './provider-error.ts';
@@ -20,6 +22,8 @@ import type {
 } from './providers.ts';
 
 const LEASE_TTL_MS = 60_000;
+/** The longest wait for other sessions' exclusive writes. For `interactive` calls a person waits. */
+const EXCLUSIVE_WAIT_MS = { bulk: 10_000, interactive: 5_000 } as const;
 
 /** A provider as configured here. */
 export interface SetUpProvider {
@@ -101,18 +105,25 @@ export function createPipeline({ providers, budget, circuits = NO_CIRCUITS }: Pi
     definition: (provider) => byId.get(provider)?.definition ?? null,
     find: (provider) => byId.get(provider)?.adapter ?? null,
     webhooks: (provider) => byId.get(provider)?.webhooks ?? null,
-    open: (provider, options) =>
-      cleanSession(
+    open(provider, options) {
+      const { account, lane, signal, holder = { holder: randomUUID() } } = options;
+      const session = adapterOf(provider).open({
+        secretKey: options.secretKey,
+        onBehalfOf: options.onBehalfOf,
+        fields: options.fields,
+        accounts: options.accounts,
+        signal,
+        call: callOf(provider, options, { mustPass: false }),
+      });
+      // A key under test, whose account is unknown, writes nothing.
+      if (account === null) return cleanSession(provider, session);
+      const accountKey = budgetKey({ provider, ...account });
+      const maxWaitMs = EXCLUSIVE_WAIT_MS[lane];
+      return cleanSession(
         provider,
-        adapterOf(provider).open({
-          secretKey: options.secretKey,
-          onBehalfOf: options.onBehalfOf,
-          fields: options.fields,
-          accounts: options.accounts,
-          signal: options.signal,
-          call: callOf(provider, options, { mustPass: false }),
-        }),
-      ),
+        withExclusiveWrites(session, { provider, budget, accountKey, holder, maxWaitMs, signal }),
+      );
+    },
     oauth(provider, flow) {
       const adapter = byId.get(provider)?.flows.find((one) => one.flow === flow);
       return adapter ? cleanOAuth(adapter) : null;

@@ -153,6 +153,12 @@ export interface WrittenRecord extends ProviderRecord {
 }
 
 export interface ResourceWriter {
+  /**
+   * Names the part of the account, such as `catalogue`, to which the provider takes one write at a time, from whichever
+   * connection. Each write, with the reads that belong to it, then waits until no other session writes to that part.
+   * Absent: writes may overlap.
+   */
+  readonly exclusive?: string;
   readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;

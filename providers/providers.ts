@@ -1,6 +1,6 @@
 import type { Environment, GrantAccountKind, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { GrantAccount } from '../domain/grants/account-choice.ts';
-import type { LeaseRequest } from './budget.ts';
+import type { LeaseHolder, LeaseRequest } from './budget.ts';
 import type { ProviderDefinition } from './kit/define-provider.ts';
 import type { WebhookSetup } from './kit/webhook-definition.ts';
 import type { OAuthAdapter, OAuthCalls, SessionCredential } from './oauth.ts';
@@ -24,7 +24,13 @@ export interface CallOptions {
   readonly onCall?: ((durationMs: number) => void) | undefined;
 }
 
-export type OpenOptions = CallOptions & SessionCredential & Pick<SessionOptions, 'accounts'>;
+export interface OpenOptions extends CallOptions, SessionCredential, Pick<SessionOptions, 'accounts'> {
+  /**
+   * Who holds the leases of the session's exclusive writes (`ResourceWriter.exclusive`). Absent: the session itself,
+   * so that a lease that it leaves behind ends by time alone.
+   */
+  readonly holder?: LeaseHolder | undefined;
+}
 
 /** Whether a provider's app is configured here, as `GET /v1/integrations` shows it. */
 export interface Integration {

@@ -106,11 +106,8 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   const context = Context.current();
   const task =
     deps.workerKey === undefined ? undefined : { workerKey: deps.workerKey, token: context.info.base64TaskToken };
-  const lease = await deps.providers.lease(account, {
-    holder: scope.syncId,
-    slots: Math.max(2, Math.ceil(ratePerSecond / 4)),
-    task,
-  });
+  const holder = { holder: scope.syncId, task };
+  const lease = await deps.providers.lease(account, { ...holder, slots: Math.max(2, Math.ceil(ratePerSecond / 4)) });
   const hardStop = new AbortController();
   const control = new ChunkControl({
     state,
@@ -129,6 +126,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
       ...credential,
       account,
       accounts: state.accounts,
+      holder,
       lane: 'bulk',
       signal: hardStop.signal,
       onCall: (durationMs) => {

@@ -2,6 +2,8 @@
 export interface Call {
   /** Arrival in milliseconds since the epoch, by the machine's clock rather than the sandbox's. */
   readonly at: number;
+  /** When its answer was ready, by the same clock. Two calls overlap when one arrives before the other is answered. */
+  readonly answeredAt: number;
   readonly method: string;
   /** Without the query. */
   readonly path: string;

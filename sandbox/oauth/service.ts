@@ -72,6 +72,7 @@ async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerRespo
   const answer = body === null ? toAnswer(parts.refuse(413)) : await admitted(parts, visit, { fault, account });
   parts.calls.add({
     at,
+    answeredAt: Date.now(),
     method: visit.method,
     path: visit.path,
     query: maskedQuery(visit.query),

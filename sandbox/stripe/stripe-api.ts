@@ -61,6 +61,7 @@ class StripeApi {
     const answer = await this.#answer(exchange);
     this.#parts.calls.add({
       at: exchange.at,
+      answeredAt: Date.now(),
       method: exchange.method,
       path: exchange.path,
       query: exchange.query,

@@ -48,12 +48,15 @@ type Readings = Map<string, ProviderRecord | ProviderError>;
 export function createProductWriter(ask: Ask): ResourceWriter {
   const catalogue = new CatalogueWriter(ask);
   return {
+    // Square takes one update of a seller's catalogue at a time and answers others with 429 (square 46.0.0,
+    // catalog/client/Client.d.ts, batchUpsert).
+    exclusive: 'catalogue',
     ...writerOfBatches({
       size: MOST_ITEMS,
-      create: (creations, options) => catalogue.inTurn(() => catalogue.create(creations, options)),
-      update: (updates, options) => catalogue.inTurn(() => catalogue.update(updates, options)),
+      create: (creations, options) => catalogue.create(creations, options),
+      update: (updates, options) => catalogue.update(updates, options),
     }),
-    archive: (externalId) => catalogue.inTurn(() => catalogue.archive(externalId)),
+    archive: (externalId) => catalogue.archive(externalId),
     findRemote: (hint) => catalogue.find(hint),
   };
 }
@@ -61,21 +64,10 @@ export function createProductWriter(ask: Ask): ResourceWriter {
 class CatalogueWriter {
   readonly #ask: Ask;
   readonly #reference: ReferenceAttribute;
-  #last: Promise<unknown> = Promise.resolve();
 
   constructor(ask: Ask) {
     this.#ask = ask;
     this.#reference = new ReferenceAttribute(ask);
-  }
-
-  /**
-   * One write after the other, each with its reading: Square takes one update of a seller's catalogue at a time and
-   * answers others with 429 (square 46.0.0, catalog/client/Client.d.ts, batchUpsert).
-   */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 
   async create(creations: readonly BatchedCreation[], options: WriteOptions): Promise<readonly BatchOutcome[]> {

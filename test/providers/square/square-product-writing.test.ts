@@ -219,22 +219,6 @@ describe('a batch of Square products', () => {
     const left = await world.merchant().objects<Wire>('catalogue');
     expect(left.filter(({ type }) => type === 'ITEM')).toEqual([]);
   });
-
-  it('waits for the write before it: Square takes one write of a catalogue at a time', async () => {
-    await putTea();
-    const own = writer();
-    const wanted = mapped(aRecord({ ...(await readOf('SMALL')), amountMinor: 1 }));
-    let underWay = 0;
-    let most = 0;
-    world.proxy().edit(async ({ path }) => {
-      if (path !== '/v2/catalog/batch-retrieve') return;
-      most = Math.max(most, (underWay += 1));
-      await new Promise((done) => setImmediate(done));
-      underWay -= 1;
-    });
-    await Promise.all([1, 2, 3].map(() => own.update('SMALL', wanted, options(OF_TEA))));
-    expect(most).toBe(1);
-  });
 });
 
 describe('taking a Square product out of use', () => {

@@ -1,6 +1,7 @@
 /** A client of a sandbox's control API. Any failure fails the test. */
 export interface SandboxCall {
   readonly at: number;
+  readonly answeredAt: number;
   readonly method: string;
   readonly path: string;
   /** The query without its question mark. */
