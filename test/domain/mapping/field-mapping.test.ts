@@ -143,6 +143,16 @@ describe('a field mapping', () => {
     expect(parts.toProvider({ sourceId: 'x', fields: { ...fields, metadata: {} } }, []).fields['address']).toBe(null);
   });
 
+  it('names the currency that is missing when a rule makes an amount alone', () => {
+    const rules = [rule('amountMinor', { source: 'metadata.size', values: { small: 300 } })];
+    const fields = { ...PRODUCT, amountMinor: null, currency: null, metadata: { size: 'small' } };
+    const missing = { path: 'currency', message: 'Must not be empty, because amountMinor is not.' };
+    expect(toProvider(rules, [], fields).problems).toEqual([missing]);
+    expect(toProvider(rules, [], { ...fields, currency: 'EUR', amountMinor: 1 }).problems).toEqual([]);
+    const reading = [rule('sku', { source: 'amountMinor', values: { 300: 'small' } })];
+    expect(mapping(...reading).toVenue({ ...fields, sku: 'small' }).problems).toEqual([missing]);
+  });
+
   it('reports a stored rule whose field is no longer known, and applies the others', () => {
     const sent = toProvider([rule('colour', { source: 'name' }), rule('description', { source: 'name' })]);
     expect(sent.problems).toEqual([expect.objectContaining({ path: 'colour' })]);
