@@ -102,6 +102,12 @@ describe('a field mapping', () => {
     expect(toProvider([rule('name', { expression: 'x' })], [result]).problems).toEqual([{ path: 'name', message }]);
   });
 
+  it('names a map whose expression results in more keys than it takes', () => {
+    const value = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`key-${index}`, 'x']));
+    const sent = toProvider([rule('metadata', { expression: 'x' })], [{ ok: true, value }]);
+    expect(sent).toMatchObject({ fields: PRODUCT, problems: [{ path: 'metadata' }] });
+  });
+
   it('gives each expression its own result, whatever stands between them', () => {
     const sent = toProvider(
       [
