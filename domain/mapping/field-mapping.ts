@@ -4,6 +4,7 @@ import type { KnownPath } from './field-path.ts';
 import { isReadOnlySource, sourcePath } from './mapping-source.ts';
 import { keptBy } from './kept-fields.ts';
 import type { ExpressionResult, Holdings, KeptFields, MappedFields, MappingProblem, MappingRule } from './mapping.ts';
+import { NOTHING_KEPT } from './mapping.ts';
 import type { MappingDefinition } from './mapping.ts';
 import { invert, valueKey } from './value-map.ts';
 import { mismatchOf } from './value-type.ts';
@@ -57,12 +58,14 @@ export function createFieldMapping(
   const pushing = rules.filter(({ pushes }) => pushes);
   const pulling = rules.filter(({ pulls }) => pulls);
   const moved = movedKeys(kind, pushing);
+  const kept = keptBy({ rules, pulling, moved, holdings });
+  const groups = groupsOf(kind, rules);
   return {
     version,
     expressions: definition.fields.flatMap(({ expression }) => expression ?? []),
     heldResults: (read) =>
       rules.filter(({ source }) => source === null).map(({ target }) => ({ ok: true, value: readPath(read, target) })),
-    kept: keptBy({ rules, pulling, moved, holdings }),
+    kept,
 
     toProvider(record, results) {
       const problems: MappingProblem[] = [...unknown];
@@ -74,7 +77,7 @@ export function createFieldMapping(
         const written = rule.source === null ? ofExpression(result) : forward(rule, readPath(given, rule.source));
         fields = put({ fields, problems }, rule.target, written);
       }
-      return { fields, problems };
+      return { fields, problems: [...problems, ...missingIn(groups, fields)] };
     },
 
     toVenue(read) {
@@ -87,7 +90,7 @@ export function createFieldMapping(
         if (rule.source === null) continue;
         fields = put({ fields, problems }, rule.source, backward(rule, readPath(read, rule.target)));
       }
-      return { fields, problems };
+      return { fields, problems: [...problems, ...missingIn(groups, fields, kept)] };
     },
   };
 }
@@ -150,6 +153,27 @@ function misfit(path: KnownPath, value: unknown): string | null {
   if (value === null) return isRequired(path) ? 'Must not be empty.' : null;
   const mismatch = mismatchOf(value, path.value);
   return mismatch === null ? null : `${mismatch}.`;
+}
+
+/** Fields of which a record has all or none, where a rule sends or reads one of them. */
+const groupsOf = (kind: RecordKind, rules: readonly Rule[]): RecordKind['together'] =>
+  kind.together.filter((names) =>
+    rules.some(({ target, source }) => [target, source].some((path) => path !== null && names.includes(path.field))),
+  );
+
+/** What is empty although a field that it comes with is not, such as the currency of an amount. What is kept may be stored. */
+function missingIn(
+  groups: RecordKind['together'],
+  fields: RecordFields,
+  { fields: kept, whileEmpty = [] }: KeptFields = NOTHING_KEPT,
+): readonly MappingProblem[] {
+  return groups.flatMap((names) => {
+    const present = names.filter((name) => (fields[name] ?? null) !== null);
+    if (present.length === 0) return [];
+    return names
+      .filter((name) => !present.includes(name) && !kept.includes(name) && !whileEmpty.includes(name))
+      .map((path) => ({ path, message: `Must not be empty, because ${present.join(', ')} is not.` }));
+  });
 }
 
 /**

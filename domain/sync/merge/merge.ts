@@ -152,7 +152,8 @@ function sidesOf({ agreed, venue, provider, maps }: MergeInput): ReadonlyMap<str
 function outcomeOf(path: string, sides: Sides, input: MergeInput): Outcome {
   const { venue, provider } = sides;
   const { venueChanged, providerChanged } = changesOf(sides);
-  if (isSame(venue, provider)) return agreedOn(sides, provider, null);
+  // A field that the provider does not tell is not an empty one: the venue may have cleared it.
+  if (provider !== undefined && isSame(venue, provider)) return agreedOn(sides, provider, null);
   if (!providerChanged) return { ...sides, travelsTo: venueChanged ? 'provider' : null, conflict: null };
   if (!venueChanged) return takeProvider(sides, null);
   return settle(sides, winnerOf(input.policyOf(fieldOf(path, input.maps)), input.changedAtMs));

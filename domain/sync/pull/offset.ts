@@ -15,16 +15,20 @@ export interface OffsetPart extends PartBase {
   readonly stepBack: number;
   /** Steps back taken in this list. */
   readonly shifts: number;
+  /** Answers in a row that equal the page before them. Absent in parts stored before they were counted. */
+  readonly repeats?: number;
 }
 
 /** A list whose order shifts more often than this is too unstable to be read by offset. */
 const MAX_SHIFTS = 50;
+/** A list that answers so often in a row with the page before ignores the offset. */
+const MAX_REPEATS = 6;
 
 export const firstOffsetPart = (part: NewPart): OffsetPart => ({
   ...part,
   after: null,
   strategy: 'offset',
-  ...{ tail: [], lastPage: null, stepBack: 0, shifts: 0 },
+  ...{ tail: [], lastPage: null, stepBack: 0, shifts: 0, repeats: 0 },
 });
 
 /**
@@ -35,30 +39,32 @@ export const firstOffsetPart = (part: NewPart): OffsetPart => ({
 export function checkOffsetPage(part: OffsetPart, page: ListedPage, { overlap }: Offset): Verdict<OffsetPart> {
   const ids = page.positions.map(({ id }) => id);
   const lastPage = ids.length === 0 ? part.lastPage : fingerprintOf(ids);
-  if (new Set(ids).size < ids.length || (ids.length > 0 && lastPage === part.lastPage) || promisesNothing(page))
-    return { do: 'ask-again', part, anomaly: 'page-repeats' };
+  const repeats = repeatsOf(part, ids.length === 0 ? null : lastPage);
+  if (new Set(ids).size < ids.length || isDoubtful(repeats) || promisesNothing(page))
+    return { do: 'ask-again', part: { ...part, repeats }, anomaly: 'page-repeats' };
   const met = meet(part, ids);
   if (met === 'lost') return takeStepBack(part, page);
   const next = nextOffset(page);
   const taken = Math.min(overlap, ids.length);
+  const tail = ids.slice(-taken);
+  const read = { tail, lastPage, repeats, stepBack: 0, pagesRead: part.pagesRead + 1 };
   return {
     do: 'take',
-    left:
-      next === null
-        ? null
-        : {
-            ...part,
-            after: next - taken,
-            pagesRead: part.pagesRead + 1,
-            tail: ids.slice(-taken),
-            lastPage,
-            stepBack: 0,
-          },
+    left: next === null ? null : { ...part, ...read, after: next - taken },
     anomaly: met.isShifted ? 'order-shifted' : null,
     known: met.known,
     isReread: met.isShifted || part.shifts > 0,
   };
 }
+
+const repeatsOf = ({ lastPage, repeats = 0 }: OffsetPart, page: string | null): number =>
+  page !== null && page === lastPage ? repeats + 1 : 0;
+
+/**
+ * Whether a page that equals the previous one is requested again. When that many objects were created in front, the same
+ * page is the right answer: it is taken when it comes a second time.
+ */
+const isDoubtful = (repeats: number): boolean => repeats % 2 === 1 || repeats > MAX_REPEATS;
 
 /** An empty page that claims to be followed by more. */
 const promisesNothing = ({ after, positions }: ListedPage) => after !== null && positions.length === 0;

@@ -5,13 +5,15 @@ import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 export const decimalText = z.string().regex(/^-?\d{1,15}(\.\d{1,12})?$/, 'expected a decimal number');
 
 /**
- * An amount in the currency's smallest unit, converted digit by digit; null for a fraction of that unit or an unknown
- * currency.
+ * An amount in the currency's smallest unit, converted digit by digit; null for a fraction of that unit, an unknown
+ * currency, or a text that is no plain decimal number.
  */
 export function minorOf(decimal: string, currency: string): number | null {
   const digits = minorDigitsOf(currency);
-  const [, sign = '', whole = '0', fraction = ''] = /^(-?)(\d+)(?:\.(\d*?)0*)?$/.exec(decimal) ?? [];
-  if (digits === null || fraction.length > digits) return null;
+  const parts = /^(-?)(\d+)(?:\.(\d*?)0*)?$/.exec(decimal);
+  if (digits === null || parts === null) return null;
+  const [, sign = '', whole = '', fraction = ''] = parts;
+  if (fraction.length > digits) return null;
   const minor = Number(`${whole}${fraction.padEnd(digits, '0')}`);
   if (!Number.isSafeInteger(minor)) return null;
   return sign === '-' && minor !== 0 ? -minor : minor;

@@ -201,9 +201,10 @@ describe('a pull by a declared strategy', () => {
     });
 
     it.each([
-      ['one object is', 1],
-      ['more objects than a page are', 25],
-    ])('stores everything once when %s created in front of its position', async (_what, count) => {
+      ['one object is', 1, ['order-shifted']],
+      ['exactly a page less the overlap is', PAGE_SIZE - 2, ['page-repeats', 'order-shifted']],
+      ['more objects than a page are', 25, ['order-shifted']],
+    ])('stores everything once when %s created in front of its position', async (_what, count, noted) => {
       const before = lists.ids;
       lists.onPage(4, (page) => {
         for (let index = 0; index < count; index += 1) lists.put(`new-${index}`, 'New', { first: true });
@@ -213,7 +214,7 @@ describe('a pull by a declared strategy', () => {
       const stored = await held();
       expect(stored).toEqual(expect.arrayContaining([...before]));
       expect(run.counts).toMatchObject({ read: stored.length, created: stored.length });
-      expect(await anomalies(run.syncId)).toEqual(['order-shifted']);
+      expect(await anomalies(run.syncId)).toEqual(noted);
     });
 
     it('reads to the end of a list that has become shorter than its position', async () => {

@@ -102,6 +102,12 @@ describe('a field mapping', () => {
     expect(toProvider([rule('name', { expression: 'x' })], [result]).problems).toEqual([{ path: 'name', message }]);
   });
 
+  it('names a map whose expression results in more keys than it takes', () => {
+    const value = Object.fromEntries(Array.from({ length: 51 }, (_, index) => [`key-${index}`, 'x']));
+    const sent = toProvider([rule('metadata', { expression: 'x' })], [{ ok: true, value }]);
+    expect(sent).toMatchObject({ fields: PRODUCT, problems: [{ path: 'metadata' }] });
+  });
+
   it('gives each expression its own result, whatever stands between them', () => {
     const sent = toProvider(
       [
@@ -141,6 +147,16 @@ describe('a field mapping', () => {
     expect(sent.fields['address']).toMatchObject({ line1: null, line2: '3rd', country: null });
     expect(parts.toVenue(sent.fields).fields).toMatchObject({ address: null, metadata: { floor: '3rd' } });
     expect(parts.toProvider({ sourceId: 'x', fields: { ...fields, metadata: {} } }, []).fields['address']).toBe(null);
+  });
+
+  it('names the currency that is missing when a rule makes an amount alone', () => {
+    const rules = [rule('amountMinor', { source: 'metadata.size', values: { small: 300 } })];
+    const fields = { ...PRODUCT, amountMinor: null, currency: null, metadata: { size: 'small' } };
+    const missing = { path: 'currency', message: 'Must not be empty, because amountMinor is not.' };
+    expect(toProvider(rules, [], fields).problems).toEqual([missing]);
+    expect(toProvider(rules, [], { ...fields, currency: 'EUR', amountMinor: 1 }).problems).toEqual([]);
+    const reading = [rule('sku', { source: 'amountMinor', values: { 300: 'small' } })];
+    expect(mapping(...reading).toVenue({ ...fields, sku: 'small' }).problems).toEqual([missing]);
   });
 
   it('reports a stored rule whose field is no longer known, and applies the others', () => {

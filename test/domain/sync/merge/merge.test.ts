@@ -100,6 +100,13 @@ describe('a three-way merge', () => {
     expect(result).toMatchObject({ changesForVenue: ['name'], changesForProvider: ['email'], conflicts: [] });
   });
 
+  it('carries a field that the venue clears to a provider that does not tell it', () => {
+    const result = merged({ venue: { ...BASE, name: null }, provider: { email: BASE.email } });
+    expect(result).toMatchObject({ changesForVenue: [], changesForProvider: ['name'], conflicts: [] });
+    expect(result.venue['name']).toBeNull();
+    expect(result.agreed).toEqual({ venue: BASE, provider: BASE });
+  });
+
   it('settles by policy what differs when no agreement is known, and agrees on what is equal', () => {
     const unknown = { venue: {}, provider: {} };
     const result = merged({ ...conflicting, agreed: unknown });
