@@ -14,6 +14,7 @@ import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { reconciliationReadings } from '../schema/reconciliation/reconciliation-readings.ts';
 import { reconciliations } from '../schema/reconciliation/reconciliations.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
+import { unknownFields } from '../schema/connections/unknown-fields.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
 import { webhookEndpoints } from '../schema/webhooks/webhook-endpoints.ts';
@@ -152,6 +153,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
     finish: (ref, requestedBy) =>
       withVenue(db, ref.venueId, async (tx) => {
         await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
+        await tx.delete(unknownFields).where(eq(unknownFields.connectionId, ref.connectionId));
         const ended = await tx
           .update(connections)
           .set({ state: 'disconnected', stateSince: sql`now()`, updatedAt: sql`now()` })

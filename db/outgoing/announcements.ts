@@ -111,6 +111,22 @@ export async function announceDiscrepancies(
   });
 }
 
+/** A provider's objects have fields that nobody knows. Their names are the provider's text and are not told: the `path` lists them. */
+export async function announceUnknownFields(
+  tx: Transaction,
+  ref: ConnectionRef & Pick<SyncConnectionInput, 'provider' | 'resource'>,
+  found: number,
+): Promise<void> {
+  if (found === 0) return;
+  const { venueId, connectionId, provider, resource } = ref;
+  await announce(tx, {
+    venueId,
+    type: 'unknown-field.found',
+    data: { connectionId, provider, resource, path: `${connectionPath(ref)}/reach/${resource}/unknown-fields` },
+    digest: { key: `${connectionId}/${resource}`, counts: { found } },
+  });
+}
+
 /**
  * Things have failed for good. Those of one source are one message for a burst. Of a delivery subscribers are not told:
  * that message could fail likewise, for ever.
