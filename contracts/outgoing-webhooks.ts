@@ -15,6 +15,7 @@ export const OUTGOING_EVENT_TYPES = [
   'connection.disconnected',
   'dead-letter.added',
   'discrepancy.found',
+  'unknown-field.found',
 ] as const;
 export type OutgoingEventType = (typeof OUTGOING_EVENT_TYPES)[number];
 

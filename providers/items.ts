@@ -15,6 +15,8 @@ export interface UnreadableItem {
   readonly externalId: string | null;
   /** The text of `issuesOf`. */
   readonly issues: string;
+  /** Fields of the item whose values are none that its schema lists, each as the names that lead to it; absent: none. */
+  readonly unknownValues?: readonly (readonly string[])[];
 }
 
 /** Parses each item. `idOf` reads the provider's record id from an item of any shape; null when there is none. */
@@ -28,14 +30,23 @@ export function readItems<Schema extends z.ZodType>(
   for (const item of raw) {
     const { success, data, error } = schema.safeParse(item);
     if (success) items.push(data);
-    else unreadable.push({ raw: item, externalId: idOf(item), issues: issuesOf(error) });
+    else {
+      const unknownValues = unknownValuesIn(item, error);
+      const told = { raw: item, externalId: idOf(item), issues: issuesOf(error) };
+      unreadable.push(unknownValues.length > 0 ? { ...told, unknownValues } : told);
+    }
   }
   return { items, unreadable };
 }
 
 /** The entry in a run's log for an unreadable object. */
-export function unreadableRejection({ externalId, issues }: Omit<UnreadableItem, 'raw'>): ProviderRejection {
-  return { externalId, code: 'unreadable', message: `The provider’s object cannot be read: ${issues}.` };
+export function unreadableRejection({
+  externalId,
+  issues,
+  unknownValues,
+}: Omit<UnreadableItem, 'raw'>): ProviderRejection {
+  const message = `The provider’s object cannot be read: ${issues}.`;
+  return { externalId, code: 'unreadable', message, ...(unknownValues && { unknownValues }) };
 }
 
 /** The issues of the one unreadable object that this error is about; null for any other error. */
@@ -77,19 +88,36 @@ export function issuesOf({ issues }: z.ZodError): string {
   return `${told.join('; ')}${issues.length > MAX_ISSUES ? `; and ${issues.length - MAX_ISSUES} more` : ''}`;
 }
 
+/** Fields of the item that have a text which is none of an enumeration's, without the positions in lists. */
+function unknownValuesIn(item: unknown, { issues }: z.ZodError): readonly (readonly string[])[] {
+  return issues
+    .slice(0, MAX_ISSUES)
+    .map((issue) => innermost(issue))
+    .filter(({ path, isUnknownValue }) => isUnknownValue && textAt(item, ...path.map(String)) !== null)
+    .map(({ path }) => path.filter((segment) => typeof segment !== 'number').map(String))
+    .filter((names) => names.length > 0);
+}
+
 type Issue = z.core.$ZodIssue;
 
+interface Innermost {
+  readonly path: readonly PropertyKey[];
+  readonly rule: string;
+  /** The value is none of an enumeration's, or names no variant of a union. */
+  readonly isUnknownValue: boolean;
+}
+
 /** For a union, the issue within the variant that was meant: the one that is wrong only in its parts. */
-function innermost(issue: Issue): { readonly path: readonly PropertyKey[]; readonly rule: string } {
-  if (issue.code !== 'invalid_union')
-    return {
-      path: issue.path,
-      rule: WORDED.has(issue.code) ? issue.message.replace('Invalid input: ', '') : issue.code,
-    };
-  const meant = issue.errors.find((errors) => errors.length > 0 && errors.every(({ path }) => path.length > 0))?.[0];
-  if (!meant) return { path: issue.path, rule: 'is of no known shape' };
-  const { path, rule } = innermost(meant);
-  return { path: [...issue.path, ...path], rule };
+function innermost(issue: Issue): Innermost {
+  const { path } = issue;
+  if (issue.code !== 'invalid_union') {
+    const rule = WORDED.has(issue.code) ? issue.message.replace('Invalid input: ', '') : issue.code;
+    return { path, rule, isUnknownValue: issue.code === 'invalid_value' };
+  }
+  const meant = issue.errors.find((errors) => errors.length > 0 && errors.every((one) => one.path.length > 0))?.[0];
+  if (!meant) return { path, rule: 'is of no known shape', isUnknownValue: issue.errors.length === 0 };
+  const inner = innermost(meant);
+  return { ...inner, path: [...path, ...inner.path] };
 }
 
 /** A key that is not a plain word may be personal data. */

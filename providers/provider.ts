@@ -42,6 +42,11 @@ export interface ProviderRecord {
    * stored; null where the provider names none.
    */
   readonly refs?: RecordRefs;
+  /**
+   * Custom fields of the provider's object that are in none of `fields`, each as the names that lead to it. Keys of
+   * `metadata` need not be told: they are custom fields, unless they begin with the provider's id.
+   */
+  readonly customFields?: readonly (readonly string[])[];
   /** What the next write to the remote record has to know of it, such as its current price; handed back with that write. */
   readonly externalState?: ExternalState | null;
 }
@@ -79,6 +84,8 @@ export interface ProviderRejection {
   readonly code: string;
   /** Names the field and the rule that it breaks, never its value. */
   readonly message: string;
+  /** Fields whose values are none that the adapter knows, each as the names that lead to it. */
+  readonly unknownValues?: readonly (readonly string[])[];
 }
 
 export interface ProviderPage {

@@ -12,6 +12,7 @@ import type { Counting } from '../../db/pull/pull-store.ts';
 import type { PullEnvironment } from './pull-context.ts';
 import { readRecord } from './pulled-record.ts';
 import { SerialCommitter } from './serial-committer.ts';
+import { UnknownFields } from './unknown-fields.ts';
 
 /** Maximum of pages in one transaction, and of pages that wait for it. */
 const MAX_PAGES_A_COMMIT = 8;
@@ -52,6 +53,7 @@ class StageReader {
   readonly #allowance = new SplitAllowance();
   readonly #repeats = new Map<number, number>();
   readonly #anomalies = new Set<string>();
+  readonly #unknownFields: UnknownFields;
   #listedCount: number;
   #noted: string[] = [];
   #checkpoint: PullCheckpoint;
@@ -64,6 +66,7 @@ class StageReader {
     this.#environment = environment;
     this.#stage = stage;
     this.#streams = streamsOf(environment.plan);
+    this.#unknownFields = new UnknownFields(environment.scope.provider);
     const parts = checkpoint.segments
       ? this.#known(checkpoint.segments)
       : firstParts(stage, environment.plan, { nowEpochS: nowEpochS(), firstId: checkpoint.nextSegmentId });
@@ -270,6 +273,7 @@ class StageReader {
         rejections,
         seen: this.#stage.kind === 'sweep' ? pages.flatMap(({ page }) => page.positions.map(({ id }) => id)) : [],
         anomalies,
+        unknownFields: this.#unknownFields.newIn(pages.map(({ page }) => page)),
         counting: this.#countingOf(pages),
         checkpoint,
         ...control.takeDelta(records.length + rejections.length),

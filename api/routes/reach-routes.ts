@@ -9,7 +9,8 @@ import { notFound } from '../errors/not-found.ts';
 import { endpoint } from '../http/endpoint.ts';
 import type { Answer, Endpoint } from '../http/endpoint.ts';
 import { invalidRequest } from '../http/parse.ts';
-import { reachAnswer, reachBody } from '../schemas/reach.ts';
+import { pageOf } from '../schemas/common.ts';
+import { presentUnknownField, reachAnswer, reachBody, unknownFieldAnswer } from '../schemas/reach.ts';
 
 export interface ReachRouteDeps {
   readonly connections: ConnectionStore;
@@ -22,7 +23,7 @@ export interface ReachRouteDeps {
 const PATH = '/v1/venues/{venueId}/connections/{connectionId}/reach/{resource}';
 
 export function reachRoutes(deps: ReachRouteDeps): Endpoint[] {
-  return [getRoute(deps), putRoute(deps)].map((route) => ({
+  return [getRoute(deps), putRoute(deps), unknownFieldsRoute(deps)].map((route) => ({
     ...route,
     pathWords: { ...route.pathWords, resource: deps.kinds.names },
     notFound: { ...route.notFound, resource: 'reach-not-found' },
@@ -86,6 +87,26 @@ function putRoute(deps: ReachRouteDeps): Endpoint {
         }),
       );
       return present(deps, ids);
+    },
+  });
+}
+
+function unknownFieldsRoute(deps: ReachRouteDeps): Endpoint {
+  return endpoint({
+    name: 'listUnknownFields',
+    summary: 'List fields of the provider’s objects that Interlock has no meaning for, first seen first',
+    description:
+      'Up to a hundred: custom fields, and fields whose value is none that Interlock knows. Pulls note them, dry runs do not. One whose `lastSeenAt` stays behind the last full pass has gone at the provider.',
+    tag: 'Connections',
+    method: 'get',
+    path: `${PATH}/unknown-fields`,
+    role: 'viewer',
+    answers: { 200: { description: 'All of them.', schema: pageOf('UnknownField', unknownFieldAnswer) } },
+    problems: ['resource-not-supported'],
+    async handle({ ids }) {
+      await connectionOf(deps, ids);
+      const data = (await deps.reach.unknownFields(ids)).map(presentUnknownField);
+      return { status: 200, body: { data, nextCursor: null } };
     },
   });
 }

@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { UNKNOWN_FIELD_KINDS } from '../../contracts/unknown-fields.ts';
+import type { StoredUnknownField } from '../../db/connections/unknown-field-store.ts';
+import { timestamp } from './common.ts';
 import { resource } from './words.ts';
 
 const MAX_FIELDS = 100;
@@ -34,3 +37,27 @@ export const reachAnswer = z
     }),
   })
   .meta({ id: 'Reach' });
+
+export const unknownFieldAnswer = z
+  .object({
+    path: z.string().meta({
+      description:
+        'The names that lead to the field, joined by dots: letters, digits and `_`. Other separators in a name are shown as `_`, and so is a whole name that does not look like one of a field.',
+      example: 'metadata.loyalty_tier',
+    }),
+    kind: z.enum(UNKNOWN_FIELD_KINDS).meta({
+      id: 'UnknownFieldKind',
+      description:
+        '`custom-field`: people at the provider have defined it. `value`: the field had a value that Interlock does not know, and the object was rejected.',
+    }),
+    firstSeenAt: timestamp,
+    lastSeenAt: timestamp.meta({ description: 'When a pull last met it, to the length of a run’s piece of work.' }),
+  })
+  .meta({ id: 'UnknownField' });
+
+export const presentUnknownField = (field: StoredUnknownField): z.input<typeof unknownFieldAnswer> => ({
+  path: field.path,
+  kind: field.kind,
+  firstSeenAt: field.firstSeenAt.toISOString(),
+  lastSeenAt: field.lastSeenAt.toISOString(),
+});

@@ -15,6 +15,7 @@ import { reconciliationReadings } from '../schema/reconciliation/reconciliation-
 import { reconciliations } from '../schema/reconciliation/reconciliations.ts';
 import { resolveOfConnection } from '../dead-letters/rejected-records.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
+import { unknownFields } from '../schema/connections/unknown-fields.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
 import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
 import { webhookEndpoints } from '../schema/webhooks/webhook-endpoints.ts';
@@ -154,6 +155,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
       withVenue(db, ref.venueId, async (tx) => {
         await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
         await resolveOfConnection(tx, ref);
+        await tx.delete(unknownFields).where(eq(unknownFields.connectionId, ref.connectionId));
         const ended = await tx
           .update(connections)
           .set({ state: 'disconnected', stateSince: sql`now()`, updatedAt: sql`now()` })

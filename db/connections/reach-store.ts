@@ -7,6 +7,8 @@ import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { connectionReach } from '../schema/connections/connection-reach.ts';
 import { connections } from '../schema/connections/connections.ts';
+import { readUnknownFields } from './unknown-field-store.ts';
+import type { StoredUnknownField } from './unknown-field-store.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
 import { venues } from '../schema/venues.ts';
 import { businessDays } from '../../domain/reconciliation/business-days.ts';
@@ -31,6 +33,8 @@ export interface StoredReach extends Reach {
 /** What connections leave out. */
 export interface ReachStore {
   find(ref: ReachRef): Promise<StoredReach>;
+  /** Fields of the provider's objects that the adapter has no meaning for; at most `MAX_UNKNOWN_FIELDS`. */
+  unknownFields(ref: ReachRef): Promise<readonly StoredUnknownField[]>;
   /**
    * Leaves this out from now on. Where more history is to be pulled than before, the next pull reads everything;
    * otherwise the next scheduled one does, which brings fields that are no longer left out. Nothing stored is deleted.
@@ -42,6 +46,7 @@ export interface ReachStore {
 export function createReachStore(db: Database): ReachStore {
   return {
     find: (ref) => withVenue(db, ref.venueId, (tx) => read(tx, ref)),
+    unknownFields: (ref) => withVenue(db, ref.venueId, (tx) => readUnknownFields(tx, ref)),
 
     change: (ref, reach, audit) =>
       withVenue(db, ref.venueId, async (tx) => {

@@ -110,6 +110,22 @@ export async function announceDiscrepancies(
   });
 }
 
+/** A provider's objects have fields that nobody knows. Their names are the provider's text and are not told: the `path` lists them. */
+export async function announceUnknownFields(
+  tx: Transaction,
+  ref: ConnectionRef & Pick<SyncConnectionInput, 'provider' | 'resource'>,
+  found: number,
+): Promise<void> {
+  if (found === 0) return;
+  const { venueId, connectionId, provider, resource } = ref;
+  await announce(tx, {
+    venueId,
+    type: 'unknown-field.found',
+    data: { connectionId, provider, resource, path: `${connectionPath(ref)}/reach/${resource}/unknown-fields` },
+    digest: { key: `${connectionId}/${resource}`, counts: { found } },
+  });
+}
+
 /** Things of one source have failed for good: `added` of them. */
 interface AddedDeadLetters {
   readonly venueId: VenueId;

@@ -1,3 +1,4 @@
+import type { UnknownField } from '../../contracts/unknown-fields.ts';
 import type { PlanAction, SyncProgress } from '../../contracts/sync.ts';
 import type { TwoWayDecision as PullDecision } from '../../domain/sync/merge/two-way-decision.ts';
 import { saveConflicts } from './pull-agreement.ts';
@@ -21,6 +22,7 @@ import { insertLogs } from '../runs/sync-log.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { lockRun, scopeWithKind } from '../runs/run-scope.ts';
 import type { KindScope, RunScope } from '../runs/run-scope.ts';
+import { noteUnknownFields } from '../connections/unknown-field-store.ts';
 import { announceChanges } from '../outgoing/announcements.ts';
 import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
@@ -46,6 +48,8 @@ export interface PullCommit extends Omit<ProgressDelta, 'counts' | 'done'> {
   readonly counting: Counting;
   /** Anomalies of the pages for the log, as codes. */
   readonly anomalies: readonly string[];
+  /** Fields of the pages' objects that the adapter has no meaning for; absent: none. */
+  readonly unknownFields?: readonly UnknownField[];
 }
 
 export interface CommitResult {
@@ -144,7 +148,10 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
   const read = rejected + kept.length;
   const counts = countsOf({ read, rejected }, told);
   const progress = await addProgress(tx, scope, { ...pages, done: read, counts });
-  if (scope.dryRun !== true) await announceChanges(tx, scope, counts);
+  if (scope.dryRun !== true) {
+    await announceChanges(tx, scope, counts);
+    await noteUnknownFields(tx, scope, pages.unknownFields ?? []);
+  }
   return { progress, stopRequested };
 }
 

@@ -31,6 +31,7 @@ export { syncLogs } from './runs/sync-logs.ts';
 export { syncMissing } from './runs/sync-missing.ts';
 export { syncPlanItems } from './runs/sync-plan-items.ts';
 export { syncRuns } from './runs/sync-runs.ts';
+export { unknownFields } from './connections/unknown-fields.ts';
 export { venueApiKeys } from './connections/venue-api-keys.ts';
 export { venues } from './venues.ts';
 export { webhookEndpoints } from './webhooks/webhook-endpoints.ts';

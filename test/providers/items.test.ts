@@ -36,6 +36,26 @@ describe('reading the items of a list', () => {
     expect(issuesIn({ id: 'a', owner: 5 })).toBe('owner: is of no known shape');
   });
 
+  it('tells fields whose text is in no enumeration, and not fields that are missing or of another type', () => {
+    const payment = z.object({
+      status: z.enum(['paid', 'open']),
+      lines: z.array(z.object({ kind: z.enum(['fee']) })).optional(),
+      source: z.discriminatedUnion('type', [z.object({ type: z.literal('card') })]).optional(),
+    });
+    const unknownIn = (item: object) => readItems(payment, [item]).unreadable.map(({ unknownValues }) => unknownValues);
+    expect(unknownIn({ status: 'planted' })).toEqual([[['status']]]);
+    expect(unknownIn({ status: 'paid', lines: [{ kind: 'fee' }, { kind: 'planted' }] })).toEqual([[['lines', 'kind']]]);
+    expect(unknownIn({ status: 'paid', source: { type: 'planted' } })).toEqual([[['source', 'type']]]);
+    for (const item of [
+      {},
+      { status: null },
+      { status: 7 },
+      { status: 'paid', source: {} },
+      { status: 'paid', source: 'x' },
+    ])
+      expect(unknownIn(item)).toEqual([undefined]);
+  });
+
   it('quotes neither values nor unusual keys, and has a bounded length', () => {
     const map = z.record(z.string(), z.string());
     expect(issuesIn({ 'anna@example.com': 5 }, map)).toBe('*: expected string, received number');

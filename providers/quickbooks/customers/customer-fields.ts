@@ -1,7 +1,7 @@
 import { countryCodeOf } from '../../../domain/reference/countries.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import type { ProviderRecord } from '../../provider.ts';
-import { toDeletion, versionOf, withoutEmpty } from '../http/objects.ts';
+import { customFieldsOf, toDeletion, versionOf, withoutEmpty } from '../http/objects.ts';
 import type { QuickBooksCustomer } from './customer-responses.ts';
 
 /** QuickBooks deletes no customer: one that is inactive counts as deleted, and its name says so too. */
@@ -14,6 +14,7 @@ export function toRecord(customer: QuickBooksCustomer): ProviderRecord {
     changedAtMs: Date.parse(customer.MetaData.LastUpdatedTime),
     recordId: null,
     fields: toFields(customer),
+    ...customFieldsOf(customer),
   };
 }
 

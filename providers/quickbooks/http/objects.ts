@@ -24,6 +24,14 @@ export const objectFields = {
     CreateTime: z.iso.datetime({ offset: true }),
     LastUpdatedTime: z.iso.datetime({ offset: true }),
   }),
+  /**
+   * Fields that the company has defined for its forms (https://developer.intuit.com/app/developer/qbo/docs/workflows/create-custom-fields/use-cases,
+   * read 2026-11-28). Only their names are read.
+   */
+  CustomField: z
+    .array(z.object({ Name: z.string().min(1) }))
+    .nullish()
+    .catch(null),
 };
 export type QuickBooksObject = z.output<z.ZodObject<typeof objectFields>>;
 
@@ -35,6 +43,13 @@ export function versionOf({ SyncToken, MetaData }: Pick<QuickBooksObject, 'SyncT
   return Date.parse(MetaData.LastUpdatedTime) + Math.min(Number(SyncToken), LAST_IN_SECOND);
 }
 const LAST_IN_SECOND = 999;
+
+/** The names of an object's custom fields, as a record tells them. */
+export function customFieldsOf({
+  CustomField: fields,
+}: Pick<QuickBooksObject, 'CustomField'>): Pick<ProviderRecord, 'customFields'> {
+  return fields && fields.length > 0 ? { customFields: fields.map(({ Name }) => ['CustomField', Name]) } : {};
+}
 
 const tombstone = z.object({
   status: z.literal('Deleted'),

@@ -7,7 +7,7 @@ import { decimalText } from '../http/decimals.ts';
 import { HomeCurrency } from '../http/home-currency.ts';
 import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts';
 import type { Listed } from '../http/lists.ts';
-import { nullableText, orNull, versionOf, withoutEmpty } from '../http/objects.ts';
+import { customFieldsOf, nullableText, orNull, versionOf, withoutEmpty } from '../http/objects.ts';
 import { listChangedRecords, listRecords, retrieveRecord } from '../http/records.ts';
 import {
   amountLines,
@@ -62,6 +62,7 @@ const toRecord = (invoice: QuickBooksInvoice, currency: string): ProviderRecord 
   recordId: null,
   fields: toFields(invoice, currency),
   refs: { customer: invoice.CustomerRef?.value ?? null },
+  ...customFieldsOf(invoice),
 });
 
 function toFields(invoice: QuickBooksInvoice, currency: string): InvoiceFields {

@@ -3,7 +3,7 @@ import type { ProviderRecord } from '../../provider.ts';
 import { unreadableObject } from '../http/ask.ts';
 import { minorOf } from '../http/decimals.ts';
 import { HOME_CURRENCY } from '../http/home-currency.ts';
-import { versionOf, withoutEmpty } from '../http/objects.ts';
+import { customFieldsOf, versionOf, withoutEmpty } from '../http/objects.ts';
 import type { QuickBooksItem } from './item-responses.ts';
 
 export function toRecord(item: QuickBooksItem, currency: string): ProviderRecord {
@@ -14,6 +14,7 @@ export function toRecord(item: QuickBooksItem, currency: string): ProviderRecord
     changedAtMs: Date.parse(item.MetaData.LastUpdatedTime),
     recordId: null,
     fields: toFields(item, currency),
+    ...customFieldsOf(item),
     externalState: { [HOME_CURRENCY]: currency },
   };
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { TransactionFields, TransactionKind } from '../../../records/transactions.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import { decimalText } from '../http/decimals.ts';
-import { nullableText, orNull, reference, versionOf, withoutEmpty } from '../http/objects.ts';
+import { customFieldsOf, nullableText, orNull, reference, versionOf, withoutEmpty } from '../http/objects.ts';
 import { amountLines, amountOf, bookedFields, instantOf, isVoided, lineOf } from './booked-responses.ts';
 
 /** The objects that become transactions, https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities, read 2026-11-28. */
@@ -48,6 +48,7 @@ export function toRecord(entity: string, transaction: QuickBooksTransaction, cur
     recordId: null,
     fields: toFields(entity, transaction, currency),
     refs: { customer: transaction.CustomerRef?.value ?? null },
+    ...customFieldsOf(transaction),
   };
 }
 

@@ -11,6 +11,7 @@ const common = {
     .boolean()
     .nullish()
     .transform((value) => value === true),
+  custom_attribute_values: z.record(z.string(), z.unknown()).nullish(),
 };
 /** What an object of its type has; a deleted one may have nothing left. */
 const dataOf = <Fields extends z.ZodRawShape>(fields: Fields) => z.preprocess((data) => data ?? {}, z.object(fields));
@@ -49,7 +50,6 @@ export const itemSchema = z.object({
 export const variationSchema = z.object({
   type: z.literal('ITEM_VARIATION'),
   ...common,
-  custom_attribute_values: z.record(z.string(), z.unknown()).nullish(),
   item_variation_data: dataOf({
     item_id: nullableText,
     name: nullableText,

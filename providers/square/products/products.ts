@@ -5,7 +5,7 @@ import type { ProviderRecord } from '../../provider.ts';
 import { changedAt, withoutEmpty } from '../http/lists.ts';
 import { categorySchema, imageSchema, variationSchema } from './catalogue-responses.ts';
 import type { SquareItem, SquareVariation } from './catalogue-responses.ts';
-import { referenceIn } from './reference-attribute.ts';
+import { customAttributesOf, referenceIn } from './reference-attribute.ts';
 
 /** What items name by id: the addresses of images and the names of categories. */
 export interface Related {
@@ -47,6 +47,7 @@ export function toProducts(item: SquareItem, related: Related): ReadItems<Provid
 }
 
 function toRecord(item: SquareItem, variation: SquareVariation, fields: ProductFields): ProviderRecord {
+  const customFields = customAttributesOf(item.custom_attribute_values, variation.custom_attribute_values);
   return {
     externalId: variation.id,
     // Both are numbers of one catalogue, which grow with every change of it; either may have changed last.
@@ -55,6 +56,7 @@ function toRecord(item: SquareItem, variation: SquareVariation, fields: ProductF
     recordId: referenceIn(variation.custom_attribute_values),
     fields,
     ...changedAt(item.updated_at, variation.updated_at),
+    ...(customFields.length > 0 && { customFields }),
     externalState: { itemId: item.id },
   };
 }

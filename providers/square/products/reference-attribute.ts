@@ -15,11 +15,19 @@ const definitionsAnswer = z.object({ objects: z.array(z.unknown()).nullish() });
  * 46.0.0, CatalogObjectBase).
  */
 export function referenceIn(values: Readonly<Record<string, unknown>> | null | undefined): string | null {
-  const entry = Object.entries(values ?? {}).find(
-    ([key]) => key === REFERENCE_KEY || key.endsWith(`:${REFERENCE_KEY}`),
-  );
+  const entry = Object.entries(values ?? {}).find(([key]) => isReference(key));
   return entry ? textAt(entry[1], 'string_value') : null;
 }
+
+const isReference = (key: string): boolean => key === REFERENCE_KEY || key.endsWith(`:${REFERENCE_KEY}`);
+
+/** The custom attributes of catalogue objects, but for the one that holds our record's id. */
+export const customAttributesOf = (
+  ...values: readonly (Readonly<Record<string, unknown>> | null | undefined)[]
+): readonly (readonly string[])[] =>
+  values.flatMap((own) =>
+    Object.keys(own ?? {}).flatMap((key) => (isReference(key) ? [] : [['custom_attribute_values', key]])),
+  );
 
 /** The definition of the attribute, which each seller's catalogue needs once. */
 export class ReferenceAttribute {

@@ -107,6 +107,18 @@ describe('the deletion of a connection’s records', () => {
     expect(await left(venue)).toBe(1_100);
   });
 
+  it('takes the names of the provider’s unknown fields along', async () => {
+    const venue = await world.aVenue();
+    const other = await world.aVenue();
+    const note = ({ venueId, connectionId }: TestVenue) => world.database.admin`
+      insert into unknown_fields (connection_id, resource, path, venue_id, kind) values (${connectionId}, 'customers', 'metadata.tier', ${venueId}, 'custom-field')`;
+    await note(venue);
+    await note(other);
+    await new MockActivityEnvironment().run(activity(), { ...venue, requestedBy: 'an-admin' });
+    const noted = (of: TestVenue) => world.reach.unknownFields({ ...of, resource: 'customers' });
+    expect([(await noted(venue)).length, (await noted(other)).length]).toEqual([0, 1]);
+  });
+
   it('empties what the venue’s own records name of them, as a change that the venue sees', async () => {
     const venue = await world.aVenue();
     const { admin } = world.database;

@@ -97,6 +97,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into authorization_exchanges (attempt_id, venue_id, connection_id) values (${uuidv7()}, ${ours}, ${theirs.connectionId})`,
     connection_reach_connection_fk: () =>
       sql`insert into connection_reach (connection_id, resource, venue_id) values (${theirs.connectionId}, 'customers', ${ours})`,
+    unknown_fields_connection_fk: () =>
+      sql`insert into unknown_fields (connection_id, resource, path, venue_id, kind) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 'value')`,
     deleted_objects_connection_fk: () =>
       sql`insert into deleted_objects (connection_id, resource, external_id, venue_id, external_version) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 1)`,
     deliveries_message_fk: () =>

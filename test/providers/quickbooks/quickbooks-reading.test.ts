@@ -88,6 +88,18 @@ describe('transactions', () => {
     ]);
   });
 
+  it('tell custom fields by name, and are read where those are of no known shape', async () => {
+    const custom = { DefinitionId: '1', Name: 'Crew #', Type: 'StringType', StringValue: 'planted-7f3a' };
+    await sale('SalesReceipt', { CustomField: [custom] });
+    const [record] = await read();
+    expect(record?.customFields).toEqual([['CustomField', 'Crew #']]);
+    expect(JSON.stringify(record)).not.toContain('planted-7f3a');
+    for (const CustomField of ['x', [{ Name: 5 }], [], null]) {
+      await sale('SalesReceipt', { CustomField });
+      expect(await read()).toMatchObject([{ externalId: 'SalesReceipt:7' }]);
+    }
+  });
+
   it('are in the company’s own currency where they name none', async () => {
     await sale('Payment', {});
     expect(await read()).toMatchObject([{ fields: { currency: 'GBP' } }]);

@@ -49,11 +49,31 @@ describe('a page of items', () => {
     for (const stream of ['items', 'changed-objects']) {
       const page = await products().listPage({ ...allTime, stream });
       expect([page.records.length, page.rejections?.map(({ externalId }) => externalId)]).toEqual([1, ['H']]);
+      expect(page.rejections?.map(({ unknownValues }) => unknownValues)).toEqual([[['type']]]);
     }
   });
 });
 
 describe('a product of Square', () => {
+  it('tells the custom attributes of its item and its own by name, but for the one that holds our id', async () => {
+    await world.merchant().put('catalogue', [anItem('I', {}), aVariation('V', 'I')]);
+    const values = (...keys: string[]) =>
+      Object.fromEntries(keys.map((key) => [key, { key, type: 'STRING', string_value: 'planted-7f3a' }]));
+    world.proxy().edit((answer) => {
+      for (const object of (answer.body as { objects: Record<string, unknown>[] }).objects) {
+        object['custom_attribute_values'] = values('Square:1f-2e');
+        const { variations } = object['item_data'] as { variations: Record<string, unknown>[] };
+        variations[0]!['custom_attribute_values'] = values('roast', 'interlock_record_id', 'app:interlock_record_id');
+      }
+    });
+    const [product] = await all();
+    expect(product?.customFields).toEqual([
+      ['custom_attribute_values', 'Square:1f-2e'],
+      ['custom_attribute_values', 'roast'],
+    ]);
+    expect(JSON.stringify(product?.customFields)).not.toContain('planted-7f3a');
+  });
+
   it('is a variation with its item’s fields, images and categories', async () => {
     await world.merchant().put('catalogue', [
       anItem('I', {

@@ -1,0 +1,10 @@
+/** `custom-field`: a field that people at the provider have defined. `value`: a field whose value is none that the adapter knows. */
+export const UNKNOWN_FIELD_KINDS = ['custom-field', 'value'] as const;
+export type UnknownFieldKind = (typeof UNKNOWN_FIELD_KINDS)[number];
+
+/** A field of a provider's objects that the adapter has no meaning for. */
+export interface UnknownField {
+  /** The names that lead to it, joined by dots; never a value. */
+  readonly path: string;
+  readonly kind: UnknownFieldKind;
+}

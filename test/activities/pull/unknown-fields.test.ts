@@ -1,0 +1,150 @@
+import { v7 as uuidv7 } from 'uuid';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { objectsOf } from '../../support/sandbox/answer-editing-proxy.ts';
+import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import type { TestVenue } from '../../support/worlds/sync-world.ts';
+
+describe('fields of a provider’s objects that nobody knows', () => {
+  let world: Awaited<ReturnType<typeof createSyncWorld>>;
+  let venue: TestVenue;
+  beforeAll(async () => {
+    world = await createSyncWorld({ withProxy: true });
+  });
+  afterAll(() => world.close());
+  beforeEach(async () => {
+    world.proxy.edit(null);
+    await world.stripe.reset();
+    await world.stripe.limits({ requestsPerSecond: 0 });
+    venue = await world.aVenue();
+  });
+
+  type Resource = 'customers' | 'products' | 'transactions';
+  const noted = (resource: Resource = 'customers', of = venue) => world.reach.unknownFields({ ...of, resource });
+  const paths = async (resource?: Resource, of?: TestVenue) =>
+    (await noted(resource, of)).map(({ path }) => path).sort();
+  const seed = (resource: Resource | 'charges', ...records: readonly object[]) =>
+    world.stripe.seed({ resource, records });
+  /** Makes what was noted a day older. */
+  const age = () =>
+    world.database
+      .admin`update unknown_fields set first_seen_at = first_seen_at - interval '1 day', last_seen_at = last_seen_at - interval '1 day'`;
+
+  it('are noted by name once, without any value', async () => {
+    await seed(
+      'customers',
+      { metadata: { tier: 'planted-7f3a', 'anna@example.com': 'planted-7f3a' } },
+      { metadata: { tier: 'b' } },
+    );
+    await world.sync(venue, 'pull', 'full');
+    expect(await noted()).toMatchObject([
+      { path: 'metadata._', kind: 'custom-field' },
+      { path: 'metadata.tier', kind: 'custom-field' },
+    ]);
+    const rows = await world.database.admin`select t::text as text from unknown_fields t`;
+    expect(rows.filter(({ text }) => /planted-7f3a|anna/.test(String(text)))).toEqual([]);
+  });
+
+  it('keep when they were first seen, and when last', async () => {
+    const tier = await world.callStripe('POST', 'customers', { 'metadata[tier]': 'a' });
+    await world.callStripe('POST', 'customers', { 'metadata[gone]': 'a', name: 'G' });
+    await world.sync(venue, 'pull', 'full');
+    const [gone, before] = await noted();
+    await age();
+    // Later than what the change feed of the second pull tells of again.
+    await world.stripe.clock(60_000);
+    const emptied = (await world.stripe.customers<{ id: string; name: string | null }>()).find(
+      ({ name }) => name === 'G',
+    );
+    await world.callStripe('POST', `customers/${emptied?.id}`, { 'metadata[gone]': '' });
+    await world.callStripe('POST', `customers/${tier.id}`, { 'metadata[tier]': 'b' });
+    await world.sync(venue, 'pull', 'full');
+    await world.stripe.clock(0);
+    const after = new Map((await noted()).map((field) => [field.path, field]));
+    const day = 86_400_000;
+    expect(after.get('metadata.tier')?.firstSeenAt.getTime()).toBe(before!.firstSeenAt.getTime() - day);
+    expect(after.get('metadata.tier')?.lastSeenAt.getTime()).toBeGreaterThan(before!.lastSeenAt.getTime());
+    expect(after.get('metadata.gone')?.lastSeenAt.getTime()).toBe(gone!.lastSeenAt.getTime() - day);
+  });
+
+  it('are noted by an incremental pull too, which reads events', async () => {
+    const { id } = await world.callStripe('POST', 'customers', { name: 'A' });
+    await world.sync(venue, 'pull', 'full');
+    expect(await paths()).toEqual([]);
+    await world.callStripe('POST', `customers/${id}`, { 'metadata[new_field]': 'a' });
+    await world.sync(venue, 'pull', 'incremental');
+    expect(await paths()).toEqual(['metadata.new_field']);
+  });
+
+  it('are noted of products, and for each resource and connection apart', async () => {
+    const other = await world.aVenue();
+    await seed('products', { name: 'Tea', metadata: { origin: 'x' } });
+    await seed('customers', { metadata: { tier: 'x' } });
+    for (const resource of ['products', 'customers'] as const) await world.sync(venue, 'pull', 'full', { resource });
+    expect([await paths('products'), await paths('customers')]).toEqual([['metadata.origin'], ['metadata.tier']]);
+    expect(await paths('customers', other)).toEqual([]);
+  });
+
+  it('do not include what Interlock itself has left at the provider', async () => {
+    await world.load(venue, 2);
+    await world.sync(venue, 'push', 'full');
+    await world.sync(venue, 'pull', 'full');
+    expect(await paths()).toEqual(['metadata.tier']);
+  });
+
+  it('are not noted of fields that the connection leaves out', async () => {
+    const { venueId } = venue;
+    await world.reach.change(
+      { ...venue, resource: 'customers' },
+      { excludedFields: ['metadata'], historyFrom: null },
+      {
+        ...{ venueId, actor: 'x', action: 'connection.reach-changed', targetType: 'connection', targetId: 'x' },
+        ...{ outcome: 'ok', requestId: null },
+      },
+    );
+    await seed('customers', { metadata: { tier: 'x' } });
+    expect((await world.sync(venue, 'pull', 'full')).counts).toMatchObject({ created: 1 });
+    expect(await paths()).toEqual([]);
+  });
+
+  it('are not noted by a dry run', async () => {
+    await seed('customers', { metadata: { tier: 'x' } });
+    await world.sync(venue, 'pull', 'full', { dryRun: true });
+    expect(await paths()).toEqual([]);
+  });
+
+  it('are at most a hundred, whatever the provider holds, and the run stores every record', async () => {
+    const hostile = (nth: number) =>
+      Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`field_${nth * 50 + index}`, 'x']));
+    await seed('customers', ...Array.from({ length: 60 }, (_, nth) => ({ metadata: hostile(nth) })));
+    for (let nth = 0; nth < 2; nth += 1) {
+      expect((await world.sync(venue, 'pull', 'full')).counts).toMatchObject({ rejected: 0, read: 60 });
+      expect(await paths()).toHaveLength(100);
+    }
+  });
+
+  it('include a field whose value is in no enumeration, beside the rejected object', async () => {
+    await seed('charges', { amount: 500, currency: 'eur' });
+    world.proxy.edit((answer) => {
+      if (answer.path === '/v1/charges') for (const charge of objectsOf(answer)) charge['status'] = 'teleported';
+    });
+    expect((await world.sync(venue, 'pull', 'full', { resource: 'transactions' })).counts.rejected).toBeGreaterThan(0);
+    expect(await noted('transactions')).toMatchObject([{ path: 'status', kind: 'value' }]);
+  });
+
+  it('are announced when they are new, without their names', async () => {
+    const { venueId, connectionId } = venue;
+    await world.database
+      .admin`insert into subscriptions (id, venue_id, url) values (${uuidv7()}, ${venueId}, 'https://a.example/')`;
+    const told = () =>
+      world.database
+        .admin`select data from outgoing_messages where venue_id = ${venueId} and type = 'unknown-field.found'`;
+    await seed('customers', { metadata: { tier: 'x', club: 'x' } });
+    await world.sync(venue, 'pull', 'full');
+    const path = `/v1/venues/${venueId}/connections/${connectionId}/reach/customers/unknown-fields`;
+    expect(await told()).toMatchObject([{ data: { connectionId, resource: 'customers', counts: { found: 2 }, path } }]);
+    expect(JSON.stringify(await told())).not.toMatch(/tier|club/);
+    await world.database.admin`delete from outgoing_messages`;
+    await world.sync(venue, 'pull', 'full');
+    expect(await told()).toEqual([]);
+  });
+});
