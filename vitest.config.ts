@@ -24,6 +24,7 @@ const ROOMS = [
 /** Test files that take half a minute or more, longest first. A file that is missing here only starts later. */
 const LONGEST = [
   'faults/episodes',
+  'conformance/two-way',
   'faults/events',
   'activities/connections/refresh-grant',
   'worker/lost-worker',
@@ -34,6 +35,7 @@ const LONGEST = [
   'connections/faults',
   'workflows/sync-waiting',
   'activities/runs/approvals',
+  'activities/two-way/two-way',
 ].map((name) => `/test/${name}.test.ts`);
 
 /** Starts the longest files first: one that starts last runs alone, while the other workers are idle. */
