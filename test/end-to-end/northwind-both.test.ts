@@ -160,6 +160,11 @@ describe.skipIf(!hasNorthwind())('Northwind in step with Stripe and Square', () 
       body: JSON.stringify({ fields: [{ target: 'phone', source: 'phone', direction: 'both', policy: 'review' }] }),
     });
     expect(saved.status, await saved.text()).toBe(200);
+    // The runs that the new mapping causes would take up the changes below.
+    await until(async () => (await system.api.get<{ readonly reprojectedAt: string | null }>(path)).reprojectedAt, {
+      limitMs: 30_000,
+      what: 'the new mapping is carried out',
+    });
     const record = records.find(({ sourceId }) => sourceId === id);
     await system.api.load(venueId, [{ ...record, phone: '+44 1632 960001' }]);
     await system.stripe.clock(4_000);
