@@ -2,7 +2,7 @@ import { ApiError } from '../errors/api-error.ts';
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
-/** Fields of one form, many times as many as any event has. */
+/** The most fields that a form may have, because each takes memory once it is parsed. */
 const MAX_FIELDS = 1_000;
 
 /**

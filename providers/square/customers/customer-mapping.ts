@@ -1,6 +1,6 @@
 import { isLongerThan } from '../../../domain/reference/characters.ts';
-import { countryCodeOf } from '../../../domain/reference/countries.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
+import { comparableAddress } from '../../comparable-address.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { SQUARE_IDEMPOTENCY } from '../http/ask.ts';
 import { SQUARE_METADATA } from '../http/lists.ts';
@@ -45,20 +45,8 @@ export function contentOf(fields: CustomerFields): Omit<CustomerPayload, 'refere
     name: fields.name?.trim().replace(/\s+/g, ' ') || null,
     email: email || null,
     phone: phone || null,
-    address: address && addressOf(address),
+    address: address && comparableAddress(address),
   };
-}
-
-function addressOf({ line1, line2, city, region, postalCode, country }: Address): Address | null {
-  const parts: Address = {
-    line1: line1 || null,
-    line2: line2 || null,
-    city: city || null,
-    region: region || null,
-    postalCode: postalCode || null,
-    country: country ? (countryCodeOf(country) ?? country) : null,
-  };
-  return Object.values(parts).every((part) => part === null) ? null : parts;
 }
 
 /**

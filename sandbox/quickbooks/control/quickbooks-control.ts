@@ -2,13 +2,15 @@ import { z } from 'zod';
 import { ControlError, parseInput } from '../../core/control-api.ts';
 import type { ControlRoutes } from '../../core/control-api.ts';
 import { account, accountQuery, resetBody } from '../../core/control-schemas.ts';
+import { given } from '../../core/given.ts';
+import { baseRoute, isAboutAccounts } from '../../oauth/base-routes.ts';
 import type { AccountBook } from '../../oauth/exchange.ts';
 import type { Ledger } from '../../oauth/ledger.ts';
 import { entomb } from '../entities/transactions.ts';
 import { limitsBody } from '../http/limits.ts';
 import type { Meter } from '../http/limits.ts';
 import { ENTITIES, forgetIds, KINDS } from '../state/quickbooks-state.ts';
-import type { Company, QuickBooksState, WireObject } from '../state/quickbooks-state.ts';
+import type { Company, QuickBooksState } from '../state/quickbooks-state.ts';
 import { seed } from './seeds.ts';
 
 const seedBody = z
@@ -49,7 +51,7 @@ export function recordControls({ state, ledger, accounts, meter }: ControlParts,
       return baseRoute(base, 'POST /reset')(request);
     },
     'POST /seed': (request) => {
-      if (isOfBase(request.body)) return baseRoute(base, 'POST /seed')(request);
+      if (isAboutAccounts(request.body)) return baseRoute(base, 'POST /seed')(request);
       const { resource, account: id, count, objects = [] } = parseInput(seedBody, request.body);
       const company = companyOf(id);
       if (count !== undefined) return { json: { resource, ids: seed(company, resource, count) } };
@@ -84,17 +86,4 @@ export function recordControls({ state, ledger, accounts, meter }: ControlParts,
       return { json: meter.limits };
     },
   };
-}
-
-const given = <T extends object>(fields: T) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [Name in keyof T]?: Exclude<T[Name], undefined>;
-  };
-
-const isOfBase = (body: unknown): boolean => (body as WireObject | undefined)?.['resource'] === 'accounts';
-
-function baseRoute(base: ControlRoutes, name: string) {
-  const route = base[name];
-  if (!route) throw new Error(`every stand-in has ${name}`);
-  return route;
 }

@@ -2,13 +2,15 @@ import { z } from 'zod';
 import { ControlError, parseInput } from '../../core/control-api.ts';
 import type { ControlRoutes } from '../../core/control-api.ts';
 import { account, accountQuery, resetBody } from '../../core/control-schemas.ts';
+import { given } from '../../core/given.ts';
+import { baseRoute, isAboutAccounts } from '../../oauth/base-routes.ts';
 import type { AccountBook } from '../../oauth/exchange.ts';
 import type { Account } from '../../oauth/ledger-rows.ts';
 import type { Ledger } from '../../oauth/ledger.ts';
 import { limitsBody } from '../http/limits.ts';
 import type { RateLimiter } from '../http/limits.ts';
 import { KINDS } from '../state/square-state.ts';
-import type { SquareState, WireObject } from '../state/square-state.ts';
+import type { SquareState } from '../state/square-state.ts';
 import { SEEDS } from './seeds.ts';
 
 const seedBody = z
@@ -46,7 +48,7 @@ export function recordControls({ state, ledger, accounts, limiter }: ControlPart
       return baseRoute(base, 'POST /reset')(request);
     },
     'POST /seed': (request) => {
-      if (isOfBase(request.body)) return baseRoute(base, 'POST /seed')(request);
+      if (isAboutAccounts(request.body)) return baseRoute(base, 'POST /seed')(request);
       const { resource, account: id, count, objects = [] } = parseInput(seedBody, request.body);
       const { id: merchant, details } = merchantOf(id);
       const locationId = details['mainLocationId'] ?? '';
@@ -80,17 +82,4 @@ export function recordControls({ state, ledger, accounts, limiter }: ControlPart
       return { json: limiter.limits };
     },
   };
-}
-
-const given = <T extends object>(fields: T) =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [Name in keyof T]?: Exclude<T[Name], undefined>;
-  };
-
-const isOfBase = (body: unknown): boolean => (body as WireObject | undefined)?.['resource'] === 'accounts';
-
-function baseRoute(base: ControlRoutes, name: string) {
-  const route = base[name];
-  if (!route) throw new Error(`every stand-in has ${name}`);
-  return route;
 }

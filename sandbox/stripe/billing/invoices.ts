@@ -6,7 +6,7 @@ import { answer } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { expandable } from '../http/expansion.ts';
 import { invalidRequest } from '../http/failure.ts';
-import { given } from '../control/given.ts';
+import { given } from '../../core/given.ts';
 import { renderInvoiceLine, totalOf } from './invoice.ts';
 import type { InvoiceStatus } from './invoice.ts';
 import { lineOf } from './invoice-items.ts';

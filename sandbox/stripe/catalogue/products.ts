@@ -2,7 +2,7 @@ import { Draft } from '../state/draft.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { expandable } from '../http/expansion.ts';
 import { invalidRequest } from '../http/failure.ts';
-import { given } from '../control/given.ts';
+import { given } from '../../core/given.ts';
 import { randomId } from '../../core/ids.ts';
 import { metadata, metadataPatch } from '../http/metadata.ts';
 import {

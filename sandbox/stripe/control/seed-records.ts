@@ -2,7 +2,7 @@ import { availableOn, stripeFee } from '../payments/balance-transaction.ts';
 import { ControlError } from '../../core/control-api.ts';
 import { EMPTY_FIELDS } from '../customers/customer.ts';
 import type { Draft, Objekt } from '../state/draft.ts';
-import { given } from './given.ts';
+import { given } from '../../core/given.ts';
 import { randomId } from '../../core/ids.ts';
 import { addCharge, addDispute, addLine, addRefund, closeDispute, failRefund } from '../payments/money.ts';
 import { EMPTY_INVOICE } from '../billing/invoice.ts';

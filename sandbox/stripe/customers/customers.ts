@@ -3,7 +3,7 @@ import { createSpec, mergeFields, updateSpec } from './customer-params.ts';
 import { Draft } from '../state/draft.ts';
 import { answer } from '../http/endpoint.ts';
 import type { Endpoint } from '../http/endpoint.ts';
-import { given } from '../control/given.ts';
+import { given } from '../../core/given.ts';
 import { randomId } from '../../core/ids.ts';
 import { readForm, requiredText, text } from '../http/params.ts';
 import { searching } from '../http/search.ts';

@@ -5,7 +5,7 @@ import { Draft } from '../state/draft.ts';
 import type { Objekt } from '../state/draft.ts';
 import { answer } from './endpoint.ts';
 import type { ApiCall, Endpoint, Outcome } from './endpoint.ts';
-import { given } from '../control/given.ts';
+import { given } from '../../core/given.ts';
 import { failureBody, noSuch } from './failure.ts';
 import type { Failure } from './failure.ts';
 import { urlOf } from './objects.ts';

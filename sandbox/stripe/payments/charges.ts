@@ -1,5 +1,5 @@
 import { expandable } from '../http/expansion.ts';
-import { given } from '../control/given.ts';
+import { given } from '../../core/given.ts';
 import { metadata, metadataPatch } from '../http/metadata.ts';
 import { absent, clearable, email, readForm, requiredText, text } from '../http/params.ts';
 import { listing, retrieval, subject, writing } from '../http/resource.ts';

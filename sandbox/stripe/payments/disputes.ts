@@ -2,7 +2,7 @@ import { EVIDENCE } from './dispute.ts';
 import type { Draft, Objekt } from '../state/draft.ts';
 import { expandable } from '../http/expansion.ts';
 import { invalidRequest } from '../http/failure.ts';
-import { given } from '../control/given.ts';
+import { given } from '../../core/given.ts';
 import { metadata, metadataPatch } from '../http/metadata.ts';
 import { closeDispute } from './money.ts';
 import { boolean, clearable, hash, readForm, requiredText, text } from '../http/params.ts';

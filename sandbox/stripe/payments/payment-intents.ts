@@ -1,7 +1,7 @@
 import { checkAmount, currencyCode } from './currency.ts';
 import type { Draft, Objekt } from '../state/draft.ts';
 import { expandable } from '../http/expansion.ts';
-import { given } from '../control/given.ts';
+import { given } from '../../core/given.ts';
 import { randomId } from '../../core/ids.ts';
 import { mergeMetadata, metadata, metadataPatch } from '../http/metadata.ts';
 import {

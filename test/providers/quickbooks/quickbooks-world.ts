@@ -2,16 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { createQuickBooksAdapter } from '../../../providers/quickbooks/adapter.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
-import type {
-  ProviderAdapterParts,
-  ProviderPage,
-  ResourceSession,
-  ResourceWriter,
-} from '../../../providers/provider.ts';
+import type { ProviderAdapterParts, ResourceSession, ResourceWriter } from '../../../providers/provider.ts';
 import type { RecordFields } from '../../../records/record-kind.ts';
 import { startQuickBooksSandbox } from '../../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import type { QuickBooksSandbox } from '../../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { Secret } from '../../../vault/secret.ts';
+import { readPages } from '../read-list.ts';
+import type { ListQuery } from '../read-list.ts';
 import { startAnswerEditingProxy } from '../../support/sandbox/answer-editing-proxy.ts';
 import type { AnswerEditingProxy } from '../../support/sandbox/answer-editing-proxy.ts';
 import { quickbooksSandboxControl } from '../../support/sandbox/quickbooks-company.ts';
@@ -56,24 +53,10 @@ export function createQuickBooksWorld() {
   return { control, session, writer, map, company: () => company, proxy: () => proxy, adapter: () => adapter };
 }
 
-export const allTime = { fromEpochS: null, toEpochS: Math.floor(Date.now() / 1_000) + 86_400, after: null };
+export { allTime, recordsOf } from '../read-list.ts';
 
 /** All pages of one list, from the start. */
-export async function readList(
-  session: ResourceSession,
-  query: { readonly stream: string; readonly fromEpochS?: number },
-) {
-  const pages: ProviderPage[] = [];
-  let after: ProviderPage['after'] = null;
-  do {
-    const page: ProviderPage = await session.listPage({ ...allTime, ...query, after });
-    pages.push(page);
-    after = page.after;
-  } while (after !== null && pages.length < 50);
-  return pages;
-}
-
-export const recordsOf = (pages: readonly ProviderPage[]) => pages.flatMap(({ records }) => records);
+export const readList = (session: ResourceSession, query: ListQuery) => readPages(session, query, 50);
 
 export const aKey = () => ({ idempotencyKey: `test-${randomUUID()}` });
 export const changing = { clearedMetadataKeys: [], externalState: null };

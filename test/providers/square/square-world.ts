@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { ProviderAdapterParts, ProviderPage, ResourceSession } from '../../../providers/provider.ts';
+import type { ProviderAdapterParts, ResourceSession } from '../../../providers/provider.ts';
 import { createSquareAdapter } from '../../../providers/square/adapter.ts';
 import { startSquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
 import type { SquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
 import { Secret } from '../../../vault/secret.ts';
+import { readPages } from '../read-list.ts';
+import type { ListQuery } from '../read-list.ts';
 import { startAnswerEditingProxy } from '../../support/sandbox/answer-editing-proxy.ts';
 import type { AnswerEditingProxy } from '../../support/sandbox/answer-editing-proxy.ts';
 import { squareSandboxControl } from '../../support/sandbox/square-merchant.ts';
@@ -43,21 +45,7 @@ export function createSquareWorld() {
   };
 }
 
-export const allTime = { fromEpochS: null, toEpochS: Math.floor(Date.now() / 1_000) + 86_400, after: null };
+export { allTime, recordsOf } from '../read-list.ts';
 
 /** All pages of one list, from the start. */
-export async function readList(
-  session: ResourceSession,
-  query: { readonly stream: string; readonly fromEpochS?: number },
-) {
-  const pages: ProviderPage[] = [];
-  let after: ProviderPage['after'] = null;
-  do {
-    const page: ProviderPage = await session.listPage({ ...allTime, ...query, after });
-    pages.push(page);
-    after = page.after;
-  } while (after !== null && pages.length < 200);
-  return pages;
-}
-
-export const recordsOf = (pages: readonly ProviderPage[]) => pages.flatMap(({ records }) => records);
+export const readList = (session: ResourceSession, query: ListQuery) => readPages(session, query, 200);
