@@ -1,13 +1,21 @@
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { accountPaceOf, concurrencyOf } from '../../providers/limits.ts';
 import { SPOKEN, createBench } from './bench.ts';
 import { SANDBOXES } from './sandboxes.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
+import { twoWayResourcesOf } from './two-way-suite.ts';
 
 describe('the registry', () => {
   it('has at least one provider, and a stand-in for each', () => {
     expect(SPOKEN.length).toBeGreaterThan(0);
     expect(Object.keys(SANDBOXES).sort()).toEqual([...SPOKEN].sort());
+  });
+});
+
+describe('the tests of two-way runs', () => {
+  it.each(SPOKEN.filter((provider) => twoWayResourcesOf(provider).length > 0))('run for %s', (provider) => {
+    expect(existsSync(new URL(`./two-way-${provider}.test.ts`, import.meta.url))).toBe(true);
   });
 });
 

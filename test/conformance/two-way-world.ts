@@ -10,7 +10,7 @@ import type { RecordFields } from '../../records/record-kind.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
 import { Secret } from '../../vault/secret.ts';
 import { listRecords } from '../support/list-records.ts';
-import { createTestProviders } from '../support/test-providers.ts';
+import { createUnpacedProviders } from '../support/test-providers.ts';
 import { createSyncWorld } from '../support/worlds/sync-world.ts';
 import type { RunOptions, TestVenue } from '../support/worlds/sync-world.ts';
 import { TWO_WAY_STAND_INS } from './two-way-accounts.ts';
@@ -48,7 +48,7 @@ export async function createTwoWayWorld(
   const world = await createSyncWorld({
     provider,
     providersOn: (budget) =>
-      withHook(createTestProviders(standIn.config, budget), { hook, onBehalfOf: (key) => onBehalfOf.get(key) }),
+      withHook(createUnpacedProviders(standIn.config, budget), { hook, onBehalfOf: (key) => onBehalfOf.get(key) }),
   });
   const stores = Object.fromEntries(
     RECORD_KINDS.names.map((name) => [name, createRecordStore(world.database.db, RECORD_KINDS.get(name))]),

@@ -19,6 +19,17 @@ export interface TestSettings {
 export const createTestProviders = (settings: TestSettings, budget: Budget, circuits?: Circuits): Providers =>
   createProviders(PROVIDERS, settings as ProvidersConfig, { budget, circuits });
 
+/**
+ * Providers called as fast as they answer: the pace that a provider declares makes a test wait for a clock. For tests
+ * that are not about pace; concurrency and counted windows stay.
+ */
+export const createUnpacedProviders = (settings: TestSettings, budget: Budget): Providers =>
+  createProviders(
+    PROVIDERS.map((definition) => ({ ...definition, requestsPerSecond: () => 2_000 })),
+    settings as ProvidersConfig,
+    { budget },
+  );
+
 /** Providers with a stand-in whose owners approve. */
 export const APP_PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp'] as const;
 export type AppProvider = (typeof APP_PROVIDERS)[number];
