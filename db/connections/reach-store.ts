@@ -69,7 +69,7 @@ export function createReachStore(db: Database): ReachStore {
           .values({ venueId, connectionId, resource, excludedFields, historyFrom })
           .onConflictDoUpdate({
             target: [connectionReach.connectionId, connectionReach.resource],
-            set: { excludedFields, historyFrom, updatedAt: sql`now()` },
+            set: { excludedFields, historyFrom, includedSince: INCLUDED_SINCE, updatedAt: sql`now()` },
           });
         await tx
           .update(syncCursors)
@@ -88,6 +88,12 @@ export function createReachStore(db: Database): ReachStore {
       }),
   };
 }
+
+/** What it was, with the fields that were left out until now. */
+const INCLUDED_SINCE = sql`(
+  select connection_reach.included_since || coalesce(jsonb_object_agg(f.name, now()), '{}')
+  from jsonb_array_elements_text(connection_reach.excluded_fields) f(name)
+  where not excluded.excluded_fields ? f.name)`;
 
 /** Days compare as texts. */
 const isEarlier = (day: string | null, than: string | null): boolean => than !== null && (day === null || day < than);

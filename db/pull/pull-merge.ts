@@ -1,5 +1,5 @@
 import type { ConflictField } from '../../contracts/conflicts.ts';
-import { fromStored, toStored } from '../../domain/sync/merge/agreed-version.ts';
+import { fromStored, toStored, withoutPaths } from '../../domain/sync/merge/agreed-version.ts';
 import { overStored } from '../../domain/mapping/kept-fields.ts';
 import { merge } from '../../domain/sync/merge/merge.ts';
 import type { FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
@@ -8,6 +8,8 @@ import { comparableFields, mapFieldsOf } from '../../records/comparable-fields.t
 import { resolveReferences } from '../records/record-references.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import { readChangedMeaning } from './changed-meaning.ts';
+import type { ChangedMeaning } from './changed-meaning.ts';
 import type { Decided, RemoteRow } from './pull-lookup.ts';
 import type { MergePolicies } from './merge-policies.ts';
 import type { MergedRecord } from './merge-rows.ts';
@@ -29,8 +31,13 @@ export async function mergeDecided(
   const isMerged = ({ decision }: Decided) => decision === 'merge' || decision === 'link';
   const byId = new Map(rows.map((row) => [row.id, row]));
   const resolved = await resolveReferences(tx, scope, decided.filter(isMerged));
+  const met = resolved.flatMap(({ record }) => byId.get(record.id) ?? []);
+  const changedMeaning = met.length === 0 ? () => [] : await readChangedMeaning(tx, scope, met);
   const merged = new Map(
-    resolved.map((one) => [one.record.id, mergeOne(scope, one, { row: byId.get(one.record.id), policies })]),
+    resolved.map((one) => [
+      one.record.id,
+      mergeOne(scope, one, { row: byId.get(one.record.id), policies, changedMeaning }),
+    ]),
   );
   return decided.map((one) => {
     if (isMerged(one)) return merged.get(one.record.id) ?? one;
@@ -57,7 +64,15 @@ function differencesOf(scope: KindScope, own: RecordFields, fields: RecordFields
 function mergeOne(
   scope: KindScope,
   one: Decided,
-  { row, policies }: { readonly row: RemoteRow | undefined; readonly policies: MergePolicies },
+  {
+    row,
+    policies,
+    changedMeaning,
+  }: {
+    readonly row: RemoteRow | undefined;
+    readonly policies: MergePolicies;
+    readonly changedMeaning: ChangedMeaning;
+  },
 ): Decided {
   const { pulled, record } = one;
   if (row?.own === undefined || pulled.fields === null) return one;
@@ -67,7 +82,7 @@ function mergeOne(
   const isAgreedVersion = row.link_record_version === row.version && row.external_id !== null;
   const stored = { venue: row.agreed_venue ?? null, provider: row.agreed_provider ?? null };
   const result = merge({
-    agreed: fromStored(stored, isAgreedVersion ? venue : null),
+    agreed: withoutPaths(fromStored(stored, isAgreedVersion ? venue : null), changedMeaning(row), maps),
     venue,
     // What a pull keeps is as the venue has it, so it is neither a change nor a conflict.
     provider: overStored(comparableFields(kind, pulled.fields), venue, scope.mapping?.kept),

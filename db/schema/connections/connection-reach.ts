@@ -16,6 +16,8 @@ export const connectionReach = pgTable(
     venueId: venueId(),
     excludedFields: jsonb('excluded_fields').$type<readonly string[]>().notNull().default([]),
     historyFrom: date('history_from'),
+    /** Fields that are no longer left out, with when that ended. */
+    includedSince: jsonb('included_since').$type<Readonly<Record<string, string>>>().notNull().default({}),
     ...timestamps(),
   },
   (table) => [

@@ -1,4 +1,4 @@
-import { fieldOf, flatten, isSame, unflatten } from './flat-fields.ts';
+import { fieldOf, flatten, isSame, mapOf, unflatten } from './flat-fields.ts';
 import type { Fields, MapFields } from './flat-fields.ts';
 import type { AgreedVersion } from './merge.ts';
 
@@ -36,6 +36,26 @@ const isKnownAs = (fields: Fields, name: string, value: unknown) =>
 export function fromStored(stored: StoredAgreement | null, record: Fields | null): AgreedVersion {
   const venue = stored?.venue ?? record ?? {};
   return { venue, provider: { ...venue, ...stored?.provider } };
+}
+
+/**
+ * The agreed version in which nothing was held under these paths, so that of two values neither is the earlier one. A path
+ * into an object stands for the whole object.
+ */
+export function withoutPaths(agreed: AgreedVersion, paths: readonly string[], maps: MapFields): AgreedVersion {
+  if (paths.length === 0) return agreed;
+  const without = (fields: Fields): Fields =>
+    paths.reduce((left, path) => {
+      const map = mapOf(path, maps);
+      const name = map ?? path.split('.', 1).join();
+      if (left[name] === undefined) return left;
+      const others = Object.entries((left[name] ?? {}) as Fields).filter(([key]) => `${map}.${key}` !== path);
+      return {
+        ...left,
+        [name]: map === null && !maps.has(name) ? null : Object.fromEntries(map === null ? [] : others),
+      };
+    }, fields);
+  return { venue: without(agreed.venue), provider: without(agreed.provider) };
 }
 
 export interface WrittenVersion {

@@ -1,0 +1,1 @@
+alter table connection_reach drop column included_since;
