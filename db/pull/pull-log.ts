@@ -103,9 +103,9 @@ export async function logPulled(tx: Transaction, scope: RunScope, decided: reado
   await insertLogs(tx, scope, rows);
 }
 
-function linesOf({ decision, pulled, merged }: Decided): readonly Line[] {
-  if (merged) return mergeLines(merged);
-  if (decision === 'hold') return [pulled.deleted ? DELETED_BY_PROVIDER : DELETED_BY_VENUE];
+function linesOf({ decision, pulled, merged, isConflictTold }: Decided): readonly Line[] {
+  if (merged) return mergeLines(isConflictTold ? { ...merged, open: [] } : merged);
+  if (decision === 'hold') return isConflictTold ? [] : [pulled.deleted ? DELETED_BY_PROVIDER : DELETED_BY_VENUE];
   const line = LINE_OF[decision];
   return line ? [line] : [];
 }

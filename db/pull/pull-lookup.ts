@@ -28,6 +28,8 @@ export interface Decided {
   readonly fingerprint: string | null;
   /** The run has seen the object before. */
   readonly isMet: boolean;
+  /** The run has seen the object before, and has told of the conflict that is open. */
+  readonly isConflictTold: boolean;
   /**
    * With `create`: the record whose id the object carries although it is another object's remote record, so the object
    * was copied with its metadata.
@@ -99,7 +101,9 @@ export function decidePulled(
     const decision = decide(scope, { ...one, ...differs, fingerprint, mappingVersion }, { row, policies });
     if (decision === 'link') tied.set(record.id, one.externalId);
     const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
-    return { pulled: one, record, fingerprint, decision, isMet: row?.met === true, copyOf };
+    const isMet = row?.met === true;
+    const isConflictTold = isMet && row?.in_conflict === true;
+    return { pulled: one, record, fingerprint, decision, isMet, isConflictTold, copyOf };
   });
 }
 

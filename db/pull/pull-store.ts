@@ -275,7 +275,10 @@ function countsOf(
   const count = (...decisions: PullDecision[]) => decided.filter(({ decision }) => decisions.includes(decision)).length;
   const created = count('create');
   const merged = decided.filter((one) => one.merged?.changesVenue === true).length;
-  const inConflict = decided.filter(({ merged }) => merged && merged.open.length + merged.settled.length > 0).length;
+  const inConflict = decided.filter(
+    ({ merged, isConflictTold }) => merged && (isConflictTold ? 0 : merged.open.length) + merged.settled.length > 0,
+  ).length;
+  const held = decided.filter(({ decision, isConflictTold }) => decision === 'hold' && !isConflictTold).length;
   const updated =
     count('update', 'overwrite', 'revive') +
     merged +
@@ -287,7 +290,7 @@ function countsOf(
     created,
     updated,
     archived: count('archive'),
-    conflicts: count('overwrite', 'keep', 'hold') + inConflict,
+    conflicts: count('overwrite', 'keep') + held + inConflict,
     unchanged,
   };
 }

@@ -329,3 +329,18 @@ describe('deletions in a two-way run', () => {
     await settles();
   });
 });
+
+describe('a run that sees a record twice', () => {
+  it('counts and logs its conflict once', async () => {
+    await world.customers.upsertMany(venue.venueId, [aCustomer(0, 'Ada')]);
+    await both('full');
+    await load({ name: 'Venue' });
+    await editAtStripe({ name: 'Stripe' });
+    // The feed reads the last seconds once more after the pages of the list, so it tells of the same change.
+    await world.stripe.clock(0);
+    const run = await both('full');
+    expect(run.counts).toMatchObject({ conflicts: 1 });
+    const log = await world.logOf(venue, run.syncId);
+    expect(log.filter(({ code }) => code === 'conflict-open')).toHaveLength(1);
+  });
+});
