@@ -105,9 +105,9 @@ describe('a write to the stand-in Square', () => {
         },
       },
     });
-    const [item, variation] = ['#item', '#one'].map(
-      (given) => made.idMappings?.find(({ clientObjectId }) => clientObjectId === given)?.objectId ?? '',
-    );
+    const idOf = (given: string) =>
+      made.idMappings?.find(({ clientObjectId }) => clientObjectId === given)?.objectId ?? '';
+    const variation = idOf('#one');
     await client.inventory.batchCreateChanges({
       idempotencyKey: 'count',
       changes: [
@@ -120,7 +120,7 @@ describe('a write to the stand-in Square', () => {
         },
       ],
     });
-    await client.catalog.object.delete({ objectId: item });
+    await client.catalog.object.delete({ objectId: idOf('#item') });
     expect(await types(3)).toEqual(['catalog.version.updated', 'catalog.version.updated', 'inventory.count.updated']);
     const counted = received().find(({ type }) => type === 'inventory.count.updated');
     expect(counted?.data.object['inventory_counts']).toMatchObject([
