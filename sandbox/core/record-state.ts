@@ -11,6 +11,21 @@ interface Stored<Kind extends string> {
   readonly object: WireObject;
 }
 
+/** Objects of one kind that were stored or deleted in one step. */
+export interface RecordChange<Kind extends string> {
+  readonly account: string;
+  readonly kind: Kind;
+  readonly objects: readonly ChangedObject[];
+}
+
+export interface ChangedObject {
+  readonly id: string;
+  /** Undefined for a new object. */
+  readonly before: WireObject | undefined;
+  /** Undefined for a deleted object. */
+  readonly after: WireObject | undefined;
+}
+
 /** What was answered under an idempotency key. */
 export interface KeptAnswer {
   /** Digest of the request. */
@@ -34,6 +49,8 @@ export class RecordState<Kind extends string> {
   #journal: Journal<Entry<Kind>> | null = null;
   /** Grows with every change of an object. */
   revision = 0;
+  /** Called with each change of objects after it is written. A reset is no change. */
+  onChange: ((change: RecordChange<Kind>) => void) | null = null;
 
   /** `home`: a folder that only this process writes to; without one, state does not survive the process. */
   static async open<Kind extends string>(home: string | undefined, name: string): Promise<RecordState<Kind>> {
@@ -87,10 +104,36 @@ export class RecordState<Kind extends string> {
     this.#journal?.close();
   }
 
+  /** Runs work whose changes nobody is told of. */
+  untold<Result>(work: () => Result): Result {
+    const { onChange } = this;
+    this.onChange = null;
+    try {
+      return work();
+    } finally {
+      this.onChange = onChange;
+    }
+  }
+
   #commit(entry: Entry<Kind>): void {
+    const changes = this.onChange === null ? [] : this.#changesBy(entry);
     this.#journal?.append(entry);
     this.#apply(entry);
     this.#journal?.compactWhenLarge();
+    for (const change of changes) this.onChange?.(change);
+  }
+
+  #changesBy(entry: Entry<Kind>): readonly RecordChange<Kind>[] {
+    if (entry.op === 'delete') {
+      const { account, kind, id } = entry;
+      return [{ account, kind, objects: [{ id, before: this.get(account, kind, id), after: undefined }] }];
+    }
+    const [first] = entry.op === 'put' ? entry.rows : [];
+    if (entry.op !== 'put' || !first) return [];
+    // `put` stores objects of one account and one kind.
+    const { account, kind } = first;
+    const objects = entry.rows.map(({ id, object }) => ({ id, before: this.get(account, kind, id), after: object }));
+    return [{ account, kind, objects }];
   }
 
   #apply(entry: Entry<Kind>): void {

@@ -5,6 +5,7 @@ import type { ControlRoutes } from '../core/control-api.ts';
 import { account, accountQuery, callsQuery, clockBody, offsetOf, resetBody } from '../core/control-schemas.ts';
 import { faultSchema } from '../core/faults.ts';
 import type { Faults } from '../core/faults.ts';
+import type { WebhookQueue } from '../core/webhook-queue.ts';
 import { decide, LinkProblem } from './consent.ts';
 import type { ConsentRules } from './consent.ts';
 import type { AccountBook } from './exchange.ts';
@@ -12,7 +13,6 @@ import { endGrants } from './grants.ts';
 import type { Ledger } from './ledger.ts';
 import { put, TABLES } from './ledger-rows.ts';
 import type { Grant, Rows, Token } from './ledger-rows.ts';
-import type { RevocationWebhooks } from './revocation-webhooks.ts';
 
 export interface ControlParts {
   readonly ledger: Ledger;
@@ -169,8 +169,8 @@ function faultRoutes({ ledger, faults }: ControlParts): ControlRoutes {
   };
 }
 
-/** Where the provider sends revocation webhooks, and what it has sent so far, oldest first. */
-export function webhookRoutes(webhooks: RevocationWebhooks): ControlRoutes {
+/** Where the provider sends webhooks by itself, and what it has sent so far, oldest first. */
+export function webhookRoutes(webhooks: WebhookQueue): ControlRoutes {
   const shown = () => ({ json: { url: webhooks.url, data: webhooks.sent } });
   return {
     'GET /webhooks': shown,

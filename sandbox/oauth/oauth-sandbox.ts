@@ -3,6 +3,7 @@ import { createControlApi } from '../core/control-api.ts';
 import type { ControlRoutes } from '../core/control-api.ts';
 import { Faults } from '../core/faults.ts';
 import { listen } from '../core/http.ts';
+import { WebhookQueue } from '../core/webhook-queue.ts';
 import { consentRoutes } from './consent.ts';
 import type { ConsentRules } from './consent.ts';
 import { controlRoutes, webhookRoutes } from './control.ts';
@@ -10,7 +11,7 @@ import type { AccountBook, Reply, Route } from './exchange.ts';
 import { Ledger } from './ledger.ts';
 import { put } from './ledger-rows.ts';
 import type { Account, App } from './ledger-rows.ts';
-import { RevocationWebhooks } from './revocation-webhooks.ts';
+import { tellOfRevocations } from './revocation-webhooks.ts';
 import type { RevocationWriter } from './revocation-webhooks.ts';
 import { createService, NO_RECORDS } from './service.ts';
 import type { RecordService } from './service.ts';
@@ -21,7 +22,7 @@ export interface OAuthSandboxOptions {
   readonly controlPort?: number | undefined;
   /** A folder that only this sandbox writes to. When absent, state is in memory only. */
   readonly home?: string | undefined;
-  /** Where revocation webhooks are sent, for a provider that sends any. `POST /webhooks` also sets it. */
+  /** Where webhooks are sent, for a provider that sends any. `POST /webhooks` also sets it. */
   readonly webhookUrl?: string | undefined;
   /** Receives the sandbox's own errors. Writes to standard error by default. */
   readonly onError?: (error: unknown) => void;
@@ -42,6 +43,9 @@ export interface RecordHost {
   readonly ledger: Ledger;
   readonly accounts: AccountBook;
   readonly home: string | undefined;
+  readonly app: App;
+  /** What is sent by itself, for a provider that sends anything. */
+  readonly webhooks: WebhookQueue;
 }
 
 /** The records of a stand-in. */
@@ -97,7 +101,8 @@ export async function startOAuthSandbox(
   const onError = options.onError ?? reportError;
   const accounts = accountsIn(ledger, newAccount);
   const parts = { ledger, accounts, faults: new Faults(), calls: new CallLog(), onError };
-  const records = await openRecords(rules, { ledger, accounts, home: options.home });
+  const webhooks = new WebhookQueue(options.webhookUrl);
+  const records = await openRecords(rules, { ledger, accounts, app, webhooks, home: options.home });
   const service = createService({
     ...parts,
     records: records.service,
@@ -107,10 +112,10 @@ export async function startOAuthSandbox(
     ...(headers && { headers }),
   });
   const api = await listen(service, options.port ?? 0);
-  const webhooks = openWebhooks(rules, { app, ledger, url: options.webhookUrl });
+  const sender = openWebhooks(rules, { app, ledger, webhooks });
   const base = {
     ...controlRoutes({ ...parts, consents: [consent], keptAccounts: rules.accountNames.length }),
-    ...webhooks?.controls,
+    ...sender?.controls,
     ...ownControls(rules, ledger),
   };
   const controls = records.controls(base);
@@ -125,9 +130,9 @@ export async function startOAuthSandbox(
     controlUrl: control.url,
     clientId: app.id,
     clientSecret: app.secret,
-    ...(webhooks && { webhookSecret: webhooks.secret }),
+    ...(sender && { webhookSecret: sender.secret }),
     async close() {
-      webhooks?.close();
+      webhooks.close();
       records.close();
       await Promise.all([api.close(), control.close()]);
       ledger.close();
@@ -140,19 +145,13 @@ const ownControls = ({ controls }: ProviderRules, ledger: Ledger): ControlRoutes
 /** Undefined for a provider that sends no webhooks. */
 function openWebhooks(
   { webhooks: own }: ProviderRules,
-  { app, ledger, url = null }: { readonly app: App; readonly ledger: Ledger; readonly url: string | null | undefined },
+  { app, ledger, webhooks }: { readonly app: App; readonly ledger: Ledger; readonly webhooks: WebhookQueue },
 ) {
   if (!own) return undefined;
-  const webhooks = new RevocationWebhooks(own.writer(app), url);
-  ledger.onEnded = (grants) => {
-    webhooks.tell(grants);
-  };
+  ledger.onEnded = tellOfRevocations(webhooks, own.writer(app));
   return {
     secret: own.secretOf(app),
     controls: { ...webhookRoutes(webhooks), ...own.control(app) },
-    close: () => {
-      webhooks.close();
-    },
   };
 }
 

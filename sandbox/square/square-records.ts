@@ -1,6 +1,7 @@
 import type { RecordHost, RecordPart } from '../oauth/oauth-sandbox.ts';
 import type { Visit } from '../oauth/exchange.ts';
 import { CATALOGUE_ENDPOINTS } from './catalogue/catalogue-endpoints.ts';
+import { eventsOf } from './change-events.ts';
 import { recordControls } from './control/square-control.ts';
 import { CUSTOMER_ENDPOINTS } from './customers/customers.ts';
 import { routeOf } from './http/endpoint.ts';
@@ -11,6 +12,8 @@ import { INVOICE_ENDPOINTS } from './invoices/invoices.ts';
 import { LOYALTY_ENDPOINTS } from './loyalty/loyalty.ts';
 import { PAYMENT_ENDPOINTS } from './payments/payments.ts';
 import { openSquareState } from './state/square-state.ts';
+import type { SquareState } from './state/square-state.ts';
+import { webhookOf } from './webhooks.ts';
 
 const ENDPOINTS: readonly Endpoint[] = [
   ...CUSTOMER_ENDPOINTS,
@@ -24,8 +27,10 @@ const ENDPOINTS: readonly Endpoint[] = [
 const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 
 /** What merchants have at the stand-in Square, and the endpoints that show and change it. */
-export async function openSquareRecords({ ledger, accounts, home }: RecordHost): Promise<RecordPart> {
+export async function openSquareRecords(host: RecordHost): Promise<RecordPart> {
+  const { ledger, accounts, home } = host;
   const state = await openSquareState(home);
+  state.onChange = sendingChanges(host);
   const limiter = new RateLimiter();
   return {
     service: {
@@ -41,6 +46,19 @@ export async function openSquareRecords({ ledger, accounts, home }: RecordHost):
     close: () => {
       state.close();
     },
+  };
+}
+
+/**
+ * Sends an application the events of "all authorized sellers" (https://developer.squareup.com/docs/webhooks-api/subscribe-to-events,
+ * 2026-11): of merchants who have given it the permission that an event takes.
+ */
+function sendingChanges({ ledger, app, webhooks }: RecordHost): SquareState['onChange'] {
+  return (change) => {
+    if (webhooks.url === null) return;
+    const permissions = ledger.liveGrants(change.account).flatMap(({ scopes }) => scopes);
+    for (const { event, permission } of eventsOf(change, ledger.clock.nowMs()))
+      if (permissions.includes(permission)) webhooks.send(webhookOf(app, event));
   };
 }
 

@@ -4,9 +4,11 @@ import { parseInput } from '../core/control-api.ts';
 import type { ControlRoutes } from '../core/control-api.ts';
 import { post } from '../core/delivery.ts';
 import type { Delivery } from '../core/delivery.ts';
+import type { Attempt, Webhook } from '../core/webhook-queue.ts';
 import { derivedId } from '../core/ids.ts';
 import type { EndedGrant, RevocationWriter } from '../oauth/revocation-webhooks.ts';
 import type { App } from '../oauth/ledger-rows.ts';
+import type { SquareEvent } from './change-events.ts';
 
 const REVOKED = 'oauth.authorization.revoked';
 
@@ -16,11 +18,11 @@ export function signatureKeyOf({ secret }: Pick<App, 'secret'>): string {
 }
 
 /** https://developer.squareup.com/reference/square/webhooks/oauth.authorization.revoked (2026-11). */
-export function revokedEvent({
+function revokedEvent({
   account,
   endedBy,
   endedAtMs,
-}: Pick<EndedGrant, 'account' | 'endedBy' | 'endedAtMs'>): object {
+}: Pick<EndedGrant, 'account' | 'endedBy' | 'endedAtMs'>): SquareEvent {
   return {
     merchant_id: account,
     type: REVOKED,
@@ -42,30 +44,49 @@ export function revokedEvent({
 /** https://developer.squareup.com/docs/webhooks/step3validate (2026-11). */
 function deliver(
   url: string,
-  { payload, signature }: { readonly payload: string; readonly signature: string | null },
+  {
+    payload,
+    signature,
+    attempt,
+  }: { readonly payload: string; readonly signature: string | null; readonly attempt?: Attempt },
 ): Promise<Delivery> {
   const headers = {
     'content-type': 'application/json',
     'user-agent': 'Square Connect v2',
     'square-environment': 'Sandbox',
     ...(signature !== null && { 'x-square-hmacsha256-signature': signature }),
+    ...(attempt && retryHeaders(attempt)),
   };
   return post(url, { payload, headers });
 }
+
+/** https://developer.squareup.com/docs/webhooks/troubleshooting (2026-11). Absent from the first delivery. */
+const retryHeaders = ({ number, firstAtMs, failed }: Attempt): Readonly<Record<string, string>> =>
+  failed === null
+    ? {}
+    : {
+        'square-retry-number': String(number - 1),
+        'square-retry-reason': failed.status === null ? 'other_error' : 'http_error',
+        'square-initial-delivery-timestamp': new Date(firstAtMs).toISOString(),
+      };
 
 const sign = (key: string, url: string, payload: string) =>
   createHmac('sha256', key)
     .update(url + payload)
     .digest('base64');
 
-export function revocationWriter(app: App): RevocationWriter {
-  return (ended) => {
-    const payload = JSON.stringify(revokedEvent(ended));
-    return {
-      type: REVOKED,
-      deliver: (url) => deliver(url, { payload, signature: sign(signatureKeyOf(app), url, payload) }),
-    };
+/** The webhook of an event, signed by the application's key over the URL that it is sent to. */
+export function webhookOf(app: App, event: SquareEvent): Webhook {
+  const payload = JSON.stringify(event);
+  return {
+    type: event.type,
+    account: event.merchant_id,
+    deliver: (url, attempt) => deliver(url, { payload, signature: sign(signatureKeyOf(app), url, payload), attempt }),
   };
+}
+
+export function revocationWriter(app: App): RevocationWriter {
+  return (ended) => webhookOf(app, revokedEvent(ended));
 }
 
 const emitBody = z

@@ -1,9 +1,10 @@
 import { CallLog } from '../core/call-log.ts';
 import { Faults } from '../core/faults.ts';
+import { WebhookQueue } from '../core/webhook-queue.ts';
 import { listen } from '../core/http.ts';
 import { createControlApi } from '../core/control-api.ts';
 import { webhookRoutes } from '../oauth/control.ts';
-import { RevocationWebhooks } from '../oauth/revocation-webhooks.ts';
+import { tellOfRevocations } from '../oauth/revocation-webhooks.ts';
 import { RateLimiter } from './http/limits.ts';
 import type { Limits } from './http/limits.ts';
 import { StripeState } from './state/state.ts';
@@ -57,13 +58,8 @@ export async function startStripeSandbox(options: StripeSandboxOptions = {}): Pr
   const onError = options.onError ?? reportError;
   const ledger = await openGrants(options.home, state);
   const apps = stripeApps(ledger);
-  const webhooks = new RevocationWebhooks(
-    deauthorizationWriter(profile.webhookSecret, 'Interlock'),
-    options.webhookUrl ?? null,
-  );
-  ledger.onEnded = (grants) => {
-    webhooks.tell(grants);
-  };
+  const webhooks = new WebhookQueue(options.webhookUrl);
+  ledger.onEnded = tellOfRevocations(webhooks, deauthorizationWriter(profile.webhookSecret, 'Interlock'));
   const grantedKeys = new GrantedKeys(state, ledger, apps.platformKey);
   const parts = {
     state,

@@ -1,16 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { signatureHeader } from '../../sandbox/stripe/events/webhook-sender.ts';
 import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
+import { sendStripeEvent } from '../support/stripe-event.ts';
+import type { StripeEvent } from '../support/stripe-event.ts';
 import type { System } from '../support/worlds/system.ts';
 import { CUSTOMERS } from './event-plan.ts';
 import type { EventEpisode, PlannedChange } from './event-plan.ts';
 import { persistently } from './rounds.ts';
-
-interface StripeEvent {
-  readonly id: string;
-  readonly type: string;
-  readonly data: { readonly object: { readonly id: string } };
-}
 
 /** A venue whose account changes at the provider. */
 export interface EventAccount {
@@ -84,16 +79,9 @@ export async function deliverEvents(
 }
 
 async function deliver({ apiUrl, sandbox }: System, { account }: EventAccount, event: StripeEvent): Promise<void> {
-  const body = JSON.stringify({ ...event, account: account.id });
-  const signature = signatureHeader(body, sandbox.stripe['webhookSecret'] ?? '', Math.floor(Date.now() / 1_000));
-  const response = await fetch(`${apiUrl}/webhooks/stripe`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'stripe-signature': signature },
-    body,
-    signal: AbortSignal.timeout(10_000),
-  });
-  await response.arrayBuffer();
-  if (response.status === 200) return;
+  const to = { url: `${apiUrl}/webhooks/stripe`, secret: sandbox.stripe['webhookSecret'] ?? '' };
+  const status = await sendStripeEvent(to, account.id, event);
+  if (status === 200) return;
   await sleep(PAUSE_BEFORE_REDELIVERY_MS);
-  throw new Error(`the delivery was answered ${response.status}`);
+  throw new Error(`the delivery was answered ${status}`);
 }
