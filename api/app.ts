@@ -1,6 +1,5 @@
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
-import helmet from 'helmet';
 import type { JwtConfig, RateLimitConfig, VenueShareConfig } from '../config/config.ts';
 import { POOLS } from '../config/limit-variables.ts';
 import type { ConnectionRef } from '../contracts/ids.ts';
@@ -39,6 +38,7 @@ import { watchPool } from '../telemetry/metrics.ts';
 import type { Sealer } from '../vault/vault.ts';
 import type { WebhookSecretOpener } from '../vault/webhook-secret-opener.ts';
 import { logAccess } from './http/access-log.ts';
+import { commonHeaders } from './http/common-headers.ts';
 import { ApiError } from './errors/api-error.ts';
 import { createAtomicLoadSlots } from './records/atomic-load-slots.ts';
 import { createAuditTrail } from './admin/audit-trail.ts';
@@ -52,7 +52,7 @@ import type { ConnectionGateway } from './temporal/connection-gateway.ts';
 import { docsRouter } from './openapi/docs-page.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { createRunner } from './http/endpoint-runner.ts';
-import { createErrorHandler } from './errors/error-handler.ts';
+import { createErrorAnswer, createErrorHandler } from './errors/error-handler.ts';
 import type { EventStream } from './http/event-stream.ts';
 import { createReadiness, live, READINESS_TIMEOUT_MS } from './http/health.ts';
 import { createIdempotency } from './http/idempotency.ts';
@@ -67,6 +67,7 @@ import type { ConnectionNames } from './connections/oauth-outcome-pages.ts';
 import { buildOpenApi } from './openapi/openapi.ts';
 import { createRateLimits } from './auth/rate-limits.ts';
 import { requestContext } from './http/request-context.ts';
+import type { Middleware } from './http/request-context.ts';
 import { adminRoutes } from './routes/admin-routes.ts';
 import { auditRoute } from './routes/audit-routes.ts';
 import { connectionRoutes } from './routes/connection-routes.ts';
@@ -106,7 +107,8 @@ import { createReceiverUrlCheck } from './subscriptions/receiver-url.ts';
 import type { SubscriptionGateway } from './temporal/subscription-gateway.ts';
 import { createVenueGate } from './auth/venue-gate.ts';
 import { createInboxWaker } from './webhooks/inbox-waker.ts';
-import { webhookRouter } from './webhooks/webhooks.ts';
+import { createWebhookFront } from './webhooks/webhooks.ts';
+import type { WebhookFront } from './webhooks/webhooks.ts';
 
 export interface AppConfig {
   /** Without a trailing slash. */
@@ -179,6 +181,8 @@ export interface AppDeps {
 
 export interface App {
   readonly express: Express;
+  /** Takes webhooks before Express does. */
+  readonly webhooks?: WebhookFront;
   /** The operations under /v1. */
   readonly endpoints: readonly Endpoint[];
   /** Ends every live stream; readers resume with another process. */
@@ -198,7 +202,8 @@ export function createApp(deps: AppDeps): App {
   app.set('query parser', false);
   app.set('trust proxy', [...config.trustedProxies]);
 
-  app.use(requestContext, logAccess(log), securityHeaders(), keyringWarning(config.developmentKeyring));
+  const begin = createBeginning(log, config.developmentKeyring);
+  app.use(begin);
   mountGet(app, '/health/live', live);
   mountGet(
     app,
@@ -219,7 +224,6 @@ export function createApp(deps: AppDeps): App {
       providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider,
     }),
   );
-  app.use(webhookRouter({ ...deps, publicUrl: config.publicUrl }));
   mount(app, endpoints, createRunner({ ...common, publicUrl: config.publicUrl }));
   app.use(() => {
     throw new ApiError('not-found', 'The API has nothing at this path.');
@@ -227,6 +231,12 @@ export function createApp(deps: AppDeps): App {
   app.use(createErrorHandler({ log, publicUrl: config.publicUrl }));
   return {
     express: app,
+    webhooks: createWebhookFront({
+      ...deps,
+      publicUrl: config.publicUrl,
+      begin,
+      answerError: createErrorAnswer({ log, publicUrl: config.publicUrl }),
+    }),
     endpoints,
     endStreams: () => {
       for (const stream of streams) stream.end();
@@ -327,18 +337,17 @@ function commonOf({ config, clock, venues, idempotency }: AppDeps) {
   };
 }
 
-/** For answers that browsers do not render; the reference page has its own policy. */
-function securityHeaders(): RequestHandler {
-  return helmet({
-    contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-    referrerPolicy: { policy: 'no-referrer' },
-  });
-}
-
-function keyringWarning(developmentKeyring: boolean): RequestHandler {
-  return (_req, res, next) => {
-    if (developmentKeyring) res.setHeader('Interlock-Warning', 'development-keyring');
-    next();
+/** What is done for every request, whoever answers it. */
+function createBeginning(log: Log, developmentKeyring: boolean): Middleware {
+  const headers = commonHeaders(developmentKeyring);
+  const access = logAccess(log);
+  return (req, res, next) => {
+    requestContext(req, res, () => {
+      access(req, res, () => {
+        for (const [name, value] of headers) res.setHeader(name, value);
+        next();
+      });
+    });
   };
 }
 

@@ -92,7 +92,7 @@ function webhooksOf(
   const secrets = webhooks.secrets === null ? null : (settings[webhooks.secrets] as readonly Secret[] | null);
   return {
     provider: id,
-    handshake: (request) => webhooks.handshake?.(request) ?? null,
+    handshake: webhooks.handshake?.bind(webhooks),
     reader: secrets && readerOf(webhooks, settings, secrets),
     variable: webhooks.secrets === null ? null : variableName(id, webhooks.secrets),
     connectionEndpoint: kind

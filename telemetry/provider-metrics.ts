@@ -142,19 +142,25 @@ inboxGauge(
   ({ oldestSeconds }) => oldestSeconds,
 );
 
-const lastReceived = new Gauge({
+/** Seconds since 1970. Kept apart from the gauge, which would look its series up for every event. */
+const lastReceivedAt = new Map<ProviderId, number>();
+
+new Gauge({
   name: 'interlock_webhook_last_received_timestamp_seconds',
   help: 'When this process last acknowledged a webhook of the provider, as Unix time; 0 when it has not.',
   labelNames: ['provider'],
   registers: [registry],
+  collect() {
+    for (const [provider, at] of lastReceivedAt) this.set({ provider }, at);
+  },
 });
 
 /** Shows the providers whose webhooks this process takes, also before the first one. */
 export function watchWebhooks(providers: readonly ProviderId[]): void {
-  for (const provider of providers) lastReceived.set({ provider }, 0);
+  for (const provider of providers) lastReceivedAt.set(provider, 0);
 }
 
 /** Call it once a delivery is committed. */
 export function noteWebhookReceived(provider: ProviderId): void {
-  lastReceived.setToCurrentTime({ provider });
+  lastReceivedAt.set(provider, Date.now() / 1_000);
 }

@@ -33,7 +33,7 @@ export function createDeadLetterActivities(deps: DeadLetterDeps): DeadLetterActi
 
 async function plan({ retries, inbox, providers }: DeadLetterDeps, venueId: VenueId): Promise<RetryPlan> {
   for (const partition of await retries.releaseEvents(venueId)) {
-    await inbox.markAwake(partition);
+    await inbox.markAwake([partition]);
     await getClient().workflow.signalWithStart<DrainInbox>(...inboxWakeUp(partition));
   }
   const { syncs, asOf } = await retries.listSyncs(venueId);

@@ -77,7 +77,7 @@ async function drain(
       await inbox.fallAsleep(lease);
       if ((await inbox.listDue(partition, 1)).length === 0)
         return { handled, more: false, dueInMs: await inbox.nextDueInMs(partition) };
-      await inbox.markAwake(partition);
+      await inbox.markAwake([partition]);
       busyAtMs = performance.now();
     }
   }
@@ -127,7 +127,7 @@ async function processEvent(
 async function wakeOverdue({ inbox }: InboxDeps): Promise<SweepInboxResult> {
   const woken = await inbox.listOverdue(OVERDUE_MS);
   for (const partition of woken) {
-    await inbox.markAwake(partition);
+    await inbox.markAwake([partition]);
     await getClient().workflow.signalWithStart<DrainInbox>(...inboxWakeUp(partition));
   }
   const unprocessed = await inbox.listUnprocessed(UNPROCESSED_MS, BATCH);

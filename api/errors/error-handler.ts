@@ -1,4 +1,5 @@
-import type { ErrorRequestHandler, Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ErrorRequestHandler } from 'express';
 import { ApiError } from './api-error.ts';
 import type { Log } from '../http/log.ts';
 import { asDatabaseOutage, describeError } from './outage.ts';
@@ -10,12 +11,14 @@ export interface ErrorHandlerDeps {
   readonly publicUrl: string;
 }
 
+/** Answers a request with the problem that an error is. */
+export type AnswerError = (thrown: unknown, req: IncomingMessage, res: ServerResponse) => void;
+
 /**
  * The only place where errors become problem details. An unexpected error is a plain 500 whose details are only logged.
  */
-export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorRequestHandler {
-  // eslint-disable-next-line max-params -- Express recognises an error handler by its four parameters.
-  return (thrown: unknown, req, res, _next) => {
+export function createErrorAnswer({ log, publicUrl }: ErrorHandlerDeps): AnswerError {
+  return (thrown, req, res) => {
     const error = toApiError(thrown);
     logProblem(log, { req, thrown, error });
     if (res.headersSent) {
@@ -24,6 +27,15 @@ export function createErrorHandler({ log, publicUrl }: ErrorHandlerDeps): ErrorR
       return;
     }
     sendProblem(error, { req, res, publicUrl });
+  };
+}
+
+/** The same for requests that Express handles. */
+export function createErrorHandler(deps: ErrorHandlerDeps): ErrorRequestHandler {
+  const answer = createErrorAnswer(deps);
+  // eslint-disable-next-line max-params -- Express recognises an error handler by its four parameters.
+  return (thrown: unknown, req, res, _next) => {
+    answer(thrown, req, res);
   };
 }
 
@@ -36,7 +48,7 @@ const OWN_LIMITS: readonly ApiError['code'][] = ['too-many-loads', 'too-many-str
  */
 export function logProblem(
   log: Log,
-  { req, thrown, error }: { readonly req: Request; readonly thrown: unknown; readonly error: ApiError },
+  { req, thrown, error }: { readonly req: IncomingMessage; readonly thrown: unknown; readonly error: ApiError },
 ): void {
   const context = contextOf(req);
   context.code = error.code;
@@ -52,10 +64,12 @@ export function logProblem(
 
 export function sendProblem(
   error: ApiError,
-  { req, res, publicUrl }: { req: Request; res: Response; publicUrl: string },
+  { req, res, publicUrl }: { req: IncomingMessage; res: ServerResponse; publicUrl: string },
 ): void {
   const body = JSON.stringify(toProblem(error, { requestId: contextOf(req).requestId, publicUrl }));
-  res.status(error.status).set(error.headers).setHeader('Content-Type', PROBLEM_JSON);
+  res.statusCode = error.status;
+  for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value);
+  res.setHeader('Content-Type', PROBLEM_JSON);
   res.setHeader('Cache-Control', 'no-store');
   res.end(req.method === 'HEAD' ? undefined : body);
 }

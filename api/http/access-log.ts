@@ -1,10 +1,10 @@
-import type { RequestHandler } from 'express';
 import { countLimit, countRefusal, limitNamed } from '../../telemetry/metrics.ts';
 import type { Log } from './log.ts';
 import { contextOf } from './request-context.ts';
+import type { Middleware } from './request-context.ts';
 
 /** Logs one line per finished request. Omits path and query because they may contain personal data. */
-export function logAccess(log: Log): RequestHandler {
+export function logAccess(log: Log): Middleware {
   return (req, res, next) => {
     const startedAt = performance.now();
     res.once('close', () => {

@@ -18,7 +18,7 @@ const MAX_RATIO = 100;
 const ANY_RATIO_BYTES = 4 * MIB;
 /** How long a sender may pause in total, and the time that received bytes add. */
 const PATIENCE_MS = 10_000;
-const MIN_BYTES_A_MS = 4;
+export const MIN_BYTES_A_MS = 4;
 
 export interface BodyStreamOptions {
   /** Limit of the size after decompression. */

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
 import type { Work } from '../../domain/limits/fair-queue.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { BodyStream, isEncoding } from './body-stream.ts';
-import type { BodyStreamOptions, Encoding } from './body-stream.ts';
+import type { Encoding } from './body-stream.ts';
 import { queryTextOf } from './query.ts';
+import { readSmallBody, refuseAnnounced } from './small-body.ts';
 import { Turns } from './turns.ts';
 
 const MIB = 1_048_576;
@@ -27,21 +29,8 @@ export interface BatchBody {
  */
 export async function readJsonBytes(req: Request): Promise<Uint8Array> {
   expectType(req, [JSON_TYPE]);
-  return readWhole(req, { encoding: encodingOf(req) });
-}
-
-/**
- * The bytes of a body of up to 1 MiB of any type, as they were signed. Throws `unsupported-media-type` for a compressed
- * body, and what a BodyStream throws.
- */
-export async function readSentBytes(req: Request, patienceMs: number): Promise<Uint8Array> {
-  if (encodingOf(req) !== null) throw new ApiError('unsupported-media-type', 'Webhooks are taken uncompressed only.');
-  return readWhole(req, { encoding: null, patienceMs });
-}
-
-async function readWhole(req: Request, options: Omit<BodyStreamOptions, 'limitBytes'>): Promise<Uint8Array> {
   refuseAnnounced(req, JSON_LIMIT_BYTES);
-  const stream = new BodyStream(req, { limitBytes: JSON_LIMIT_BYTES, ...options });
+  const stream = new BodyStream(req, { limitBytes: JSON_LIMIT_BYTES, encoding: encodingOf(req) });
   try {
     return await stream.bytes();
   } finally {
@@ -49,10 +38,14 @@ async function readWhole(req: Request, options: Omit<BodyStreamOptions, 'limitBy
   }
 }
 
-/** Rejects by the announced length, before anything is read. */
-function refuseAnnounced({ headers }: Request, limitBytes: number): void {
-  if (Number(headers['content-length'] ?? 0) > limitBytes)
-    throw new ApiError('body-too-large', `The body is larger than ${limitBytes / MIB} MB.`);
+/**
+ * The bytes of a body of up to 1 MiB of any type, as they were signed. Throws `unsupported-media-type` for a compressed
+ * body, and what `readSmallBody` throws.
+ */
+export async function readSentBytes(req: IncomingMessage, patienceMs: number): Promise<Uint8Array> {
+  if (encodingOf(req) !== null) throw new ApiError('unsupported-media-type', 'Webhooks are taken uncompressed only.');
+  refuseAnnounced(req, JSON_LIMIT_BYTES);
+  return readSmallBody(req, { limitBytes: JSON_LIMIT_BYTES, patienceMs });
 }
 
 /** A batch in JSON or NDJSON of up to 256 MiB, none of which has been read yet. */
@@ -71,7 +64,7 @@ export function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function encodingOf(req: Request): Encoding | null {
+function encodingOf(req: IncomingMessage): Encoding | null {
   const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding === 'identity') return null;
   if (isEncoding(encoding)) return encoding;

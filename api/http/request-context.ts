@@ -1,5 +1,4 @@
-import type { IncomingMessage } from 'node:http';
-import type { RequestHandler } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { Limit } from '../../telemetry/metrics.ts';
@@ -27,14 +26,17 @@ const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
 const contexts = new WeakMap<IncomingMessage, RequestContext>();
 
+/** What is done for a request before it is answered, by Express or without it. */
+export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
+
 /** Uses the caller's `X-Request-Id` if it has 1–128 letters, digits, `.`, `_` or `-`, otherwise a new UUIDv7. */
-export const requestContext: RequestHandler = (req, res, next) => {
+export function requestContext(req: IncomingMessage, res: ServerResponse, next: () => void): void {
   const given = req.headers['x-request-id'];
   const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : uuidv7();
   contexts.set(req, { requestId, route: null, subject: null, venueId: null, code: null, limit: null });
   res.setHeader('X-Request-Id', requestId);
   next();
-};
+}
 
 export function contextOf(req: IncomingMessage): RequestContext {
   const context = contexts.get(req);

@@ -2,7 +2,6 @@ import { createServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Express } from 'express';
 import { v7 as uuidv7 } from 'uuid';
 import { countLimit, countRefusal, limitNamed } from '../../telemetry/metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
@@ -49,7 +48,7 @@ export async function startServer(
   app: App,
   { host, port, publicUrl, stalledMs = STALLED_MS, log, maxConnections = MAX_CONNECTIONS }: ServerOptions,
 ): Promise<RunningServer> {
-  const server = createHttpServer(app.express);
+  const server = createHttpServer(app);
   server.maxConnections = maxConnections;
   tellOfDropped(server, log);
   server.prependListener('request', (req, res) => {
@@ -70,15 +69,16 @@ export async function startServer(
 /**
  * Express replaces the prototypes of every request and response, which invalidates the engine's optimizations. Objects
  * created with the right prototypes avoid that: about twice the requests a second
- * (https://github.com/expressjs/express/issues/5998).
+ * (https://github.com/expressjs/express/issues/5998). Webhooks do not pass through Express at all: it costs more than
+ * everything else that is done for one.
  */
-function createHttpServer(app: Express): Server {
+function createHttpServer({ express: app, webhooks }: Pick<App, 'express' | 'webhooks'>): Server {
   class AppRequest extends IncomingMessage {}
   class AppResponse extends ServerResponse {}
   Object.setPrototypeOf(AppRequest.prototype, app.request);
   Object.setPrototypeOf(AppResponse.prototype, app.response);
-  app.request = AppRequest.prototype as unknown as Express['request'];
-  app.response = AppResponse.prototype as unknown as Express['response'];
+  app.request = AppRequest.prototype as unknown as typeof app.request;
+  app.response = AppResponse.prototype as unknown as typeof app.response;
   return createServer(
     {
       IncomingMessage: AppRequest,
@@ -87,7 +87,9 @@ function createHttpServer(app: Express): Server {
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     },
-    app,
+    (req, res) => {
+      if (!webhooks?.take(req, res)) app(req, res);
+    },
   );
 }
 

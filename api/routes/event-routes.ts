@@ -82,7 +82,7 @@ function replayRoute({ events, audit, wakeInbox }: EventRouteDeps): Endpoint {
       });
       const event = await events.replay(venueId, eventId, entry);
       if (!event) throw notFound('event-not-found');
-      void wakeInbox(event.partition);
+      wakeInbox([event.partition]);
       return { status: 202, body: presentEvent(event) };
     },
   });
@@ -116,7 +116,7 @@ function replayManyRoute({ events, audit, wakeInbox }: EventRouteDeps): Endpoint
           },
         }),
       );
-      for (const partition of partitions) void wakeInbox(partition);
+      wakeInbox(partitions);
       return { status: 202, body: { replayed, next: next && next.toISOString() } };
     },
   });

@@ -1,29 +1,27 @@
-export type Coalesce = (key: string, work: () => Promise<void>) => Promise<void>;
+export type Coalesce = (work: () => Promise<void>) => Promise<void>;
 
 /**
- * Runs `work` for a key at most once at a time. Callers that come while it runs share one further run, which begins after it: each of them resolves
- * when a run has ended that began after its call.
+ * Runs `work` at most once at a time. Callers that come while it runs share one further run, which begins after it: each
+ * of them resolves when a run has ended that began after its call.
  */
 export function createCoalescer(): Coalesce {
-  const running = new Map<string, Promise<void>>();
-  const waiting = new Map<string, Promise<void>>();
-  const start = (key: string, work: () => Promise<void>): Promise<void> => {
-    const run = work().finally(() => running.delete(key));
-    running.set(key, run);
-    return run;
+  let running: Promise<void> | null = null;
+  let waiting: Promise<void> | null = null;
+  const start = (work: () => Promise<void>): Promise<void> => {
+    running = work().finally(() => {
+      running = null;
+    });
+    return running;
   };
-  return (key, work) => {
-    const next = waiting.get(key);
-    if (next) return next;
-    const now = running.get(key);
-    if (!now) return start(key, work);
-    const further = now
+  return (work) => {
+    if (waiting) return waiting;
+    if (!running) return start(work);
+    waiting = running
       .catch(() => undefined)
       .then(() => {
-        waiting.delete(key);
-        return start(key, work);
+        waiting = null;
+        return start(work);
       });
-    waiting.set(key, further);
-    return further;
+    return waiting;
   };
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { Router } from 'express';
-import type { Request, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { InboxStore, ReceivedEvent } from '../../db/webhooks/inbox-store.ts';
@@ -11,12 +10,15 @@ import type { WebhookEvent } from '../../providers/kit/webhook-definition.ts';
 import { watchPool } from '../../telemetry/metrics.ts';
 import { noteWebhookReceived, watchWebhooks } from '../../telemetry/provider-metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
+import type { AnswerError } from '../errors/error-handler.ts';
 import { readSentBytes } from '../http/body.ts';
+import { queryTextOf } from '../http/query.ts';
 import type { InboxGateway } from '../temporal/inbox-gateway.ts';
 import { decodeJson } from '../http/json.ts';
 import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { contextOf, noteLimit } from '../http/request-context.ts';
+import type { Middleware } from '../http/request-context.ts';
 import { createGroupedInbox } from './grouped-inbox.ts';
 import type { KeepDelivery } from './grouped-inbox.ts';
 import { decodeForm } from './form.ts';
@@ -29,6 +31,17 @@ export interface WebhookDeps extends ReceiverDeps {
   readonly inbox: Pick<InboxStore, 'keep' | 'markAwake' | 'markIdle'>;
   readonly inboxGateway: InboxGateway;
   readonly log: Log;
+  /** Done for every request before anything else. */
+  readonly begin: Middleware;
+  readonly answerError: AnswerError;
+}
+
+/** Takes requests ahead of Express. */
+export interface WebhookFront {
+  /** In OpenAPI notation. Each takes POST. */
+  readonly paths: readonly string[];
+  /** Answers the request when it is for one of the paths. False: it is not, and nothing was done. */
+  take(req: IncomingMessage, res: ServerResponse): boolean;
 }
 
 export const WEBHOOK_PATH = '/webhooks/{provider}';
@@ -55,6 +68,12 @@ export const WEBHOOK_PROBLEM_CODES = [
 ] as const satisfies readonly ProblemCode[];
 
 export const webhookAnswer = z.object({ received: z.literal(true) }).meta({ id: 'WebhookTaken' });
+const TAKEN = JSON.stringify({ received: true } satisfies z.output<typeof webhookAnswer>);
+const TAKEN_HEADERS = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Content-Length': Buffer.byteLength(TAKEN),
+  'Cache-Control': 'no-store',
+};
 
 /**
  * Short, because providers send from nearby and all at once, and want a quick answer: https://docs.stripe.com/webhooks
@@ -76,49 +95,88 @@ const TYPE = /^[a-z0-9._]{1,100}$/;
 /**
  * Where providers send events. Needs no token and has no rate limit: the sender is verified before anything is parsed.
  * An event is answered 200 once it is committed to the inbox; any other answer makes the provider send it again.
+ *
+ * Written for Node's own server, because Express costs more than all of this together (docs/decisions/0094).
  */
-export function webhookRouter(deps: WebhookDeps): Router {
-  const router = Router({ strict: true, caseSensitive: true });
-  const handler = webhookHandler(deps);
-  for (const path of [WEBHOOK_PATH, CONNECTION_WEBHOOK_PATH]) {
-    const route = router.route(path.replace(/\{(\w+)\}/g, ':$1'));
-    route.all(async (req, res, next) => {
-      contextOf(req).route = path;
-      if (await shakeHands(deps, req, res)) return;
-      if (req.method !== 'POST')
-        throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
-      next();
-    });
-    route.post(handler);
-  }
-  return router;
+export function createWebhookFront(deps: WebhookDeps): WebhookFront {
+  const answer = createAnswer(deps);
+  return {
+    paths: [WEBHOOK_PATH, CONNECTION_WEBHOOK_PATH],
+    take(req, res) {
+      const ends = endsOf(req.url ?? '');
+      if (!ends) return false;
+      deps.begin(req, res, () => {
+        contextOf(req).route = ends[1] === undefined ? WEBHOOK_PATH : CONNECTION_WEBHOOK_PATH;
+        answer({ req, res, ends }).catch((error: unknown) => {
+          deps.answerError(error, req, res);
+        });
+      });
+      return true;
+    },
+  };
 }
 
-const addressOf = ({ params }: Request): Address => ({
-  provider: String(params['provider']),
-  path: params['endpoint'] === undefined ? null : String(params['endpoint']),
-});
+type Ends = readonly [provider: string, endpoint: string | undefined];
+
+/** The ends of a request target that is one of the paths, still percent-encoded. */
+function endsOf(target: string): Ends | null {
+  const [, provider, endpoint] = TARGET.exec(target) ?? [];
+  return provider === undefined ? null : [provider, endpoint];
+}
+/** In origin form, or with the origin before it, which a server accepts too (RFC 9112 section 3.2.2). */
+const TARGET = /^(?:https?:\/\/[^/?#]*)?\/webhooks\/([^/?#]+)(?:\/([^/?#]+))?(?:[?#]|$)/;
+
+interface Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly ends: Ends;
+}
+
+function createAnswer(deps: WebhookDeps): (exchange: Exchange) => Promise<void> {
+  const receive = createReceiving(deps);
+  return async ({ req, res, ends: [provider, endpoint] }) => {
+    const address = { provider: decode(provider), path: endpoint === undefined ? null : decode(endpoint) };
+    if (await shakeHands(deps, { req, res, address })) return;
+    if (req.method !== 'POST')
+      throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
+    await receive(req, address);
+    res.writeHead(200, TAKEN_HEADERS).end(TAKEN);
+  };
+}
+
+/** Throws URIError, like Express, for what is not percent-encoding. */
+const decode = (end: string): string => (end.includes('%') ? decodeURIComponent(end) : end);
+
+const headerOf =
+  ({ headers }: IncomingMessage) =>
+  (name: string): string | undefined => {
+    const value = headers[name];
+    return typeof value === 'string' ? value : value?.join(', ');
+  };
+
+interface Arrival extends Omit<Exchange, 'ends'> {
+  readonly address: Address;
+}
 
 /** Answers a provider's handshake. Returns false for any other request. */
-async function shakeHands(deps: WebhookDeps, req: Request, res: Response): Promise<boolean> {
+async function shakeHands(deps: WebhookDeps, { req, res, address }: Arrival): Promise<boolean> {
   const { method } = req;
-  if (method !== 'GET' && method !== 'POST') return false;
-  const { searchParams: query } = new URL(req.url, 'http://webhooks');
-  const address = addressOf(req);
   const setup = deps.providers.webhooks(address.provider);
-  const answer = setup?.handshake({ method, query, header: (name) => req.get(name) });
-  if (!setup || !answer) return false;
+  if (!setup?.handshake || (method !== 'GET' && method !== 'POST')) return false;
+  const query = new URLSearchParams(queryTextOf(req.url ?? ''));
+  const answer = setup.handshake({ method, query, header: headerOf(req) });
+  if (!answer) return false;
   // An address of a connection's own is a secret, so only one that exists is confirmed.
   if (address.path !== null || setup.variable === null) {
     const { refusal } = await destinationOf(deps, address).receiver();
     if (refusal) throw refusal;
   }
-  res.status(answer.status).set({ 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
+  res.writeHead(answer.status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' });
   res.end(answer.body);
   return true;
 }
 
-function webhookHandler(deps: WebhookDeps): RequestHandler {
+function createReceiving(deps: WebhookDeps): (req: IncomingMessage, address: Address) => Promise<void> {
   const small = new VenueShares<ProviderId>(SMALL);
   const large = new VenueShares<ProviderId>(LARGE);
   watchPool('webhook-deliveries', small);
@@ -126,9 +184,9 @@ function webhookHandler(deps: WebhookDeps): RequestHandler {
   watchWebhooks(deps.providers.ids.filter((provider) => deps.providers.webhooks(provider) !== null));
   const wake = createInboxWaker(deps);
   const keep = createGroupedInbox(deps.inbox);
-  return async (req, res) => {
-    const destination = destinationOf(deps, addressOf(req));
-    if (!destination.isSigned((name) => req.get(name))) throw notSigned();
+  return async (req, address) => {
+    const destination = destinationOf(deps, address);
+    if (!destination.isSigned(headerOf(req))) throw notSigned();
     const release = (isSmall(req) ? small : large).tryTake(destination.provider);
     if (!release)
       throw new ApiError('too-many-deliveries', 'As many events as this process takes are at work.', {
@@ -139,11 +197,10 @@ function webhookHandler(deps: WebhookDeps): RequestHandler {
     } finally {
       release();
     }
-    res.set('Cache-Control', 'no-store').json({ received: true } satisfies z.output<typeof webhookAnswer>);
   };
 }
 
-const isSmall = ({ headers }: Request): boolean =>
+const isSmall = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) <= SMALL_BYTES;
 
 interface TakingDeps extends Pick<WebhookDeps, 'log'> {
@@ -152,7 +209,11 @@ interface TakingDeps extends Pick<WebhookDeps, 'log'> {
 }
 
 /** Verifies a delivery and stores its events. What they mean is found out later, by the inbox's drainer. */
-async function take({ log, wake, keep }: TakingDeps, req: Request, { provider, receiver }: Destination): Promise<void> {
+async function take(
+  { log, wake, keep }: TakingDeps,
+  req: IncomingMessage,
+  { provider, receiver }: Destination,
+): Promise<void> {
   const events = await readEvents(req, provider, await receiver());
   const isNew = await keep(events).catch((cause: unknown) => {
     throw new ApiError('database-unavailable', 'The event could not be stored.', {
@@ -170,8 +231,7 @@ async function take({ log, wake, keep }: TakingDeps, req: Request, { provider, r
     noteLimit(req, 'webhook-repeated');
     log.info({ requestId, provider, repeated }, 'events that are in the inbox already were sent again');
   }
-  // Not awaited: the events are safe, and their provider waits for the answer.
-  for (const partition of new Set(added.map((event) => event.partition))) void wake(partition);
+  wake(added.map(({ partition }) => partition));
 }
 
 const notSigned = (): ApiError =>
@@ -180,12 +240,12 @@ const notSigned = (): ApiError =>
   });
 
 async function readEvents(
-  req: Request,
+  req: IncomingMessage,
   provider: ProviderId,
   { endpoint, account, reader, url, refusal }: Receiver,
 ): Promise<readonly ReceivedEvent[]> {
   const body = await readSentBytes(req, PATIENCE_MS);
-  const header = (name: string) => req.get(name);
+  const header = headerOf(req);
   const isGenuine = reader.isGenuine({ body, header, url });
   if (refusal) throw refusal;
   if (!isGenuine) throw notSigned();

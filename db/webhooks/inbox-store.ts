@@ -5,6 +5,7 @@ import { APP_ENDPOINT, OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import { runPrepared, statement } from '../core/statement.ts';
 import { moveToVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { announceDeadLetters } from '../outgoing/announcements.ts';
@@ -93,8 +94,8 @@ export interface InboxStore {
    * new: one that was there already, or comes twice among them, changes nothing.
    */
   keep(events: readonly ReceivedEvent[]): Promise<readonly boolean[]>;
-  /** Marks an idle partition as awake. True: it was idle, so that the caller has to wake its drainer. */
-  markAwake(partition: number): Promise<boolean>;
+  /** Marks idle partitions as awake. Returns those that were idle, so that the caller has to wake their drainers. */
+  markAwake(partitions: readonly number[]): Promise<readonly number[]>;
   /** Takes back `markAwake` after the drainer could not be woken, so that the next event tries again. */
   markIdle(partition: number): Promise<void>;
 
@@ -133,13 +134,9 @@ export function createInboxStore(db: Database): InboxStore {
   return {
     keep: (events) => keepEvents(db, events),
 
-    async markAwake(partition) {
-      const rows = await db
-        .update(webhookInbox)
-        .set({ awake: true })
-        .where(and(eq(webhookInbox.partition, partition), eq(webhookInbox.awake, false)))
-        .returning({ partition: webhookInbox.partition });
-      return rows.length > 0;
+    async markAwake(partitions) {
+      const rows = await runPrepared(db.$client, MARK_AWAKE, { partitions: `{${partitions.join(',')}}` });
+      return rows.map(({ partition }) => partition);
     },
 
     async markIdle(partition) {
@@ -243,25 +240,47 @@ export function createInboxStore(db: Database): InboxStore {
   };
 }
 
+const { placeholder } = sql;
+
+/** Locks the rows in the order of their key, so that two processes that mark the same partitions cannot deadlock. */
+const MARK_AWAKE = statement<{ partition: number }>(sql`
+  update webhook_inbox set awake = true
+  where partition in (select partition from webhook_inbox
+    where partition = any (${placeholder('partitions')}::text::smallint[]) and not awake order by partition for update)
+  returning partition`);
+
+/**
+ * Arrays, and not a row of parameters for each event: the statement stays the same for any number of events, so that
+ * Postgres parses it once per connection.
+ */
+const KEEP = statement<{ id: WebhookEventId }>(sql`
+  insert into webhook_events (id, provider, endpoint, event_key, type, environment, external_account_id, partition, body, headers)
+  select * from unnest(
+    ${placeholder('ids')}::text::uuid[], ${placeholder('providers')}::text::text[],
+    ${placeholder('endpoints')}::text::text[], ${placeholder('keys')}::text::text[],
+    ${placeholder('types')}::text::text[], ${placeholder('environments')}::text::text[],
+    ${placeholder('accounts')}::text::text[], ${placeholder('partitions')}::text::smallint[],
+    ${placeholder('bodies')}::text::bytea[], ${placeholder('headers')}::text::jsonb[])
+  on conflict (provider, endpoint, event_key) do nothing returning id`);
+
 async function keepEvents(db: Database, events: readonly ReceivedEvent[]): Promise<readonly boolean[]> {
   if (events.length === 0) return [];
   const rows = events.map((event) => ({ ...event, id: uuidv7() as WebhookEventId }));
   // In the order of the key: two statements that insert the same events in different orders would wait for each other.
   const ordered = rows.toSorted((a, b) => compare(keyOf(a), keyOf(b)));
   const column = (valueOf: (row: (typeof rows)[number]) => string | null) => arrayText(ordered.map(valueOf));
-  // Arrays, and not a row of parameters for each event: the statement stays the same for any number of events, so that
-  // Postgres plans it once.
-  const kept = await db.execute<{ id: WebhookEventId }>(sql`
-    insert into webhook_events (id, provider, endpoint, event_key, type, environment, external_account_id, partition, body, headers)
-    select * from unnest(
-      ${column(({ id }) => id)}::text::uuid[], ${column(({ provider }) => provider)}::text::text[],
-      ${column(({ endpoint }) => endpoint)}::text::text[], ${column(({ eventKey }) => eventKey)}::text::text[],
-      ${column(({ type }) => type)}::text::text[], ${column(({ account }) => account?.environment ?? null)}::text::text[],
-      ${column(({ account }) => account?.externalAccountId ?? null)}::text::text[],
-      ${column(({ partition }) => String(partition))}::text::smallint[],
-      ${column(({ body }) => `\\x${Buffer.from(body).toString('hex')}`)}::text::bytea[],
-      ${column(({ headers }) => JSON.stringify(headers))}::text::jsonb[])
-    on conflict (provider, endpoint, event_key) do nothing returning id`);
+  const kept = await runPrepared(db.$client, KEEP, {
+    ids: column(({ id }) => id),
+    providers: column(({ provider }) => provider),
+    endpoints: column(({ endpoint }) => endpoint),
+    keys: column(({ eventKey }) => eventKey),
+    types: column(({ type }) => type),
+    environments: column(({ account }) => account?.environment ?? null),
+    accounts: column(({ account }) => account?.externalAccountId ?? null),
+    partitions: column(({ partition }) => String(partition)),
+    bodies: bytesArrayText(ordered.map(({ body }) => body)),
+    headers: column(({ headers }) => JSON.stringify(headers)),
+  });
   const isNew = new Set(kept.map(({ id }) => id));
   return rows.map(({ id }) => isNew.has(id));
 }
@@ -272,6 +291,10 @@ const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 /** The text form of an array: https://www.postgresql.org/docs/18/arrays.html#ARRAYS-IO (read 2026-11-28). */
 const arrayText = (values: readonly (string | null)[]): string =>
   `{${values.map((value) => (value === null ? 'null' : `"${value.replace(/["\\]/g, '\\$&')}"`)).join(',')}}`;
+
+/** The same of bytes, whose hexadecimal form needs no search for characters to escape. */
+const bytesArrayText = (values: readonly Uint8Array[]): string =>
+  `{${values.map((bytes) => `"\\\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}"`).join(',')}}`;
 
 const listDue = (db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> =>
   readEvents(db, and(eq(webhookEvents.partition, partition), isOpen, sql`${webhookEvents.dueAt} <= now()`), limit);

@@ -147,7 +147,8 @@ export interface WebhookReader {
 
 export interface WebhookSetup {
   readonly provider: ProviderId;
-  readonly handshake: (request: HandshakeRequest) => HandshakeAnswer | null;
+  /** Left out: the provider expects no answer before it sends events. */
+  readonly handshake?: ((request: HandshakeRequest) => HandshakeAnswer | null) | undefined;
   /** Of the address for all accounts. Null while `variable` is not set, because no sender can be verified then. */
   readonly reader: WebhookReader | null;
   /** The environment variable with the secrets of the address for all accounts. Null: there is no such address. */

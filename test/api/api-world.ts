@@ -327,6 +327,9 @@ export async function createApiWorld(
     get endpoints() {
       return app.endpoints;
     },
+    get webhookPaths() {
+      return app.webhooks?.paths ?? [];
+    },
     get express() {
       return app.express;
     },

@@ -53,7 +53,10 @@ describe('the OpenAPI document', () => {
     );
     const assets = ['get /docs/start.js', 'get /docs/swagger-ui.css', 'get /docs/swagger-ui-bundle.js'];
     expect(described.sort()).toEqual(
-      mounted((api.express as unknown as { router: { stack: Layer[] } }).router.stack)
+      [
+        ...mounted((api.express as unknown as { router: { stack: Layer[] } }).router.stack),
+        ...api.webhookPaths.map((path) => `post ${path}`),
+      ]
         .filter((route) => !assets.includes(route))
         .sort(),
     );

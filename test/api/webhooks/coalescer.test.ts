@@ -19,7 +19,7 @@ describe('a coalescer', () => {
   it('runs once for the first call, and once more for all that come meanwhile', async () => {
     const coalesce = createCoalescer();
     const { runs, work } = gated();
-    const calls = Array.from({ length: 100 }, () => coalesce('a', work));
+    const calls = Array.from({ length: 100 }, () => coalesce(work));
     expect(runs).toHaveLength(1);
     runs[0]?.resolve();
     await settled();
@@ -32,9 +32,9 @@ describe('a coalescer', () => {
   it('resolves a call only when a run has ended that began after it', async () => {
     const coalesce = createCoalescer();
     const { runs, work } = gated();
-    void coalesce('a', work);
+    void coalesce(work);
     let isDone = false;
-    const later = coalesce('a', work).then(() => (isDone = true));
+    const later = coalesce(work).then(() => (isDone = true));
     runs[0]?.resolve();
     await settled();
     expect(isDone).toBe(false);
@@ -45,22 +45,14 @@ describe('a coalescer', () => {
   it('goes on after a run that failed, and tells only those who waited for it', async () => {
     const coalesce = createCoalescer();
     const { runs, work } = gated();
-    const first = coalesce('a', work);
-    const second = coalesce('a', work);
+    const first = coalesce(work);
+    const second = coalesce(work);
     runs[0]?.reject(new Error('away'));
     await expect(first).rejects.toThrow('away');
     await settled();
     runs[1]?.resolve();
     await expect(second).resolves.toBeUndefined();
-    void coalesce('a', work);
+    void coalesce(work);
     expect(runs).toHaveLength(3);
-  });
-
-  it('does not let one key wait for another', () => {
-    const coalesce = createCoalescer();
-    const { runs, work } = gated();
-    void coalesce('a', work);
-    void coalesce('b', work);
-    expect(runs).toHaveLength(2);
   });
 });

@@ -2,13 +2,12 @@ import { Client, Connection } from '@temporalio/client';
 import express from 'express';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { App } from '../../../api/app.ts';
-import { createErrorHandler } from '../../../api/errors/error-handler.ts';
+import { createErrorAnswer } from '../../../api/errors/error-handler.ts';
 import { requestContext } from '../../../api/http/request-context.ts';
 import { startServer } from '../../../api/http/server.ts';
 import { ownerStart } from '../../../activities/connections/connection-owner.ts';
 import { createInboxGateway } from '../../../api/temporal/inbox-gateway.ts';
-import { webhookRouter } from '../../../api/webhooks/webhooks.ts';
-import type { ProvidersConfig } from '../../../config/provider-settings.ts';
+import { createWebhookFront } from '../../../api/webhooks/webhooks.ts';
 import { ACCESS_REVOKED_SIGNAL, KEEP_CONNECTION_FRESH } from '../../../contracts/connections.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
@@ -32,29 +31,29 @@ beforeAll(async () => {
   const { db } = world.database;
   const connection = await Connection.connect({ address: world.temporal.address });
   temporal = { connection, client: new Client({ connection, namespace: world.temporal.namespace }) };
-  const app = express();
-  app.use(requestContext);
-  app.use(
-    webhookRouter({
-      publicUrl: PUBLIC_URL,
-      providers: createProviders(PROVIDERS, providers() as ProvidersConfig, { budget: createBudgetStore(db) }),
-      inbox: createInboxStore(db),
-      inboxGateway: createInboxGateway(temporal),
-      webhookEndpoints: createWebhookEndpointStore(db),
-      webhookSecrets: {
-        openSigningSecrets: () => Promise.reject(new Error('no address of a connection’s own is used')),
-      },
-      clock: () => new Date(),
-      log,
-    }),
-  );
-  app.use(createErrorHandler({ log, publicUrl: PUBLIC_URL }));
-  server = await startServer({ express: app, endpoints: [], endStreams: () => undefined } satisfies App, {
-    host: '127.0.0.1',
-    port: 0,
+  const webhooks = createWebhookFront({
     publicUrl: PUBLIC_URL,
+    providers: createProviders(PROVIDERS, providers(), { budget: createBudgetStore(db) }),
+    inbox: createInboxStore(db),
+    inboxGateway: createInboxGateway(temporal),
+    webhookEndpoints: createWebhookEndpointStore(db),
+    webhookSecrets: {
+      openSigningSecrets: () => Promise.reject(new Error('no address of a connection’s own is used')),
+    },
+    clock: () => new Date(),
     log,
+    begin: requestContext,
+    answerError: createErrorAnswer({ log, publicUrl: PUBLIC_URL }),
   });
+  server = await startServer(
+    { express: express(), webhooks, endpoints: [], endStreams: () => undefined } satisfies App,
+    {
+      host: '127.0.0.1',
+      port: 0,
+      publicUrl: PUBLIC_URL,
+      log,
+    },
+  );
 }, 120_000);
 afterAll(async () => {
   await server.stop();
