@@ -101,10 +101,13 @@ export function decidePulled(
     const decision = decide(scope, { ...one, ...differs, fingerprint, mappingVersion }, { row, policies });
     if (decision === 'link') tied.set(record.id, one.externalId);
     const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
-    const isMet = row?.met === true;
-    const isConflictTold = isMet && row?.in_conflict === true;
-    return { pulled: one, record, fingerprint, decision, isMet, isConflictTold, copyOf };
+    return { pulled: one, record, fingerprint, decision, ...metBefore(row), copyOf };
   });
+}
+
+function metBefore(row: RemoteRow | undefined): Pick<Decided, 'isMet' | 'isConflictTold'> {
+  const isMet = row?.met === true;
+  return { isMet, isConflictTold: isMet && row.in_conflict === true };
 }
 
 function differsFrom({ kind, mapping }: KindScope, row: RemoteRow | undefined, pulled: PulledRecord): boolean {
