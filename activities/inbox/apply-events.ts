@@ -109,14 +109,11 @@ interface Sorted {
 /** Handles what changes no record, and tells the rest apart. */
 async function sort(deps: ApplyingDeps, events: readonly DueEvent[]): Promise<Sorted> {
   const askForChecks = perAccount((account) => requestAccessChecks(deps, account));
-  const findTargets = perAccount(async ({ only, ...account }) => {
-    const targets = await deps.eventRecords.findTargets(account);
-    return targets.filter(({ connectionId }) => only === null || connectionId === only);
-  });
+  const targets = await findTargets(deps, events);
   const settled: SettledEvent[] = [];
   const changing: Changing[] = [];
   for (const event of events) {
-    const outcome = await outcomeOf(deps, event, { askForChecks, findTargets });
+    const outcome = await outcomeOf(deps, event, { askForChecks, targets });
     if ('state' in outcome) settled.push({ id: event.id, ...outcome });
     else changing.push(outcome);
   }
@@ -125,18 +122,46 @@ async function sort(deps: ApplyingDeps, events: readonly DueEvent[]): Promise<So
 
 /** Asks once per account and batch. One answer serves every event, because all were received before. */
 function perAccount<T>(ask: (account: EventAccount) => Promise<T>) {
-  const asked = new Map<string, { readonly account: EventAccount; readonly answer: Promise<T> }>();
-  return (account: EventAccount) => {
-    const key = `${account.provider}/${account.environment}/${account.externalAccountId}/${account.only ?? ''}`;
-    const found = asked.get(key) ?? { account, answer: ask(account) };
+  const asked = new Map<string, Promise<T>>();
+  return (account: EventAccount): Promise<T> => {
+    const key = keyOf(account);
+    const found = asked.get(key) ?? ask(account);
     asked.set(key, found);
     return found;
   };
 }
 
+const keyOf = ({ provider, environment, externalAccountId, only }: EventAccount): string =>
+  `${provider}/${environment}/${externalAccountId}/${only ?? ''}`;
+
+interface Targets {
+  readonly account: EventAccount;
+  readonly targets: readonly EventTarget[];
+}
+
+/** What connections pull from the accounts of events that tell of changes, in one query for the batch, by `keyOf`. */
+async function findTargets(deps: ApplyingDeps, events: readonly DueEvent[]): Promise<ReadonlyMap<string, Targets>> {
+  const accounts = new Map<string, EventAccount>();
+  for (const { provider, type, account, connectionId: only } of events) {
+    const definition = deps.providers.definition(provider)?.webhooks;
+    if (account === null || !definition || meaningOf(definition, type) !== 'changed') continue;
+    const whose = { provider, ...account, only };
+    accounts.set(keyOf(whose), whose);
+  }
+  const found = await deps.eventRecords.findTargets([...accounts.values()]);
+  return new Map(
+    [...accounts].map(([key, account], index) => {
+      const targets = (found[index] ?? []).filter(
+        ({ connectionId }) => account.only === null || connectionId === account.only,
+      );
+      return [key, { account, targets }];
+    }),
+  );
+}
+
 interface PerAccount {
   readonly askForChecks: ReturnType<typeof perAccount<readonly ConnectionId[]>>;
-  readonly findTargets: ReturnType<typeof perAccount<readonly EventTarget[]>>;
+  readonly targets: ReadonlyMap<string, Targets>;
 }
 
 async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): Promise<Outcome | Changing> {
@@ -148,8 +173,9 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   if (account === null) return giveUp(deps, event, 'account-missing');
   try {
     const whose = { provider, ...account, only: event.connectionId };
-    if (meaning === 'changed') return await changesOf(deps, event, ask.findTargets(whose));
-    const connections = await ask.askForChecks(whose).answer;
+    if (meaning === 'changed')
+      return changesOf(deps, event, ask.targets.get(keyOf(whose)) ?? { account: whose, targets: [] });
+    const connections = await ask.askForChecks(whose);
     return { ...APPLIED, effect: { kind: 'access-check', connections } };
   } catch (error) {
     if (isAway(error)) throw error;
@@ -158,16 +184,12 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
 }
 
 /** What an event changes; ignored where no connection pulls what it is about. */
-async function changesOf(
-  deps: ApplyingDeps,
-  event: DueEvent,
-  { account, answer }: ReturnType<PerAccount['findTargets']>,
-): Promise<Outcome | Changing> {
+function changesOf(deps: ApplyingDeps, event: DueEvent, { account, targets }: Targets): Outcome | Changing {
   if (event.body === null) return giveUp(deps, event, 'body-expired');
   const changes = deps.providers.definition(event.provider)?.webhooks?.changesIn?.(parse(event.body)) ?? [];
   if (changes.length === 0) return giveUp(deps, event, 'unreadable');
-  const targets = (await answer).filter((target) => changes.some(({ resource }) => resource === target.resource));
-  return targets.length === 0 ? { ...NOTHING, state: 'ignored' } : { id: event.id, changes, targets, account };
+  const own = targets.filter((target) => changes.some(({ resource }) => resource === target.resource));
+  return own.length === 0 ? { ...NOTHING, state: 'ignored' } : { id: event.id, changes, targets: own, account };
 }
 
 // The event was parsed when it was received. Cleaned like then, because Postgres rejects some text.

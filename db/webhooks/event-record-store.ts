@@ -4,7 +4,8 @@ import type { ConnectionRef, RecordId, WebhookEventId } from '../../contracts/id
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { AccountRef } from '../connections/account-connections.ts';
-import { moveToVenue, withReach } from '../core/venue-scope.ts';
+import { runPrepared, statement } from '../core/statement.ts';
+import { moveToVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { announceChanges } from '../outgoing/announcements.ts';
 import { applyReadings } from '../pull/event-readings.ts';
@@ -44,8 +45,8 @@ export interface RecordEffect {
 
 /** What events change. Crosses venues: never return what it reads to a caller. */
 export interface EventRecordStore {
-  /** The resources that connections of any venue pull from this account. */
-  findTargets(account: AccountRef): Promise<readonly EventTarget[]>;
+  /** For each account the resources that connections of any venue pull from it. */
+  findTargets(accounts: readonly AccountRef[]): Promise<readonly (readonly EventTarget[])[]>;
   /** Applies readings to one target's records, in the caller's transaction. An object that the database refuses is `skipped`. */
   apply(tx: Transaction, storeEach: StoreEach, told: TargetReadings): Promise<readonly AppliedReading[]>;
   /** Stores what events did, in the caller's transaction. */
@@ -54,23 +55,7 @@ export interface EventRecordStore {
 
 export function createEventRecordStore(db: Database, kinds: RecordKinds): EventRecordStore {
   return {
-    findTargets: ({ provider, environment, externalAccountId }) =>
-      // Without a venue scope: only the database function sees all venues.
-      withReach(db, [], async (tx) => {
-        const rows = await tx.execute<{
-          venue_id: EventTarget['venueId'];
-          connection_id: EventTarget['connectionId'];
-          resource: Resource;
-          direction: EventTarget['direction'];
-          chosen_accounts: readonly string[] | null;
-        }>(sql`select * from event_targets(${provider}, ${environment}, ${externalAccountId})`);
-        return rows.map(({ resource, direction, ...row }) => ({
-          ...{ provider, resource, direction },
-          venueId: row.venue_id,
-          connectionId: row.connection_id,
-          accounts: row.chosen_accounts,
-        }));
-      }),
+    findTargets: (accounts) => findTargets(db, accounts),
 
     async apply(tx, storeEach, { target, account, mapping, readings, amendments }) {
       await moveToVenue(tx, target.venueId);
@@ -107,4 +92,40 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
       }
     },
   };
+}
+
+interface TargetRow {
+  readonly no: number;
+  readonly venue_id: EventTarget['venueId'];
+  readonly connection_id: EventTarget['connectionId'];
+  readonly resource: Resource;
+  readonly direction: EventTarget['direction'];
+  readonly chosen_accounts: readonly string[] | null;
+}
+
+const { placeholder } = sql;
+
+/** Needs no venue's scope: the function of the database sees all venues. */
+const FIND_TARGETS = statement<TargetRow>(sql`
+  select account.no::integer - 1 as no, target.*
+  from rows from (jsonb_to_recordset(${placeholder('accounts')}::text::jsonb) as (provider text, environment text, id text)) with ordinality
+    as account(provider, environment, id, no)
+  cross join lateral event_targets(account.provider, account.environment, account.id) target`);
+
+async function findTargets(
+  db: Database,
+  accounts: readonly AccountRef[],
+): Promise<readonly (readonly EventTarget[])[]> {
+  if (accounts.length === 0) return [];
+  const asked = accounts.map(({ provider, environment, externalAccountId: id }) => ({ provider, environment, id }));
+  const rows = await runPrepared(db.$client, FIND_TARGETS, { accounts: JSON.stringify(asked) });
+  const byAccount = Map.groupBy(rows, ({ no }) => no);
+  return accounts.map(({ provider }, no) =>
+    (byAccount.get(no) ?? []).map(({ resource, direction, ...row }) => ({
+      ...{ provider, resource, direction },
+      venueId: row.venue_id,
+      connectionId: row.connection_id,
+      accounts: row.chosen_accounts,
+    })),
+  );
 }

@@ -5,7 +5,7 @@ import { APP_ENDPOINT, OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
-import { runPrepared, statement } from '../core/statement.ts';
+import { queryBuilder, runPrepared, selectStatement, statement } from '../core/statement.ts';
 import { moveToVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { announceDeadLetters } from '../outgoing/announcements.ts';
@@ -296,24 +296,41 @@ const arrayText = (values: readonly (string | null)[]): string =>
 const bytesArrayText = (values: readonly Uint8Array[]): string =>
   `{${values.map((bytes) => `"\\\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}"`).join(',')}}`;
 
-const listDue = (db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> =>
-  readEvents(db, and(eq(webhookEvents.partition, partition), isOpen, sql`${webhookEvents.dueAt} <= now()`), limit);
+/** What is read of an event, the earliest due first. */
+const { id, provider, endpoint, type, environment, externalAccountId, attempts, dueAt, body } = webhookEvents;
+const COLUMNS = { id, provider, endpoint, type, environment, externalAccountId, attempts, body };
 
-/** The earliest due first. */
-async function readEvents(db: Database, condition: SQL | undefined, limit: number): Promise<readonly DueEvent[]> {
-  const { id, provider, endpoint, type, environment, externalAccountId, attempts, dueAt, body } = webhookEvents;
-  const rows = await db
-    .select({ id, provider, endpoint, type, environment, externalAccountId, attempts, body })
+const LIST_DUE = selectStatement(
+  queryBuilder
+    .select(COLUMNS)
     .from(webhookEvents)
-    .where(condition)
+    .where(and(sql`${webhookEvents.partition} = ${placeholder('partition')}::smallint`, isOpen, sql`${dueAt} <= now()`))
     .orderBy(dueAt, id)
-    .limit(limit);
-  return rows.map(({ endpoint: address, environment: where, externalAccountId: whose, ...event }) => ({
-    ...event,
-    connectionId: address === APP_ENDPOINT ? null : (address as ConnectionId),
-    account: where !== null && whose !== null ? { environment: where, externalAccountId: whose } : null,
-  }));
+    .limit(placeholder('limit')),
+);
+
+const listDue = async (db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> =>
+  (await runPrepared(db.$client, LIST_DUE, { partition, limit })).map(toDueEvent);
+
+const readEvents = async (db: Database, condition: SQL | undefined, limit: number): Promise<readonly DueEvent[]> =>
+  (await db.select(COLUMNS).from(webhookEvents).where(condition).orderBy(dueAt, id).limit(limit)).map(toDueEvent);
+
+interface EventRow extends Omit<DueEvent, 'connectionId' | 'account'> {
+  readonly endpoint: string;
+  readonly environment: Environment | null;
+  readonly externalAccountId: string | null;
 }
+
+const toDueEvent = ({
+  endpoint: address,
+  environment: where,
+  externalAccountId: whose,
+  ...event
+}: EventRow): DueEvent => ({
+  ...event,
+  connectionId: address === APP_ENDPOINT ? null : (address as ConnectionId),
+  account: where !== null && whose !== null ? { environment: where, externalAccountId: whose } : null,
+});
 
 async function mark(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
   const rows = JSON.stringify(
