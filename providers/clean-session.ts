@@ -6,7 +6,8 @@ import { ProviderError } from './provider-error.ts';
 import type {
   BatchOutcome,
   BatchWriter,
-  ProviderPage,
+  BulkRetrieval,
+  FoundRecords,
   ProviderRecord,
   ProviderSession,
   ResourceSession,
@@ -54,6 +55,7 @@ function cleanResource(provider: ProviderId, session: ResourceSession): Resource
       const record = await session.retrieve(externalId);
       return record && cleanRecord(provider, record);
     },
+    ...(session.retrieveMany && { retrieveMany: cleanRetrieval(session.retrieveMany) }),
     writer: session.writer && cleanWriter(provider, session.writer),
   };
 }
@@ -87,7 +89,12 @@ function cleanOutcome(provider: ProviderId, outcome: BatchOutcome): BatchOutcome
   return hasCleanId(outcome) ? cleanDeep(outcome) : unreadableId(provider);
 }
 
-function cleanPage(page: ProviderPage): ProviderPage {
+const cleanRetrieval = ({ size, read }: BulkRetrieval): BulkRetrieval => ({
+  size,
+  read: async (externalIds) => cleanPage(await read(externalIds)),
+});
+
+function cleanPage<Page extends FoundRecords>(page: Page): Page {
   const [records, altered] = [page.records.filter(hasCleanId), page.records.filter((record) => !hasCleanId(record))];
   const rejections = altered.map(({ externalId }) => unreadableRejection({ externalId, issues: ID_ISSUES }));
   return cleanDeep({ ...page, records, rejections: [...(page.rejections ?? []), ...rejections] });

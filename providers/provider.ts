@@ -149,9 +149,21 @@ export interface ResourceSession {
   readonly versionOf: (askedAtMs: number) => number;
   /** Null when the provider has no such record, or has deleted it. */
   readonly retrieve: (externalId: string) => Promise<ProviderRecord | null>;
+  /** Looks up many records by few calls. Absent where the provider tells one record a call. */
+  readonly retrieveMany?: BulkRetrieval;
   /** Null for a resource that is only read. */
   readonly writer: ResourceWriter | null;
 }
+
+/** Looks up many records by few calls. */
+export interface BulkRetrieval {
+  /** Most records that one call takes. */
+  readonly size: number;
+  /** A record that is among neither the records nor the rejections of the answer is not there. */
+  readonly read: (externalIds: readonly string[]) => Promise<FoundRecords>;
+}
+
+export type FoundRecords = Pick<ProviderPage, 'records' | 'rejections'>;
 
 /** A remote record as a write has left it. */
 export interface WrittenRecord extends ProviderRecord {

@@ -42,6 +42,9 @@ const OVERDUE_MS = 10_000;
 /** A failing event whose attempt is overdue by this has no workflow, or one whose attempts are refused by the database. */
 const UNPROCESSED_MS = 120_000;
 
+/** Events of an adapter that has learned to take them that one sweep has handled; the next one takes the rest. */
+const RELEASED_AT_ONCE = 5_000;
+
 export function createInboxActivities(deps: InboxDeps): InboxActivities {
   const applying: ApplyingDeps = {
     ...deps,
@@ -130,8 +133,10 @@ async function processEvent(
   }
 }
 
-async function wakeOverdue({ inbox }: InboxDeps): Promise<SweepInboxResult> {
-  const woken = await inbox.listOverdue(OVERDUE_MS);
+async function wakeOverdue({ inbox, providers }: InboxDeps): Promise<SweepInboxResult> {
+  const taking = providers.ids.filter((id) => providers.definition(id)?.webhooks?.events != null);
+  const released = await inbox.releaseWaiting(taking, RELEASED_AT_ONCE);
+  const woken = [...new Set([...released, ...(await inbox.listOverdue(OVERDUE_MS))])];
   for (const partition of woken) {
     await inbox.markAwake([partition]);
     await getClient().workflow.signalWithStart<DrainInbox>(...inboxWakeUp(partition));

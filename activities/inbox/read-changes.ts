@@ -6,7 +6,7 @@ import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderAmendment, ProviderPage, ResourceSession } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Credentials } from '../connections/credentials.ts';
-import { lookUpOne } from '../sync/pull-missing.ts';
+import { lookUpPart, lookUpParts } from '../sync/look-up.ts';
 import { readRecord } from '../sync/pulled-record.ts';
 import type { Mappings } from '../sync/pulled-record.ts';
 import { sessionWithin } from '../sync/reach.ts';
@@ -95,29 +95,27 @@ class TargetReader {
   }
 
   async readEach(session: ResourceSession, ids: readonly string[]): Promise<void> {
-    await fewAtATime(ids, AT_ONCE, async (externalId) => {
-      if (this.#failure) {
-        this.#failed.set(externalId, this.#failure.cause);
-        return;
-      }
+    await fewAtATime(lookUpParts(session, ids), AT_ONCE, async (part) => {
       try {
-        await this.#readOne(session, externalId);
+        if (this.#failure) throw this.#failure.cause;
+        await this.#readPart(session, part);
       } catch (cause) {
         this.#failure ??= { cause };
-        this.#failed.set(externalId, cause);
+        for (const externalId of part) this.#failed.set(externalId, cause);
       }
     });
   }
 
-  async #readOne(session: ResourceSession, externalId: string): Promise<void> {
+  async #readPart(session: ResourceSession, externalIds: readonly string[]): Promise<void> {
     const askedAtMs = Date.now();
-    const { record, rejection } = await lookUpOne(session, externalId);
-    if (rejection) this.#rejected.set(externalId, rejection.code);
-    else if (record) this.#take(record, askedAtMs, this.#isCertain);
-    else {
-      const version = session.versionOf(askedAtMs);
-      const pulled = toDeletion({ externalId, version, deletedAtMs: null, certain: true });
-      this.#readings.push({ pulled, doubtfulFrom: null, askedAtMs });
+    for (const [externalId, { record, rejection }] of await lookUpPart(session, externalIds)) {
+      if (rejection) this.#rejected.set(externalId, rejection.code);
+      else if (record) this.#take(record, askedAtMs, this.#isCertain);
+      else {
+        const version = session.versionOf(askedAtMs);
+        const pulled = toDeletion({ externalId, version, deletedAtMs: null, certain: true });
+        this.#readings.push({ pulled, doubtfulFrom: null, askedAtMs });
+      }
     }
   }
 

@@ -13,9 +13,9 @@ import type { SpanLists, Stream } from '../../domain/sync/pull/pull-plan.ts';
 import { checkPage, restartPart } from '../../domain/sync/pull/strategies.ts';
 import type { Part } from '../../domain/sync/pull/strategies.ts';
 import { fewAtATime } from '../../providers/few-at-a-time.ts';
-import { unreadableIssuesOf } from '../../providers/items.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderPage, ResourceSession } from '../../providers/provider.ts';
+import { lookUpPart, lookUpParts } from '../sync/look-up.ts';
 import { factOf } from './transaction-fact.ts';
 
 export interface WalkOptions {
@@ -177,16 +177,14 @@ export class ReconciliationWalk {
   }
 
   async #lookUp(externalIds: readonly string[]): Promise<LookedUp> {
-    const answers = await fewAtATime(externalIds, LOOK_UPS_AT_ONCE, async (externalId) => {
-      try {
-        const record = await this.#options.session.retrieve(externalId);
-        const fact = record && factOf(record, this.#options.fieldMapping);
-        return fact === 'unmappable' ? null : ([externalId, fact] as const);
-      } catch (error) {
-        if (unreadableIssuesOf(error) === null) throw error;
-        return null;
-      }
-    });
+    const { session, fieldMapping } = this.#options;
+    const parts = await fewAtATime(lookUpParts(session, externalIds), LOOK_UPS_AT_ONCE, async (part) =>
+      [...(await lookUpPart(session, part))].map(([externalId, { record, rejection }]) => {
+        const fact = record && factOf(record, fieldMapping);
+        return rejection || fact === 'unmappable' ? null : ([externalId, fact] as const);
+      }),
+    );
+    const answers = parts.flat();
     const readable = answers.filter((answer) => answer !== null);
     return { facts: new Map(readable), unreadable: answers.length - readable.length };
   }

@@ -7,7 +7,7 @@ import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderRejection } from '../../providers/provider.ts';
 import { finalAfter, toFailure } from '../failures.ts';
-import { lookUpOne } from '../sync/pull-missing.ts';
+import { lookUpOne } from '../sync/look-up.ts';
 import { readRecord } from '../sync/pulled-record.ts';
 import { sessionWithin } from '../sync/reach.ts';
 import { transactions } from '../../records/transactions.ts';

@@ -3,8 +3,9 @@ import { nextStage } from '../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import type { SettledMissing } from '../../db/pull/pull-store.ts';
 import type { Deletion, Unclear } from '../../db/pull/sync-missing.ts';
-import { unreadableIssuesOf, unreadableRejection } from '../../providers/items.ts';
-import type { ProviderRecord, ProviderRejection, ResourceSession } from '../../providers/provider.ts';
+import type { ProviderRejection } from '../../providers/provider.ts';
+import { lookUpPart, lookUpParts } from './look-up.ts';
+import type { LookedUp } from './look-up.ts';
 import type { PullEnvironment } from './pull-context.ts';
 import { readRecord } from './pulled-record.ts';
 
@@ -100,37 +101,26 @@ async function lookUp(environment: PullEnvironment, batch: readonly Unclear[]) {
   const gone: Pick<Deletion, 'externalId' | 'version'>[] = [];
   const found: SettledMissing['found'][number][] = [];
   const rejections: ProviderRejection[] = [];
-  const waiting = [...batch];
+  const waiting = lookUpParts(session, batch);
   const lane = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined && !control.stopping; next = waiting.shift()) {
-      const unclear = next;
-      const { externalId, reason } = unclear;
+      const part = next;
       const askedAtMs = Date.now();
-      const answer = await control.attempt(() => lookUpOne(session, externalId));
-      if (answer === null) waiting.push(unclear);
-      else if (answer.rejection) rejections.push(answer.rejection);
-      else if (answer.record === null) gone.push({ externalId, version: session.versionOf(askedAtMs) });
-      else {
-        const { record, rejection } = readRecord(answer.record, environment, { lookedUp: true });
-        if (rejection) rejections.push(rejection);
-        else found.push({ pulled: record, reason });
-      }
+      const ids = part.map(({ externalId }) => externalId);
+      const answers = await control.attempt(() => lookUpPart(session, ids));
+      if (answers === null) waiting.push(part);
+      else for (const unclear of part) take(unclear, answers.get(unclear.externalId), askedAtMs);
     }
   };
+  function take({ externalId, reason }: Unclear, answer: LookedUp | undefined, askedAtMs: number): void {
+    if (answer?.rejection) rejections.push(answer.rejection);
+    else if (answer?.record == null) gone.push({ externalId, version: session.versionOf(askedAtMs) });
+    else {
+      const { record, rejection } = readRecord(answer.record, environment, { lookedUp: true });
+      if (rejection) rejections.push(rejection);
+      else found.push({ pulled: record, reason });
+    }
+  }
   await Promise.all(Array.from({ length: control.lanes }, lane));
   return { gone, found, rejections };
-}
-
-/** An unreadable object exists, so its record is kept. */
-export async function lookUpOne(
-  session: ResourceSession,
-  externalId: string,
-): Promise<{ readonly record: ProviderRecord | null; readonly rejection?: ProviderRejection }> {
-  try {
-    return { record: await session.retrieve(externalId) };
-  } catch (error) {
-    const issues = unreadableIssuesOf(error);
-    if (issues === null) throw error;
-    return { record: null, rejection: unreadableRejection({ externalId, issues }) };
-  }
 }

@@ -2,7 +2,7 @@ import type { PullStore } from '../../db/pull/pull-store.ts';
 import type { PushResult, PushStore } from '../../db/push/push-store.ts';
 import type { ChunkEnvironment } from './chunk.ts';
 import { mapRows } from './mapped-rows.ts';
-import { lookUpOne } from './pull-missing.ts';
+import { lookUpPart, lookUpParts } from './look-up.ts';
 import { readRecord } from './pulled-record.ts';
 import { rejected } from './push-result.ts';
 import { planPush } from './push-work.ts';
@@ -56,12 +56,16 @@ const changedMeanwhile = (work: PushWork): PushResult =>
 
 async function readAll(environment: MergeAgainEnvironment, works: readonly PushWork[]) {
   const { session, control } = environment;
-  const waiting = [...works];
+  const idOf = ({ row }: PushWork): string => row.link?.externalId ?? '';
+  const waiting = lookUpParts(session, works);
   const read = async () => {
     const readings: { readonly work: PushWork; readonly pulled: ReturnType<typeof readRecord>['record'] | null }[] = [];
-    for (let work = waiting.shift(); work !== undefined; work = waiting.shift()) {
-      const { record } = await lookUpOne(session, work.row.link?.externalId ?? '');
-      readings.push({ work, pulled: record && readRecord(record, environment, { lookedUp: true }).record });
+    for (let part = waiting.shift(); part !== undefined; part = waiting.shift()) {
+      const answers = await lookUpPart(session, part.map(idOf));
+      for (const work of part) {
+        const record = answers.get(idOf(work))?.record ?? null;
+        readings.push({ work, pulled: record && readRecord(record, environment, { lookedUp: true }).record });
+      }
     }
     return readings;
   };

@@ -3,6 +3,7 @@ import { excludedSamples, withoutExcluded, withoutPlaces } from '../../domain/re
 import { ProviderError } from '../../providers/provider-error.ts';
 import type {
   BatchOutcome,
+  BulkRetrieval,
   MappableRecord,
   MappedRecord,
   ProviderPage,
@@ -51,9 +52,21 @@ export function sessionWithin(session: ResourceSession, reach: ExcludedFields): 
       const record = await session.retrieve(externalId);
       return record && within(record);
     },
+    ...(session.retrieveMany && { retrieveMany: retrievalWithin(session.retrieveMany, within) }),
     writer: session.writer && writerWithin(session.writer, within),
   };
 }
+
+const retrievalWithin = (
+  { size, read }: BulkRetrieval,
+  within: <Told extends ProviderRecord>(record: Told) => Told,
+): BulkRetrieval => ({
+  size,
+  async read(externalIds) {
+    const found = await read(externalIds);
+    return { ...found, records: found.records.map((record) => within(record)) };
+  },
+});
 
 /** The writer, whose answers tell nothing of them either: what a provider answers is stored as its side of an agreement. */
 function writerWithin(

@@ -121,6 +121,11 @@ export interface InboxStore {
 
   /** How many events are in each state that is not over, and the age of the oldest, for metrics. */
   countUnfinished(): Promise<readonly UnfinishedEvents[]>;
+  /**
+   * Has up to `limit` events of these providers handled that came before their adapter took any, oldest first. Returns
+   * the partitions in which they wait now.
+   */
+  releaseWaiting(providers: readonly ProviderId[], limit: number): Promise<readonly number[]>;
   /** Partitions with events that have been due for longer than this. */
   listOverdue(overdueMs: number): Promise<readonly number[]>;
 }
@@ -226,6 +231,18 @@ export function createInboxStore(db: Database): InboxStore {
         select provider, state, count(*)::integer as count, extract(epoch from now() - min(received_at))::float8 as oldest
         from webhook_events where state not in ('applied', 'ignored') group by provider, state`);
       return rows.map(({ oldest, ...row }) => ({ ...row, oldestSeconds: oldest }));
+    },
+
+    async releaseWaiting(providers, limit) {
+      // The condition on the states is that of the partial index.
+      const rows = await db.execute<{ partition: number }>(sql`
+        update webhook_events set state = 'waiting', attempts = 0, due_at = now(), error_code = null
+        where id in (
+          select id from webhook_events where state not in ('applied', 'ignored') and state = 'waiting-for-adapter'
+            and provider in (select jsonb_array_elements_text(${JSON.stringify(providers)}::jsonb))
+          order by received_at limit ${limit} for update skip locked)
+        returning partition`);
+      return [...new Set(rows.map(({ partition }) => partition))].sort((one, other) => one - other);
     },
 
     async listOverdue(overdueMs) {

@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
+import { changedBy, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
 import type { WebhookDefinition, WebhookEvent } from '../kit/webhook-definition.ts';
+import { CHANGE_EVENTS, quickbooksChangesIn } from './event-changes.ts';
 import type { QuickBooksSettings } from './settings.ts';
 
 const realmSchema = z.string().regex(/^\d{1,30}$/);
@@ -61,7 +62,10 @@ export const quickbooksWebhooks: WebhookDefinition<QuickBooksSettings> = {
       type: UNKNOWN,
       account: null,
     },
-  events: null,
+  // An access that is taken back shows at the next refresh: Intuit sends no event of it.
+  events: changedBy(CHANGE_EVENTS),
+  changesIn: quickbooksChangesIn,
+  hasExactVersions: true,
 };
 
 /** A notification is about one company and any number of its entities. */

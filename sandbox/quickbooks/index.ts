@@ -5,7 +5,7 @@ export const quickbooks = defineStandIn({
   id: 'quickbooks',
   options: {},
   start: startQuickBooksSandbox,
-  settings: ({ apiUrl, authorizeUrl, tokenUrl, revokeUrl, clientId, clientSecret }) => [
+  settings: ({ apiUrl, authorizeUrl, tokenUrl, revokeUrl, clientId, clientSecret, webhookSecret }) => [
     {
       QUICKBOOKS_API_URL: apiUrl,
       QUICKBOOKS_AUTHORIZE_URL: authorizeUrl,
@@ -13,6 +13,7 @@ export const quickbooks = defineStandIn({
       QUICKBOOKS_REVOKE_URL: revokeUrl,
       QUICKBOOKS_CLIENT_ID: clientId,
       QUICKBOOKS_CLIENT_SECRET: clientSecret,
+      QUICKBOOKS_WEBHOOK_TOKEN: webhookSecret,
       QUICKBOOKS_SANDBOX: 'true',
     },
   ],

@@ -5,23 +5,32 @@ import { ENTITY_ENDPOINTS } from './entities/entity-endpoints.ts';
 import { routesOf } from './http/endpoint.ts';
 import { Meter } from './http/limits.ts';
 import { openQuickBooksState } from './state/quickbooks-state.ts';
+import { ChangeWebhooks } from './webhooks.ts';
 
 const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
 
 /** What companies have at the stand-in QuickBooks, and the endpoints that show and change it. */
-export async function openQuickBooksRecords({ ledger, accounts, home }: RecordHost): Promise<RecordPart> {
+export async function openQuickBooksRecords({
+  ledger,
+  accounts,
+  home,
+  app,
+  webhooks: { url },
+}: RecordHost): Promise<RecordPart> {
   const state = await openQuickBooksState(home);
   const meter = new Meter();
+  const webhooks = new ChangeWebhooks(app, url);
   return {
     service: {
-      routes: routesOf(state, ENTITY_ENDPOINTS),
+      routes: routesOf({ state, webhooks }, ENTITY_ENDPOINTS),
       bodyLimitBytes: BODY_LIMIT_BYTES,
       pageOf,
       admit: (visit, company) => (company !== null && isApi(visit) ? meter.refusalOf(company, visit) : null),
       latencyMs: () => meter.limits.latencyMs,
     },
-    controls: (base) => recordControls({ state, ledger, accounts, meter }, base),
+    controls: (base) => recordControls({ state, ledger, accounts, meter, webhooks }, base),
     close: () => {
+      webhooks.close();
       state.close();
     },
   };

@@ -7,6 +7,7 @@ import { QUICKBOOKS_CONSENT } from './consent.ts';
 import { faultInside200, ofStatus } from './errors.ts';
 import { openQuickBooksRecords } from './quickbooks-records.ts';
 import { bearerTokens, revokeTokens } from './tokens.ts';
+import { verifierTokenOf } from './webhooks.ts';
 
 /** Intuit serves each of these paths from its own host; here they share one. */
 const PATHS = {
@@ -40,6 +41,8 @@ export interface QuickBooksSandbox extends OAuthSandbox {
   readonly authorizeUrl: string;
   readonly tokenUrl: string;
   readonly revokeUrl: string;
+  /** The verifier token. */
+  readonly webhookSecret: string;
 }
 
 /**
@@ -49,5 +52,9 @@ export interface QuickBooksSandbox extends OAuthSandbox {
 export async function startQuickBooksSandbox(options: OAuthSandboxOptions = {}): Promise<QuickBooksSandbox> {
   const sandbox = await startOAuthSandbox(QUICKBOOKS, options);
   const at = (path: string) => sandbox.apiUrl + path;
-  return { ...sandbox, authorizeUrl: at(PATHS.authorize), tokenUrl: at(PATHS.token), revokeUrl: at(PATHS.revoke) };
+  return {
+    ...sandbox,
+    ...{ authorizeUrl: at(PATHS.authorize), tokenUrl: at(PATHS.token), revokeUrl: at(PATHS.revoke) },
+    webhookSecret: verifierTokenOf({ secret: sandbox.clientSecret }),
+  };
 }

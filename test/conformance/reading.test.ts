@@ -87,6 +87,21 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
       expect(await session().retrieve(sandbox().unknownId(resource))).toBeNull();
     });
 
+    it('retrieves many as it retrieves each, where the provider tells many by one call', async () => {
+      await sandbox().seed(resource, 3);
+      const { retrieveMany } = session();
+      if (!retrieveMany) return;
+      const ids = living(await listing()).map(({ externalId }) => externalId);
+      const before = counted();
+      const { records, rejections = [] } = await retrieveMany.read([...ids, sandbox().unknownId(resource)]);
+      expect(counted() - before).toBeLessThan(ids.length);
+      const each = await Promise.all(ids.map((id) => session().retrieve(id)));
+      expect(new Map(records.map((record) => [record.externalId, record]))).toEqual(
+        new Map(each.map((record) => [record?.externalId, record])),
+      );
+      expect(rejections).toEqual([]);
+    });
+
     it('counts a full listing with one call, or says that it cannot', async () => {
       const ids = await sandbox().seed(resource, 7);
       expect([ids.length, null]).toContain(await session().count());

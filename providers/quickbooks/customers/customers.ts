@@ -8,7 +8,7 @@ import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts'
 import type { Listed } from '../http/lists.ts';
 import { createNamedWriter } from '../http/named-writer.ts';
 import type { NamedEntity } from '../http/named-writer.ts';
-import { listChangedRecords, listRecords, retrieveRecord } from '../http/records.ts';
+import { listChangedRecords, listRecords, retrievalOf, retrieveRecord } from '../http/records.ts';
 import { ACTIVE_OR_NOT } from '../http/query.ts';
 import { toFields, toRecord } from './customer-fields.ts';
 import { contentOf } from './customer-mapping.ts';
@@ -24,7 +24,7 @@ export const customerPullPlan: PullPlan = {
   dates: ['changes', 'deletions'],
 };
 
-const CUSTOMERS: Listed = { entity: 'Customer' };
+const CUSTOMERS: Listed = { entity: 'Customer', hasInactive: true };
 const READ = { listed: CUSTOMERS, whenChanged: [ACTIVE_OR_NOT], schema: customerSchema, toRecord };
 
 export function createCustomerSession(ask: Ask): ResourceSession {
@@ -37,6 +37,7 @@ export function createCustomerSession(ask: Ask): ResourceSession {
       const record = await retrieveRecord(ask, READ, externalId);
       return record?.deleted === false ? record : null;
     },
+    retrieveMany: retrievalOf(ask, READ),
     writer: createNamedWriter(ask, CUSTOMER),
   };
 }

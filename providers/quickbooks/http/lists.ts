@@ -12,6 +12,8 @@ export interface Listed {
   /** As the query language writes it. */
   readonly entity: string;
   readonly where?: readonly string[];
+  /** The entity has objects that are out of use, which a query has to ask for. */
+  readonly hasInactive?: true;
 }
 
 /**

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { issuesOf, readItems, unreadableIssuesOf } from '../../items.ts';
+import { issuesOf, readItems, unreadableIssuesOf, unreadableRejection } from '../../items.ts';
 import type { UnreadableItem } from '../../items.ts';
-import type { ListQuery, ProviderPage, ProviderRecord } from '../../provider.ts';
+import type { BulkRetrieval, FoundRecords, ListQuery, ProviderPage, ProviderRecord } from '../../provider.ts';
 import { nullWhenMissing, unreadableObject } from './ask.ts';
 import type { Ask } from './ask.ts';
-import { listChanges, listObjects } from './lists.ts';
+import { listChanges, listObjects, queryObjects } from './lists.ts';
 import type { Listed } from './lists.ts';
 import { deletionIn, idOf, toPage } from './objects.ts';
+import { ACTIVE_OR_NOT, quotedList, select } from './query.ts';
 
 /** How the objects of one entity become records. */
 export interface ReadEntity<Item> {
@@ -50,6 +51,8 @@ export async function listChangedRecords(
   };
 }
 
+const OBJECT_ID = /^\d{1,18}$/;
+
 /** One object by its id; null where it is not there or is no record of the resource. */
 export async function retrieveRecord<Item>(
   ask: Ask,
@@ -57,13 +60,37 @@ export async function retrieveRecord<Item>(
   id: string,
 ): Promise<ProviderRecord | null> {
   // Anything else would be another path of the API.
-  if (!/^\d{1,18}$/.test(id)) return null;
+  if (!OBJECT_ID.test(id)) return null;
   const path = `${entity.toLowerCase()}/${id}`;
   const answer = await nullWhenMissing(ask(z.record(z.string(), z.unknown()), { method: 'GET', path }));
   if (answer === null) return null;
   const { data, error } = schema.safeParse(answer[entity]);
   if (error) throw unreadableObject(issuesOf(error));
   return data === undefined ? null : toRecord(data);
+}
+
+/** Most objects that one query is asked for by their ids; each id makes its address longer. */
+export const MOST_IDS = 30;
+
+/** Objects of one entity by their ids, each query for up to 30 of them. */
+export const retrievalOf = <Item>(ask: Ask, entity: ReadEntity<Item>): BulkRetrieval => ({
+  size: MOST_IDS,
+  read: (ids) => retrieveObjects(ask, entity, ids),
+});
+
+/** As `retrieveRecord` for each of the ids, by one query. What is out of use is asked for too, where the entity has such. */
+export async function retrieveObjects<Item>(
+  ask: Ask,
+  entity: ReadEntity<Item>,
+  ids: readonly string[],
+): Promise<FoundRecords> {
+  const known = ids.filter((id) => OBJECT_ID.test(id));
+  if (known.length === 0) return { records: [] };
+  const { entity: name, hasInactive = false } = entity.listed;
+  const where = [`Id in ${quotedList(known)}`, ...(hasInactive ? [ACTIVE_OR_NOT] : [])];
+  const raw = await queryObjects(ask, name, select({ entity: name, where, limit: known.length }));
+  const { records, unreadable } = await readObjects(entity, raw);
+  return { records: records.filter(({ deleted }) => !deleted), rejections: unreadable.map(unreadableRejection) };
 }
 
 interface Records {

@@ -5,7 +5,7 @@ import type { Ask } from '../http/ask.ts';
 import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts';
 import type { Listed } from '../http/lists.ts';
 import { versionOf } from '../http/objects.ts';
-import { listChangedRecords, listRecords, retrieveRecord } from '../http/records.ts';
+import { listChangedRecords, listRecords, retrievalOf, retrieveRecord } from '../http/records.ts';
 import { itemSchema } from '../products/item-responses.ts';
 import type { QuickBooksItem } from '../products/item-responses.ts';
 
@@ -18,7 +18,7 @@ export const inventoryPullPlan: PullPlan = {
   mayVanish: true,
 };
 
-const COUNTED: Listed = { entity: 'Item', where: ["Type = 'Inventory'"] };
+const COUNTED: Listed = { entity: 'Item', where: ["Type = 'Inventory'"], hasInactive: true };
 
 /** Each counted item's quantity. A change of the item and not of its quantity only moves the time. */
 export function createInventorySession(ask: Ask): ResourceSession {
@@ -29,6 +29,7 @@ export function createInventorySession(ask: Ask): ResourceSession {
     count: () => countObjects(ask, COUNTED),
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => retrieveRecord(ask, read, externalId),
+    retrieveMany: retrievalOf(ask, read),
     writer: null,
   };
 }

@@ -8,7 +8,7 @@ import { HomeCurrency } from '../http/home-currency.ts';
 import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts';
 import type { Listed } from '../http/lists.ts';
 import { customFieldsOf, nullableText, orNull, versionOf, withoutEmpty } from '../http/objects.ts';
-import { listChangedRecords, listRecords, retrieveRecord } from '../http/records.ts';
+import { listChangedRecords, listRecords, retrievalOf, retrieveRecord } from '../http/records.ts';
 import {
   amountLines,
   amountOf,
@@ -50,6 +50,7 @@ export function createInvoiceSession(ask: Ask): ResourceSession {
     count: () => countObjects(ask, INVOICES),
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => retrieveRecord(ask, read, externalId),
+    retrieveMany: retrievalOf(ask, read),
     writer: null,
   };
 }

@@ -9,7 +9,7 @@ import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts'
 import type { Listed } from '../http/lists.ts';
 import { createNamedWriter } from '../http/named-writer.ts';
 import { ACTIVE_OR_NOT, quotedList } from '../http/query.ts';
-import { listChangedRecords, listRecords, retrieveRecord } from '../http/records.ts';
+import { listChangedRecords, listRecords, retrievalOf, retrieveRecord } from '../http/records.ts';
 import { IncomeAccount } from './income-account.ts';
 import { itemSchema, SOLD_TYPES } from './item-responses.ts';
 import type { QuickBooksItem } from './item-responses.ts';
@@ -25,7 +25,11 @@ export const productPullPlan: PullPlan = {
   dates: ['changes', 'deletions'],
 };
 
-const ITEMS: Listed = { entity: 'Item', where: [`Type in ${quotedList(SOLD_TYPES)}`, ACTIVE_OR_NOT] };
+const ITEMS: Listed = {
+  entity: 'Item',
+  where: [`Type in ${quotedList(SOLD_TYPES)}`, ACTIVE_OR_NOT],
+  hasInactive: true,
+};
 
 type Body = Readonly<Record<string, unknown>>;
 /** Without the fields that the connection leaves out. */
@@ -46,6 +50,7 @@ export function createProductSession(ask: Ask): ResourceSession {
     count: () => countObjects(ask, ITEMS),
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => retrieveRecord(ask, read, externalId),
+    retrieveMany: retrievalOf(ask, read),
     writer: createNamedWriter<QuickBooksItem>(ask, {
       entity: 'Item',
       schema: itemSchema,

@@ -1,9 +1,9 @@
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
-import type { ListQuery, ProviderPage, PullPlan, ResourceSession } from '../../provider.ts';
+import type { FoundRecords, ListQuery, ProviderPage, PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
 import { HomeCurrency } from '../http/home-currency.ts';
 import { CHANGES, changeList, entityList } from '../http/lists.ts';
-import { listChangedRecords, listRecords, retrieveRecord } from '../http/records.ts';
+import { listChangedRecords, listRecords, MOST_IDS, retrieveObjects, retrieveRecord } from '../http/records.ts';
 import type { ReadEntity } from '../http/records.ts';
 import { currencyOf } from './booked-responses.ts';
 import { externalIdOf, MEANINGS, toRecord, transactionSchema } from './transactions.ts';
@@ -46,9 +46,31 @@ export function createTransactionSession(ask: Ask): ResourceSession {
       const [entity = '', id = ''] = externalId.split(':');
       return ENTITIES.includes(entity) ? retrieveRecord(ask, readOf(entity), id) : Promise.resolve(null);
     },
+    retrieveMany: {
+      size: MOST_IDS,
+      // One query for each type of transaction that is among them.
+      async read(externalIds) {
+        const found: FoundRecords[] = [];
+        for (const [entity, ids] of byEntity(externalIds)) found.push(await retrieveObjects(ask, readOf(entity), ids));
+        return {
+          records: found.flatMap(({ records }) => records),
+          rejections: found.flatMap(({ rejections = [] }) => rejections),
+        };
+      },
+    },
     writer: null,
   };
 }
+
+/** Ids of objects by the type of transaction that is in an external id. */
+const byEntity = (externalIds: readonly string[]): ReadonlyMap<string, string[]> => {
+  const ids = new Map<string, string[]>();
+  for (const externalId of externalIds) {
+    const [entity = '', id = ''] = externalId.split(':');
+    if (ENTITIES.includes(entity)) ids.set(entity, [...(ids.get(entity) ?? []), id]);
+  }
+  return ids;
+};
 
 /** The days of a span, whose end is not in it. */
 function daysOf({ fromEpochS, toEpochS }: ListQuery): readonly string[] {

@@ -11,6 +11,8 @@ import { limitsBody } from '../http/limits.ts';
 import type { Meter } from '../http/limits.ts';
 import { ENTITIES, forgetIds, KINDS } from '../state/quickbooks-state.ts';
 import type { Company, QuickBooksState } from '../state/quickbooks-state.ts';
+import { webhookControls } from '../webhooks.ts';
+import type { ChangeWebhooks } from '../webhooks.ts';
 import { seed } from './seeds.ts';
 
 const seedBody = z
@@ -26,24 +28,41 @@ const seedBody = z
   })
   .refine(({ count, objects }) => (count === undefined) !== (objects === undefined), 'give either count or objects');
 
-const vanishBody = z.strictObject({ resource: z.enum(ENTITIES), account, id: z.string() });
+const vanishBody = z.strictObject({
+  resource: z.enum(ENTITIES),
+  account,
+  id: z.string(),
+  /** The object that it is merged into. */
+  into: z.string().optional(),
+});
 
 interface ControlParts {
   readonly state: QuickBooksState;
   readonly ledger: Ledger;
   readonly accounts: AccountBook;
   readonly meter: Meter;
+  readonly webhooks: ChangeWebhooks;
 }
 
 /** The control API of a company's records, beside the routes of `base`, some of which it extends. */
-export function recordControls({ state, ledger, accounts, meter }: ControlParts, base: ControlRoutes): ControlRoutes {
+export function recordControls(
+  { state, ledger, accounts, meter, webhooks }: ControlParts,
+  base: ControlRoutes,
+): ControlRoutes {
   const companyOf = (id: string | undefined): Company => {
     const found = accounts.list().find((one) => id === undefined || one.id === id);
     if (!found) throw new ControlError(404, 'account-not-found', { message: `There is no company ${String(id)}.` });
-    return { state, id: found.id, nowMs: ledger.clock.nowMs(), homeCurrency: found.details['homeCurrency'] ?? 'USD' };
+    const nowMs = ledger.clock.nowMs();
+    return {
+      ...{ state, id: found.id, nowMs, homeCurrency: found.details['homeCurrency'] ?? 'USD' },
+      note: (change) => {
+        webhooks.note({ ...change, company: found.id, atMs: nowMs });
+      },
+    };
   };
   return {
     ...base,
+    ...webhookControls(webhooks),
     'POST /reset': (request) => {
       state.reset(parseInput(resetBody, request.body).account ?? null);
       forgetIds(state);
@@ -71,8 +90,14 @@ export function recordControls({ state, ledger, accounts, meter }: ControlParts,
     },
     // Merges one customer into another, or deletes a transaction, as a person does.
     'POST /vanish': ({ body }) => {
-      const { resource, account: id, id: object } = parseInput(vanishBody, body);
-      entomb(companyOf(id), resource, object);
+      const { resource, account: id, id: object, into } = parseInput(vanishBody, body);
+      const company = companyOf(id);
+      entomb(company, resource, object);
+      company.note(
+        into === undefined
+          ? { entity: resource, id: object, operation: 'Delete' }
+          : { entity: resource, id: into, operation: 'Merge', deletedId: object },
+      );
       return { json: { data: [] } };
     },
     'POST /forget-idempotency-keys': ({ body }) => {

@@ -42,6 +42,7 @@ export function deleteTransaction(company: Company, entity: Entity, body: WireOb
   const current = existing(company, entity, body);
   const id = String(current['Id']);
   entomb(company, entity, id);
+  company.note({ entity, id, operation: 'Delete' });
   return { status: 'Deleted', domain: 'QBO', Id: id };
 }
 
@@ -72,7 +73,9 @@ export function voidTransaction(company: Company, entity: Entity, body: WireObje
     SyncToken: String(Number(current['SyncToken']) + 1),
     MetaData: { ...(current['MetaData'] as object), LastUpdatedTime: timeOf(company.nowMs) },
   };
-  company.state.put(company.id, entity, [[String(current['Id']), voided]]);
+  const id = String(current['Id']);
+  company.state.put(company.id, entity, [[id, voided]]);
+  company.note({ entity, id, operation: 'Void' });
   return voided;
 }
 

@@ -27,7 +27,10 @@ export function writeObject(company: Company, entity: Entity, body: WireObject):
   const unknown = unknownProperty(entity, body);
   if (unknown !== null) throw unsupportedProperty(unknown, entity);
   checkTexts(entity, body);
-  return textIn(body, 'Id') === null ? createObject(company, entity, body) : updateObject(company, entity, body);
+  const isNew = textIn(body, 'Id') === null;
+  const written = isNew ? createObject(company, entity, body) : updateObject(company, entity, body);
+  company.note({ entity, id: String(written['Id']), operation: isNew ? 'Create' : 'Update' });
+  return written;
 }
 
 function createObject(company: Company, entity: Entity, body: WireObject): WireObject {

@@ -5,6 +5,7 @@ import { accountingFault } from '../errors.ts';
 import { withAccounts } from '../state/chart-of-accounts.ts';
 import { timeOf } from '../state/quickbooks-state.ts';
 import type { Company, QuickBooksState, WireObject } from '../state/quickbooks-state.ts';
+import type { ChangeWebhooks } from '../webhooks.ts';
 
 /** A request whose sender is known and may make it. */
 export interface CompanyRequest {
@@ -23,7 +24,10 @@ export interface Endpoint {
 }
 
 /** The routes of all endpoints: the company is the first part of the path. */
-export function routesOf(state: QuickBooksState, endpoints: readonly Endpoint[]): readonly Route[] {
+export function routesOf(
+  { state, webhooks }: { readonly state: QuickBooksState; readonly webhooks: ChangeWebhooks },
+  endpoints: readonly Endpoint[],
+): readonly Route[] {
   const inCompany = (method: Endpoint['method']): Route => ({
     method,
     path: /^\/v3\/company\/(\d+)\/.+$/,
@@ -35,6 +39,9 @@ export function routesOf(state: QuickBooksState, endpoints: readonly Endpoint[])
       const company: Company = {
         ...{ state, id: account.id, nowMs: visit.nowMs },
         homeCurrency: account.details['homeCurrency'] ?? 'USD',
+        note: (change) => {
+          webhooks.note({ ...change, company: account.id, atMs: visit.nowMs });
+        },
       };
       withAccounts(company);
       const before = state.revision;

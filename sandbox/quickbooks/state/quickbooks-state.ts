@@ -1,4 +1,5 @@
 import { RecordState } from '../../core/record-state.ts';
+import type { Change } from '../webhooks.ts';
 import type { WireObject } from '../../core/record-state.ts';
 
 export type { WireObject } from '../../core/record-state.ts';
@@ -41,6 +42,8 @@ export interface Company {
   readonly id: string;
   readonly homeCurrency: string;
   readonly nowMs: number;
+  /** Tells whoever has registered for webhooks of a change. */
+  readonly note: (change: Change) => void;
 }
 
 /** Entities whose ids are numbered together: transactions share one row of numbers, each named entity has its own. */

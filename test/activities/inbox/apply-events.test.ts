@@ -1,7 +1,10 @@
+import type { Client } from '@temporalio/client';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyEvents } from '../../../activities/inbox/apply-events.ts';
 import type { ApplyingDeps } from '../../../activities/inbox/apply-events.ts';
+import { createInboxActivities } from '../../../activities/inbox/drain-inbox.ts';
 import type { ConnectionId, WebhookEventId } from '../../../contracts/ids.ts';
 import { createInboxStore, EventTakenError, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
@@ -68,6 +71,15 @@ const handle = async () => {
   const lease = await inbox.takeOver(PARTITION);
   await applyEvents(deps(), (work) => inbox.settle(lease, work), await inbox.listDue(PARTITION, 100));
 };
+/** What the Schedule starts every minute; no workflow is there to be woken. */
+const sweep = () => {
+  const client = {
+    workflow: { signalWithStart: () => Promise.resolve() },
+    withAbortSignal: (_signal: AbortSignal, run: () => Promise<unknown>) => run(),
+  } as unknown as Client;
+  const { wakeOverduePartitions } = createInboxActivities({ ...applyingDeps(database.db, deps()), chunkMs: 1_000 });
+  return new MockActivityEnvironment({}, { client }).run(wakeOverduePartitions);
+};
 /** Handles one failing event once more, as its own workflow does. */
 const handleFailing = async (id: WebhookEventId) => {
   const event = (await inbox.findFailing(id))!;
@@ -106,10 +118,21 @@ describe('a batch of events', () => {
     ]);
   });
 
-  it('keeps an event of a provider whose adapter takes none for later', async () => {
+  it('keeps an event of a provider whose adapter takes none for later, and the sweep leaves it there', async () => {
     await keep('x', { provider: 'mailchimp', type: 'subscribe' });
     await handle();
     expect(await states()).toMatchObject([{ state: 'waiting-for-adapter' }]);
+    await sweep();
+    expect(await states()).toMatchObject([{ state: 'waiting-for-adapter' }]);
+  });
+
+  it('is joined by events from before the adapter took any, which the sweep releases', async () => {
+    await keep('x', { type: 'labor.shift.created' });
+    await database.admin`update webhook_events set state = 'waiting-for-adapter', attempts = 1`;
+    expect(await sweep()).toMatchObject({ woken: [PARTITION] });
+    expect(await states()).toMatchObject([{ state: 'waiting', attempts: 0 }]);
+    await handle();
+    expect(await states()).toMatchObject([{ state: 'ignored' }]);
   });
 
   it('is left as it is while Temporal is away', async () => {

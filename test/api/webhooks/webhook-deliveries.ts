@@ -57,7 +57,7 @@ export function revocation(provider: Receiver, account: string): string {
 }
 
 export function signed(
-  provider: Receiver,
+  provider: Receiver | 'quickbooks',
   body: string | Buffer,
   {
     secret,
@@ -65,6 +65,12 @@ export function signed(
     url = `${PUBLIC_URL}/webhooks/square`,
   }: { readonly secret?: string; readonly ageS?: number; readonly url?: string } = {},
 ): Record<string, string> {
+  if (provider === 'quickbooks')
+    return {
+      'intuit-signature': createHmac('sha256', secret ?? QUICKBOOKS_TOKEN)
+        .update(body)
+        .digest('base64'),
+    };
   if (provider === 'square')
     return {
       'x-square-hmacsha256-signature': createHmac('sha256', secret ?? SQUARE_KEY)

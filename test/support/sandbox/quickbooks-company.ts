@@ -11,8 +11,8 @@ export interface QuickBooksCompany {
   /** Stores objects in QuickBooks' own shape. */
   put(entity: string, objects: readonly (WireObject & { readonly Id: string })[]): Promise<readonly string[]>;
   objects<T extends WireObject>(kind: string): Promise<readonly T[]>;
-  /** Deletes an object without asking, as a person does, or a merge of two customers. */
-  vanish(entity: string, id: string): Promise<unknown>;
+  /** Deletes an object without asking, as a person does, or as a merge into another one does. */
+  vanish(entity: string, id: string, into?: string): Promise<unknown>;
   /** One request to the company's API, as its other software makes it; `path` follows the company. */
   ask(
     method: 'GET' | 'POST',
@@ -86,7 +86,7 @@ export function quickbooksSandboxControl(sandbox: QuickBooksAddress) {
       put: (entity, objects) => seed({ resource: entity, objects }),
       objects: async <T extends WireObject>(kind: string) =>
         (await send<{ readonly data: readonly T[] }>('GET', `/state/${kind}?account=${id}`)).data,
-      vanish: (entity, object) => send('POST', '/vanish', { resource: entity, account: id, id: object }),
+      vanish: (entity, object, into) => send('POST', '/vanish', { resource: entity, account: id, id: object, into }),
       async write(path: string, body: object) {
         const answer = await ask('POST', path, body);
         if (answer.status !== 200) throw new Error(`${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
