@@ -1,4 +1,4 @@
-import type { WebhookEventId } from './ids.ts';
+import type { ConnectionRef, WebhookEventId } from './ids.ts';
 import type { ProviderId } from './providers.ts';
 
 // Workflow histories store every name and shape in this file: add fields, never rename or reuse one.
@@ -13,6 +13,10 @@ export const WEBHOOK_EVENT_STATES = [
   'dead',
 ] as const;
 export type WebhookEventState = (typeof WEBHOOK_EVENT_STATES)[number];
+
+/** How an event came: sent by its provider, or read from the provider's list of events because it had never arrived. */
+export const WEBHOOK_EVENT_ORIGINS = ['delivery', 'feed'] as const;
+export type WebhookEventOrigin = (typeof WEBHOOK_EVENT_ORIGINS)[number];
 
 /** The address of all of a provider's accounts, as an event keeps it; else it keeps the id of the connection whose own it was. */
 export const APP_ENDPOINT = 'app';
@@ -97,4 +101,49 @@ export interface InboxActivities {
    * events that nobody processes.
    */
   readonly wakeOverduePartitions: () => Promise<SweepInboxResult>;
+}
+
+// --- Events that never arrived ---
+
+/** Compares the events of one connection with those that its provider lists, and stores what never arrived. */
+export const REPAIR_GAPS = 'repairGaps';
+export const repairGapsWorkflowId = ({ connectionId }: Pick<ConnectionRef, 'connectionId'>): string => `repair-gaps/${connectionId}`;
+
+export interface RepairGapsInput extends ConnectionRef {
+  readonly provider: ProviderId;
+}
+
+export interface RepairGapsResult {
+  /** Events that had never arrived. */
+  readonly missed: number;
+}
+
+export interface ComparisonChunk {
+  /** Events that had never arrived, of those that the call has compared. */
+  readonly missed: number;
+  /** The call stopped at its time limit: call again. */
+  readonly more: boolean;
+}
+
+/** Runs in the lane `incremental`. */
+export interface EventFeedActivities {
+  /** Compares page by page, from where an earlier call stopped, for a few minutes at most. */
+  readonly compareEvents: (input: RepairGapsInput) => Promise<ComparisonChunk>;
+}
+
+// --- The sweep over connections ---
+
+export const SWEEP_CONNECTIONS = 'sweepConnections';
+/** The id of the Schedule that starts the sweep over connections. */
+export const CONNECTION_SWEEP_SCHEDULE_ID = 'connection-sweep';
+
+export interface SweepConnectionsResult {
+  /** How many connections have a comparison of their events under way or begun. */
+  readonly compared: number;
+}
+
+/** The `internal` queue. */
+export interface ConnectionSweepActivities {
+  /** Starts the comparison of the events of every connection whose last one is some time ago. */
+  readonly startComparisons: () => Promise<SweepConnectionsResult>;
 }

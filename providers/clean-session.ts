@@ -23,7 +23,14 @@ const ID_ISSUES = 'id: holds characters that cannot be stored';
  * object whose id would change by cleaning counts as unreadable, because an altered id names nothing at the provider.
  */
 export function cleanSession(provider: ProviderId, session: ProviderSession): ProviderSession {
+  const { eventFeed } = session;
   return {
+    ...(eventFeed && {
+      eventFeed: {
+        listPage: async (query) => cleanDeep(await eventFeed.listPage(query)),
+        isCursorGone: (details) => eventFeed.isCursorGone(details),
+      },
+    }),
     account: async () => cleanDeep(await session.account()),
     newestChangeEpochS: () => session.newestChangeEpochS(),
     resource: (resource) => cleanResource(provider, session.resource(resource)),

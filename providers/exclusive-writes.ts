@@ -35,6 +35,7 @@ export function withExclusiveWrites(session: ProviderSession, options: Exclusive
     return part;
   };
   return {
+    ...(session.eventFeed && { eventFeed: session.eventFeed }),
     account: () => session.account(),
     newestChangeEpochS: () => session.newestChangeEpochS(),
     resource(resource) {

@@ -5,7 +5,7 @@ import type { Holdings } from '../domain/mapping/mapping.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
-import type { ProviderError } from './provider-error.ts';
+import type { ProviderError, ProviderErrorDetails } from './provider-error.ts';
 import type { Secret } from '../vault/secret.ts';
 
 export type { Cursor, PullPlan };
@@ -241,6 +241,35 @@ export interface ProviderSession {
   /** When the newest change that the provider's change feed tells of was made, by the provider's clock; null when it tells of none. One HTTP call. */
   newestChangeEpochS(): Promise<number | null>;
   resource(resource: Resource): ResourceSession;
+  /** Present where the definition of the provider's webhooks has a `feedReachMs`. */
+  readonly eventFeed?: EventFeed;
+}
+
+/** The provider's own list of the events that it sends. */
+export interface EventFeed {
+  /** One HTTP call. Brings events of every type that has a meaning (`WebhookDefinition.events`), in any order. */
+  listPage(query: EventFeedQuery): Promise<EventFeedPage>;
+  /** Whether a page was refused because `after` names what the provider no longer lists. */
+  isCursorGone(details: ProviderErrorDetails): boolean;
+}
+
+export interface EventFeedQuery extends Pick<ListQuery, 'toEpochS'> {
+  /** Creation times in [fromEpochS, toEpochS). */
+  readonly fromEpochS: number;
+  /** As the page before left it; null for the first page. */
+  readonly after: Cursor | null;
+}
+
+export interface EventFeedPage {
+  readonly events: readonly {
+    /** As `identify` of the provider's webhooks tells it of a delivery. */
+    readonly id: string;
+    readonly type: string;
+    /** The event in the shape of a delivery, so that `changesIn` reads both alike. */
+    readonly body: Readonly<Record<string, unknown>>;
+  }[];
+  /** Null when the list has ended. */
+  readonly after: Cursor | null;
 }
 
 /** A record as a mapping takes it. */

@@ -164,3 +164,15 @@ export function watchWebhooks(providers: readonly ProviderId[]): void {
 export function noteWebhookReceived(provider: ProviderId): void {
   lastReceivedAt.set(provider, Date.now() / 1_000);
 }
+
+const missedEvents = new Counter({
+  name: 'interlock_webhook_events_missed_total',
+  help: 'Events that the provider lists and that never arrived, found and fetched by this process.',
+  labelNames: ['provider'],
+  registers: [registry],
+});
+
+/** Counts events that never arrived and were fetched. */
+export function countMissedEvents(provider: ProviderId, count: number): void {
+  missedEvents.inc({ provider }, count);
+}

@@ -9,6 +9,7 @@ import type { RepairDeps } from '../activities/reconciliation/repair.ts';
 import type { DeliveringDeps } from '../activities/outgoing/deliver-webhooks.ts';
 import { createWebhookSender } from '../activities/outgoing/send-webhook.ts';
 import type { DeadLetterDeps } from '../activities/dead-letters/retry-dead-letters.ts';
+import type { EventFeedDeps } from '../activities/inbox/compare-events.ts';
 import type { InboxDeps } from '../activities/inbox/drain-inbox.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
 import type { MappingTrialDeps } from '../activities/mappings/try-mapping.ts';
@@ -48,6 +49,7 @@ import { createSecretRotationStore } from '../db/connections/secret-rotation-sto
 import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
+import { createEventFeedStore } from '../db/webhooks/event-feed-store.ts';
 import { createEventRecordStore } from '../db/webhooks/event-record-store.ts';
 import { createDeliveryStore } from '../db/outgoing/delivery-store.ts';
 import { createRetryStore } from '../db/dead-letters/retry-store.ts';
@@ -83,6 +85,7 @@ export type WorkerDeps = SyncChunkDeps &
   RepairDeps &
   RetentionDeps &
   InboxDeps &
+  EventFeedDeps &
   DeliveringDeps &
   DeadLetterDeps &
   RefreshingDeps &
@@ -165,6 +168,7 @@ export async function createDeps(
     expressions,
     kinds,
     inbox,
+    eventFeeds: createEventFeedStore(db),
     eventRecords: createEventRecordStore(db, kinds),
     deliveries,
     sendWebhook: createWebhookSender({ fetch: guardedFetch(config.allowLoopbackReceivers ? LOOPBACK : []) }),

@@ -14,6 +14,7 @@ import { startHealthServer } from './health-server.ts';
 import { watchForLostWorkers } from './lost-workers.ts';
 import { connectTemporal } from './temporal-connection.ts';
 import { relayOutgoing } from './outgoing-relay.ts';
+import { keepConnectionSweepSchedule } from './connection-schedule.ts';
 import { keepDeadLetterSweepSchedule } from './dead-letter-schedule.ts';
 import { keepInboxSweepSchedule } from './inbox-schedule.ts';
 import { keepRetentionSchedule } from './retention-schedule.ts';
@@ -64,6 +65,7 @@ async function run(): Promise<void> {
       keepRetentionSchedule({ ...kept, retention: config.retention }),
       keepInboxSweepSchedule(kept),
       keepDeadLetterSweepSchedule(kept),
+      keepConnectionSweepSchedule(kept),
     ];
     const drainedQueues = await findQueuesToDrain(client).catch((error: unknown) => {
       log.warn({ cause: describe(error) }, 'nobody can tell which replaced queues hold work: all of them are served');

@@ -8,6 +8,7 @@ import { createReconcileChunkActivities } from '../activities/reconciliation/rec
 import { createReconciliationControlActivities } from '../activities/reconciliation/reconciliation-control.ts';
 import { createRepairActivities } from '../activities/reconciliation/repair.ts';
 import { createDeadLetterActivities } from '../activities/dead-letters/retry-dead-letters.ts';
+import { createConnectionSweepActivities, createEventFeedActivities } from '../activities/inbox/compare-events.ts';
 import { createInboxActivities } from '../activities/inbox/drain-inbox.ts';
 import { createDeliveringActivities } from '../activities/outgoing/deliver-webhooks.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';
@@ -148,7 +149,7 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
     ...createProbeGrantActivities(deps),
     ...createRepairActivities(deps),
   },
-  incremental: incrementalActivities(deps, bulkThrottle),
+  incremental: { ...incrementalActivities(deps, bulkThrottle), ...createEventFeedActivities(deps) },
   bulk: { ...createBulkChunkActivities(deps, bulkThrottle), ...createReconcileChunkActivities(deps) },
 });
 
@@ -169,6 +170,7 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createReprojectionActivities(deps),
   ...createKeyRotationActivities(deps),
   ...createInboxActivities(deps),
+  ...createConnectionSweepActivities(deps),
   ...createDeadLetterActivities(deps),
   ...createRetentionActivities(deps),
   ...createConnectionUpkeepActivities(deps),

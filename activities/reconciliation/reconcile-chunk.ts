@@ -17,14 +17,14 @@ import { transactions } from '../../records/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { describe, finalAfter, guarded, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
+import { withSession } from '../provider-session.ts';
+import type { ProviderSessionDeps } from '../provider-session.ts';
 import { MOST_ATTEMPTS, backoffMs } from '../sync/sync-chunk.ts';
 import { mappingsOf } from '../sync/resource-mappings.ts';
 import type { MappingsDeps } from '../sync/resource-mappings.ts';
 import { ReconciliationWalk } from './reconciliation-walk.ts';
-import { withTransactions } from './transaction-session.ts';
-import type { TransactionSessionDeps } from './transaction-session.ts';
 
-export interface ReconcileChunkDeps extends TransactionSessionDeps, MappingsDeps {
+export interface ReconcileChunkDeps extends Pick<ProviderSessionDeps, 'credentials'>, MappingsDeps {
   readonly reconciliationProgress: ReconciliationProgressStore;
   readonly log: Logger;
   /** How long one chunk works before it returns to the workflow. */
@@ -62,11 +62,11 @@ async function run(
   const { fieldMapping } = await mappingsOf(deps, { ...scope, resource: transactions.name });
   let calls = 0;
   const options = { connection: scope, accounts, lane: 'bulk', onCall: () => (calls += 1) } as const;
-  return withTransactions(deps, options, async (session) => {
+  return withSession(deps, options, async (session) => {
     const walk = new ReconciliationWalk({
       scope,
       lists,
-      session,
+      session: session.resource(transactions.name),
       fieldMapping,
       store: deps.reconciliationProgress,
       takeCalls() {

@@ -7,6 +7,8 @@ import { isCircuitOpen } from '../../providers/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderRejection } from '../../providers/provider.ts';
 import { finalAfter, toFailure } from '../failures.ts';
+import { withSession } from '../provider-session.ts';
+import type { ProviderSessionDeps } from '../provider-session.ts';
 import { lookUpOne } from '../sync/look-up.ts';
 import { readRecord } from '../sync/pulled-record.ts';
 import { sessionWithin } from '../sync/reach.ts';
@@ -14,10 +16,8 @@ import { transactions } from '../../records/transactions.ts';
 import { mappingsOf } from '../sync/resource-mappings.ts';
 import type { MappingsDeps } from '../sync/resource-mappings.ts';
 import { factOf } from './transaction-fact.ts';
-import { withTransactions } from './transaction-session.ts';
-import type { TransactionSessionDeps } from './transaction-session.ts';
 
-export interface RepairDeps extends TransactionSessionDeps, MappingsDeps {
+export interface RepairDeps extends Pick<ProviderSessionDeps, 'credentials'>, MappingsDeps {
   readonly repairs: RepairStore;
 }
 
@@ -44,8 +44,8 @@ async function repair(deps: RepairDeps, input: RepairDiscrepancyInput): Promise<
   if (!found) return 'not-repaired';
   const { externalId, accounts } = found;
   const { reach, ...mappings } = await mappingsOf(deps, { ...input, resource: transactions.name });
-  return withTransactions(deps, { connection: input, accounts, lane: 'interactive' }, async (outer) => {
-    const session = sessionWithin(outer, reach);
+  return withSession(deps, { connection: input, accounts, lane: 'interactive' }, async (opened) => {
+    const session = sessionWithin(opened.resource(transactions.name), reach);
     const askedAtMs = Date.now();
     const answer = await lookUpOne(session, externalId);
     const { fieldMapping } = mappings;

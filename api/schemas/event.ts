@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { WEBHOOK_EFFECTS, WEBHOOK_EVENT_STATES } from '../../contracts/inbox.ts';
+import { WEBHOOK_EFFECTS, WEBHOOK_EVENT_ORIGINS, WEBHOOK_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { VenueEvent } from '../../db/webhooks/venue-event-store.ts';
 import { instant, paging, timestamp } from './common.ts';
 
@@ -11,10 +11,17 @@ const eventState = z.enum(WEBHOOK_EVENT_STATES).meta({
     '`waiting` and `retrying` events are handled by themselves; `waiting-for-adapter`, `ignored` and `dead` ones when they are replayed.',
 });
 
+const eventOrigin = z.enum(WEBHOOK_EVENT_ORIGINS).meta({
+  id: 'EventOrigin',
+  description:
+    '`delivery`: sent by the provider. `feed`: never arrived, and was read from the provider’s list of its events.',
+});
+
 const filter = {
   provider: word.optional().meta({ description: 'Id of a provider.' }),
   type: word.optional().meta({ description: 'The provider’s name for the type of event.' }),
   state: eventState.optional(),
+  origin: eventOrigin.optional(),
   receivedFrom: instant.optional().meta({ description: 'Inclusive.' }),
   receivedTo: instant.optional().meta({ description: 'Exclusive.' }),
 };
@@ -39,6 +46,7 @@ export const eventAnswer = z
     type: z.string().meta({ description: 'The provider’s name for the type of event.' }),
     state: eventState,
     receivedAt: timestamp,
+    origin: eventOrigin,
     attempts: z.int().meta({ description: 'How often it was handled since it was received or replayed.' }),
     errorCode: z.string().nullable().meta({ description: 'Why the last attempt failed; null when it did not.' }),
     effects: z
@@ -65,9 +73,9 @@ export const eventAnswer = z
   .meta({ id: 'Event' });
 
 export function presentEvent(event: VenueEvent): z.input<typeof eventAnswer> {
-  const { id, provider, type, state, receivedAt, attempts, errorCode, effects } = event;
+  const { id, provider, type, state, receivedAt, origin, attempts, errorCode, effects } = event;
   return {
-    ...{ id, provider, type, state, attempts, errorCode },
+    ...{ id, provider, type, state, origin, attempts, errorCode },
     receivedAt: receivedAt.toISOString(),
     effects: effects.map(({ at, ...effect }) => ({ ...effect, at: at.toISOString() })),
   };

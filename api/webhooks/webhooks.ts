@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { ProviderId } from '../../contracts/providers.ts';
 import type { InboxStore, ReceivedEvent } from '../../db/webhooks/inbox-store.ts';
-import { inboxPartitionOf } from '../../domain/inbox/inbox-partition.ts';
+import { accountPartitionOf, inboxPartitionOf } from '../../domain/inbox/inbox-partition.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import type { WebhookEvent } from '../../providers/kit/webhook-definition.ts';
@@ -272,7 +272,7 @@ function receivedEvent(
   { id, type, account, body }: WebhookEvent & Pick<ReceivedEvent, 'body'>,
 ): ReceivedEvent {
   const eventKey = id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`;
-  const ordered = account ? `${account.environment}/${account.externalAccountId}` : eventKey;
-  const partition = inboxPartitionOf(about.provider, ordered);
+  const { provider } = about;
+  const partition = account ? accountPartitionOf(provider, account) : inboxPartitionOf(provider, eventKey);
   return { ...about, eventKey, type, account, body, partition };
 }

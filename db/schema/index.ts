@@ -8,6 +8,7 @@ export { deadLetters } from './dead-letters.ts';
 export { deletedObjects } from './webhooks/deleted-objects.ts';
 export { deliveries } from './outgoing/deliveries.ts';
 export { discrepancies } from './reconciliation/discrepancies.ts';
+export { eventFeeds } from './webhooks/event-feeds.ts';
 export { fieldMappings } from './records/field-mappings.ts';
 export { idempotencyKeys } from './idempotency-keys.ts';
 export { mergeConflicts } from './records/merge-conflicts.ts';

@@ -1,7 +1,7 @@
 import { and, asc, desc, eq, gte, inArray, lt, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { APP_ENDPOINT } from '../../contracts/inbox.ts';
-import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
+import type { WebhookEffectKind, WebhookEventOrigin, WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, RecordId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import { recordWith } from '../core/audit-store.ts';
@@ -34,6 +34,7 @@ export interface VenueEvent {
   readonly type: string;
   readonly state: WebhookEventState;
   readonly receivedAt: Date;
+  readonly origin: WebhookEventOrigin;
   readonly attempts: number;
   readonly errorCode: string | null;
   readonly partition: number;
@@ -44,6 +45,7 @@ export interface EventFilter {
   readonly provider?: ProviderId | undefined;
   readonly type?: string | undefined;
   readonly state?: WebhookEventState | undefined;
+  readonly origin?: WebhookEventOrigin | undefined;
   /** Inclusive. */
   readonly receivedFrom?: Date | undefined;
   /** Exclusive. */
@@ -142,10 +144,18 @@ export function createVenueEventStore(db: Database): VenueEventStore {
   };
 }
 
-const conditionsOf = ({ provider, type, state, receivedFrom, receivedTo }: EventFilter): (SQL | undefined)[] => [
+const conditionsOf = ({
+  provider,
+  type,
+  state,
+  origin,
+  receivedFrom,
+  receivedTo,
+}: EventFilter): (SQL | undefined)[] => [
   provider === undefined ? undefined : eq(webhookEvents.provider, provider),
   type === undefined ? undefined : eq(webhookEvents.type, type),
   state === undefined ? undefined : eq(webhookEvents.state, state),
+  origin === undefined ? undefined : eq(webhookEvents.origin, origin),
   receivedFrom === undefined ? undefined : gte(webhookEvents.receivedAt, receivedFrom),
   receivedTo === undefined ? undefined : lt(webhookEvents.receivedAt, receivedTo),
 ];
@@ -157,9 +167,9 @@ async function waitAgain(tx: Transaction, ids: readonly WebhookEventId[]): Promi
 }
 
 async function read(tx: Transaction, limit: number, conditions: readonly (SQL | undefined)[]): Promise<VenueEvent[]> {
-  const { id, provider, type, state, receivedAt, attempts, errorCode, partition } = webhookEvents;
+  const { id, provider, type, state, receivedAt, origin, attempts, errorCode, partition } = webhookEvents;
   const rows = await tx
-    .select({ id, provider, type, state, receivedAt, attempts, errorCode, partition })
+    .select({ id, provider, type, state, receivedAt, origin, attempts, errorCode, partition })
     .from(webhookEvents)
     .where(and(isVisible, ...conditions))
     .orderBy(desc(id))

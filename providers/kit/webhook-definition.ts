@@ -132,6 +132,13 @@ export interface WebhookDefinition<Settings> {
    * is its time, and one that was made because of an event counts as the latest.
    */
   readonly hasExactVersions?: true;
+  /**
+   * How far back the provider lists the events that it sends. They are compared with those that arrived, and what never
+   * arrived is fetched, so sessions need an `eventFeed`. Left out: the provider has no such list, and a pull finds what
+   * events have not told. Only for a provider whose address no venue chooses: what is listed counts as sent by the
+   * provider, for every venue that has connected the account.
+   */
+  readonly feedReachMs?: number;
 }
 
 /** One provider's webhooks as configured here. */

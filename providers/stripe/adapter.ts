@@ -5,6 +5,7 @@ import { resourceTable } from '../kit/resource-table.ts';
 import type { ResourceEntry } from '../kit/resource-table.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers/customers.ts';
+import { createEventFeed } from './event-feed.ts';
 import { createStripeFetch } from './http/http-client.ts';
 import { API_VERSION } from './customers/names.ts';
 import { createInvoiceSession, invoiceMapping, invoicePullPlan } from './invoices/invoice-session.ts';
@@ -44,6 +45,7 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapterParts 
           const newest = await ask(listSchema(eventSchema(z.object({}))), () => stripe.events.list({ limit: 1 }));
           return newest.positions[0]?.atEpochS ?? null;
         },
+        eventFeed: createEventFeed(stripe, ask),
         resource: (resource) => RESOURCES.entry(resource).session(stripe, ask),
       };
     },

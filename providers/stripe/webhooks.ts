@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { accountIdSchema, changedBy, eventIdOf, eventTypeSchema } from '../kit/webhook-definition.ts';
 import type { WebhookDefinition } from '../kit/webhook-definition.ts';
 import { CHANGE_EVENTS, stripeChangesIn } from './event-changes.ts';
+import { EVENTS_REACH_S } from './http/lists.ts';
 import type { StripeSettings } from './settings.ts';
 
 /**
@@ -56,4 +57,5 @@ export const stripeWebhooks: WebhookDefinition<StripeSettings> = {
     ...changedBy(CHANGE_EVENTS),
   },
   changesIn: stripeChangesIn,
+  feedReachMs: EVENTS_REACH_S * 1_000,
 };

@@ -23,8 +23,14 @@ import { z } from 'zod';
 import { homeOf, REPOSITORY } from '../../runtime/start/home.ts';
 import { APPROVE_SIGNAL, scheduleId } from '../../contracts/sync.ts';
 import { DEAD_LETTER_SWEEP_SCHEDULE_ID, retryDeadLettersWorkflowId } from '../../contracts/dead-letters.ts';
-import type { JobId, VenueId } from '../../contracts/ids.ts';
-import { drainInboxWorkflowId, INBOX_SWEEP_SCHEDULE_ID } from '../../contracts/inbox.ts';
+import type { ConnectionRef, JobId, VenueId } from '../../contracts/ids.ts';
+import {
+  CONNECTION_SWEEP_SCHEDULE_ID,
+  drainInboxWorkflowId,
+  INBOX_SWEEP_SCHEDULE_ID,
+  REPAIR_GAPS,
+} from '../../contracts/inbox.ts';
+import { gapRepair } from '../../domain/inbox/event-comparison.ts';
 import { RETENTION_SCHEDULE_ID } from '../../contracts/retention.ts';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
 import { until } from '../support/eventually.ts';
@@ -300,6 +306,16 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
   async 'sweep-dead-letters.completed'() {
     return { 'sweep-dead-letters.completed': await triggered(DEAD_LETTER_SWEEP_SCHEDULE_ID) };
   },
+  async 'sweep-connections.completed'() {
+    return { 'sweep-connections.completed': await triggered(CONNECTION_SWEEP_SCHEDULE_ID) };
+  },
+  async 'repair-gaps.completed'() {
+    const { venueId, connectionId } = await aVenue(1);
+    const ref = { venueId, connectionId } as ConnectionRef;
+    const [, options] = gapRepair({ ...ref, provider: 'stripe' }, 'Stripe');
+    await temporal.workflow.execute(REPAIR_GAPS, options);
+    return { 'repair-gaps.completed': { workflowId: options.workflowId, runId: null } };
+  },
   ...reconciliationScenes({ api, temporal, stripe }),
   ...connectionScenes({
     api,
@@ -326,7 +342,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { check, index, integer, jsonb, pgTable, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
-import { WEBHOOK_EVENT_STATES } from '../../../contracts/inbox.ts';
+import { WEBHOOK_EVENT_ORIGINS, WEBHOOK_EVENT_STATES } from '../../../contracts/inbox.ts';
 import type { WebhookEventId } from '../../../contracts/ids.ts';
 import { ENVIRONMENTS } from '../../../contracts/providers.ts';
 import type { ProviderId } from '../../../contracts/providers.ts';
@@ -36,6 +36,7 @@ export const webhookEvents = pgTable(
     dueAt: instant('due_at').notNull().defaultNow(),
     /** Why the last attempt failed. */
     errorCode: text('error_code'),
+    origin: text('origin', { enum: WEBHOOK_EVENT_ORIGINS }).notNull().default('delivery'),
   },
   (table) => [
     unique('webhook_events_key').on(table.provider, table.endpoint, table.eventKey),

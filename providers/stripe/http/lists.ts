@@ -4,6 +4,7 @@ import { PAGE_SIZE, RECORD_ID_KEY } from '../customers/names.ts';
 import { unreadableRejection } from '../../items.ts';
 import type { UnreadableItem } from '../../items.ts';
 import { changeFeed, timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
+import type { Stream } from '../../../domain/sync/pull/pull-plan.ts';
 import type { Cursor, ListQuery, PagePosition, ProviderPage, ProviderRecord, RemoteHint } from '../../provider.ts';
 
 /**
@@ -25,25 +26,24 @@ export const createdWithin = ({ fromEpochS, toEpochS }: Pick<ListQuery, 'fromEpo
 /** Stripe's cursor is the id of the last object. */
 export const startingAfter = (after: Cursor | null) => (typeof after === 'string' ? { starting_after: after } : {});
 
-/**
- * One of Stripe's lists: newest first and filtered by creation. The object that a cursor names may be deleted meanwhile
- * (seen as 400 `resource_missing`).
- */
-export const stripeList = (name: string) =>
-  timeWindows(name, {
-    isCursorGone: ({ httpStatus, code, field }) =>
-      httpStatus === 400 && code === 'resource_missing' && field === 'starting_after',
-  });
+/** The object that a cursor names may be deleted meanwhile (seen as 400 `resource_missing`). */
+export const isCursorGone: Stream['isCursorGone'] = ({ httpStatus, code, field }) =>
+  httpStatus === 400 && code === 'resource_missing' && field === 'starting_after';
+
+/** One of Stripe's lists: newest first and filtered by creation. */
+export const stripeList = (name: string) => timeWindows(name, { isCursorGone });
+
+/** Events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); one day is left for a slow run. */
+export const EVENTS_REACH_S = 29 * 86_400;
 
 /**
- * The change feed. Events reach back 30 days (https://docs.stripe.com/api/events, read 2026-11-21); one day is left for
- * a slow run. A reading counts as up to two seconds older than it is, because a listing may not repeat what an event of
+ * The change feed. A reading counts as up to two seconds older than it is, because a listing may not repeat what an event of
  * that time told.
  */
 export const stripeChanges = (streams: readonly (readonly string[])[], lookBackS?: Readonly<Record<string, number>>) =>
   changeFeed(
     streams.map((stage) => stage.map(stripeList)),
-    { reachS: 29 * 86_400, overlapS: 900, handOffOverlapS: 5, ...(lookBackS && { lookBackS }) },
+    { reachS: EVENTS_REACH_S, overlapS: 900, handOffOverlapS: 5, ...(lookBackS && { lookBackS }) },
   );
 
 export interface Listed {

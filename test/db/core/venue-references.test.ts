@@ -99,6 +99,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into connection_reach (connection_id, resource, venue_id) values (${theirs.connectionId}, 'customers', ${ours})`,
     unknown_fields_connection_fk: () =>
       sql`insert into unknown_fields (connection_id, resource, path, venue_id, kind) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 'value')`,
+    event_feeds_connection_fk: () =>
+      sql`insert into event_feeds (connection_id, venue_id) values (${theirs.connectionId}, ${ours})`,
     deleted_objects_connection_fk: () =>
       sql`insert into deleted_objects (connection_id, resource, external_id, venue_id, external_version) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 1)`,
     deliveries_message_fk: () =>
