@@ -114,6 +114,8 @@ export interface MappedRecord {
   readonly problems: readonly { readonly path: string; readonly message: string }[];
   /** Fields that the venue has left out: the payload has nothing of them, and a write leaves them as they are. */
   readonly excluded?: readonly string[];
+  /** What of the record the payload could not carry over. A writer that is given them adds them to what it has written. */
+  readonly notes?: readonly RecordNote[];
 }
 
 export interface WriteOptions {

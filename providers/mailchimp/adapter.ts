@@ -1,50 +1,35 @@
-import { z } from 'zod';
-import type { Secret } from '../../vault/secret.ts';
-import { createAccountAdapter } from '../account-adapter.ts';
-import { parseAnswer } from '../grants.ts';
-import { ProviderError } from '../provider-error.ts';
-import type { ProviderAccount, SessionOptions } from '../provider.ts';
-import { createTransport } from '../transport.ts';
-import { MAILCHIMP_ERRORS } from './errors.ts';
+import { resourceTable } from '../kit/resource-table.ts';
+import type { ResourceEntry } from '../kit/resource-table.ts';
+import type { ProviderAdapterParts, ResourceSession } from '../provider.ts';
+import { readMailchimpAccount } from './account.ts';
+import type { MailchimpConfig } from './account.ts';
+import { customerMapping } from './customers/customer-mapping.ts';
+import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
+import { createAsk } from './http/ask.ts';
+import type { Ask } from './http/ask.ts';
+import { Audience } from './http/audience.ts';
 
-export interface MailchimpConfig {
-  readonly loginUrl: string;
-  /** A stand-in's URL. Null: the account's own data centre. */
-  readonly apiUrl: string | null;
-  readonly app: { readonly id: string; readonly secret: Secret } | null;
+/** `onBehalfOf` is the data centre of an OAuth token. */
+export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapterParts {
+  return {
+    open: (options) => ({
+      account: () => readMailchimpAccount(config, options),
+      // No call tells it; the overlap of the change feed covers differing clocks.
+      newestChangeEpochS: () => Promise.resolve(null),
+      resource(resource) {
+        const ask = createAsk(config, options);
+        return RESOURCES.entry(resource).session(ask, new Audience(ask, options.accounts ?? null));
+      },
+    }),
+    mapping: RESOURCES.mapping,
+    pullPlan: RESOURCES.pullPlan,
+  };
 }
 
-/** `onBehalfOf` is the data centre of an OAuth token; an API key ends with it. */
-export function createMailchimpAdapter(config: MailchimpConfig): ReturnType<typeof createAccountAdapter> {
-  return createAccountAdapter('mailchimp', (options) => readMailchimpAccount(config, options));
+interface MailchimpResource extends ResourceEntry {
+  readonly session: (ask: Ask, audience: Audience) => ResourceSession;
 }
 
-const DATA_CENTRE = /^[a-z]{2,4}\d{1,3}$/;
-
-/**
- * The URL of an account's API. The data centre becomes part of a host name that receives a token, so only Mailchimp's
- * own pattern is accepted.
- */
-export function apiBaseOf({ apiUrl }: Pick<MailchimpConfig, 'apiUrl'>, dataCentre: string | undefined): string {
-  if (dataCentre === undefined || !DATA_CENTRE.test(dataCentre))
-    throw new ProviderError({ provider: 'mailchimp', kind: 'needs-reauth', code: 'no-data-centre' });
-  return apiUrl ?? `https://${dataCentre}.api.mailchimp.com`;
-}
-
-const accountSchema = z.object({ account_id: z.string().min(1), account_name: z.string().nullish() });
-
-export async function readMailchimpAccount(
-  config: Pick<MailchimpConfig, 'apiUrl'>,
-  { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions,
-): Promise<ProviderAccount> {
-  const key = secretKey.expose();
-  const base = apiBaseOf(config, onBehalfOf ?? /-([a-z0-9]+)$/.exec(key)?.[1]);
-  const answer = await createTransport({ provider: 'mailchimp', calls: { call, signal }, errors: MAILCHIMP_ERRORS })(
-    `${base}/3.0/?fields=account_id,account_name`,
-    {
-      headers: { authorization: `Bearer ${key}`, accept: 'application/json' },
-    },
-  );
-  const { account_id, account_name } = parseAnswer('mailchimp', accountSchema, answer.body);
-  return { externalAccountId: account_id, name: account_name ?? null, environment: 'production', scopes: [] };
-}
+const RESOURCES = resourceTable<MailchimpResource>('mailchimp', {
+  customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
+});

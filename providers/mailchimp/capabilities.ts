@@ -9,6 +9,6 @@ const LIMITS = [perSecond(10), concurrent(8)];
  * every account is a production account.
  */
 export const MAILCHIMP_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
-  resources: [],
+  resources: [{ resource: 'customers', directions: ['push', 'pull', 'both'] }],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

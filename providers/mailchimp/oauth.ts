@@ -6,8 +6,8 @@ import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
 import { requestToken } from '../token-endpoint.ts';
 import { createTransport } from '../transport.ts';
-import { apiBaseOf, readMailchimpAccount } from './adapter.ts';
-import type { MailchimpConfig } from './adapter.ts';
+import { apiBaseOf, readMailchimpAccount } from './account.ts';
+import type { MailchimpConfig } from './account.ts';
 
 interface App {
   readonly id: string;

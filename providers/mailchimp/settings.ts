@@ -1,6 +1,6 @@
 import type { ProviderSettings, SettingValues } from '../../config/provider-settings.ts';
 import { APP_ID_FORM, STAND_IN_ONLY, URL_FORM, appId, httpUrl, secret } from '../../config/variable.ts';
-import type { MailchimpConfig } from './adapter.ts';
+import type { MailchimpConfig } from './account.ts';
 
 export const MAILCHIMP_SETTINGS = {
   clientId: {

@@ -6,7 +6,7 @@ import { tokenAccount } from './oauth.ts';
 
 /** `GET /3.0/`: https://mailchimp.com/developer/marketing/api/root/list-api-root-resources/ (2026-11). */
 export function apiRoot(visit: Visit): Reply {
-  const { id, name, details } = caller(visit);
+  const { id, name, details } = callerOf(visit).account;
   return json({
     account_id: id,
     login_id: details['userId'],
@@ -25,17 +25,28 @@ export function apiRoot(visit: Visit): Reply {
 
 /** `GET /3.0/ping`. */
 export function ping(visit: Visit): Reply {
-  caller(visit);
+  callerOf(visit);
   return json({ health_status: "Everything's Chimpy!" });
 }
 
+export interface Caller {
+  readonly account: Account;
+  /** False for the key of a user who may only look (https://mailchimp.com/help/manage-user-levels-in-your-account/, 2026-11). */
+  readonly mayWrite: boolean;
+}
+
 /** Accepts an OAuth token, or an API key as the Basic password or as a bearer. Throws a 401 `Refusal`. */
-function caller(visit: Visit): Account {
+export function callerOf(visit: Visit): Caller {
   const { accounts, ledger } = visit;
   const key = basicOf(visit)?.password ?? authorizationOf(visit, 'bearer');
-  const account =
-    tokenAccount(visit) ??
-    accounts.list().find(({ id, details }) => details['apiKey'] === key && !ledger.refusedAccounts.has(id));
+  const granted = tokenAccount(visit);
+  if (granted) return { account: granted, mayWrite: true };
+  const account = accounts
+    .list()
+    .find(
+      ({ id, details }) =>
+        key !== null && [details['apiKey'], details['viewerKey']].includes(key) && !ledger.refusedAccounts.has(id),
+    );
   if (!account) throw keyInvalid();
-  return account;
+  return { account, mayWrite: account.details['apiKey'] === key };
 }

@@ -14,6 +14,7 @@ export function problem(
   status: number,
   detail: string,
   title = TITLES[status] ?? (status >= 500 ? 'Internal Server Error' : 'Bad Request'),
+  errors: readonly object[] = [],
 ): Reply {
   const body = {
     type: 'https://mailchimp.com/developer/marketing/docs/errors/',
@@ -21,6 +22,7 @@ export function problem(
     status,
     detail,
     instance: crypto.randomUUID(),
+    ...(errors.length > 0 && { errors }),
   };
   return json(body, { status, headers: { 'content-type': 'application/problem+json; charset=utf-8' } });
 }

@@ -3,6 +3,7 @@ import { startOAuthSandbox } from '../oauth/oauth-sandbox.ts';
 import type { OAuthSandbox, OAuthSandboxOptions, ProviderRules } from '../oauth/oauth-sandbox.ts';
 import { apiRoot, ping } from './account.ts';
 import { ofStatus } from './errors.ts';
+import { openMailchimpRecords } from './mailchimp-records.ts';
 import { accessToken, MAILCHIMP_CONSENT, metadata } from './oauth.ts';
 
 const MAILCHIMP: ProviderRules = {
@@ -21,17 +22,19 @@ const MAILCHIMP: ProviderRules = {
     const details = {
       dc,
       apiKey: `${randomBytes(16).toString('hex')}-${dc}`,
+      viewerKey: `${randomBytes(16).toString('hex')}-${dc}`,
       userId: String(randomInt(1e7, 1e8)),
       createdAt: new Date().toISOString(),
     };
     return { id: randomBytes(13).toString('hex').slice(0, 25), name, details };
   },
   accountNames: ['Corner Café News', 'Harbour Bakery News'],
+  records: openMailchimpRecords,
 };
 
 /**
- * Starts a stand-in Mailchimp: authorisation page, tokens that never expire, metadata, and the account behind a token
- * or an API key.
+ * Starts a stand-in Mailchimp: authorisation page, tokens that never expire, metadata, the account behind a token or an
+ * API key, and what that account has.
  */
 export function startMailchimpSandbox(options: OAuthSandboxOptions = {}): Promise<OAuthSandbox> {
   return startOAuthSandbox(MAILCHIMP, options);

@@ -21,6 +21,15 @@ export interface RecordService {
   readonly admit: (visit: Visit, account: string | null) => Reply | null;
   /** Added to every answer. */
   readonly latencyMs: () => number;
+  /** For a provider that limits how many requests are under way at once. */
+  readonly connections?: Connections;
+}
+
+/** Told of each request for an account as it arrives and as it is answered. */
+export interface Connections {
+  /** The refusal of a request that is one too many; null for one that may pass. */
+  readonly open: (account: string) => Reply | null;
+  readonly close: (account: string) => void;
 }
 
 export const NO_RECORDS: RecordService = {
@@ -63,13 +72,16 @@ async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerRespo
   const requestId = randomId('req_', 14);
   const { records } = parts;
   const body = await readBody(req, records.bodyLimitBytes);
+  const { crowded, leave } = enter(parts, visitOf(req, { ...parts, body: body ?? '' }));
   if (records.latencyMs() > 0) await sleep(records.latencyMs());
   const arrived = visitOf(req, { ...parts, body: body ?? '' });
   const account = accountOf(arrived);
   const page = records.pageOf(arrived);
   const fault = parts.faults.strike({ method: arrived.method, path: arrived.path, account, page });
   const visit = { ...arrived, pageFault: pageFaultOf(fault) };
-  const answer = body === null ? toAnswer(parts.refuse(413)) : await admitted(parts, visit, { fault, account });
+  const admission = crowded ?? (body === null ? parts.refuse(413) : records.admit(visit, account));
+  const answer = admission ? toAnswer(admission) : await answerOf(parts, visit, { fault, account });
+  leave();
   parts.calls.add({
     at,
     answeredAt: Date.now(),
@@ -93,9 +105,16 @@ interface Striking {
   readonly account: string | null;
 }
 
-function admitted(parts: ServiceParts, visit: Visit, striking: Striking): Promise<Answer> | Answer {
-  const refused = parts.records.admit(visit, striking.account);
-  return refused ? toAnswer(refused) : answerOf(parts, visit, striking);
+/** Counts a request among those that are under way, until `leave`. */
+function enter({ records: { connections } }: ServiceParts, arrived: Visit) {
+  const account = connections ? accountOf(arrived) : null;
+  if (!connections || account === null) return { crowded: null, leave: () => undefined };
+  return {
+    crowded: connections.open(account),
+    leave: () => {
+      connections.close(account);
+    },
+  };
 }
 
 async function answerOf(parts: ServiceParts, visit: Visit, { fault, account }: Striking): Promise<Answer> {

@@ -69,7 +69,7 @@ export function createBench(provider: ProviderId) {
   };
   const declared = adapter.capabilities.resources;
   const open = (secretKey: Secret = sandbox.secretKey) =>
-    adapter.open({ secretKey, onBehalfOf: sandbox.onBehalfOf, call });
+    adapter.open({ secretKey, onBehalfOf: sandbox.onBehalfOf, accounts: sandbox.accounts, call });
   const map = (resource: Resource, record: MappableRecord) => adapter.mapping(resource).toPayload(record);
   return {
     declared,

@@ -112,7 +112,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
   describe.each(resourcesWith('push', 'pull').filter((resource) => !isNamedByPlace(resource)))(
     'reading what changed of %s',
     (resource) => {
-      const { full, minimal, renamed } = samplesOf(resource);
+      const { full, minimal, renamed } = samplesOf(resource, provider);
       const changes = async () => {
         const records: ProviderRecord[] = [];
         for (const stream of namesOf(adapter().pullPlan(resource).changes?.streams ?? [])) {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Resource } from '../../contracts/providers.ts';
+import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { CustomerFields } from '../../records/customers.ts';
 import type { ProductFields } from '../../records/products.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
@@ -61,12 +61,29 @@ export const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
   },
 };
 
+/**
+ * At a provider that knows members by their addresses each record has one, and another record another one. A consent is
+ * never given back there, so that no update clears it.
+ */
+const ADDRESSED: Samples = {
+  full: CUSTOMER,
+  minimal: {
+    ...{ name: 'Only a name', email: CUSTOMER.email, phone: null, address: null },
+    ...{ marketingConsent: CUSTOMER.marketingConsent, metadata: {} },
+  },
+  renamed: (fields) => ({ ...(fields as CustomerFields), name: 'Renamed', email: 'renamed@example.com' }),
+  emails: ['ada@example.com'],
+};
+
+/** Samples of one provider alone. */
+const OWN_SAMPLES: Readonly<Partial<Record<ProviderId, typeof SAMPLES>>> = { mailchimp: { customers: ADDRESSED } };
+
 /** Kinds whose remote record is named by what the record says, and carries no id of ours: their writes have a suite of their own. */
 const NAMED_BY_PLACE: ReadonlySet<Resource> = new Set(['inventory']);
 export const isNamedByPlace = (resource: Resource): boolean => NAMED_BY_PLACE.has(resource);
 
-export function samplesOf(resource: Resource): Samples {
-  const samples = SAMPLES[resource];
+export function samplesOf(resource: Resource, provider?: ProviderId): Samples {
+  const samples = (provider !== undefined ? OWN_SAMPLES[provider]?.[resource] : undefined) ?? SAMPLES[resource];
   if (!samples) throw new Error(`no sample of ${resource}`);
   return samples;
 }

@@ -1,10 +1,12 @@
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { TestSettings } from '../support/test-providers.ts';
+import { startMailchimpSandbox } from '../../sandbox/mailchimp/mailchimp-sandbox.ts';
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
+import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
 import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
 
@@ -23,6 +25,10 @@ export interface RunningSandbox {
   readonly secretKey: Secret;
   /** The account that the key acts for, where the key does not tell it. */
   readonly onBehalfOf?: string;
+  /** The accounts that are chosen of those that the key opens; absent: all. */
+  readonly accounts?: readonly string[];
+  /** Of the account, where the provider has no test mode. */
+  readonly environment?: 'production';
   /** A key that the provider knows, with fewer permissions than a sync needs. */
   readonly restrictedKey: Secret;
   /** What such a key's requests are refused as: `rejected` where the owner may stay as they are. */
@@ -45,6 +51,8 @@ export interface RunningSandbox {
   readonly feedTellsDeletionsOf: readonly Resource[];
   /** Whether objects have a place for our record's id; otherwise a record is known again by its unique name. */
   readonly carriesOurId: boolean;
+  /** A field without which the provider makes nothing new; `name` by default. */
+  readonly neededField?: string;
   /** Whether the provider keeps a failure under its idempotency key, and answers it again. */
   readonly keepsFailures: boolean;
   /** Ids of all existing records. */
@@ -299,9 +307,67 @@ async function startQuickBooks(): Promise<RunningSandbox> {
   };
 }
 
+async function startMailchimp(): Promise<RunningSandbox> {
+  const sandbox = await startMailchimpSandbox();
+  const control = mailchimpSandboxControl(sandbox);
+  let [account] = await control.accounts();
+  let foreign = 0;
+  const present = () => {
+    if (!account) throw new Error('a stand-in Mailchimp has accounts from the start');
+    return account;
+  };
+  const ids = async () => {
+    const members = await present().objects<{ readonly contact_id: string; readonly status: string }>('members');
+    return members.filter(({ status }) => status !== 'archived').map(({ contact_id: id }) => id);
+  };
+  return {
+    config: { mailchimp: { apiUrl: sandbox.apiUrl } },
+    get secretKey() {
+      return new Secret(present().apiKey);
+    },
+    get accounts() {
+      return [present().list];
+    },
+    environment: 'production',
+    get restrictedKey() {
+      return new Secret(present().viewerKey);
+    },
+    restrictedKind: 'needs-reauth',
+    unknownKey: new Secret('0123456789abcdef0123456789abcdef-us1'),
+    feedTellsDeletionsOf: [],
+    keepsFailures: false,
+    carriesOurId: false,
+    neededField: 'email',
+    extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
+    async reset() {
+      await control.reset();
+      [account] = await control.accounts();
+      foreign = (await control.calls()).length;
+    },
+    async seed(_, count) {
+      await present().seed('members', count);
+      return ids();
+    },
+    // Without a trace: Mailchimp remembers a deleted address, and no client adds it again.
+    async remove(_, externalId) {
+      await present().vanish('members', externalId);
+    },
+    unknownId: () => 'f'.repeat(32),
+    async trouble(kind, times) {
+      const match = kind === 'reset-after-commit' ? { method: 'POST' } : {};
+      await control.fault({ ...TROUBLE[kind], match, times });
+    },
+    ids,
+    sideEffects: () => present().objects('side-effects'),
+    requests: async () => (await control.calls()).length - foreign,
+    close: () => sandbox.close(),
+  };
+}
+
 /** One stand-in per provider. A new adapter joins the suite by adding its own here. */
 export const SANDBOXES: Readonly<Partial<Record<ProviderId, () => Promise<RunningSandbox>>>> = {
   stripe: startStripe,
   square: startSquare,
   quickbooks: startQuickBooks,
+  mailchimp: startMailchimp,
 };

@@ -1,7 +1,9 @@
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import { startMailchimpSandbox } from '../../sandbox/mailchimp/mailchimp-sandbox.ts';
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
 import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import type { SandboxCall } from '../support/sandbox/sandbox-control.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
@@ -177,9 +179,45 @@ async function startQuickBooks(): Promise<TwoWayStandIn> {
   };
 }
 
+async function startMailchimp(): Promise<TwoWayStandIn> {
+  const sandbox = await startMailchimpSandbox();
+  const control = mailchimpSandboxControl(sandbox);
+  const batch = '/3.0/lists/[^/]+';
+  let aheadMs = 0;
+  return {
+    config: { mailchimp: { apiUrl: sandbox.apiUrl } },
+    tick: () => control.clock((aheadMs += 2_000)),
+    expiredCursor: null,
+    pageSize: 1_000,
+    writes: { create: batch, update: batch },
+    close: () => sandbox.close(),
+    async addAccount() {
+      const account = await control.addAccount();
+      return {
+        secretKey: account.apiKey,
+        location: null,
+        seed: (_, count) => account.seed('members', count),
+        // Addresses are unique in an audience, and each twin is written to the other's too.
+        putTwin: () =>
+          account.put('members', [
+            {
+              ...{ contact_id: 'a'.repeat(32), email_address: `twin@${account.list}.example.com` },
+              merge_fields: { FNAME: 'A', LNAME: 'twin', ADDRESS: '', PHONE: '' },
+            },
+          ]),
+        remove: (_, externalId) => account.ask('DELETE', `/members/${externalId}`),
+        calls: () => account.calls(),
+        sideEffects: () => account.objects('side-effects'),
+        fault: (fault) => control.fault({ ...fault, match: { ...fault.match, account: account.id } }),
+      };
+    },
+  };
+}
+
 /** One stand-in for each provider that syncs a resource both ways. A new adapter joins by adding its own here. */
 export const TWO_WAY_STAND_INS: Readonly<Partial<Record<ProviderId, () => Promise<TwoWayStandIn>>>> = {
   stripe: startStripe,
   square: startSquare,
   quickbooks: startQuickBooks,
+  mailchimp: startMailchimp,
 };

@@ -224,8 +224,9 @@ export function describeTwoWay(provider: ProviderId): void {
       it.each(['create', 'update'] as const)('do not double a write of unknown outcome: %s', async (kind) => {
         const before = (await side.account.calls()).length;
         if (kind === 'create' && isNamedByPlace(resource)) return;
-        // Another name than the first record's: names are unique at QuickBooks.
-        if (kind === 'create') await world.load(side, resource, { ...fields, ...prepared, ...changes[0] }, 'r-2');
+        // Another name and address than the first record's: names are unique at QuickBooks, addresses at Mailchimp.
+        const other = { ...fields, ...prepared, ...changes[0], ...changes[1] };
+        if (kind === 'create') await world.load(side, resource, other, 'r-2');
         else await load(changes[0]);
         await side.account.fault({
           ...{ kind: 'commit-then-fail', times: 1 },
@@ -314,7 +315,7 @@ export function describeTwoWay(provider: ProviderId): void {
 }
 
 const LISTS =
-  '/v1/(customers|products)|/v2/(catalog/search|customers/search|inventory/counts/batch-retrieve)|/v3/company/\\d+/query';
+  '/v1/(customers|products)|/v2/(catalog/search|customers/search|inventory/counts/batch-retrieve)|/v3/company/\\d+/query|/3.0/lists/[^/]+/members';
 const tableOf = (resource: Resource) => (resource === 'inventory' ? 'inventory_levels' : resource);
 
 const pick = (from: RecordFields, names: readonly string[]) =>

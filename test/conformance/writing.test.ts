@@ -9,7 +9,7 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
   const { adapter, agreed, carriedId, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
 
   describe.each(resourcesWith('push').filter((resource) => !isNamedByPlace(resource)))('writing %s', (resource) => {
-    const { full, minimal, renamed, emails } = samplesOf(resource);
+    const { full, minimal, renamed, emails } = samplesOf(resource, provider);
     const session = () => open().resource(resource);
     const create = (record: MappableRecord = aRecord(full), key = aKey()) =>
       write(resource).create(map(resource, record), key);

@@ -1,0 +1,111 @@
+import { z } from 'zod';
+import { changeFeed, offset } from '../../../domain/sync/pull/pull-plan.ts';
+import { readItems, textAt, unreadableRejection } from '../../items.ts';
+import type { ListQuery, PagePosition, ProviderPage, PullPlan, ResourceSession } from '../../provider.ts';
+import { audienceGone, isMissing, nullWhenMissing } from '../http/ask.ts';
+import type { Ask } from '../http/ask.ts';
+import type { Audience } from '../http/audience.ts';
+import { toRecord } from './customer-fields.ts';
+import { MEMBER_FIELDS, memberSchema } from './customer-responses.ts';
+import { createCustomerWriter } from './customer-writer.ts';
+
+/** https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination, read 2026-11-29. */
+const PAGE_SIZE = 1_000;
+
+/**
+ * Mailchimp documents no delay of its lists. Reading some members again costs nothing but a longer page.
+ */
+const CHANGES = { reachS: null, overlapS: 600, handOffOverlapS: 600 } as const;
+
+/**
+ * Both lists are in the order in which members joined, which no change moves; who is archived or deleted moves the
+ * rest, so each page repeats a member. What changed is listed without archived and deleted members: only a full pass
+ * finds those.
+ */
+export const customerPullPlan: PullPlan = {
+  listing: [[offset('members', { overlap: 1 })]],
+  changes: changeFeed([[offset('changed-members', { overlap: 1 })]], CHANGES),
+  mayVanish: true,
+  dates: ['changes'],
+};
+
+const pageSchema = z.object({ members: z.array(z.unknown()) });
+const countSchema = z.object({ total_items: z.int().min(0).nullish() });
+
+export function createCustomerSession(ask: Ask, audience: Audience): ResourceSession {
+  return {
+    async listPage(query) {
+      const askedAtMs = Date.now();
+      const { members: raw } = await ofAudience(
+        ask(pageSchema, { method: 'GET', path: await audience.path('members'), query: parametersOf(query) }),
+      );
+      return toPage(raw, { query, askedAtMs });
+    },
+
+    async count() {
+      const query = { fields: 'total_items', count: '1' };
+      const path = await audience.path('members');
+      return (await ask(countSchema, { method: 'GET', path, query })).total_items ?? null;
+    },
+
+    versionOf: (askedAtMs) => askedAtMs,
+
+    async retrieve(externalId) {
+      // Anything else would be another path of the API.
+      if (!/^[\w-]{1,64}$/.test(externalId)) return null;
+      const askedAtMs = Date.now();
+      const path = await audience.path('members', externalId);
+      const found = await nullWhenMissing(ask(memberSchema, { method: 'GET', path, isOneObject: true }));
+      const record = found && toRecord(found, askedAtMs);
+      return record?.deleted === false ? record : null;
+    },
+
+    writer: createCustomerWriter(ask, audience),
+  };
+}
+
+/** An audience that was deleted has no members to archive: it is an error. */
+async function ofAudience<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    throw isMissing(error) ? audienceGone() : error;
+  }
+}
+
+/** Times are of whole seconds, and "after" leaves out the second itself. */
+function parametersOf({ stream, fromEpochS, after }: ListQuery): Readonly<Record<string, string>> {
+  const isOfChanges = stream === 'changed-members' && fromEpochS !== null;
+  return {
+    fields: MEMBER_FIELDS.map((name) => `members.${name}`).join(','),
+    count: String(PAGE_SIZE),
+    offset: String(skipped(after)),
+    ...(isOfChanges && { since_last_changed: timeOf(fromEpochS - 1) }),
+  };
+}
+
+/** As Mailchimp's examples write a time. */
+const timeOf = (epochS: number): string => `${new Date(epochS * 1_000).toISOString().slice(0, 19)}+00:00`;
+
+const skipped = (after: ListQuery['after']): number => (typeof after === 'number' ? after : 0);
+
+function toPage(
+  raw: readonly unknown[],
+  { query: { after }, askedAtMs }: { readonly query: ListQuery; readonly askedAtMs: number },
+): ProviderPage {
+  const { items, unreadable } = readItems(memberSchema, raw, idOf);
+  return {
+    records: items.map((member) => toRecord(member, askedAtMs)),
+    rejections: unreadable.map(unreadableRejection),
+    after: raw.length < PAGE_SIZE ? null : skipped(after) + raw.length,
+    pageSize: PAGE_SIZE,
+    positions: raw.flatMap(positionOf),
+  };
+}
+
+const idOf = (raw: unknown): string | null => textAt(raw, 'contact_id');
+
+function positionOf(raw: unknown): readonly PagePosition[] {
+  const id = idOf(raw);
+  return id === null ? [] : [{ id, atEpochS: null }];
+}
