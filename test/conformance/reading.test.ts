@@ -131,7 +131,11 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
         await write(resource).update(remote.externalId, map(resource, later), changing(remote));
         const told = await changes();
         const newest = told.reduce((one, other) => (other.version > one.version ? other : one));
-        expect(newest).toMatchObject({ externalId: remote.externalId, recordId: carriedId(record), deleted: false });
+        expect(newest).toMatchObject({
+          externalId: remote.externalId,
+          recordId: carriedId(resource, record),
+          deleted: false,
+        });
         expect(agreed(resource, later, newest)).toBe(true);
         const versions = told.map(({ version }) => version);
         expect(versions).toEqual([...versions].sort((a, b) => b - a));

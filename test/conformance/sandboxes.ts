@@ -1,14 +1,16 @@
-import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import type { Environment, ProviderId, Resource } from '../../contracts/providers.ts';
 import type { TestSettings } from '../support/test-providers.ts';
 import { startMailchimpSandbox } from '../../sandbox/mailchimp/mailchimp-sandbox.ts';
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import { startXeroSandbox } from '../../sandbox/xero/xero-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
 import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
+import { xeroSandboxControl } from '../support/sandbox/xero-organisation.ts';
 
 export type Trouble =
   | 'server-error'
@@ -27,12 +29,14 @@ export interface RunningSandbox {
   readonly onBehalfOf?: string;
   /** The accounts that are chosen of those that the key opens; absent: all. */
   readonly accounts?: readonly string[];
-  /** Of the account, where the provider has no test mode. */
-  readonly environment?: 'production';
   /** A key that the provider knows, with fewer permissions than a sync needs. */
   readonly restrictedKey: Secret;
   /** What such a key's requests are refused as: `rejected` where the owner may stay as they are. */
   readonly restrictedKind: 'rejected' | 'needs-reauth';
+  /** The status of that refusal; 403 by default. */
+  readonly restrictedStatus?: number;
+  /** The environment of the accounts; `sandbox` by default. */
+  readonly environment?: Environment;
   readonly unknownKey: Secret;
   /** Deletes everything that was created and every fault. */
   reset(): Promise<void>;
@@ -50,9 +54,11 @@ export interface RunningSandbox {
   /** The resources whose change feed tells deletions; of others only a full pass finds them. */
   readonly feedTellsDeletionsOf: readonly Resource[];
   /** Whether objects have a place for our record's id; otherwise a record is known again by its unique name. */
-  readonly carriesOurId: boolean;
+  carriesOurId(resource: Resource): boolean;
   /** A field without which the provider makes nothing new; `name` by default. */
   readonly neededField?: string;
+  /** No two objects of an account share a name. */
+  readonly hasUniqueNames?: true;
   /** Whether the provider keeps a failure under its idempotency key, and answers it again. */
   readonly keepsFailures: boolean;
   /** Ids of all existing records. */
@@ -117,7 +123,7 @@ async function startStripe(): Promise<RunningSandbox> {
     unknownKey: new Secret('sk_test_nobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['customers', 'products'],
     keepsFailures: true,
-    carriesOurId: true,
+    carriesOurId: () => true,
     restrictedKind: 'rejected',
     extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
@@ -190,7 +196,7 @@ async function startSquare(): Promise<RunningSandbox> {
     unknownKey: new Secret('EAAAEnobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['products'],
     keepsFailures: false,
-    carriesOurId: true,
+    carriesOurId: () => true,
     restrictedKind: 'rejected',
     // The merchant's name; the locations, each of which has lists of its own; whether there is a loyalty programme.
     extraCalls: {
@@ -277,7 +283,8 @@ async function startQuickBooks(): Promise<RunningSandbox> {
     unknownKey: new Secret('eyJlbmMiOiJnobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['customers', 'products', 'transactions', 'invoices'],
     keepsFailures: false,
-    carriesOurId: false,
+    carriesOurId: () => false,
+    hasUniqueNames: true,
     // The company's currency, and for a new item its income account.
     extraCalls: { account: 0, first: {}, firstWrite: { products: 2 }, listing: { products: 1 } },
     async reset() {
@@ -336,7 +343,7 @@ async function startMailchimp(): Promise<RunningSandbox> {
     unknownKey: new Secret('0123456789abcdef0123456789abcdef-us1'),
     feedTellsDeletionsOf: [],
     keepsFailures: false,
-    carriesOurId: false,
+    carriesOurId: () => false,
     neededField: 'email',
     extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
@@ -364,10 +371,89 @@ async function startMailchimp(): Promise<RunningSandbox> {
   };
 }
 
+/** The collections that hold the records of a resource. */
+const XERO_COLLECTIONS: Readonly<Partial<Record<Resource, string>>> = {
+  customers: 'Contacts',
+  products: 'Items',
+  transactions: 'Payments',
+  invoices: 'Invoices',
+};
+
+async function startXero(): Promise<RunningSandbox> {
+  const sandbox = await startXeroSandbox();
+  const control = xeroSandboxControl(sandbox);
+  let [organisation] = await control.organisations();
+  let foreign = 0;
+  let restricted = '';
+  const collectionOf = (resource: Resource) => {
+    const collection = XERO_COLLECTIONS[resource];
+    if (collection === undefined) throw new Error(`xero has no ${resource}`);
+    return collection;
+  };
+  const present = () => {
+    if (!organisation) throw new Error('a stand-in Xero has organisations from the start');
+    return organisation;
+  };
+  const externalIdOf = (resource: Resource, id: string) => (resource === 'transactions' ? `Payments:${id}` : id);
+  const ids = async (resource: Resource) => {
+    const collection = collectionOf(resource);
+    const objects = await present().objects<Readonly<Record<string, string>>>(collection);
+    return objects
+      .filter((object) => resource !== 'customers' || object['ContactStatus'] === 'ACTIVE')
+      .map((object) => externalIdOf(resource, object[`${collection.slice(0, -1)}ID`] ?? ''));
+  };
+  return {
+    config: { xero: { apiUrl: sandbox.apiUrl } },
+    get secretKey() {
+      return new Secret(present().token);
+    },
+    get onBehalfOf() {
+      return present().id;
+    },
+    get restrictedKey() {
+      return new Secret(restricted);
+    },
+    // A scope that the consent lacks is a 401: the owner has to approve once more.
+    ...{ restrictedKind: 'needs-reauth', restrictedStatus: 401, environment: 'production' },
+    unknownKey: new Secret('eyJhbGciOiJSUzI1NiJ9.nobodyKnowsThisOne.x'),
+    feedTellsDeletionsOf: ['customers'],
+    keepsFailures: false,
+    carriesOurId: (resource) => resource === 'customers',
+    hasUniqueNames: true,
+    // The organisation’s currency.
+    extraCalls: { account: 0, first: {}, firstWrite: { products: 1 }, listing: { products: 1 } },
+    async reset() {
+      await control.reset();
+      // A reset ends every grant.
+      [organisation] = await control.organisations();
+      restricted = await control.tokenFor(present().id, 'offline_access accounting.attachments');
+      foreign = (await control.calls()).length;
+    },
+    async seed(resource, count) {
+      await present().seed(collectionOf(resource), count);
+      return ids(resource);
+    },
+    async remove(resource, externalId) {
+      await present().vanish(collectionOf(resource), externalId.split(':').at(-1) ?? '');
+    },
+    unknownId: (resource) => externalIdOf(resource, '00000000-0000-4000-8000-000000000000'),
+    async trouble(kind, times) {
+      // A call that only prepares a write has nothing to commit.
+      const match = kind === 'reset-after-commit' ? { path: '/api.xro/2.0/[A-Z][A-Za-z]+', method: 'PUT' } : {};
+      await control.fault({ ...TROUBLE[kind], match, times });
+    },
+    ids,
+    sideEffects: () => present().objects('side-effects'),
+    requests: async () => (await control.calls()).length - foreign,
+    close: () => sandbox.close(),
+  };
+}
+
 /** One stand-in per provider. A new adapter joins the suite by adding its own here. */
 export const SANDBOXES: Readonly<Partial<Record<ProviderId, () => Promise<RunningSandbox>>>> = {
   stripe: startStripe,
   square: startSquare,
   quickbooks: startQuickBooks,
   mailchimp: startMailchimp,
+  xero: startXero,
 };
