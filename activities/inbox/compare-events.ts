@@ -130,7 +130,7 @@ class Comparison {
       countMissedEvents(provider, result.missed);
       const { connectionId } = this.#input;
       this.#deps.log.warn({ provider, connectionId, missed: result.missed }, 'events that never arrived were fetched');
-      await this.#deps.inbox.markAwake(partition);
+      await this.#deps.inbox.markAwake([partition]);
       await getClient().workflow.signalWithStart<DrainInbox>(...inboxWakeUp(partition));
     }
     return result;
