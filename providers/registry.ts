@@ -17,9 +17,10 @@ import type { AccountListing, Providers } from './providers.ts';
 import { quickbooks } from './quickbooks/index.ts';
 import { square } from './square/index.ts';
 import { stripe } from './stripe/index.ts';
+import { xero } from './xero/index.ts';
 
 /** Every provider of this service. This is the only list: code that needs them receives this value, or a test's own. */
-export const PROVIDERS: readonly ProviderDefinition[] = [stripe, square, quickbooks, mailchimp];
+export const PROVIDERS: readonly ProviderDefinition[] = [stripe, square, quickbooks, mailchimp, xero];
 
 /** The providers and record kinds that a process serves. */
 export interface Registries {

@@ -20,8 +20,8 @@ export const CALL_TIMEOUT_MS = 10_000;
  * own.
  */
 const DEFAULT_LIMITS: CallLimits = { timeoutMs: CALL_TIMEOUT_MS, maxBodyBytes: 1_000_000 };
-/** The headers with the request id that support asks for: Stripe, Intuit, Square and Mailchimp. */
-const REQUEST_ID_HEADERS = ['request-id', 'intuit_tid', 'x-request-id'];
+/** The headers with the request id that support asks for: Stripe, Intuit, Square and Mailchimp, Xero. */
+const REQUEST_ID_HEADERS = ['request-id', 'intuit_tid', 'x-request-id', 'xero-correlation-id'];
 
 /** The ProviderError code for an address that may not be called from here: nothing was sent. */
 export const ADDRESS_NOT_ALLOWED = 'address-not-allowed';

@@ -41,6 +41,7 @@ const EXPECTED_FLOWS = [
   'square pkce',
   'quickbooks code',
   'mailchimp code',
+  'xero code',
 ];
 
 const cleanUp = createCleanUp();

@@ -7,6 +7,8 @@ import { squareConfigOf } from '../../providers/square/settings.ts';
 import type { SquareSettings } from '../../providers/square/settings.ts';
 import { stripeOAuthOf } from '../../providers/stripe/settings.ts';
 import type { StripeSettings } from '../../providers/stripe/settings.ts';
+import { xeroConfigOf } from '../../providers/xero/settings.ts';
+import type { XeroSettings } from '../../providers/xero/settings.ts';
 
 /** The settings as each provider reads them. */
 export function asRead(config: ProvidersConfig) {
@@ -16,5 +18,6 @@ export function asRead(config: ProvidersConfig) {
     square: squareConfigOf(config['square'] as SquareSettings),
     quickbooks: quickbooksConfigOf(config['quickbooks'] as QuickBooksSettings),
     mailchimp: mailchimpConfigOf(config['mailchimp'] as MailchimpSettings),
+    xero: xeroConfigOf(config['xero'] as XeroSettings),
   };
 }

@@ -27,6 +27,8 @@ const ALL_APPS: Env = {
   QUICKBOOKS_SANDBOX: 'true',
   MAILCHIMP_CLIENT_ID: '123456789012',
   MAILCHIMP_CLIENT_SECRET: 'canary-mailchimp',
+  XERO_CLIENT_ID: 'ABCDEF0123456789ABCDEF0123456789',
+  XERO_CLIENT_SECRET: 'canary-xero',
 };
 
 describe('the providers’ apps', () => {
@@ -47,6 +49,12 @@ describe('the providers’ apps', () => {
         app: null,
       },
       mailchimp: { loginUrl: 'https://login.mailchimp.com', apiUrl: null, app: null },
+      xero: {
+        apiUrl: 'https://api.xero.com',
+        authorizeUrl: 'https://login.xero.com/identity/connect/authorize',
+        tokenUrl: 'https://identity.xero.com/connect/token',
+        app: null,
+      },
     });
   });
 

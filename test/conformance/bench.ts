@@ -83,7 +83,7 @@ export function createBench(provider: ProviderId) {
     open,
     map,
     /** The id that the record's remote object carries. */
-    carriedId: ({ id }: MappableRecord) => (sandbox.carriesOurId ? id : null),
+    carriedId: (resource: Resource, { id }: MappableRecord) => (sandbox.carriesOurId(resource) ? id : null),
     write: (resource: Resource): ResourceWriter => writerOf(open().resource(resource)),
     /** Whether a record and its remote record have the same payload. */
     agreed: (resource: Resource, record: MappableRecord, remote: ProviderRecord | null) =>

@@ -1,5 +1,4 @@
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
-import type { TestSettings } from '../support/test-providers.ts';
 import { startMailchimpSandbox } from '../../sandbox/mailchimp/mailchimp-sandbox.ts';
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
@@ -9,80 +8,11 @@ import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
 import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
+import { TROUBLE } from './running-sandbox.ts';
+import type { RunningSandbox } from './running-sandbox.ts';
+import { startXero } from './xero-stand-in.ts';
 
-export type Trouble =
-  | 'server-error'
-  | 'server-error-once-stored'
-  | 'page-instead-of-json'
-  | 'too-many-requests'
-  | 'reset'
-  | 'reset-after-commit';
-
-/** A provider's stand-in, as the conformance suite uses it. */
-export interface RunningSandbox {
-  /** This provider's part of the configuration. */
-  readonly config: Partial<TestSettings>;
-  readonly secretKey: Secret;
-  /** The account that the key acts for, where the key does not tell it. */
-  readonly onBehalfOf?: string;
-  /** The accounts that are chosen of those that the key opens; absent: all. */
-  readonly accounts?: readonly string[];
-  /** Of the account, where the provider has no test mode. */
-  readonly environment?: 'production';
-  /** A key that the provider knows, with fewer permissions than a sync needs. */
-  readonly restrictedKey: Secret;
-  /** What such a key's requests are refused as: `rejected` where the owner may stay as they are. */
-  readonly restrictedKind: 'rejected' | 'needs-reauth';
-  readonly unknownKey: Secret;
-  /** Deletes everything that was created and every fault. */
-  reset(): Promise<void>;
-  /**
-   * Creates records as another client would. Returns the ids of all records that exist then and that a full pass
-   * returns.
-   */
-  seed(resource: Resource, count: number): Promise<readonly string[]>;
-  /** Deletes a record as another client would. */
-  remove(resource: Resource, externalId: string): Promise<void>;
-  /** A well-formed id of no existing record. */
-  unknownId(resource: Resource): string;
-  /** Makes the next `times` requests fail. */
-  trouble(kind: Trouble, times: number): Promise<void>;
-  /** The resources whose change feed tells deletions; of others only a full pass finds them. */
-  readonly feedTellsDeletionsOf: readonly Resource[];
-  /** Whether objects have a place for our record's id; otherwise a record is known again by its unique name. */
-  readonly carriesOurId: boolean;
-  /** A field without which the provider makes nothing new; `name` by default. */
-  readonly neededField?: string;
-  /** Whether the provider keeps a failure under its idempotency key, and answers it again. */
-  readonly keepsFailures: boolean;
-  /** Ids of all existing records. */
-  ids(resource: Resource): Promise<readonly string[]>;
-  /** Calls that the adapter makes besides one for each answer, because the provider needs them. */
-  readonly extraCalls: {
-    /** To say whose key it is. */
-    readonly account: number;
-    /** Before the first page of a list, by the name of the list. */
-    readonly first: Readonly<Partial<Record<string, number>>>;
-    /** Before the first record that is ever written to an account. */
-    readonly firstWrite: Readonly<Partial<Record<Resource, number>>>;
-    /** To read all lists of a resource. */
-    readonly listing: Readonly<Partial<Record<Resource, number>>>;
-  };
-  /** What writes have caused at the provider beside the object that was written, such as a change of stock; oldest first. */
-  sideEffects(): Promise<readonly object[]>;
-  /** Number of requests that the adapter has made so far. */
-  requests(): Promise<number>;
-  close(): Promise<void>;
-}
-
-const TROUBLE: Readonly<Record<Trouble, object>> = {
-  'server-error': { kind: 'status', status: 500 },
-  'server-error-once-stored': { kind: 'status', status: 500, stored: true },
-  'page-instead-of-json': { kind: 'status', status: 502, body: 'html' },
-  'too-many-requests': { kind: 'status', status: 429 },
-  reset: { kind: 'reset' },
-  'reset-after-commit': { kind: 'commit-then-fail' },
-};
+export type { RunningSandbox, Trouble } from './running-sandbox.ts';
 
 /** The list that a resource's records are created in and counted by. */
 const STRIPE_LISTS: Readonly<Partial<Record<Resource, { readonly list: string; readonly unknownId: string }>>> = {
@@ -117,7 +47,7 @@ async function startStripe(): Promise<RunningSandbox> {
     unknownKey: new Secret('sk_test_nobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['customers', 'products'],
     keepsFailures: true,
-    carriesOurId: true,
+    carriesOurId: () => true,
     restrictedKind: 'rejected',
     extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
@@ -190,7 +120,7 @@ async function startSquare(): Promise<RunningSandbox> {
     unknownKey: new Secret('EAAAEnobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['products'],
     keepsFailures: false,
-    carriesOurId: true,
+    carriesOurId: () => true,
     restrictedKind: 'rejected',
     // The merchant's name; the locations, each of which has lists of its own; whether there is a loyalty programme.
     extraCalls: {
@@ -277,7 +207,8 @@ async function startQuickBooks(): Promise<RunningSandbox> {
     unknownKey: new Secret('eyJlbmMiOiJnobodyKnowsThisOne'),
     feedTellsDeletionsOf: ['customers', 'products', 'transactions', 'invoices'],
     keepsFailures: false,
-    carriesOurId: false,
+    carriesOurId: () => false,
+    hasUniqueNames: true,
     // The company's currency, and for a new item its income account.
     extraCalls: { account: 0, first: {}, firstWrite: { products: 2 }, listing: { products: 1 } },
     async reset() {
@@ -336,7 +267,8 @@ async function startMailchimp(): Promise<RunningSandbox> {
     unknownKey: new Secret('0123456789abcdef0123456789abcdef-us1'),
     feedTellsDeletionsOf: [],
     keepsFailures: false,
-    carriesOurId: false,
+    carriesOurId: () => false,
+    hasUniqueNames: true,
     neededField: 'email',
     extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
@@ -370,4 +302,5 @@ export const SANDBOXES: Readonly<Partial<Record<ProviderId, () => Promise<Runnin
   square: startSquare,
   quickbooks: startQuickBooks,
   mailchimp: startMailchimp,
+  xero: startXero,
 };

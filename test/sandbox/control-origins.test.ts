@@ -26,7 +26,7 @@ function statusOf(url: string, headers: Readonly<Record<string, string>>, method
   });
 }
 
-describe.each(['stripe', 'square', 'quickbooks', 'mailchimp'] as const)('the control API of %s', (provider) => {
+describe.each(['stripe', 'square', 'quickbooks', 'mailchimp', 'xero'] as const)('the control API of %s', (provider) => {
   it.each<[string, Readonly<Record<string, string>>]>([
     ['another site’s page', { origin: 'https://attacker.test' }],
     ['another site’s page that hides where it comes from', { origin: 'null' }],

@@ -45,15 +45,23 @@ describe('every secret that passes through the service, including failures', () 
 
   beforeAll(async () => {
     [sandbox, kms] = await Promise.all([startOAuthSandbox(), startKmsServer()]);
-    const { stripe, square, quickbooks, mailchimp } = sandbox;
-    const [toStripe, toSquare, toQuickbooks, toMailchimp, toKms] = await Promise.all([
+    const { stripe, square, quickbooks, mailchimp, xero } = sandbox;
+    const [toStripe, toSquare, toQuickbooks, toMailchimp, toXero, toKms] = await Promise.all([
       tap(stripe.apiUrl),
       tap(square.apiUrl),
       tap(quickbooks.apiUrl),
       tap(mailchimp.apiUrl),
+      tap(xero.apiUrl),
       tap(kms.endpoint),
     ]);
-    taps = { stripe: toStripe, square: toSquare, quickbooks: toQuickbooks, mailchimp: toMailchimp, kms: toKms };
+    taps = {
+      stripe: toStripe,
+      square: toSquare,
+      quickbooks: toQuickbooks,
+      mailchimp: toMailchimp,
+      xero: toXero,
+      kms: toKms,
+    };
     system = await startSystem({ env: environmentOf(sandbox, taps, kms.keyArn) });
     venueId = await system.api.createVenue();
     connectionId = await liveThroughEverything();
@@ -80,7 +88,7 @@ describe('every secret that passes through the service, including failures', () 
     const connecting = (
       await system.api.tryPost(
         `/v1/venues/${venueId}/connections`,
-        { provider, environment: provider === 'mailchimp' ? 'production' : 'sandbox', flow },
+        { provider, environment: ['mailchimp', 'xero'].includes(provider) ? 'production' : 'sandbox', flow },
         randomUUID(),
       )
     ).body as Connecting;
@@ -194,6 +202,7 @@ describe('every secret that passes through the service, including failures', () 
       connect('square', 'pkce'),
       connect('quickbooks', 'code'),
       connect('mailchimp', 'code'),
+      connect('xero', 'code'),
     ]);
 
     // All access tokens have expired, so that the next use refreshes them.
@@ -330,7 +339,7 @@ describe('every secret that passes through the service, including failures', () 
 
 /** Providers and key service are called through a wiretap. */
 function environmentOf(
-  { stripe, square, quickbooks, mailchimp }: RunningOAuthSandbox,
+  { stripe, square, quickbooks, mailchimp, xero }: RunningOAuthSandbox,
   taps: Taps,
   keyArn: string,
 ): Readonly<Record<string, string>> {
@@ -365,5 +374,10 @@ function environmentOf(
     MAILCHIMP_API_URL: taps.mailchimp.url,
     MAILCHIMP_CLIENT_ID: mailchimp.clientId,
     MAILCHIMP_CLIENT_SECRET: mailchimp.clientSecret,
+    XERO_API_URL: taps.xero.url,
+    XERO_AUTHORIZE_URL: `${taps.xero.url}/identity/connect/authorize`,
+    XERO_TOKEN_URL: `${taps.xero.url}/connect/token`,
+    XERO_CLIENT_ID: xero.clientId,
+    XERO_CLIENT_SECRET: xero.clientSecret,
   };
 }

@@ -7,6 +7,7 @@ import type { QuickBooksSettings } from '../../providers/quickbooks/settings.ts'
 import { createProviders, PROVIDERS } from '../../providers/registry.ts';
 import type { SquareSettings } from '../../providers/square/settings.ts';
 import type { StripeSettings } from '../../providers/stripe/settings.ts';
+import type { XeroSettings } from '../../providers/xero/settings.ts';
 
 /** Settings of the registry's providers; omitted ones have their defaults. */
 export interface TestSettings {
@@ -14,6 +15,7 @@ export interface TestSettings {
   readonly square?: Partial<SquareSettings>;
   readonly quickbooks?: Partial<QuickBooksSettings>;
   readonly mailchimp?: Partial<MailchimpSettings>;
+  readonly xero?: Partial<XeroSettings>;
 }
 
 export const createTestProviders = (settings: TestSettings, budget: Budget, circuits?: Circuits): Providers =>
@@ -31,5 +33,5 @@ export const createUnpacedProviders = (settings: TestSettings, budget: Budget): 
   );
 
 /** Providers with a stand-in whose owners approve. */
-export const APP_PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp'] as const;
+export const APP_PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp', 'xero'] as const;
 export type AppProvider = (typeof APP_PROVIDERS)[number];

@@ -59,6 +59,7 @@ describe('the integrations', () => {
     ['square', ['pkce', 'code'], 'sandbox'],
     ['quickbooks', ['code'], 'sandbox'],
     ['mailchimp', ['code'], 'production'],
+    ['xero', ['code'], 'production'],
   ])('list %s with the flows of its app, and no resources yet', async (provider, flows, environment) => {
     const { json } = await api.send('GET', `/v1/integrations/${provider}`);
     expect(json).toMatchObject({

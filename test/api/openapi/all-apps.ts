@@ -31,5 +31,12 @@ export function allApps(stripeApiUrl: string): Required<TestSettings> {
       clientId: 'mailchimp-app',
       clientSecret: secret,
     },
+    xero: {
+      apiUrl: url('xero'),
+      authorizeUrl: url('login.xero'),
+      tokenUrl: url('identity.xero'),
+      clientId: 'xero-app',
+      clientSecret: secret,
+    },
   };
 }

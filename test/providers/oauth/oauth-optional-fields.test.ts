@@ -86,6 +86,12 @@ const ANSWERS = [
     { access_token: 'a', token_type: 'bearer', expires_in: 0, scope: null },
     ['token_type', 'expires_in', 'scope'],
   ],
+  [
+    'xero',
+    'code',
+    { access_token: 'a', token_type: 'Bearer', expires_in: 1_800, refresh_token: 'r', scope: 'offline_access' },
+    ['token_type', 'expires_in', 'refresh_token', 'scope'],
+  ],
 ] as const;
 
 describe.each(ANSWERS)('an exchange at %s by %s', (provider, flow, whole, optional) => {

@@ -51,7 +51,7 @@ describe('the registry', () => {
   const integrationsOf = (given: Parameters<typeof createTestProviders>[0]) => {
     const providers = createTestProviders(given, NO_BUDGET);
     return Object.fromEntries(
-      (['stripe', 'square', 'quickbooks', 'mailchimp'] as const).map((provider) => [
+      (['stripe', 'square', 'quickbooks', 'mailchimp', 'xero'] as const).map((provider) => [
         provider,
         providers.integration(provider),
       ]),
@@ -64,6 +64,7 @@ describe('the registry', () => {
       square: { configured: true, flows: ['pkce', 'code'], environment: 'sandbox', missing: [] },
       quickbooks: { configured: true, flows: ['code'], environment: 'sandbox', missing: [] },
       mailchimp: { configured: true, flows: ['code'], environment: 'production', missing: [] },
+      xero: { configured: true, flows: ['code'], environment: 'production', missing: [] },
     });
   });
 
@@ -75,12 +76,14 @@ describe('the registry', () => {
         square: { ...config.square, appId: null },
         quickbooks: { ...config.quickbooks, clientId: null },
         mailchimp: { ...config.mailchimp, clientId: null },
+        xero: { ...config.xero, clientId: null },
       }),
     ).toEqual({
       stripe: { ...none, missing: ['STRIPE_CLIENT_ID', 'STRIPE_SECRET_KEY'] },
       square: { ...none, missing: ['SQUARE_APP_ID', 'SQUARE_APP_SECRET'] },
       quickbooks: { ...none, missing: ['QUICKBOOKS_CLIENT_ID', 'QUICKBOOKS_CLIENT_SECRET'] },
       mailchimp: { ...none, missing: ['MAILCHIMP_CLIENT_ID', 'MAILCHIMP_CLIENT_SECRET'] },
+      xero: { ...none, missing: ['XERO_CLIENT_ID', 'XERO_CLIENT_SECRET'] },
     });
   });
 

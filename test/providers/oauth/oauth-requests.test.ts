@@ -68,6 +68,17 @@ describe('the authorization URL', () => {
       'code',
       { at: 'https://provider.example/oauth2/authorize', response_type: 'code', client_id: 'mc-app' },
     ],
+    [
+      'xero',
+      'code',
+      {
+        at: 'https://provider.example/identity/connect/authorize',
+        response_type: 'code',
+        client_id: 'xero-app',
+        scope:
+          'offline_access accounting.contacts accounting.invoices accounting.payments.read accounting.banktransactions.read accounting.settings',
+      },
+    ],
   ] as const)('is the one of %s by %s', async (provider, flow, page) => {
     expect(await pageOf(provider, flow)).toEqual({ ...page, redirect_uri: REDIRECT_URI, state: 'st&te' });
   });

@@ -22,6 +22,7 @@ const FLOWS: readonly (readonly [AppProvider, OAuthAdapter['flow']])[] = [
   ['square', 'pkce'],
   ['quickbooks', 'code'],
   ['mailchimp', 'code'],
+  ['xero', 'code'],
 ];
 
 /**

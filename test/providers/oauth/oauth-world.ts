@@ -52,6 +52,13 @@ export function configAt(url: string): Required<TestSettings> {
       clientSecret: secret,
     },
     mailchimp: { loginUrl: url, apiUrl: url, clientId: 'mc-app', clientSecret: secret },
+    xero: {
+      apiUrl: url,
+      authorizeUrl: `${url}/identity/connect/authorize`,
+      tokenUrl: `${url}/connect/token`,
+      clientId: 'xero-app',
+      clientSecret: secret,
+    },
   };
 }
 

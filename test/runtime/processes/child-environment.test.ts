@@ -44,6 +44,7 @@ const addresses = {
     square: { ...app('square'), webhookSecret: 'square-key' },
     quickbooks: { ...app('quickbooks'), authorizeUrl: at('authorize'), tokenUrl: at('token'), revokeUrl: at('revoke') },
     mailchimp: app('mailchimp'),
+    xero: { ...app('xero'), authorizeUrl: at('authorize'), tokenUrl: at('token') },
   }),
 };
 const secrets = {
@@ -57,7 +58,7 @@ const environment = (env: Env = {}) => serviceEnvironment(env, addresses, secret
 describe('the provider settings of api and worker', () => {
   test('name every stand-in and our app there, in variables that both processes read', () => {
     for (const read of [readApi, readWorker]) {
-      const { stripe, square, quickbooks, mailchimp } = asRead(read(environment()).providers);
+      const { stripe, square, quickbooks, mailchimp, xero } = asRead(read(environment()).providers);
       expect(stripe).toMatchObject({
         apiUrl: at('stripe'),
         oauth: {
@@ -80,6 +81,12 @@ describe('the provider settings of api and worker', () => {
         apiUrl: at('mailchimp'),
         loginUrl: at('mailchimp'),
         app: { id: 'mailchimp-id' },
+      });
+      expect(xero).toMatchObject({
+        apiUrl: at('xero'),
+        authorizeUrl: at('authorize'),
+        tokenUrl: at('token'),
+        app: { id: 'xero-id' },
       });
     }
   });

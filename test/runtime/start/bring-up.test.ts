@@ -19,7 +19,7 @@ interface Started {
   databaseUrl: string;
   temporalAddress: string;
   sandbox: Record<
-    'stripe' | 'square' | 'quickbooks' | 'mailchimp',
+    'stripe' | 'square' | 'quickbooks' | 'mailchimp' | 'xero',
     { controlUrl: string; secretKey: string; webhookSecret: string }
   >;
   venueId: string | null;
@@ -129,7 +129,7 @@ describe('a copy on external servers', () => {
         Object.values(started.sandbox).map(async ({ controlUrl }) => (await fetch(`${controlUrl}/apps`)).json()),
       );
     const appsBefore = await apps();
-    expect(Object.keys(started.sandbox)).toEqual(['stripe', 'square', 'quickbooks', 'mailchimp']);
+    expect(Object.keys(started.sandbox)).toEqual(['stripe', 'square', 'quickbooks', 'mailchimp', 'xero']);
 
     // A killed child comes back on the same port, and started.json lists its new process id.
     const { api, worker, sandbox } = started.pids;

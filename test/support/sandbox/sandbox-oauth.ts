@@ -4,25 +4,28 @@ import { startQuickBooksSandbox } from '../../../sandbox/quickbooks/quickbooks-s
 import { startSquareSandbox } from '../../../sandbox/square/square-sandbox.ts';
 import { STAND_INS } from '../../../sandbox/stand-ins.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
+import { startXeroSandbox } from '../../../sandbox/xero/xero-sandbox.ts';
 import type { SandboxSettings } from '../../../runtime/start/sandbox.ts';
 import type { AppProvider } from '../test-providers.ts';
 import type { SandboxCall } from './sandbox-control.ts';
 
-/** The stand-ins of all four providers, each with its API, control API and app credentials. */
+/** The stand-ins of all providers, each with its API, control API and app credentials. */
 export async function startOAuthSandbox(options: Pick<OAuthSandboxOptions, 'home'> = {}) {
-  const [stripe, square, quickbooks, mailchimp] = await Promise.all([
+  const [stripe, square, quickbooks, mailchimp, xero] = await Promise.all([
     startStripeSandbox({ ...options, limits: { requestsPerSecond: 0, searchDelayMs: 0 } }),
     startSquareSandbox(options),
     startQuickBooksSandbox(options),
     startMailchimpSandbox(options),
+    startXeroSandbox(options),
   ]);
   return {
     stripe,
     square,
     quickbooks,
     mailchimp,
+    xero,
     async close() {
-      await Promise.all([stripe, square, quickbooks, mailchimp].map((sandbox) => sandbox.close()));
+      await Promise.all([stripe, square, quickbooks, mailchimp, xero].map((sandbox) => sandbox.close()));
     },
   };
 }

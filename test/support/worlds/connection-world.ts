@@ -149,6 +149,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
       square: oauthControl(sandbox.square.controlUrl),
       quickbooks: oauthControl(sandbox.quickbooks.controlUrl),
       mailchimp: oauthControl(sandbox.mailchimp.controlUrl),
+      xero: oauthControl(sandbox.xero.controlUrl),
     },
     cameBack,
 
@@ -305,7 +306,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
 export type ConnectionWorld = Awaited<ReturnType<typeof createConnectionWorld>>;
 
 /** The stand-ins' addresses and our app credentials there. */
-function providersAt({ stripe, square, quickbooks, mailchimp }: Awaited<ReturnType<typeof startOAuthSandbox>>) {
+function providersAt({ stripe, square, quickbooks, mailchimp, xero }: Awaited<ReturnType<typeof startOAuthSandbox>>) {
   const appOf = ({ clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string }) => ({
     clientId,
     clientSecret: new Secret(clientSecret),
@@ -335,6 +336,7 @@ function providersAt({ stripe, square, quickbooks, mailchimp }: Awaited<ReturnTy
       ...appOf(quickbooks),
     },
     mailchimp: { loginUrl: mailchimp.apiUrl, apiUrl: mailchimp.apiUrl, ...appOf(mailchimp) },
+    xero: { apiUrl: xero.apiUrl, authorizeUrl: xero.authorizeUrl, tokenUrl: xero.tokenUrl, ...appOf(xero) },
   } satisfies TestSettings;
 }
 

@@ -81,7 +81,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
   const connections = createConnectionStore(db);
   const [sealer, vault] = [createSealer(config.keyring), createOpener(config.keyring)];
   const controls = Object.fromEntries(
-    (['stripe', 'square', 'quickbooks', 'mailchimp'] as const).map((provider) => [
+    (['stripe', 'square', 'quickbooks', 'mailchimp', 'xero'] as const).map((provider) => [
       provider,
       oauthControl(sandbox[provider].controlUrl),
     ]),

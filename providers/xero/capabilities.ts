@@ -1,0 +1,17 @@
+import type { ProviderCapabilities } from '../../contracts/providers.ts';
+import { concurrent, perDay, perMinute } from '../limits.ts';
+
+/**
+ * What Xero allows an organisation and an app, and an app over all organisations
+ * (https://developer.xero.com/faq/limits, read 2026-11-29). An app of the Starter tier has 1,000 calls a day: the
+ * headers of the first answer say what is left.
+ */
+const LIMITS = [perMinute(60), perDay(5_000), concurrent(5), perMinute(10_000, 'app')];
+
+export const XERO_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
+  resources: [
+    { resource: 'products', directions: ['push', 'pull', 'both'] },
+    { resource: 'customers', directions: ['push', 'pull', 'both'] },
+  ],
+  limits: { production: LIMITS, sandbox: LIMITS },
+};

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { guid, listOf, nullableText, wireTime } from '../http/objects.ts';
+
+/** Xero keeps the properties of each type; what is sent takes the place of the type. */
+const addressSchema = z.looseObject({
+  AddressType: z.string(),
+  AddressLine1: nullableText,
+  AddressLine2: nullableText,
+  AddressLine3: nullableText,
+  AddressLine4: nullableText,
+  City: nullableText,
+  Region: nullableText,
+  PostalCode: nullableText,
+  Country: nullableText,
+});
+const phoneSchema = z.looseObject({
+  PhoneType: z.string(),
+  PhoneNumber: nullableText,
+  PhoneAreaCode: nullableText,
+  PhoneCountryCode: nullableText,
+});
+
+/** https://developer.xero.com/documentation/api/accounting/contacts, read 2026-11-29: as far as it is read here. */
+export const contactSchema = z.object({
+  ContactID: guid,
+  ContactNumber: nullableText,
+  AccountNumber: nullableText,
+  /** `ARCHIVED`, and `GDPRREQUEST` for one that was erased, are out of use. */
+  ContactStatus: z
+    .string()
+    .nullish()
+    .transform((status) => status ?? 'ACTIVE'),
+  Name: z.string().min(1),
+  FirstName: nullableText,
+  LastName: nullableText,
+  CompanyNumber: nullableText,
+  EmailAddress: nullableText,
+  Addresses: listOf(addressSchema),
+  Phones: listOf(phoneSchema),
+  UpdatedDateUTC: wireTime,
+});
+export type XeroContact = z.output<typeof contactSchema>;
+export type XeroAddress = z.output<typeof addressSchema>;

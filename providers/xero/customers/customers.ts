@@ -1,0 +1,144 @@
+import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
+import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
+import type { Address } from '../../../records/customers.ts';
+import type { PullPlan, ResourceSession } from '../../provider.ts';
+import type { Ask } from '../http/ask.ts';
+import { keyOf, refusal } from '../http/ask.ts';
+import { writeElements } from '../http/elements.ts';
+import { CHANGES, countObjects, list, listRecords, readOne, retrieveRecord } from '../http/lists.ts';
+import type { Collection } from '../http/lists.ts';
+import { createBatchWriter, PAGED_IDS } from '../http/writer.ts';
+import type { WrittenCollection } from '../http/writer.ts';
+import { isActive, postalAddressOf, referenceOf, toFields, toRecord } from './customer-fields.ts';
+import { contentOf } from './customer-mapping.ts';
+import type { CustomerPayload } from './customer-mapping.ts';
+import { contactSchema } from './customer-responses.ts';
+import type { XeroContact } from './customer-responses.ts';
+
+const CHANGED = 'changed-contacts';
+
+/** Whoever is archived counts as deleted; the list of changes tells it. */
+export const customerPullPlan: PullPlan = {
+  listing: [[list('contacts')]],
+  changes: changeFeed([[list(CHANGED)]], CHANGES),
+  mayVanish: true,
+  dates: ['changes', 'deletions'],
+};
+
+const CONTACTS: Collection<XeroContact> = {
+  name: 'Contacts',
+  idProperty: 'ContactID',
+  schema: contactSchema,
+  toRecord,
+};
+/** Archived contacts are told only when they are asked for. */
+const WITH_ARCHIVED: Collection<XeroContact> = { ...CONTACTS, query: { includeArchived: 'true' } };
+
+export function createCustomerSession(ask: Ask): ResourceSession {
+  return {
+    listPage: (query) => listRecords(ask, query.stream === CHANGED ? WITH_ARCHIVED : CONTACTS, query),
+    count: () => countObjects(ask, CONTACTS),
+    versionOf: (askedAtMs) => askedAtMs,
+    retrieve: (externalId) => retrieveRecord(ask, CONTACTS, externalId),
+    writer: {
+      ...createBatchWriter(ask, WRITTEN),
+
+      /** A contact cannot be deleted: it is archived, which frees its name. */
+      async archive(externalId, { idempotencyKey }) {
+        const found = await readOne(ask, CONTACTS, externalId);
+        if (!found || !isActive(found)) return 'deleted';
+        const [outcome] = await writeElements(ask, CONTACTS, {
+          method: 'POST',
+          elements: [{ ContactID: found.ContactID, ContactStatus: 'ARCHIVED' }],
+          idempotencyKey: keyOf(idempotencyKey, String(found.UpdatedDateUTC)),
+        });
+        if (outcome instanceof Error) throw outcome;
+        return 'deleted';
+      },
+
+      async findRemote({ recordId, excluded = [] }) {
+        const found = await readOne(ask, CONTACTS, referenceOf(recordId));
+        const isOurs = found && isActive(found) && !excluded.includes(found.ContactID);
+        return { found: isOurs ? toRecord(found) : null, after: null };
+      },
+    },
+  };
+}
+
+const WRITTEN: WrittenCollection<XeroContact> = {
+  collection: WITH_ARCHIVED,
+  ...PAGED_IDS,
+  idOf: ({ ContactID }) => ContactID,
+  versionOf: ({ UpdatedDateUTC }) => UpdatedDateUTC,
+  isPresent: isActive,
+  toRecord,
+  newBody: (payload) => newContact(payload),
+  changesTo,
+};
+
+type Body = Readonly<Record<string, unknown>>;
+/** Without the fields that the connection leaves out. */
+type Sent = Partial<CustomerPayload>;
+
+function newContact({ reference, name, email, phone, address }: Sent): Body {
+  if (!name) throw refusal('name-missing', 'name');
+  return {
+    Name: name,
+    ContactNumber: reference,
+    ...(email && { EmailAddress: email }),
+    ...(phone && { Phones: [phoneBody(phone)] }),
+    ...(address && { Addresses: [addressBody(address)] }),
+  };
+}
+
+/** Only the properties that differ; what is cleared is sent empty, but a name cannot be. */
+function changesTo(contact: XeroContact, wanted: Sent): Body {
+  const present = contentOf(toFields(contact));
+  const changed = <Name extends keyof typeof present>(
+    name: Name,
+    body: (value: CustomerPayload[Name]) => Body,
+  ): Body => {
+    const value = wanted[name] as CustomerPayload[Name] | undefined;
+    return value === undefined || fingerprintOf([value]) === fingerprintOf([present[name]]) ? {} : body(value);
+  };
+  return {
+    ...changed('name', (name) => {
+      if (!name) throw refusal('name-missing', 'name');
+      return { Name: name };
+    }),
+    ...changed('email', (email) => ({ EmailAddress: email ?? '' })),
+    // All types go back as they were read: whether Xero keeps one that is not sent is not documented.
+    ...changed('phone', (phone) => ({
+      Phones: replaced(contact.Phones, 'PhoneType', phoneBody(phone ?? '')),
+    })),
+    ...changed('address', (address) => ({
+      Addresses: replaced(contact.Addresses, 'AddressType', {
+        ...postalAddressOf(contact),
+        ...addressBody(address ?? NO_ADDRESS),
+      }),
+    })),
+  };
+}
+
+function replaced(all: readonly Body[], type: string, one: Body): readonly Body[] {
+  return [...all.filter((other) => other[type] !== one[type]), one];
+}
+
+const phoneBody = (phone: string): Body => ({
+  ...{ PhoneType: 'DEFAULT', PhoneNumber: phone, PhoneAreaCode: '', PhoneCountryCode: '' },
+});
+
+const NO_ADDRESS: Address = { line1: null, line2: null, city: null, region: null, postalCode: null, country: null };
+
+/** The lines behind the second are part of the second here. */
+const addressBody = ({ line1, line2, city, region, postalCode, country }: Address): Body => ({
+  AddressType: 'POBOX',
+  AddressLine1: line1 ?? '',
+  AddressLine2: line2 ?? '',
+  AddressLine3: '',
+  AddressLine4: '',
+  City: city ?? '',
+  Region: region ?? '',
+  PostalCode: postalCode ?? '',
+  Country: country ?? '',
+});

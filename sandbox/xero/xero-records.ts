@@ -1,0 +1,57 @@
+import type { Visit } from '../oauth/exchange.ts';
+import type { RecordHost, RecordPart } from '../oauth/oauth-sandbox.ts';
+import { recordControls } from './control/xero-control.ts';
+import { BOOKED_ENDPOINTS } from './entities/booked.ts';
+import { CONTACT_ENDPOINTS, ORGANISATION_ENDPOINTS } from './entities/contacts.ts';
+import { INVOICE_ENDPOINTS } from './entities/invoices.ts';
+import { ITEM_ENDPOINTS } from './entities/items.ts';
+import { routesOf } from './http/endpoint.ts';
+import { Meter } from './http/limits.ts';
+import { openXeroState } from './state/xero-state.ts';
+
+/** Xero takes up to 3.5 MB and refuses more than 10. */
+const BODY_LIMIT_BYTES = 10 * 1024 * 1024;
+
+const ENDPOINTS = [
+  ...ORGANISATION_ENDPOINTS,
+  ...CONTACT_ENDPOINTS,
+  ...ITEM_ENDPOINTS,
+  ...INVOICE_ENDPOINTS,
+  ...BOOKED_ENDPOINTS,
+];
+
+/** What organisations have at the stand-in Xero, and the endpoints that show and change it. */
+export async function openXeroRecords({ ledger, accounts, home }: RecordHost): Promise<RecordPart> {
+  const state = await openXeroState(home);
+  const meter = new Meter();
+  const routes = routesOf(state, ENDPOINTS).map((route) => ({
+    ...route,
+    run(visit: Visit, part: string) {
+      const tenant = String(visit.headers['xero-tenant-id']);
+      const reply = route.run(visit, part);
+      meter.egress.set(tenant, (meter.egress.get(tenant) ?? 0) + Buffer.byteLength(reply.body));
+      return { ...reply, headers: { ...reply.headers, ...meter.remaining(tenant, visit.nowMs) } };
+    },
+  }));
+  return {
+    service: {
+      routes,
+      bodyLimitBytes: BODY_LIMIT_BYTES,
+      pageOf,
+      admit: (visit, account) =>
+        account !== null && isApi(visit) ? meter.refusalOf(String(visit.headers['xero-tenant-id']), visit) : null,
+      latencyMs: () => meter.limits.latencyMs,
+    },
+    controls: (base) => recordControls({ state, ledger, accounts, meter }, base),
+    close: () => {
+      state.close();
+    },
+  };
+}
+
+const isApi = ({ path }: Visit) => path.startsWith('/api.xro/');
+
+function pageOf({ method, query }: Visit): 'first' | 'later' | null {
+  if (method !== 'GET' || !query.has('page')) return null;
+  return Number(query.get('page')) > 1 ? 'later' : 'first';
+}
