@@ -8,6 +8,8 @@ import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import { readOrganisation } from './organisation.ts';
 import type { XeroConfig } from './organisation.ts';
+import { productMapping } from './products/product-mapping.ts';
+import { createProductSession, productPullPlan } from './products/products.ts';
 
 /** `onBehalfOf` is the organisation: a token opens all that its user has connected. */
 export function createXeroAdapter(config: XeroConfig): ProviderAdapterParts {
@@ -29,6 +31,7 @@ interface XeroResource extends ResourceEntry {
 }
 
 const RESOURCES = resourceTable<XeroResource>('xero', {
+  products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
 });
 

@@ -9,6 +9,9 @@ import { concurrent, perDay, perMinute } from '../limits.ts';
 const LIMITS = [perMinute(60), perDay(5_000), concurrent(5), perMinute(10_000, 'app')];
 
 export const XERO_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
-  resources: [{ resource: 'customers', directions: ['push', 'pull', 'both'] }],
+  resources: [
+    { resource: 'products', directions: ['push', 'pull', 'both'] },
+    { resource: 'customers', directions: ['push', 'pull', 'both'] },
+  ],
   limits: { production: LIMITS, sandbox: LIMITS },
 };

@@ -14,6 +14,7 @@ export const xero = defineProvider({
   settings: XERO_SETTINGS,
   // https://developer.xero.com/faq/granular-scopes, read 2026-11-29.
   neededScopes: {
+    products: { pull: ['accounting.settings'] },
     customers: { pull: ['accounting.contacts'] },
   },
   ...XERO_CAPABILITIES,

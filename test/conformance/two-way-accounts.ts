@@ -3,11 +3,13 @@ import { startMailchimpSandbox } from '../../sandbox/mailchimp/mailchimp-sandbox
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import { startXeroSandbox } from '../../sandbox/xero/xero-sandbox.ts';
 import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
 import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import type { SandboxCall } from '../support/sandbox/sandbox-control.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
+import { xeroSandboxControl } from '../support/sandbox/xero-organisation.ts';
 import type { TestSettings } from '../support/test-providers.ts';
 
 /** One account at a provider's stand-in, as the tests of two-way runs use it. */
@@ -214,10 +216,51 @@ async function startMailchimp(): Promise<TwoWayStandIn> {
   };
 }
 
+const XERO_COLLECTIONS: Readonly<Partial<Record<Resource, string>>> = { customers: 'Contacts', products: 'Items' };
+
+async function startXero(): Promise<TwoWayStandIn> {
+  const sandbox = await startXeroSandbox();
+  const control = xeroSandboxControl(sandbox);
+  let aheadMs = 0;
+  return {
+    config: { xero: { apiUrl: sandbox.apiUrl } },
+    tick: () => control.clock((aheadMs += 2_000)),
+    expiredCursor: null,
+    pageSize: 1_000,
+    writes: { create: '/api.xro/2.0/(Contacts|Items)', update: '/api.xro/2.0/(Contacts|Items)' },
+    close: () => sandbox.close(),
+    async addAccount() {
+      const organisation = await control.addOrganisation();
+      const collectionOf = (resource: Resource) => XERO_COLLECTIONS[resource] ?? resource;
+      return {
+        secretKey: organisation.token,
+        onBehalfOf: organisation.id,
+        location: null,
+        seed: (resource, count) => organisation.seed(collectionOf(resource), count),
+        putTwin(resource) {
+          const id = '50000000-0000-4000-8000-000000000000';
+          // Names and codes are unique in an organisation, and each twin is written to the other’s too.
+          const name = `A twin of ${organisation.id.slice(0, 8)}`;
+          return organisation.put(collectionOf(resource), [
+            resource === 'customers'
+              ? { ContactID: id, ContactStatus: 'ACTIVE', Name: name }
+              : { ItemID: id, Code: organisation.id.slice(0, 8), Name: name, IsSold: true },
+          ]);
+        },
+        remove: (resource, externalId) => organisation.vanish(collectionOf(resource), externalId),
+        calls: () => organisation.calls(),
+        sideEffects: () => organisation.objects('side-effects'),
+        fault: (fault) => control.fault({ ...fault, match: { ...fault.match, account: organisation.id } }),
+      };
+    },
+  };
+}
+
 /** One stand-in for each provider that syncs a resource both ways. A new adapter joins by adding its own here. */
 export const TWO_WAY_STAND_INS: Readonly<Partial<Record<ProviderId, () => Promise<TwoWayStandIn>>>> = {
   stripe: startStripe,
   square: startSquare,
   quickbooks: startQuickBooks,
   mailchimp: startMailchimp,
+  xero: startXero,
 };

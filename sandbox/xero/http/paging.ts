@@ -45,18 +45,27 @@ function sinceOf(header: string | undefined): number | null {
 
 type Condition = (object: WireObject) => boolean;
 
-/** The part of the filter language that is used here: `Name=="…"`, and days compared with `DateTime(y,m,d)`, joined by AND. */
+/**
+ * The part of the filter language that is used here: `Name=="…"`, `ItemID==guid("…")`, and days compared with
+ * `DateTime(y,m,d)`, joined by OR or by AND
+ * (https://developer.xero.com/documentation/api/accounting/requests-and-responses, 2026-11).
+ */
 function conditionsOf(where: string | null): readonly Condition[] {
   if (where === null || where === '') return [];
-  return where.split(/\s+AND\s+|\s*&&\s*/i).map((part): Condition => {
-    const [, name = '', value] = /^\s*(\w+)\s*==\s*"([^"]*)"\s*$/.exec(part) ?? [];
-    if (value !== undefined) return (object) => object[name] === value;
-    const [, field = '', sign, year, month, day] =
-      /^\s*(\w+)\s*(>=|<=|>|<)\s*DateTime\((\d{4}),\s*(\d{1,2}),\s*(\d{1,2})\)\s*$/.exec(part) ?? [];
-    if (sign === undefined) throw badRequest('QueryParseException', 'The where clause cannot be read.');
-    const at = Date.UTC(Number(year), Number(month) - 1, Number(day));
-    return (object) => compares(msOf(object[field]), sign, at);
-  });
+  const anyOf = where.split(/\s+OR\s+|\s*\|\|\s*/i);
+  if (anyOf.length === 1) return where.split(/\s+AND\s+|\s*&&\s*/i).map(conditionOf);
+  const conditions = anyOf.map(conditionOf);
+  return [(object) => conditions.some((holds) => holds(object))];
+}
+
+function conditionOf(text: string): Condition {
+  const [, name = '', value] = /^\s*(\w+)\s*==\s*(?:guid\()?"([^"]*)"\)?\s*$/i.exec(text) ?? [];
+  if (value !== undefined) return (object) => object[name] === value;
+  const [, field = '', sign, year, month, day] =
+    /^\s*(\w+)\s*(>=|<=|>|<)\s*DateTime\((\d{4}),\s*(\d{1,2}),\s*(\d{1,2})\)\s*$/.exec(text) ?? [];
+  if (sign === undefined) throw badRequest('QueryParseException', 'The where clause cannot be read.');
+  const at = Date.UTC(Number(year), Number(month) - 1, Number(day));
+  return (object) => compares(msOf(object[field]), sign, at);
 }
 
 function compares(value: number, sign: string, at: number): boolean {

@@ -1,0 +1,3 @@
+import { describeTwoWay } from './two-way-suite.ts';
+
+describeTwoWay('xero');
