@@ -3,7 +3,6 @@ import { startMailchimpSandbox } from '../../sandbox/mailchimp/mailchimp-sandbox
 import { startQuickBooksSandbox } from '../../sandbox/quickbooks/quickbooks-sandbox.ts';
 import { startSquareSandbox } from '../../sandbox/square/square-sandbox.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
-import { startXeroSandbox } from '../../sandbox/xero/xero-sandbox.ts';
 import { Secret } from '../../vault/secret.ts';
 import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
@@ -288,84 +287,6 @@ async function startMailchimp(): Promise<RunningSandbox> {
     unknownId: () => 'f'.repeat(32),
     async trouble(kind, times) {
       const match = kind === 'reset-after-commit' ? { method: 'POST' } : {};
-      await control.fault({ ...TROUBLE[kind], match, times });
-    },
-    ids,
-    sideEffects: () => present().objects('side-effects'),
-    requests: async () => (await control.calls()).length - foreign,
-    close: () => sandbox.close(),
-  };
-}
-
-/** The collections that hold the records of a resource. */
-const XERO_COLLECTIONS: Readonly<Partial<Record<Resource, string>>> = {
-  customers: 'Contacts',
-  products: 'Items',
-  transactions: 'Payments',
-  invoices: 'Invoices',
-};
-
-async function startXero(): Promise<RunningSandbox> {
-  const sandbox = await startXeroSandbox();
-  const control = xeroSandboxControl(sandbox);
-  let [organisation] = await control.organisations();
-  let foreign = 0;
-  let restricted = '';
-  const collectionOf = (resource: Resource) => {
-    const collection = XERO_COLLECTIONS[resource];
-    if (collection === undefined) throw new Error(`xero has no ${resource}`);
-    return collection;
-  };
-  const present = () => {
-    if (!organisation) throw new Error('a stand-in Xero has organisations from the start');
-    return organisation;
-  };
-  const externalIdOf = (resource: Resource, id: string) => (resource === 'transactions' ? `Payments:${id}` : id);
-  const ids = async (resource: Resource) => {
-    const collection = collectionOf(resource);
-    const objects = await present().objects<Readonly<Record<string, string>>>(collection);
-    return objects
-      .filter((object) => resource !== 'customers' || object['ContactStatus'] === 'ACTIVE')
-      .map((object) => externalIdOf(resource, object[`${collection.slice(0, -1)}ID`] ?? ''));
-  };
-  return {
-    config: { xero: { apiUrl: sandbox.apiUrl } },
-    get secretKey() {
-      return new Secret(present().token);
-    },
-    get onBehalfOf() {
-      return present().id;
-    },
-    get restrictedKey() {
-      return new Secret(restricted);
-    },
-    // A scope that the consent lacks is a 401: the owner has to approve once more.
-    ...{ restrictedKind: 'needs-reauth', restrictedStatus: 401, environment: 'production' },
-    unknownKey: new Secret('eyJhbGciOiJSUzI1NiJ9.nobodyKnowsThisOne.x'),
-    feedTellsDeletionsOf: ['customers'],
-    keepsFailures: false,
-    carriesOurId: (resource) => resource === 'customers',
-    hasUniqueNames: true,
-    // The organisation’s currency.
-    extraCalls: { account: 0, first: {}, firstWrite: { products: 1 }, listing: { products: 1 } },
-    async reset() {
-      await control.reset();
-      // A reset ends every grant.
-      [organisation] = await control.organisations();
-      restricted = await control.tokenFor(present().id, 'offline_access accounting.attachments');
-      foreign = (await control.calls()).length;
-    },
-    async seed(resource, count) {
-      await present().seed(collectionOf(resource), count);
-      return ids(resource);
-    },
-    async remove(resource, externalId) {
-      await present().vanish(collectionOf(resource), externalId.split(':').at(-1) ?? '');
-    },
-    unknownId: (resource) => externalIdOf(resource, '00000000-0000-4000-8000-000000000000'),
-    async trouble(kind, times) {
-      // A call that only prepares a write has nothing to commit.
-      const match = kind === 'reset-after-commit' ? { path: '/api.xro/2.0/[A-Z][A-Za-z]+', method: 'PUT' } : {};
       await control.fault({ ...TROUBLE[kind], match, times });
     },
     ids,
