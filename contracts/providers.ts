@@ -51,12 +51,20 @@ export interface ProviderCapabilities {
 /** Whether a window counts the calls of one account, or of our app across all accounts. */
 export type LimitScope = 'account' | 'app';
 
+/** As long as the longest month: a window of this length is a calendar month in UTC, as providers bill them. */
+export const MONTH_S = 31 * 86_400;
+
+/** Stands between the key of an account or an app and a class of its calls, whose windows are kept apart. */
+export const CALL_CLASS_MARK = '#';
+
 /** A maximum number of calls within a number of seconds. */
 export interface WindowLimit {
   readonly kind: 'window';
   readonly count: number;
   readonly perSeconds: number;
   readonly scope: LimitScope;
+  /** The class of calls that it counts, in the adapter's word, such as `read`. Absent: every call. */
+  readonly callClass?: string;
 }
 
 /** A maximum number of concurrent calls of one account. */

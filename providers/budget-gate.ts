@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { CALL_CLASS_MARK } from '../contracts/providers.ts';
 import type { Environment, Limit, ProviderId } from '../contracts/providers.ts';
 import type { Budget, Quota } from './budget.ts';
-import { appPaceOf, countedWindowsOf } from './limits.ts';
+import { appPaceOf, classPacesOf, countedWindowsOf } from './limits.ts';
 import type { LimitReading } from './limits.ts';
 import { ProviderError } from './provider-error.ts';
 
@@ -17,6 +18,8 @@ export interface GateOptions {
   readonly externalAccountId: string | null;
   readonly limits: readonly Limit[];
   readonly ratePerSecond: number;
+  /** The rate is the operator's own, in place of every declared pace of the account. */
+  readonly isOwnRate: boolean;
   readonly lane: 'interactive' | 'bulk';
   /** Its calls pass even when a long window is used up. */
   readonly mustPass: boolean;
@@ -27,7 +30,7 @@ export interface BudgetGate {
   /** The key under which the account's calls are counted; keys under test share one. */
   readonly accountKey: string;
   /** Waits for the call's turn. Throws ProviderError `rate-limited`, or `quota-exhausted` where a long window is used up; AbortError when `signal` ends the wait. */
-  enter(signal: AbortSignal | undefined): Promise<void>;
+  enter(signal: AbortSignal | undefined, callClasses?: readonly string[]): Promise<void>;
   /** Records a refusal by the provider for all processes. */
   refused(error: unknown): Promise<void>;
   /** Records what an answer says about long windows. Never fails, because the next answer says it again. */
@@ -39,21 +42,32 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
   const { account, app, accounts } = keysOf(options);
   const appPace = appPaceOf(limits);
   const quotas = quotasOf(options);
+  const classPaces = options.isOwnRate ? NO_PACES : classPacesOf(limits);
   const pace = appPace === null ? null : { key: app, ratePerSecond: appPace };
+
+  async function waitForSlot(key: string, rate: number, signal: AbortSignal | undefined): Promise<void> {
+    const slot = await budget.reserve(key, {
+      ...{ ratePerSecond: rate, lane, maxWaitMs: MAX_WAIT_MS },
+      ...(key === account && appPace !== null && { app: { keyPrefix: accounts, ratePerSecond: appPace } }),
+    });
+    if (!slot.granted) throw new ProviderError({ provider, kind: 'rate-limited', retryAfterMs: slot.retryAfterMs });
+    await sleep(slot.waitMs, signal);
+  }
 
   return {
     accountKey: account,
 
-    async enter(signal) {
-      const slot = await budget.reserve(account, {
-        ...{ ratePerSecond, lane, maxWaitMs: MAX_WAIT_MS },
-        ...(appPace !== null && { app: { keyPrefix: accounts, ratePerSecond: appPace } }),
-      });
-      if (!slot.granted) throw new ProviderError({ provider, kind: 'rate-limited', retryAfterMs: slot.retryAfterMs });
-      await sleep(slot.waitMs, signal);
-      if (quotas.length === 0 && pace === null) return;
+    async enter(signal, callClasses = []) {
+      // The rarer slot first: while a call waits for it, others use the account's.
+      for (const callClass of callClasses) {
+        const rate = classPaces.get(callClass);
+        if (rate !== undefined) await waitForSlot(ofClass(account, callClass), rate, signal);
+      }
+      await waitForSlot(account, ratePerSecond, signal);
+      const counting = quotas.filter(({ callClass }) => callClass === undefined || callClasses.includes(callClass));
+      if (counting.length === 0 && pace === null) return;
       // The call is counted in long windows only when it is due, because the count cannot be taken back.
-      const admission = await budget.admit({ pace, quotas, maxWaitMs: MAX_WAIT_MS, mustPass });
+      const admission = await budget.admit({ pace, quotas: counting, maxWaitMs: MAX_WAIT_MS, mustPass });
       if (!admission.granted) throw refusal(provider, admission);
       await sleep(admission.waitMs, signal);
     },
@@ -66,7 +80,7 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
         await budget
           .throttle(account, { ratePerSecond, pauseMs: retryAfterMs ?? DEFAULT_PAUSE_MS })
           .catch(() => undefined);
-      const spent = quotas.findLast((quota) => quota.account === undefined);
+      const spent = quotas.findLast((quota) => quota.account === undefined && quota.callClass === undefined);
       if (kind === 'quota-exhausted' && spent)
         await budget.learn(spent, { remaining: 0, endsInMs: retryAfterMs }).catch(() => undefined);
     },
@@ -74,7 +88,8 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
     async heard(readings) {
       for (const { perSeconds, scope, ...told } of readings) {
         const quota = quotas.find(
-          ({ windowS, account }) => windowS === perSeconds && (account ? 'app' : 'account') === scope,
+          ({ windowS, account, callClass }) =>
+            windowS === perSeconds && (account ? 'app' : 'account') === scope && callClass === undefined,
         );
         if (quota) await budget.learn(quota, told).catch(() => undefined);
       }
@@ -102,12 +117,28 @@ function keysOf({ provider, environment, externalAccountId }: GateOptions) {
   };
 }
 
-function quotasOf(options: GateOptions): readonly Quota[] {
+/** The key of one class of the calls of an account or an app. */
+const ofClass = (key: string, callClass: string | undefined): string =>
+  callClass === undefined ? key : `${key}${CALL_CLASS_MARK}${callClass}`;
+
+const NO_PACES: ReadonlyMap<string, number> = new Map();
+
+interface ClassQuota extends Quota {
+  /** Absent: it counts every call. */
+  readonly callClass?: string;
+}
+
+function quotasOf(options: GateOptions): readonly ClassQuota[] {
   const { account, app, accounts } = keysOf(options);
-  return countedWindowsOf(options.limits).flatMap(({ count: limit, perSeconds: windowS, scope }): Quota[] => {
-    if (scope === 'app')
-      return [{ key: app, windowS, limit, account: { key: `share/${account}`, keyPrefix: `share/${accounts}` } }];
-    return options.externalAccountId === null ? [] : [{ key: account, windowS, limit }];
+  return countedWindowsOf(options.limits).flatMap((window): ClassQuota[] => {
+    const { count: limit, perSeconds: windowS, scope, callClass } = window;
+    const counted = { windowS, limit, ...(callClass !== undefined && { callClass }) };
+    if (scope === 'app') {
+      const shares = callClass === undefined ? 'share/' : `share/${callClass}/`;
+      const own = { key: `${shares}${account}`, keyPrefix: `${shares}${accounts}` };
+      return [{ ...counted, key: ofClass(app, callClass), account: own }];
+    }
+    return options.externalAccountId === null ? [] : [{ ...counted, key: ofClass(account, callClass) }];
   });
 }
 

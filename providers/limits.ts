@@ -1,13 +1,18 @@
+import { MONTH_S } from '../contracts/providers.ts';
 import type { ConcurrencyLimit, Limit, LimitScope, WindowLimit } from '../contracts/providers.ts';
 
 const window =
   (perSeconds: number) =>
-  (count: number, scope: LimitScope = 'account'): WindowLimit => ({ kind: 'window', count, perSeconds, scope });
+  (count: number, scope: LimitScope = 'account', callClass?: string): WindowLimit => ({
+    ...{ kind: 'window', count, perSeconds, scope },
+    ...(callClass !== undefined && { callClass }),
+  });
 
 export const perSecond = window(1);
 export const perMinute = window(60);
 export const perHour = window(3_600);
 export const perDay = window(86_400);
+export const perMonth = window(MONTH_S);
 export const concurrent = (count: number): ConcurrencyLimit => ({ kind: 'concurrent', count });
 
 /**
@@ -19,15 +24,26 @@ const LONGEST_PACED_S = 60;
 const DEFAULT_RATE_PER_SECOND = 5;
 const DEFAULT_CONCURRENCY = 4;
 
-const windowsOf = (limits: readonly Limit[], scope: LimitScope) =>
-  limits.filter((limit) => limit.kind === 'window').filter((limit) => limit.scope === scope);
+const shortWindowsOf = (limits: readonly Limit[], scope: LimitScope): readonly WindowLimit[] =>
+  limits
+    .filter((limit) => limit.kind === 'window')
+    .filter((limit) => limit.scope === scope && limit.perSeconds <= LONGEST_PACED_S);
+
+const rateOf = (windows: readonly WindowLimit[]): number =>
+  Math.min(...windows.map(({ count, perSeconds }) => count / perSeconds));
 
 /** The rate in calls per second that respects every short window of the scope; null when there is none. */
 function paceOf(limits: readonly Limit[], scope: LimitScope): number | null {
-  const rates = windowsOf(limits, scope)
-    .filter(({ perSeconds }) => perSeconds <= LONGEST_PACED_S)
-    .map(({ count, perSeconds }) => count / perSeconds);
-  return rates.length === 0 ? null : Math.min(...rates);
+  const windows = shortWindowsOf(limits, scope).filter(({ callClass }) => callClass === undefined);
+  return windows.length === 0 ? null : rateOf(windows);
+}
+
+/** The paces of an account's classes of calls, in calls per second, which those calls keep besides the account's own. */
+export function classPacesOf(limits: readonly Limit[]): ReadonlyMap<string, number> {
+  const windows = shortWindowsOf(limits, 'account').filter(({ callClass }) => callClass !== undefined);
+  return new Map(
+    [...Map.groupBy(windows, ({ callClass = '' }) => callClass)].map(([callClass, own]) => [callClass, rateOf(own)]),
+  );
 }
 
 export const accountPaceOf = (limits: readonly Limit[]): number => paceOf(limits, 'account') ?? DEFAULT_RATE_PER_SECOND;

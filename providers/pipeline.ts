@@ -70,10 +70,11 @@ export function createPipeline({ providers, budget, circuits = NO_CIRCUITS }: Pi
       externalAccountId: account?.externalAccountId ?? null,
       limits: capabilities.limits[environment],
       ratePerSecond: ratePerSecond({ provider, environment }),
+      isOwnRate: byId.get(provider)?.requestsPerSecond != null,
     });
 
-    return async function call(request) {
-      await gate.enter(signal);
+    return async function call(request, { callClasses } = { callClasses: [] }) {
+      await gate.enter(signal, callClasses);
       const startedAt = performance.now();
       try {
         return await circuits.around(

@@ -320,7 +320,11 @@ export interface ResourceMapping {
 }
 
 /** Makes one HTTP call through the pipeline: budget → timeout → call → classify → count. */
-export type Call = <T>(request: (heard?: Heard) => Promise<T>) => Promise<T>;
+export type Call = <T>(request: (heard?: Heard) => Promise<T>, about?: CallClasses) => Promise<T>;
+/** The classes that a call belongs to, of those whose limits the provider declares. */
+export interface CallClasses {
+  readonly callClasses: readonly string[];
+}
 /** Takes an answer's headers, whatever its status: they may tell how much a limit has left. */
 export type Heard = (headers: Headers) => void;
 

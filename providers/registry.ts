@@ -64,9 +64,11 @@ export function createProviders(
 function setUp(definition: ProviderDefinition, given: ProvidersConfig[string] | undefined): SetUpProvider {
   const settings = withDefaults(definition.settings, given);
   const flows = oauthMethodOf(definition)?.flows(settings) ?? [];
+  const capabilities = capabilitiesOf(definition);
+  const limits = definition.limitsWith?.(settings) ?? capabilities.limits;
   return {
     definition,
-    adapter: { id: definition.id, capabilities: capabilitiesOf(definition), ...definition.adapter(settings) },
+    adapter: { id: definition.id, capabilities: { ...capabilities, limits }, ...definition.adapter(settings) },
     flows,
     missing: flows.length > 0 ? [] : variablesForConsent(definition),
     accounts: accountsOf(definition, settings),

@@ -58,6 +58,8 @@ export interface Target {
   readonly fetch?: typeof fetch;
   /** Gives every number of a body as text, digit by digit: a money amount never becomes a floating-point number. */
   readonly numbersAsText?: boolean;
+  /** The classes of calls that all of them belong to. */
+  readonly callClasses?: readonly string[];
   /** Classifies failures by the body first. Without it the caller handles the refusals that are not decided here. */
   readonly errors?: ErrorTable;
 }
@@ -68,12 +70,16 @@ export interface Target {
  * are thrown here: no answer, a redirect, 429, and every status that leaves the outcome open.
  */
 export function createTransport(target: Target): Transport {
+  const { callClasses = [] } = target;
   return (url, init, limits) =>
-    target.calls.call(async (heard) => {
-      const received = await send(target, { url, init, ...DEFAULT_LIMITS, ...target.limits, ...limits });
-      heard?.(received.headers);
-      return judged(target, received);
-    });
+    target.calls.call(
+      async (heard) => {
+        const received = await send(target, { url, init, ...DEFAULT_LIMITS, ...target.limits, ...limits });
+        heard?.(received.headers);
+        return judged(target, received);
+      },
+      { callClasses },
+    );
 }
 
 function judged({ provider, errors, numbersAsText = false }: Target, received: Received): Answer {

@@ -1,4 +1,5 @@
-import type { ProviderId } from '../../contracts/providers.ts';
+import { ENVIRONMENTS } from '../../contracts/providers.ts';
+import type { ProviderCapabilities, ProviderId } from '../../contracts/providers.ts';
 import type { BudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
 import type { CircuitStore } from '../../db/budgets/circuit-store.ts';
 import { reconciles } from '../../providers/reconciles.ts';
@@ -12,6 +13,7 @@ import {
   presentBudget,
   presentCircuit,
   presentIntegration,
+  presentWindows,
 } from '../schemas/integration.ts';
 import type { FullRates } from '../schemas/integration.ts';
 
@@ -68,7 +70,7 @@ function statusRoute({ providers, budgets, circuits }: IntegrationRouteDeps): En
     answers: { 200: { description: 'The budgets and circuits.', schema: integrationStatusAnswer } },
     async handle({ ids: { provider }, caller }) {
       const capabilities = providers.find(provider)?.capabilities;
-      if (!capabilities) return { status: 200, body: { provider, budgets: [], circuits: [] } };
+      if (!capabilities) return { status: 200, body: { provider, budgets: [], appWindows: [], circuits: [] } };
       const rates = ratesOf(providers, provider);
       const found = await budgets.read(provider, caller.venues, rates);
       const broken = await circuits.list(provider, caller.venues);
@@ -77,11 +79,25 @@ function statusRoute({ providers, budgets, circuits }: IntegrationRouteDeps): En
         body: {
           provider,
           budgets: found.map((budget) => presentBudget(budget, capabilities, rates)),
+          appWindows: caller.venues === '*' ? await appWindows(budgets, capabilities) : [],
           circuits: broken.map(presentCircuit),
         },
       };
     },
   });
+}
+
+/** What is left of the windows that all accounts share. */
+async function appWindows(budgets: BudgetStatusStore, { provider, limits }: ProviderCapabilities) {
+  const found = await Promise.all(
+    ENVIRONMENTS.map(async (environment) =>
+      presentWindows(await budgets.readApp(provider, environment), limits[environment], 'app').map((window) => ({
+        ...window,
+        environment,
+      })),
+    ),
+  );
+  return found.flat();
 }
 
 function describe(providers: Providers, provider: ProviderId) {
@@ -90,6 +106,7 @@ function describe(providers: Providers, provider: ProviderId) {
   // The path's provider was looked up in the same registry.
   if (!definition) throw new Error(`no provider ${provider}`);
   return presentIntegration(definition, {
+    limits: adapter?.capabilities.limits ?? definition.limits,
     rates: ratesOf(providers, provider),
     oauth: providers.integration(provider),
     reconciles: adapter !== null && reconciles(adapter),

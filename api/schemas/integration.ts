@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { GRANT_ACCOUNT_KINDS } from '../../contracts/providers.ts';
-import type { Environment, ProviderCapabilities } from '../../contracts/providers.ts';
-import type { BudgetStatus } from '../../db/budgets/budget-status-store.ts';
+import type { Environment, Limit, LimitScope, ProviderCapabilities } from '../../contracts/providers.ts';
+import type { BudgetStatus, WindowStatus } from '../../db/budgets/budget-status-store.ts';
 import type { CircuitStatus } from '../../db/budgets/circuit-store.ts';
 import { concurrencyOf, countedWindowsOf } from '../../providers/limits.ts';
 import { capabilitiesOf, credentialsMethodOf, oauthMethodOf } from '../../providers/kit/define-provider.ts';
@@ -12,12 +12,23 @@ import { direction, environment, limitScope, oauthFlow, provider, resource } fro
 
 const rate = z.number().min(0);
 const slots = z.int().min(0);
+const callClass = z
+  .string()
+  .nullable()
+  .meta({ description: 'The calls that are counted, by the provider’s word such as `read`; null: all.' });
+const countedWindow = z.object({
+  perSeconds: slots,
+  count: slots.meta({ description: 'Calls that the window takes.' }),
+  used: slots,
+  endsAt: z.iso.datetime().meta({ description: 'When it begins anew.' }),
+  callClass,
+});
 const limit = z.object({
   requestsPerSecond: rate,
   concurrency: slots,
-  windows: z.array(z.object({ count: slots, perSeconds: slots, scope: limitScope })).meta({
+  windows: z.array(z.object({ count: slots, perSeconds: slots, scope: limitScope, callClass })).meta({
     description:
-      'Windows of over a minute: so many calls in so many seconds, of one account or of all accounts together.',
+      'Windows of over a minute: so many calls in so many seconds, of one account or of all accounts together. 2,678,400 seconds are a calendar month in UTC.',
   }),
 });
 
@@ -92,14 +103,7 @@ export const integrationStatusAnswer = z
           concurrency: slots.meta({ description: 'Requests at once.' }),
           concurrencyInUse: slots,
           windows: z
-            .array(
-              z.object({
-                perSeconds: slots,
-                count: slots.meta({ description: 'Calls that the window takes.' }),
-                used: slots,
-                endsAt: z.iso.datetime().meta({ description: 'When it begins anew.' }),
-              }),
-            )
+            .array(countedWindow)
             .meta({ description: 'Windows of over a minute in which calls were counted.' }),
         }),
       )
@@ -107,6 +111,10 @@ export const integrationStatusAnswer = z
         description:
           'Of the accounts that were called before and that the caller’s venues have connected: at most 200 an environment, latest first.',
       }),
+    appWindows: z.array(countedWindow.extend({ environment })).meta({
+      description:
+        'Windows of over a minute that all accounts share, in which calls were counted. Only for a caller who may see every venue: they tell of others’ calls.',
+    }),
     circuits: z
       .array(
         z.object({
@@ -132,17 +140,20 @@ export type FullRates = Readonly<Record<Environment, number>>;
 
 export function presentIntegration(
   definition: ProviderDefinition,
-  here: { readonly rates: FullRates; readonly oauth: IntegrationHere; readonly reconciles: boolean },
+  here: {
+    readonly limits: ProviderCapabilities['limits'];
+    readonly rates: FullRates;
+    readonly oauth: IntegrationHere;
+    readonly reconciles: boolean;
+  },
 ): z.input<typeof integrationAnswer> {
-  const { rates, oauth, reconciles } = here;
-  const { provider, displayName, resources, connect, limits } = capabilitiesOf(definition);
+  const { limits, rates, oauth, reconciles } = here;
+  const { provider, displayName, resources, connect } = capabilitiesOf(definition);
   const limitOf = (environment: Environment) => ({
     requestsPerSecond: rates[environment],
     concurrency: concurrencyOf(limits[environment]),
-    windows: countedWindowsOf(limits[environment]).map(({ count, perSeconds, scope }) => ({
-      count,
-      perSeconds,
-      scope,
+    windows: countedWindowsOf(limits[environment]).map(({ count, perSeconds, scope, callClass = null }) => ({
+      ...{ count, perSeconds, scope, callClass },
     })),
   });
   const fields = Object.entries(credentialsMethodOf(definition)?.fields ?? {});
@@ -190,10 +201,20 @@ export function presentBudget(
     waitMs,
     concurrency: concurrencyOf(limits[environment]),
     concurrencyInUse: leasedSlots,
-    windows: countedWindowsOf(limits[environment]).flatMap(({ count, perSeconds, scope }) =>
-      budget.windows
-        .filter((one) => scope === 'account' && one.perSeconds === perSeconds)
-        .map((one) => ({ ...one, count })),
-    ),
+    windows: presentWindows(budget.windows, limits[environment], 'account'),
   };
 }
+
+/** The counted windows of a scope, each with its limit. */
+export const presentWindows = (
+  counted: readonly WindowStatus[],
+  limits: readonly Limit[],
+  scope: LimitScope,
+): z.input<typeof countedWindow>[] =>
+  countedWindowsOf(limits)
+    .filter((one) => one.scope === scope)
+    .flatMap(({ count, perSeconds, callClass = null }) =>
+      counted
+        .filter((one) => one.perSeconds === perSeconds && one.callClass === callClass)
+        .map((one) => ({ ...one, count })),
+    );

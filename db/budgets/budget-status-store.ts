@@ -1,6 +1,9 @@
 import { eq, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
-import { ENVIRONMENTS } from '../../contracts/providers.ts';
+import { CALL_CLASS_MARK, ENVIRONMENTS } from '../../contracts/providers.ts';
+
+import { windowEnd } from './quota-store.ts';
 import { effectiveRate } from './slot-queue.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { withVenue } from '../core/venue-scope.ts';
@@ -24,6 +27,8 @@ export interface WindowStatus {
   readonly perSeconds: number;
   readonly used: number;
   readonly endsAt: string;
+  /** The class of calls that were counted; null: every call. */
+  readonly callClass: string | null;
 }
 
 export interface BudgetStatusStore {
@@ -36,14 +41,19 @@ export interface BudgetStatusStore {
     reach: VenueReach,
     fullRatePerSecond: Readonly<Record<Environment, number>>,
   ): Promise<readonly BudgetStatus[]>;
+  /** Long windows that all accounts of our app share, as far as calls were counted. Crosses venues. */
+  readApp(provider: ProviderId, environment: Environment): Promise<readonly WindowStatus[]>;
 }
 
 const MAX_ACCOUNTS = 200;
 
-/** A window that has ended counts nothing. */
-const windows = sql`(select coalesce(jsonb_agg(jsonb_build_object('perSeconds', q.window_s, 'used', q.used,
-    'endsAt', to_char((q.started_at + q.window_s * interval '1 second') at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) order by q.window_s), '[]'::jsonb)
-  from provider_quotas q where q.key = budget.key and q.started_at > clock_timestamp() - q.window_s * interval '1 second')`;
+/** The windows of a key and of the classes of its calls. One that has ended counts nothing. */
+const windowsOf = (
+  key: SQL,
+) => sql`(select coalesce(jsonb_agg(jsonb_build_object('perSeconds', q.window_s, 'used', q.used,
+    'callClass', nullif(split_part(q.key, ${CALL_CLASS_MARK}, 2), ''),
+    'endsAt', to_char((${windowEnd}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) order by q.window_s, q.key), '[]'::jsonb)
+  from provider_quotas q where (q.key = ${key} or starts_with(q.key, ${key} || ${CALL_CLASS_MARK})) and ${windowEnd} > clock_timestamp())`;
 
 export function createBudgetStatusStore(db: Database): BudgetStatusStore {
   return {
@@ -63,11 +73,11 @@ export function createBudgetStatusStore(db: Database): BudgetStatusStore {
           slots: number;
           windows: readonly WindowStatus[];
         }>(sql`
-          select budget.key, ${windows} as windows, ${effectiveRate(fullRatePerSecond[environment])} as rate,
+          select budget.key, ${windowsOf(sql`budget.key`)} as windows, ${effectiveRate(fullRatePerSecond[environment])} as rate,
             greatest(0, extract(epoch from budget.next_free_at - clock_timestamp()) * 1000)::float8 as wait_ms,
             (select coalesce(sum(slots), 0)::int from provider_leases where provider_leases.key = budget.key and expires_at > clock_timestamp()) as slots
           from provider_budgets budget
-          where ${keys ? sql`budget.key in ${keys}` : sql`starts_with(budget.key, ${prefix})`}
+          where ${keys ? sql`budget.key in ${keys}` : sql`starts_with(budget.key, ${prefix}) and strpos(budget.key, ${CALL_CLASS_MARK}) = 0`}
           order by budget.next_free_at desc limit ${MAX_ACCOUNTS}`);
         found.push(
           ...rows.map(({ key, rate, wait_ms, slots, windows }) => ({
@@ -81,6 +91,13 @@ export function createBudgetStatusStore(db: Database): BudgetStatusStore {
         );
       }
       return found;
+    },
+
+    async readApp(provider, environment) {
+      const [row] = await db.execute<{ windows: readonly WindowStatus[] }>(
+        sql`select ${windowsOf(sql`${`app/${provider}/${environment}`}::text`)} as windows`,
+      );
+      return row?.windows ?? [];
     },
   };
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
+import { CALL_CLASS_MARK } from '../../contracts/providers.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { createQuotaStore } from './quota-store.ts';
 import type { QuotaStore } from './quota-store.ts';
@@ -106,6 +107,7 @@ export function createBudgetStore(db: Database): BudgetStore {
   async function activeAccounts(key: string, keyPrefix: string): Promise<number> {
     const [row] = await db.execute<{ others: number }>(sql`
       select count(*)::int as others from provider_budgets where starts_with(key, ${keyPrefix}) and key <> ${key}
+        and strpos(key, ${CALL_CLASS_MARK}) = 0
         and next_free_at > clock_timestamp() - ${ACTIVE_FOR_S} * interval '1 second'`);
     return 1 + (row?.others ?? 0);
   }

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { MONTH_S } from '../../contracts/providers.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { reserveSlot } from './slot-queue.ts';
 
@@ -49,7 +50,8 @@ export function createQuotaStore(db: Database): QuotaStore {
       const used = Math.max(0, limit - remaining);
       const startsNow = sql`clock_timestamp()`;
       const startedAt =
-        endsInMs === undefined
+        // The calendar tells when a month ends.
+        endsInMs === undefined || windowS === MONTH_S
           ? null
           : sql`clock_timestamp() + ${endsInMs} * interval '1 millisecond' - ${windowS} * interval '1 second'`;
       // A figure below half of ours comes from a window that has started anew.
@@ -62,7 +64,11 @@ export function createQuotaStore(db: Database): QuotaStore {
   };
 }
 
-const hasEnded = sql`q.started_at <= clock_timestamp() - q.window_s * interval '1 second'`;
+/** When the window of the row `q` ends: a month with the calendar, another one so long after its first call. */
+export const windowEnd = sql`case when q.window_s = ${sql.raw(String(MONTH_S))}
+  then (date_trunc('month', q.started_at at time zone 'UTC') + interval '1 month') at time zone 'UTC'
+  else q.started_at + q.window_s * interval '1 second' end`;
+const hasEnded = sql`${windowEnd} <= clock_timestamp()`;
 
 /** Throws Refused, which rolls back what was counted before it. */
 async function admit(
@@ -107,12 +113,14 @@ async function withinShare(
 ) {
   const [row] = await tx.execute<{ accounts: number }>(sql`
     select count(*)::int as accounts from provider_quotas q where starts_with(q.key, ${keyPrefix}) and q.window_s = ${windowS} and not ${hasEnded}`);
-  return own <= limit / Math.max(1, row?.accounts ?? 1) ? sql`true` : sql`q.used < ${limit * SHARED_FREELY}`;
+  return own <= limit / Math.max(1, row?.accounts ?? 1)
+    ? sql`true`
+    : sql`q.used < ${Math.floor(limit * SHARED_FREELY)}`;
 }
 
 async function msToNext(tx: Transaction, { key, windowS }: Quota): Promise<number> {
   const [row] = await tx.execute<{ ms: number }>(sql`
-    select greatest(1000, extract(epoch from q.started_at + q.window_s * interval '1 second' - clock_timestamp()) * 1000)::float8 as ms
+    select greatest(1000, extract(epoch from ${windowEnd} - clock_timestamp()) * 1000)::float8 as ms
     from provider_quotas q where q.key = ${key} and q.window_s = ${windowS}`);
   return Math.ceil(row?.ms ?? 1_000);
 }

@@ -31,6 +31,8 @@ export interface ProviderDefinition<Settings extends ProviderSettings = Provider
    * The operator's own budget instead of the declared one, in requests per second and account; null: the declared one.
    */
   requestsPerSecond?(settings: SettingValues<Settings>): number | null;
+  /** The limits with what the operator has set of them; absent: as declared. */
+  limitsWith?(settings: SettingValues<Settings>): ProviderCapabilities['limits'];
   adapter(settings: SettingValues<Settings>): ProviderAdapterParts;
 }
 

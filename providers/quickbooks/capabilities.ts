@@ -1,13 +1,31 @@
-import type { ProviderCapabilities } from '../../contracts/providers.ts';
-import { concurrent, perMinute, perSecond } from '../limits.ts';
+import type { Limit, ProviderCapabilities } from '../../contracts/providers.ts';
+import { concurrent, perMinute, perMonth, perSecond } from '../limits.ts';
 
-const LIMITS = [perMinute(450), perSecond(9), concurrent(9)];
+/** The classes of calls that QuickBooks limits apart from the others. */
+export const CALL_CLASS = { read: 'read', batch: 'batch' } as const;
 
 /**
- * 500 requests a minute and ten at once per company
- * (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, read 2026-11-21). We stay a tenth
- * below.
+ * 500 requests a minute and ten at once for a company; 40 batches a minute for a company and an app
+ * (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, read 2026-11-29). We stay a tenth
+ * below, and with batches one: a venue's first push is thousands of records.
  */
+const SANDBOX: readonly Limit[] = [
+  ...[perMinute(450), perSecond(9), concurrent(9)],
+  perMinute(39, 'account', CALL_CLASS.batch),
+];
+
+/**
+ * Reads ("CorePlus") are metered by the calendar month for all companies of an app, but not those of sandbox companies
+ * (https://blogs.intuit.com/2026/01/08/understanding-builder-tier-api-limits-for-you-and-your-customers, read 2026-11-28).
+ */
+export const quickbooksLimits = (readsPerMonth: number): ProviderCapabilities['limits'] => ({
+  production: [...SANDBOX, perMonth(readsPerMonth, 'app', CALL_CLASS.read)],
+  sandbox: SANDBOX,
+});
+
+/** What the lowest tier takes. Above it reads are refused until the month ends, and the companies are told so. */
+export const BUILDER_READS_PER_MONTH = 500_000;
+
 export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
   resources: [
     { resource: 'products', directions: ['push', 'pull', 'both'] },
@@ -16,5 +34,5 @@ export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | '
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
   ],
-  limits: { production: LIMITS, sandbox: LIMITS },
+  limits: quickbooksLimits(BUILDER_READS_PER_MONTH),
 };

@@ -5,6 +5,7 @@ import { parseAnswer } from '../grants.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderAccount, SessionOptions } from '../provider.ts';
 import { createTransport } from '../transport.ts';
+import { CALL_CLASS } from './capabilities.ts';
 import { QUICKBOOKS_ERRORS } from './errors.ts';
 
 export interface QuickBooksConfig {
@@ -37,7 +38,8 @@ export async function readCompany(
   { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions,
 ): Promise<ProviderAccount> {
   const realm = realmOf(onBehalfOf);
-  const answer = await createTransport({ provider: 'quickbooks', calls: { call, signal }, errors: QUICKBOOKS_ERRORS })(
+  const calls = { provider: 'quickbooks', calls: { call, signal }, errors: QUICKBOOKS_ERRORS };
+  const answer = await createTransport({ ...calls, callClasses: [CALL_CLASS.read] })(
     `${apiUrl}/v3/company/${realm}/companyinfo/${realm}?minorversion=${MINOR_VERSION}`,
     {
       headers: { authorization: `Bearer ${secretKey.expose()}`, accept: 'application/json' },

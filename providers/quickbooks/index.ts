@@ -2,7 +2,7 @@ import { oauth2 } from '../kit/connect-methods.ts';
 import { defineProvider } from '../kit/define-provider.ts';
 import { createQuickBooksAdapter } from './adapter.ts';
 import { MINOR_VERSION } from './company.ts';
-import { QUICKBOOKS_CAPABILITIES } from './capabilities.ts';
+import { QUICKBOOKS_CAPABILITIES, quickbooksLimits } from './capabilities.ts';
 import { quickbooksFlows } from './oauth.ts';
 import { QUICKBOOKS_SETTINGS, quickbooksConfigOf } from './settings.ts';
 import type { QuickBooksSettings } from './settings.ts';
@@ -36,5 +36,6 @@ export const quickbooks = defineProvider({
     }),
   ],
   webhooks: quickbooksWebhooks,
+  limitsWith: ({ readsPerMonth }) => quickbooksLimits(readsPerMonth),
   adapter: (settings) => createQuickBooksAdapter(quickbooksConfigOf(settings)),
 });

@@ -1,14 +1,17 @@
 import type { ProviderSettings, SettingValues } from '../../config/provider-settings.ts';
 import {
   APP_ID_FORM,
+  COUNT_FORM,
   STAND_IN_ONLY,
   URL_FORM,
   appId,
+  count,
   flag,
   httpUrl,
   secret,
   secretList,
 } from '../../config/variable.ts';
+import { BUILDER_READS_PER_MONTH } from './capabilities.ts';
 import type { QuickBooksConfig } from './company.ts';
 
 export const QUICKBOOKS_SETTINGS = {
@@ -37,6 +40,16 @@ export const QUICKBOOKS_SETTINGS = {
       'Intuit Developer: the app, Webhooks, of the same environment as the keys: the address, the entities, and Show verifier token.',
     readBy: ['api'],
     secret: true,
+  },
+  readsPerMonth: {
+    schema: count,
+    form: COUNT_FORM,
+    description:
+      'Reads a calendar month that the Intuit app may make for all companies together. Runs wait for the next month when they are used up.',
+    obtain:
+      'Intuit Developer: the tier of the app, under Usage. The lowest takes 500,000, and refuses more; a higher one bills more.',
+    default: String(BUILDER_READS_PER_MONTH),
+    secret: false,
   },
   sandbox: {
     schema: flag,

@@ -9,6 +9,7 @@ import {
   perDay,
   perHour,
   perMinute,
+  perMonth,
   perSecond,
 } from '../../providers/limits.ts';
 import type { LimitReading } from '../../providers/limits.ts';
@@ -124,5 +125,34 @@ describe('the pipeline of a provider with a long window', () => {
     expect(details).toMatchObject({ kind: 'quota-exhausted' });
     expect((details as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(3_600_000);
     expect(made).toBe(0);
+  });
+
+  it('paces a class of calls apart, and holds up no other call by it', async () => {
+    // A second batch would wait for half a minute, and is refused at once.
+    const { call } = callWith([perMinute(2, 'account', 'batch')]);
+    const batch = { callClasses: ['batch'] };
+    expect(await call(ok, batch)).toBe('ok');
+    expect(await refusalOf(call(ok, batch))).toMatchObject({ kind: 'rate-limited' });
+    for (let made = 0; made < 5; made += 1) expect(await call(ok)).toBe('ok');
+    expect(await call(ok, { callClasses: ['read'] })).toBe('ok');
+    // Another account of the same app has a pace of its own.
+    account = { environment: 'sandbox', externalAccountId: `acct_${(accounts += 1)}` };
+    expect(await callWith([perMinute(2, 'account', 'batch')]).call(ok, batch)).toBe('ok');
+  });
+
+  it('counts a class of calls in a window of its own, which all accounts share, until the calendar month ends', async () => {
+    await database.admin`delete from provider_quotas`;
+    const read = { callClasses: ['read'] };
+    const limits = [perMonth(2, 'app', 'read')];
+    await callWith(limits).call(ok, read);
+    account = { environment: 'sandbox', externalAccountId: `acct_${(accounts += 1)}` };
+    const { call } = callWith(limits);
+    await call(ok, read);
+    const details = (await refusalOf(call(ok, read))) as { kind: string; retryAfterMs: number };
+    expect(details).toMatchObject({ kind: 'quota-exhausted', code: 'window-used-up' });
+    const until = new Date(Date.now() + details.retryAfterMs);
+    expect([until.getUTCDate(), until.getUTCHours()]).toEqual([1, 0]);
+    // Writes go on.
+    for (let made = 0; made < 5; made += 1) expect(await call(ok)).toBe('ok');
   });
 });

@@ -6,6 +6,7 @@ import { ProviderError } from '../../provider-error.ts';
 import type { SessionOptions } from '../../provider.ts';
 import { createTransport } from '../../transport.ts';
 import type { CallLimits, Json } from '../../transport.ts';
+import { CALL_CLASS } from '../capabilities.ts';
 import { MINOR_VERSION, realmOf } from '../company.ts';
 import { QUICKBOOKS_BATCH_ERRORS, QUICKBOOKS_ERRORS } from '../errors.ts';
 
@@ -39,11 +40,17 @@ export function createAsk(
   apiUrl: string,
   { secretKey, onBehalfOf, call, signal = new AbortController().signal }: SessionOptions,
 ): Ask {
-  const transportWith = (errors: ErrorTable) =>
-    createTransport({ provider: 'quickbooks', calls: { call, signal }, limits: LIMITS, errors, numbersAsText: true });
-  const transports = { single: transportWith(QUICKBOOKS_ERRORS), batch: transportWith(QUICKBOOKS_BATCH_ERRORS) };
+  const transportWith = (errors: ErrorTable, ...callClasses: readonly string[]) =>
+    createTransport({
+      ...{ provider: 'quickbooks', calls: { call, signal }, limits: LIMITS, errors, numbersAsText: true, callClasses },
+    });
+  const transports = {
+    read: transportWith(QUICKBOOKS_ERRORS, CALL_CLASS.read),
+    write: transportWith(QUICKBOOKS_ERRORS),
+    batch: transportWith(QUICKBOOKS_BATCH_ERRORS, CALL_CLASS.batch),
+  };
   return async (schema, { method, path, query = {}, body, isOneObject }) => {
-    const transport = transports[path === 'batch' ? 'batch' : 'single'];
+    const transport = transports[path === 'batch' ? 'batch' : method === 'GET' ? 'read' : 'write'];
     const parameters = new URLSearchParams({ minorversion: MINOR_VERSION, ...query });
     const {
       status,

@@ -11,8 +11,15 @@ export interface QuickBooksVenue extends TestVenue {
   readonly company: QuickBooksCompany;
 }
 
+export interface QuickBooksWorldOptions extends WorldOptions {
+  /** Makes the companies production ones, whose reads are metered. */
+  readonly readsPerMonth?: number;
+}
+
 /** The activities with their real parts against the stand-in QuickBooks. */
-export async function createQuickBooksSyncWorld(options: WorldOptions = {}) {
+export async function createQuickBooksSyncWorld(options: QuickBooksWorldOptions = {}) {
+  const { readsPerMonth } = options;
+  const environment = readsPerMonth === undefined ? 'sandbox' : 'production';
   const quickbooks = await startQuickBooksSandbox();
   const control = quickbooksSandboxControl(quickbooks);
   /** Connections have an entered key, which does not tell its company. */
@@ -24,14 +31,22 @@ export async function createQuickBooksSyncWorld(options: WorldOptions = {}) {
     withProxy: true,
     providersOn: (budget) =>
       onBehalfOfCompanies(
-        createUnpacedProviders({ quickbooks: { apiUrl: quickbooks.apiUrl, sandbox: true } }, budget),
+        createUnpacedProviders(
+          {
+            quickbooks: {
+              ...{ apiUrl: quickbooks.apiUrl, sandbox: environment === 'sandbox' },
+              ...(readsPerMonth !== undefined && { readsPerMonth }),
+            },
+          },
+          budget,
+        ),
         companies,
       ),
   });
 
   async function connectCompany(venueId: VenueId, company: QuickBooksCompany): Promise<QuickBooksVenue> {
     companies.set(company.token, company.id);
-    return { ...(await world.connect(venueId, { secretKey: company.token, id: company.id })), company };
+    return { ...(await world.connect(venueId, { secretKey: company.token, id: company.id, environment })), company };
   }
 
   /** A venue, connected to a new company. */

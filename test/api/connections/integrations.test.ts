@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MONTH_S } from '../../../contracts/providers.ts';
 import type { VenueId } from '../../../contracts/ids.ts';
 import { createCircuitStore } from '../../../db/budgets/circuit-store.ts';
 import { CIRCUIT_LIMITS, opened } from '../../../domain/circuits/circuit.ts';
@@ -74,6 +75,7 @@ describe('the integrations', () => {
     expect((await api.send('GET', `/v1/integrations/${provider}/status`)).json).toEqual({
       provider,
       budgets: [],
+      appWindows: [],
       circuits: [],
     });
   });
@@ -144,6 +146,34 @@ describe('the status of an integration', () => {
     expect(await ids([mine.venueId, also.venueId])).toEqual([mine.accountId, also.accountId].sort());
     expect(await ids([await api.aVenue()])).toEqual([]);
     expect(await ids('*')).toEqual(expect.arrayContaining([mine.accountId, also.accountId, theirs.accountId]));
+  });
+
+  it('shows what is left of the windows that all accounts share to a caller of every venue, and to no other', async () => {
+    const quota = { key: 'app/quickbooks/production#read', windowS: MONTH_S, limit: 500_000 };
+    await createBudgetStore(api.database.db).learn(quota, { remaining: 499_000 });
+    const windowsFor = async (venues: readonly string[] | '*') =>
+      (
+        (
+          await api.send('GET', '/v1/integrations/quickbooks/status', {
+            token: await aToken({ role: 'viewer', venues }),
+          })
+        ).json as unknown as { appWindows: readonly { endsAt: string }[] }
+      ).appWindows;
+    expect(await windowsFor([await api.aVenue()])).toEqual([]);
+    const [window, ...others] = await windowsFor('*');
+    expect(window).toMatchObject({
+      ...{ environment: 'production', perSeconds: MONTH_S, callClass: 'read', used: 1_000, count: 500_000 },
+    });
+    expect(others).toEqual([]);
+    expect(window?.endsAt).toMatch(/-01T00:00:00.000Z$/);
+  });
+
+  it('shows an account’s windows for a class of calls, and lists no class as an account', async () => {
+    const { venueId, key, accountId } = await aCalledAccount();
+    const budgets = createBudgetStore(api.database.db);
+    await budgets.reserve(`${key}#batch`, { ratePerSecond: 1, lane: 'bulk', maxWaitMs: 1_000 });
+    expect((await statusFor('*')).filter((one) => one.accountId.startsWith(accountId))).toHaveLength(1);
+    expect(await statusFor([venueId])).toHaveLength(1);
   });
 
   it('shows a throttled account’s current rate, and its leases', async () => {

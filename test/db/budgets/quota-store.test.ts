@@ -4,6 +4,7 @@ import type { BudgetStore } from '../../../db/budgets/budget-store.ts';
 import type { Quota } from '../../../db/budgets/quota-store.ts';
 import { openDatabase } from '../../../db/core/venue-scope.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
+import { MONTH_S } from '../../../contracts/providers.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 
@@ -72,6 +73,25 @@ describe('long windows shared by two processes', () => {
     await age(account('a'), 4);
     expect(await admit(there, [aDay('a', 1)])).toMatchObject({ granted: true });
     expect(await admit(there, [aDay('a', 1)])).toMatchObject({ granted: false });
+  });
+
+  it('begin anew with the calendar month, however late their first call came', async () => {
+    anApp();
+    const month: Quota = { key: account('a'), windowS: MONTH_S, limit: 1 };
+    await admit(here, [month]);
+    const refused = await admit(there, [month]);
+    const until = new Date(Date.now() + (refused.granted ? 0 : refused.retryAfterMs));
+    expect([refused.granted, until.getUTCDate(), until.getUTCHours()]).toEqual([false, 1, 0]);
+    // The last second of the month before.
+    await database.admin`
+      update provider_quotas set started_at = (date_trunc('month', now() at time zone 'UTC') at time zone 'UTC') - interval '1 second'
+      where key = ${account('a')}`;
+    expect(await admit(there, [month])).toMatchObject({ granted: true });
+    expect(await usedOf(account('a'))).toBe(1);
+    // The first second of this month.
+    await database.admin`
+      update provider_quotas set started_at = date_trunc('month', now() at time zone 'UTC') at time zone 'UTC' where key = ${account('a')}`;
+    expect(await admit(there, [month])).toMatchObject({ granted: false });
   });
 
   it('count a call in all of them or in none', async () => {
