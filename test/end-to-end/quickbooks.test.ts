@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Resource } from '../../contracts/providers.ts';
+import { later } from '../support/later.ts';
 import { ownerBrowser } from '../support/owner-browser.ts';
 import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
 import type { QuickBooksCompany } from '../support/sandbox/quickbooks-company.ts';
@@ -13,6 +14,12 @@ beforeAll(async () => {
 afterAll(() => system.stop());
 
 const quickbooks = () => quickbooksSandboxControl(system.sandbox.quickbooks);
+/** Lets nothing but a run change records, for the rest of the test. */
+async function tellNoEvents(): Promise<void> {
+  const { url } = await quickbooks().send<{ readonly url: string | null }>('GET', '/webhooks');
+  await quickbooks().send('POST', '/webhooks', { url: null });
+  later(() => quickbooks().send('POST', '/webhooks', { url }));
+}
 const browser = ownerBrowser(() => system.apiUrl);
 
 interface ConnectedVenue {
@@ -86,6 +93,7 @@ describe('a company’s customers', () => {
   });
 
   it('are pulled, then what changed and who was made inactive alone, by one call', async () => {
+    await tellNoEvents();
     const venue = await aConnectedVenue();
     const { company, venueId } = venue;
     const [first, second] = await company.seed('Customer', 20);
@@ -100,6 +108,17 @@ describe('a company’s customers', () => {
     const names = (await system.api.customers(venueId)).map(({ name }) => name);
     expect(names).toContain('Renamed');
     expect(names).toHaveLength(19);
+  });
+
+  it('are changed by the events that QuickBooks sends by itself, without a run', async () => {
+    const venue = await aConnectedVenue();
+    const { company, venueId } = venue;
+    const [first, second] = await company.seed('Customer', 2);
+    await sync(venue, 'customers');
+    await company.write('customer', { Id: first, SyncToken: '0', sparse: true, DisplayName: 'Told by an event' });
+    await company.write('customer', { Id: second, SyncToken: '0', sparse: true, Active: false });
+    const names = async () => (await system.api.customers(venueId)).map(({ name }) => name);
+    await expect.poll(names, { timeout: 30_000 }).toEqual(['Told by an event']);
   });
 });
 
