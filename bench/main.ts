@@ -11,6 +11,7 @@ import { benchMappings } from './mappings.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
 import { benchFirstPush, benchPush } from './push.ts';
+import { benchQuickBooks } from './quickbooks.ts';
 import { measure, print } from './support/report.ts';
 import { benchSoak } from './soak.ts';
 import { benchSquare } from './square.ts';
@@ -20,13 +21,13 @@ import { benchTwoWay } from './two-way.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|square|two-way|sync-engine|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|square|quickbooks|two-way|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
-  --records 10000      customers; square: of each resource; bulk-load: records in one request (100000)
+  --records 10000      customers; square: of each resource; quickbooks: customers; bulk-load: records in one request (100000)
   --changed 1000       push, history: of which have changed; two-way (100): on each side
-  --latency 100        pull, push, history, square, sync-engine: what the sandbox adds to each answer, ms
+  --latency 100        pull, push, history, square, quickbooks, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
   --connections 10000  idle: how many
@@ -104,6 +105,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
   ingest: () => benchIngest({ seconds: toCount(values.seconds ?? '10'), repeats: repeats(3) }),
   square: () => benchSquare({ records, latencyMs }),
+  quickbooks: () => benchQuickBooks({ records, latencyMs }),
   'two-way': () => benchTwoWay({ records, changed: toCount(values.changed ?? '100') }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
   mappings: () => benchMappings({ records }),

@@ -2,14 +2,13 @@ import { z } from 'zod';
 import { accountPaceOf } from '../providers/limits.ts';
 import { SQUARE_CAPABILITIES } from '../providers/square/capabilities.ts';
 import { HistoryReader } from './support/history-cost.ts';
-import { peakMib } from './support/process-usage.ts';
-import { load, round } from './support/report.ts';
+import { round } from './support/report.ts';
 import { withFolder, withSystem } from './support/system.ts';
 import { Venue } from './support/venue.ts';
-import type { HistoryCost } from './support/history-cost.ts';
 import type { Row } from './support/report.ts';
-import type { System } from './support/system.ts';
-import type { Measured, SyncRequest } from './support/venue.ts';
+import type { SyncRequest } from './support/venue.ts';
+import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from './support/watched-run.ts';
+import type { Watched, Watching } from './support/watched-run.ts';
 
 export interface SquareOptions {
   readonly records: number;
@@ -35,8 +34,6 @@ const WRITES: readonly { readonly resource: 'customers' | 'products' | 'inventor
 ];
 
 const ROWS_PER_SECOND = 19_000;
-const PEAK_LIMIT_MIB = 260;
-const ACTIONS_LIMIT = 12;
 const LIMIT_MS = 600_000;
 const RATE = accountPaceOf(SQUARE_CAPABILITIES.limits.sandbox);
 
@@ -66,9 +63,7 @@ export async function benchSquare(options: SquareOptions): Promise<readonly Row[
   );
 }
 
-interface Bench {
-  readonly system: System;
-  readonly history: HistoryReader;
+interface Bench extends Watching {
   readonly options: SquareOptions;
 }
 
@@ -81,7 +76,11 @@ async function pull(bench: Bench, { resource, seed, pageSize }: (typeof READS)[n
   await merchant.seed(seed, records);
   const venue = await Venue.create(system.api, merchant.token, 'square');
   await system.square.limits({ latencyMs, requestsPerSecond: RATE });
-  const { run, cost, calls } = await watched(bench, { venue, token: merchant, direction: 'pull', resource });
+  const { run, cost, calls } = await watched(bench, {
+    venue,
+    account: merchant,
+    request: { direction: 'pull', resource, limitMs: LIMIT_MS },
+  });
   const pages = Math.ceil(records / pageSize);
   const floorS = Math.max(calls.length / RATE, (pages * latencyMs) / 1_000, records / ROWS_PER_SECOND);
   const goalS = 1.15 * floorS + 1;
@@ -102,8 +101,9 @@ async function push(bench: Bench, { resource, batchSize }: (typeof WRITES)[numbe
   const { records, latencyMs } = options;
   const { venue, merchant } = await aLoadedVenue(bench, resource);
   await system.square.limits({ latencyMs, requestsPerSecond: RATE });
-  const first = await watched(bench, { venue, token: merchant, direction: 'push', resource });
-  const second = await watched(bench, { venue, token: merchant, direction: 'push', resource });
+  const request = { direction: 'push', resource, limitMs: LIMIT_MS } as const;
+  const first = await watched(bench, { venue, account: merchant, request });
+  const second = await watched(bench, { venue, account: merchant, request });
   const what = `push ${records} ${resource} at ${RATE}/s`;
   // The first product of a seller takes a call more, which defines the attribute that carries our record's id.
   const batches = Math.ceil(records / batchSize) + (resource === 'products' ? 1 : 0);
@@ -149,51 +149,3 @@ function pushRow(
     met: writes <= expected.batches && isWhole && isWithin(bench, { cost, calls }),
   };
 }
-
-interface Watch {
-  readonly venue: Venue;
-  readonly token: { calls(): Promise<readonly Call[]> };
-  readonly direction: SyncRequest['direction'];
-  readonly resource: Resource;
-}
-
-interface Call {
-  readonly at: number;
-  readonly status: number;
-  readonly written: boolean;
-}
-
-interface Watched {
-  readonly run: Measured;
-  readonly cost: HistoryCost;
-  readonly calls: readonly Call[];
-}
-
-async function watched({ history }: Bench, { venue, token, direction, resource }: Watch): Promise<Watched> {
-  const ended = new AbortController();
-  const startedAtMs = Date.now();
-  const { workflowId } = await venue.start({ direction, resource });
-  const heartbeats = history.countHeartbeats(workflowId, ended.signal);
-  // Joins the run that was just started.
-  const run = await venue.sync({ direction, resource, limitMs: LIMIT_MS }).finally(() => {
-    ended.abort();
-  });
-  const cost = await history.cost(workflowId, { runId: run.runId, heartbeats: await heartbeats });
-  const calls = (await token.calls()).filter(({ at }) => at >= startedAtMs);
-  return { run: { ...run, wallS: run.wallS + (run.startedAtMs - startedAtMs) / 1_000 }, cost, calls };
-}
-
-const refusedIn = (calls: readonly Call[]): number => calls.filter(({ status }) => status === 429).length;
-
-const figuresOf = ({ system }: Bench, { cost, calls }: Pick<Watched, 'cost' | 'calls'>) => ({
-  calls: calls.length,
-  refused429: refusedIn(calls),
-  actions: cost.actions,
-  workerPeakMib: round(peakMib(system.pids.worker), 0),
-  load: load(),
-});
-
-const isWithin = ({ system }: Bench, { cost, calls }: Pick<Watched, 'cost' | 'calls'>): boolean =>
-  refusedIn(calls) <= calls.length / 100 &&
-  peakMib(system.pids.worker) <= PEAK_LIMIT_MIB &&
-  cost.actions <= ACTIONS_LIMIT;

@@ -7,15 +7,21 @@ import { ApiClient } from '../../runtime/cli/api-client.ts';
 import { FREE_PORTS } from '../../runtime/start/bring-up.ts';
 import { readJson } from '../../runtime/start/files.ts';
 import { startNodeChild } from '../../runtime/processes/node-child.ts';
+import { quickbooksSandboxControl } from '../../test/support/sandbox/quickbooks-company.ts';
 import { squareSandboxControl } from '../../test/support/sandbox/square-merchant.ts';
 import { sandboxControl } from '../../test/support/sandbox/sandbox-control.ts';
 
 const standIn = z.object({ apiUrl: z.string(), controlUrl: z.string() });
+const quickbooksStandIn = standIn.extend({ clientId: z.string(), clientSecret: z.string() });
 const started = z.object({
   apiUrl: z.string(),
   temporalAddress: z.string(),
   temporalNamespace: z.string(),
-  sandbox: z.object({ stripe: standIn.extend({ webhookSecret: z.string() }), square: standIn }),
+  sandbox: z.object({
+    stripe: standIn.extend({ webhookSecret: z.string() }),
+    square: standIn,
+    quickbooks: quickbooksStandIn,
+  }),
   token: z.string(),
   databaseUrl: z.string(),
   pids: z.object({ api: z.int(), worker: z.int(), postgres: z.int(), temporal: z.int(), sandbox: z.int() }),
@@ -35,6 +41,7 @@ export interface System {
   readonly stripeWebhookSecret: string;
   readonly stripe: ReturnType<typeof sandboxControl>;
   readonly square: ReturnType<typeof squareSandboxControl>;
+  readonly quickbooks: ReturnType<typeof quickbooksSandboxControl>;
 }
 
 /** The environment of an isolated system: inherits none of our variables, not even from `.env`, and uses free ports. */
@@ -101,6 +108,7 @@ export async function withSystem<Result>(
       stripeWebhookSecret: sandbox.stripe.webhookSecret,
       stripe: sandboxControl(sandbox.stripe.controlUrl),
       square: squareSandboxControl(sandbox.square),
+      quickbooks: quickbooksSandboxControl(sandbox.quickbooks),
     });
   } finally {
     await child.stop();

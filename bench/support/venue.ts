@@ -55,6 +55,11 @@ export class Venue {
     return new Venue(api, { id, connectionId: await connect(api, id, { provider, secretKey }) });
   }
 
+  /** A venue that is connected already. */
+  static of(api: ApiClient, connected: { readonly id: string; readonly connectionId: string }): Venue {
+    return new Venue(api, connected);
+  }
+
   /** The same venue over a restarted API. */
   over(api: ApiClient): Venue {
     return new Venue(api, this);
