@@ -99,6 +99,42 @@ new Gauge({
   },
 });
 
+/** A long window that all accounts of a provider's app share. */
+export interface AppWindow {
+  readonly provider: ProviderId;
+  readonly environment: Environment;
+  /** The calls that it counts, such as `read`; `all`: every call. */
+  readonly callClass: string;
+  readonly window: 'hour' | 'day' | 'month' | 'other';
+  /** Calls that it still takes. */
+  readonly left: number;
+}
+
+export interface AppWindowSource {
+  listLeft(): Promise<readonly AppWindow[]>;
+}
+
+let appWindows: AppWindowSource | null = null;
+
+/** Shows what is left of an app's windows. They lie in Postgres, so that every process shows the same. */
+export function watchAppWindows(source: AppWindowSource): void {
+  appWindows = source;
+}
+
+new Gauge({
+  name: 'interlock_app_window_calls_left',
+  help: 'Calls that are left in a window of over a minute that all accounts of a provider share.',
+  labelNames: ['provider', 'environment', 'call_class', 'window'],
+  registers: [registry],
+  async collect() {
+    if (!appWindows) return;
+    const found = await within(PATIENCE_MS, appWindows.listLeft()).catch(() => []);
+    this.reset();
+    for (const { provider, environment, callClass, window, left } of found)
+      this.set({ provider, environment, call_class: callClass, window }, left);
+  },
+});
+
 /** Events of the inbox that are not over. */
 export interface InboxSource {
   countUnfinished(): Promise<

@@ -30,6 +30,7 @@ import { createAuthorizationExchangeStore } from '../db/connections/authorizatio
 import { createAuthorizationStore } from '../db/connections/authorization-store.ts';
 import { createBrakeStore } from '../db/budgets/brake-store.ts';
 import type { BrakeStore } from '../db/budgets/brake-store.ts';
+import { createBudgetStatusStore } from '../db/budgets/budget-status-store.ts';
 import { createBudgetStore } from '../db/budgets/budget-store.ts';
 import { createCircuitStore } from '../db/budgets/circuit-store.ts';
 import { createConnectionStore } from '../db/connections/connection-store.ts';
@@ -68,11 +69,12 @@ import type { Logger } from '../telemetry/logger.ts';
 import { watchDeadLetters } from '../telemetry/dead-letter-metrics.ts';
 import { watchPool } from '../telemetry/metrics.ts';
 import { watchDeliveries } from '../telemetry/outgoing-metrics.ts';
-import { watchCircuits, watchInbox } from '../telemetry/provider-metrics.ts';
+import { watchAppWindows, watchCircuits, watchInbox } from '../telemetry/provider-metrics.ts';
 import { createOpener } from '../vault/opener.ts';
 import { createResealer } from '../vault/resealer.ts';
 import { createSealer } from '../vault/sealer.ts';
 import { checkKeyAccess } from '../vault/startup-check.ts';
+import { appWindowSource } from './app-windows.ts';
 
 export type WorkerDeps = SyncChunkDeps &
   MappingTrialDeps &
@@ -138,6 +140,7 @@ export async function createDeps(
     circuits,
   });
   watchCircuits(providers.ids, circuitStore);
+  watchAppWindows(appWindowSource(providers, createBudgetStatusStore(db)));
   const deliveries = createDeliveryStore(db);
   watchDeliveries(deliveries);
   const inbox = createInboxStore(db);

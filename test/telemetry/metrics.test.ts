@@ -47,7 +47,8 @@ it('has labels of a fixed set of words only: nothing of a venue, a caller or an 
   countRefusal('not-found');
   const labels = [...(await metrics()).matchAll(/^interlock_\w+\{([^}]*)\}/gm)].map(([, text = '']) => text);
   expect(labels.length).toBeGreaterThan(LIMITS.length);
-  const known = /^((limit|code|pool|lane|provider|environment|scope|source|state|outcome)="[a-z-]+"(,|$))+$/;
+  const known =
+    /^((limit|code|pool|lane|provider|environment|scope|source|state|outcome|call_class|window)="[a-z-]+"(,|$))+$/;
   expect(labels.filter((label) => !known.test(label))).toEqual([]);
 });
 

@@ -1,11 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../contracts/ids.ts';
+import { MONTH_S } from '../../contracts/providers.ts';
+import { createBudgetStatusStore } from '../../db/budgets/budget-status-store.ts';
+import { createBudgetStore } from '../../db/budgets/budget-store.ts';
 import { createCircuitStore } from '../../db/budgets/circuit-store.ts';
 import { ProviderShares, laneFor } from '../../domain/lanes/provider-shares.ts';
 import { registry } from '../../telemetry/metrics.ts';
-import { watchCircuits, watchLane } from '../../telemetry/provider-metrics.ts';
+import { watchAppWindows, watchCircuits, watchLane } from '../../telemetry/provider-metrics.ts';
+import { later } from '../support/later.ts';
 import { createTestDatabase } from '../support/services/database.ts';
 import type { TestDatabase } from '../support/services/database.ts';
+import { createTestProviders } from '../support/test-providers.ts';
+import { appWindowSource } from '../../worker/app-windows.ts';
 
 const PROVIDERS = ['stripe', 'square'];
 
@@ -41,6 +47,27 @@ describe('metrics of a lane', () => {
     expect(await bulk('interlock_lane_slots_in_use')).toEqual({});
     expect(await bulk('interlock_lane_slots_free')).toEqual({ bulk: 5 });
     expect(await bulk('interlock_lane_refused_total')).toEqual({ 'bulk,stripe': answers.length - admitted.length });
+  });
+});
+
+describe('metrics of an app’s windows', () => {
+  it('show what is left of QuickBooks’ metered reads: all while none was made, and none when they are used up', async () => {
+    const database = await createTestDatabase();
+    later(() => database.drop());
+    const budgets = createBudgetStore(database.db);
+    const providers = createTestProviders({ quickbooks: { readsPerMonth: 900 } }, budgets);
+    watchAppWindows(appWindowSource(providers, createBudgetStatusStore(database.db)));
+    const reads = async () =>
+      (await seriesOf('interlock_app_window_calls_left'))['quickbooks,production,read,month'] ?? 0;
+    expect(await reads()).toBe(900);
+    const quota = { key: 'app/quickbooks/production#read', windowS: MONTH_S, limit: 900 };
+    await budgets.learn(quota, { remaining: 250 });
+    expect(await reads()).toBe(250);
+    await budgets.learn(quota, { remaining: 0 });
+    expect(await reads()).toBe(0);
+    // Those of a month that has ended are no longer counted.
+    await database.admin`update provider_quotas set started_at = started_at - interval '32 days'`;
+    expect(await reads()).toBe(900);
   });
 });
 
