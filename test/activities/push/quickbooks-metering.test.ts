@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { FAILURE } from '../../../contracts/failures.ts';
+import { MONTH_S } from '../../../contracts/providers.ts';
 import { createQuickBooksSyncWorld } from './quickbooks-world.ts';
 import type { QuickBooksSyncWorld, QuickBooksVenue } from './quickbooks-world.ts';
 
@@ -38,8 +39,9 @@ it('makes a pull wait for the next month once the app’s reads are used up, by 
 
 it('lets writes through that read nothing when the reads are used up', async () => {
   const venue = await world.aQuickBooksVenue();
-  while ((await world.quickbooks.metering()).corePlus < 6) await pull(venue).catch(() => undefined);
-  await refusedPull(venue);
+  await world.database.admin`
+    insert into provider_quotas (key, window_s, used, started_at) values ('app/quickbooks/production#read', ${MONTH_S}, 3, now())`;
+  expect((await refusedPull(venue)).error).toMatchObject({ type: FAILURE.quotaExhausted });
   await world.customers.upsertMany(venue.venueId, [{ sourceId: 'c-0', name: 'Ada Lovelace' }]);
   expect(await world.sync(venue, 'push', 'full', { resource: 'customers' })).toMatchObject({
     outcome: 'completed',
