@@ -75,10 +75,10 @@ export const stripeChangesIn: ReadChanges = (raw) => {
 
 /**
  * Events after which money has moved that no object of theirs accounts for. A balance transaction has no event of its
- * own, so those since the event are listed: https://docs.stripe.com/reports/balance-transaction-types, read 2026-11-29.
+ * own (https://docs.stripe.com/api/events/types, read 2026-11-29), so those since the event are listed.
  */
 const MOVING_EVENTS = ['charge.dispute.funds_reinstated', 'refund.failed'];
-/** A declined payment has moved nothing, and so returns nothing: https://docs.stripe.com/api/charges/object, read 2026-11-29. */
+/** Null for a declined payment, which has moved nothing: "the reversal of the balance" (stripe 23.1.0, Charge). */
 const returnedCharge = z.object({ failure_balance_transaction: z.string() });
 
 function movesMoney({ type, isCurrent, object }: StripeEvent): boolean {

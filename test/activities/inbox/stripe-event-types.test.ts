@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Resource } from '../../../contracts/providers.ts';
 import { CHANGE_EVENTS } from '../../../providers/stripe/event-changes.ts';
-import { RECORD_KINDS } from '../../../records/registry.ts';
 import type { StripeEvent } from '../../support/stripe-event.ts';
+import { comparableRecords } from '../../support/worlds/comparable-records.ts';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
 import type { EventWorld } from '../../support/worlds/event-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
@@ -211,39 +211,8 @@ async function handle(venue: TestVenue, events: readonly StripeEvent[], isOneByO
   await inbox.drain();
 }
 
-/** What differs between two venues with the same records. */
-const OWN = ['id', 'venue_id', 'source_id', 'created_at', 'updated_at', 'version', 'deleted_at'];
-/**
- * The records of a resource, by the provider's id, without what is a venue's own. Other records are named by the
- * provider's ids too.
- */
-async function recordsOf({ venueId, connectionId }: TestVenue, resource: Resource) {
-  const { admin } = world.database;
-  const { table } = RECORD_KINDS.get(resource);
-  const names = new Map(
-    (
-      await admin<{ own: string; id: string }[]>`
-        select record_id as own, external_id as id from record_links where connection_id = ${connectionId}`
-    ).map(({ own, id }) => [own, id]),
-  );
-  const rows = await admin<{ id: string; record: Readonly<Record<string, unknown>> }[]>`
-    select link.external_id as id, to_jsonb(record) as record from ${admin(table)} record
-    join record_links link on link.record_id = record.id and link.resource = ${resource}
-    where record.venue_id = ${venueId} and record.deleted_at is null order by link.external_id`;
-  const comparable = (field: string, value: unknown): unknown => {
-    if (field === 'related_transaction_id') return names.get(String(value)) ?? value;
-    return field.endsWith('_source_id') && typeof value === 'string' ? value.split(':').at(-1) : value;
-  };
-  return rows.map(({ id, record }) => ({
-    id,
-    ...Object.fromEntries(
-      Object.entries(record).flatMap(([field, value]) =>
-        OWN.includes(field) ? [] : [[field, comparable(field, value)]],
-      ),
-    ),
-  }));
-}
-const recordsIn = (venue: TestVenue) => Promise.all(RESOURCES.map((resource) => recordsOf(venue, resource)));
+const recordsIn = (venue: TestVenue) =>
+  Promise.all(RESOURCES.map((resource) => comparableRecords(world.database.admin, venue, resource)));
 /** The records that a full pull of the account stores. */
 async function pulled() {
   const venue = await world.aVenue();
@@ -259,12 +228,17 @@ const unapplied = async (venue: TestVenue) =>
   );
 
 type Order = (events: readonly StripeEvent[]) => readonly StripeEvent[];
-const ORDERS: readonly (readonly [name: string, order: Order])[] = [
-  ['as they happened', (events) => events],
-  ['in the opposite order', (events) => events.toReversed()],
-  ['each twice', (events) => [...events, ...events.toReversed()]],
-  ['in one second', (events) => events.map((event) => ({ ...event, created: events[0]!.created })).toReversed()],
-  ['in another API version', (events) => events.map((event) => ({ ...event, api_version: OLD_VERSION }))],
+const backwards: Order = (events) => events.toReversed();
+const inOneSecond: Order = (events) => events.map((event) => ({ ...event, created: events[0]!.created })).toReversed();
+const inOldVersion: Order = (events) => events.map((event) => ({ ...event, api_version: OLD_VERSION }));
+const ORDERS: readonly (readonly [name: string, order: Order, isOneByOne: boolean])[] = [
+  ['as they happened, one by one', (events) => events, true],
+  ['in the opposite order, one by one', backwards, true],
+  ['in the opposite order, together', backwards, false],
+  ['each twice, together', (events) => [...events, ...events.toReversed()], false],
+  ['in one second, one by one', inOneSecond, true],
+  ['in one second, together', inOneSecond, false],
+  ['in another API version, together', inOldVersion, false],
 ];
 
 describe('events of Stripe', () => {
@@ -274,15 +248,13 @@ describe('events of Stripe', () => {
     await run();
     const events = await told();
     const expected = await pulled();
-    for (const [name, order] of ORDERS)
-      for (const isOneByOne of [true, false]) {
-        const venue = await aPullingVenue();
-        expect(await recordsIn(venue), 'before any event').toEqual(RESOURCES.map(() => []));
-        await handle(venue, order(events), isOneByOne);
-        const how = `${name}, ${isOneByOne ? 'one by one' : 'together'}`;
-        expect(await recordsIn(venue), how).toEqual(expected);
-        expect(await unapplied(venue), how).toEqual([]);
-      }
+    for (const [how, order, isOneByOne] of ORDERS) {
+      const venue = await aPullingVenue();
+      expect(await recordsIn(venue), 'before any event').toEqual(RESOURCES.map(() => []));
+      await handle(venue, order(events), isOneByOne);
+      expect(await recordsIn(venue), how).toEqual(expected);
+      expect(await unapplied(venue), how).toEqual([]);
+    }
   });
 });
 
