@@ -161,6 +161,10 @@ async function post(event: SquareEvent): Promise<void> {
   await inbox.post('square', { ...event, ...about });
 }
 
+it('every kind of object that is synced has events that are read', () => {
+  for (const name of Object.keys(SUBJECTS)) expect(CHANGE_EVENTS.join(' ')).toContain(`${name}.`);
+});
+
 describe('an event of Square of the type', () => {
   it.each(CHANGE_EVENTS)('%s brings the record to what the object is by now, whatever the event says', async (type) => {
     const subject = subjectOf(type);
