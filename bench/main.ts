@@ -1,7 +1,9 @@
+import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
 import { benchBulkLoad } from './bulk-load.ts';
 import { benchCrowd } from './crowd.ts';
+import { benchFaults } from './faults/faults.ts';
 import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchHostile } from './hostile/hostile.ts';
@@ -21,7 +23,7 @@ import { benchTwoWay } from './two-way.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|square|quickbooks|two-way|sync-engine|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|faults|square|quickbooks|two-way|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -34,6 +36,9 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --repeats 3          pull, api, sync-engine, ingest: runs of each
   --per-second 200     api, hostile (30), soak (30): requests a second
   --seconds 20         api, hostile (each attack), idle (120), soak (1200), ingest (10, each): how long
+  --events 20000       faults: made at the provider
+  --faults 40          faults: kills, pauses and outages
+  --seed <number>      faults: repeats the events and faults of an earlier run
   --against <folder>   api, hostile: another checkout that is measured in turn with this one`;
 
 const { values, positionals } = parseArgs({
@@ -51,6 +56,9 @@ const { values, positionals } = parseArgs({
     repeats: { type: 'string' },
     'per-second': { type: 'string' },
     seconds: { type: 'string' },
+    events: { type: 'string', default: '20000' },
+    faults: { type: 'string', default: '40' },
+    seed: { type: 'string' },
     against: { type: 'string' },
   },
 });
@@ -104,6 +112,12 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   soak: () => benchSoak({ perSecond: perSecond('30'), seconds: toCount(values.seconds ?? '1200') }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
   ingest: () => benchIngest({ seconds: toCount(values.seconds ?? '10'), repeats: repeats(3) }),
+  faults: () =>
+    benchFaults({
+      events: toCount(values.events),
+      faults: toCount(values.faults),
+      seed: values.seed === undefined ? randomInt(2 ** 31) : toCount(values.seed),
+    }),
   square: () => benchSquare({ records, latencyMs }),
   quickbooks: () => benchQuickBooks({ records, latencyMs }),
   'two-way': () => benchTwoWay({ records, changed: toCount(values.changed ?? '100') }),

@@ -58,14 +58,21 @@ function cleanResource(provider: ProviderId, session: ResourceSession): Resource
     listPage: async (query) => cleanPage(await session.listPage(query)),
     count: () => session.count(),
     versionOf: (askedAtMs) => session.versionOf(askedAtMs),
-    retrieve: async (externalId) => {
-      const record = await session.retrieve(externalId);
-      return record && cleanRecord(provider, record);
-    },
+    retrieve: cleanLookUp(provider, (externalId) => session.retrieve(externalId)),
     ...(session.retrieveMany && { retrieveMany: cleanRetrieval(session.retrieveMany) }),
+    ...(session.retrieveAmended && { retrieveAmended: cleanLookUp(provider, session.retrieveAmended) }),
     writer: session.writer && cleanWriter(provider, session.writer),
   };
 }
+
+type LookUp = ResourceSession['retrieve'];
+
+const cleanLookUp =
+  (provider: ProviderId, lookUp: LookUp): LookUp =>
+  async (id) => {
+    const record = await lookUp(id);
+    return record && cleanRecord(provider, record);
+  };
 
 function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWriter {
   return {

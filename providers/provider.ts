@@ -58,7 +58,7 @@ export type ExternalState = Readonly<Record<string, string | number>>;
 
 /**
  * What another object tells of records that were read before, such as an invoice of its payment: the provider's id that they are found by, under
- * the name of the reference that their kind's `amendments` names, and values of the fields that it lists. Dropped when there are no such records.
+ * the name of the reference that their kind's `amendments` names, and values of the fields that it lists. Dropped where there are no such records.
  */
 export type ProviderAmendment = Readonly<Record<string, unknown>>;
 
@@ -153,6 +153,11 @@ export interface ResourceSession {
   readonly retrieve: (externalId: string) => Promise<ProviderRecord | null>;
   /** Looks up many records by few calls. Absent where the provider tells one record a call. */
   readonly retrieveMany?: BulkRetrieval;
+  /**
+   * Looks up the record that an amendment is about, by the reference that the amendment has. Null when there is none.
+   * Absent where the provider's amendments need none.
+   */
+  readonly retrieveAmended?: (reference: string) => Promise<ProviderRecord | null>;
   /** Null for a resource that is only read. */
   readonly writer: ResourceWriter | null;
 }

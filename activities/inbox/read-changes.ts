@@ -1,6 +1,6 @@
 import { toDeletion } from '../../db/pull/pull-deletions.ts';
 import type { EventReading } from '../../db/pull/event-readings.ts';
-import type { EventTarget } from '../../db/webhooks/event-record-store.ts';
+import type { EventRecordStore, EventTarget } from '../../db/webhooks/event-record-store.ts';
 import { fewAtATime } from '../../providers/few-at-a-time.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderAmendment, ProviderPage, ResourceSession } from '../../providers/provider.ts';
@@ -16,6 +16,7 @@ import type { SinceWork, TargetReading, TargetWork } from './event-work.ts';
 export interface ReadingDeps {
   readonly credentials: Credentials;
   readonly providers: Pick<Providers, 'open' | 'definition'>;
+  readonly eventRecords: Pick<EventRecordStore, 'listUnknown'>;
 }
 
 export type TargetMappings = Mappings & { readonly reach: ExcludedFields };
@@ -40,7 +41,7 @@ export async function readChanges(
   if ('failure' in opened) return reader.failedAltogether(ids.keys(), since, opened.failure);
   const session = sessionWithin(opened.session, mappings.reach);
   await reader.readEach(session, [...ids.keys()]);
-  if (since) await reader.readSince(session, since);
+  if (since) await reader.readSince(session, since, (amendments) => deps.eventRecords.listUnknown(target, amendments));
   await reader.replaceRefused(() => deps.credentials.replaceRefused(target, opened.opened));
   return reader.result();
 }
@@ -62,6 +63,8 @@ async function open({ credentials, providers }: ReadingDeps, target: EventTarget
     return { failure };
   }
 }
+
+type ListUnknown = (amendments: readonly ProviderAmendment[]) => Promise<readonly string[]>;
 
 class TargetReader {
   readonly #mappings: TargetMappings;
@@ -125,14 +128,25 @@ class TargetReader {
     else this.#readings.push({ pulled: read.record, doubtfulFrom: null, askedAtMs });
   }
 
-  async readSince(session: ResourceSession, since: SinceWork): Promise<void> {
+  async readSince(session: ResourceSession, since: SinceWork, listUnknown: ListUnknown): Promise<void> {
     try {
       if (this.#failure) throw this.#failure.cause;
       for (const stream of since.streams) await this.#readStream(session, stream, since.sinceEpochS);
+      await this.#readAmended(session, await listUnknown(this.#amendments));
     } catch (cause) {
       this.#failure ??= { cause };
       this.#sinceFailure = { cause };
     }
+  }
+
+  /** The event of a record may arrive after the event of what amends it: an amendment without its record would be lost. */
+  async #readAmended({ retrieveAmended }: ResourceSession, references: readonly string[]): Promise<void> {
+    if (!retrieveAmended) return;
+    await fewAtATime(references, AT_ONCE, async (reference) => {
+      const askedAtMs = Date.now();
+      const record = await retrieveAmended(reference);
+      if (record) this.#take(record, askedAtMs, this.#isCertain);
+    });
   }
 
   async #readStream(session: ResourceSession, stream: string, fromEpochS: number): Promise<void> {

@@ -48,14 +48,21 @@ export function sessionWithin(session: ResourceSession, reach: ExcludedFields): 
   return {
     ...session,
     listPage: async (query) => pageWithin(await session.listPage(query)),
-    retrieve: async (externalId) => {
-      const record = await session.retrieve(externalId);
-      return record && within(record);
-    },
+    retrieve: lookUpWithin((externalId) => session.retrieve(externalId), within),
     ...(session.retrieveMany && { retrieveMany: retrievalWithin(session.retrieveMany, within) }),
+    ...(session.retrieveAmended && { retrieveAmended: lookUpWithin(session.retrieveAmended, within) }),
     writer: session.writer && writerWithin(session.writer, within),
   };
 }
+
+type LookUp = ResourceSession['retrieve'];
+
+const lookUpWithin =
+  (lookUp: LookUp, within: <Told extends ProviderRecord>(record: Told) => Told): LookUp =>
+  async (id) => {
+    const record = await lookUp(id);
+    return record && within(record);
+  };
 
 const retrievalWithin = (
   { size, read }: BulkRetrieval,

@@ -141,7 +141,7 @@ export async function startBullMq({ folder, front, secret, databaseUrl }: BullMq
 }
 
 /** Resolves when the child prints a line with this text. Rejects when it ends before. */
-async function isReady(child: ChildProcess, name: string, text: string): Promise<void> {
+export async function isReady(child: ChildProcess, name: string, text: string): Promise<void> {
   const ready = new Promise<void>((resolve) => {
     child.stdout?.on('data', (chunk: Buffer) => {
       if (chunk.includes(text)) resolve();

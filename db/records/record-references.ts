@@ -249,6 +249,23 @@ export async function amendRecords(tx: Transaction, scope: KindScope, amendments
   );
 }
 
+/** The provider's ids by which amendments find records, of those that no record of the scope has. */
+export async function idsWithoutRecord(
+  tx: Transaction,
+  { connectionId, kind }: Pick<KindScope, 'connectionId' | 'kind'>,
+  amendments: readonly Amendment[],
+): Promise<readonly string[]> {
+  if (amendments.length === 0 || kind.amendments === null) return [];
+  const { reference } = kind.amendments;
+  const ids = amendments.map((amendment) => amendment[reference]);
+  const rows = await tx.execute<{ id: string }>(sql`
+    select distinct r.id from jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb) as r(id)
+    where not exists (select from record_references
+      where connection_id = ${connectionId} and to_resource = ${kind.references[reference]?.to ?? ''} and external_id = r.id
+        and resource = ${kind.name} and name = ${reference})`);
+  return rows.map(({ id }) => id);
+}
+
 /** Forgets what records name that are deleted for good. */
 export async function deleteReferences(tx: Transaction, recordIds: readonly RecordId[]): Promise<void> {
   if (recordIds.length === 0) return;

@@ -5,13 +5,13 @@ import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { AccountRef } from '../connections/account-connections.ts';
 import { runPrepared, statement } from '../core/statement.ts';
-import { moveToVenue } from '../core/venue-scope.ts';
+import { moveToVenue, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { announceChanges } from '../outgoing/announcements.ts';
 import { applyReadings } from '../pull/event-readings.ts';
 import type { AppliedReading, EventReading } from '../pull/event-readings.ts';
 import type { StoreEach } from '../pull/rejections.ts';
-import { amendRecords } from '../records/record-references.ts';
+import { amendRecords, idsWithoutRecord } from '../records/record-references.ts';
 import type { Amendment } from '../records/record-references.ts';
 import { NO_RUN, scopeWithKind } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
@@ -47,6 +47,8 @@ export interface RecordEffect {
 export interface EventRecordStore {
   /** For each account the resources that connections of any venue pull from it. */
   findTargets(accounts: readonly AccountRef[]): Promise<readonly (readonly EventTarget[])[]>;
+  /** The provider's ids of records that amendments are about and that the target does not have. */
+  listUnknown(target: EventTarget, amendments: readonly Amendment[]): Promise<readonly string[]>;
   /** Applies readings to one target's records, in the caller's transaction. An object that the database refuses is `skipped`. */
   apply(tx: Transaction, storeEach: StoreEach, told: TargetReadings): Promise<readonly AppliedReading[]>;
   /** Stores what events did, in the caller's transaction. */
@@ -56,6 +58,9 @@ export interface EventRecordStore {
 export function createEventRecordStore(db: Database, kinds: RecordKinds): EventRecordStore {
   return {
     findTargets: (accounts) => findTargets(db, accounts),
+
+    listUnknown: ({ venueId, connectionId, resource }, amendments) =>
+      withVenue(db, venueId, (tx) => idsWithoutRecord(tx, { connectionId, kind: kinds.get(resource) }, amendments)),
 
     async apply(tx, storeEach, { target, account, mapping, readings, amendments }) {
       await moveToVenue(tx, target.venueId);

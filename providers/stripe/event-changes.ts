@@ -66,8 +66,25 @@ export const stripeChangesIn: ReadChanges = (raw) => {
   const { type, created: createdS, api_version: version, data } = event;
   const told = { type, createdS, isCurrent: version === API_VERSION, object: data.object };
   const changes = READERS.flatMap((reader) => (reader.types.includes(type) ? changeIn(reader, told) : []));
-  return PAID_INVOICE_EVENTS.includes(type) ? [...changes, paymentsOfInvoices(createdS)] : changes;
+  const streams = [
+    ...(PAID_INVOICE_EVENTS.includes(type) ? ['invoice_events'] : []),
+    ...(movesMoney(told) ? ['adjustments'] : []),
+  ];
+  return streams.length === 0 ? changes : [...changes, transactionsSince(createdS, streams)];
 };
+
+/**
+ * Events after which money has moved that no object of theirs accounts for. A balance transaction has no event of its
+ * own (https://docs.stripe.com/api/events/types, read 2026-11-29), so those since the event are listed.
+ */
+const MOVING_EVENTS = ['charge.dispute.funds_reinstated', 'refund.failed'];
+/** Null for a declined payment, which has moved nothing: "the reversal of the balance" (stripe 23.1.0, Charge). */
+const returnedCharge = z.object({ failure_balance_transaction: z.string() });
+
+function movesMoney({ type, isCurrent, object }: StripeEvent): boolean {
+  if (type === 'charge.failed') return !isCurrent || returnedCharge.safeParse(object).success;
+  return MOVING_EVENTS.includes(type);
+}
 
 function changeIn({ resource, read }: EventReader, event: StripeEvent): readonly EventChange[] {
   const told = read(event) ?? idIn(event.object);
@@ -76,11 +93,14 @@ function changeIn({ resource, read }: EventReader, event: StripeEvent): readonly
   return [{ resource, says: 'object', record: told, doubtfulFrom: versionOfEvent(event.createdS) - 1 }];
 }
 
-/** An invoice's payments and lines are told by several objects, which the change feed puts together. */
-const paymentsOfInvoices = (createdS: number): EventChange => ({
+/**
+ * Lists of the change feed since an event. What an invoice tells of its payments is told by several objects, which
+ * `invoice_events` puts together.
+ */
+const transactionsSince = (createdS: number, streams: readonly string[]): EventChange => ({
   resource: 'transactions',
   says: 'refetch-since',
-  streams: ['invoice_events'],
+  streams,
   sinceEpochS: createdS - FEED_OVERLAP_S,
 });
 

@@ -126,6 +126,9 @@ export const movementSchema = z.object({
 });
 export type StripeMovement = z.output<typeof movementSchema>;
 
+/** A payment intent with its latest charge as an object. */
+export const paidIntentSchema = z.object({ latest_charge: chargeSchema.nullable() });
+
 export const transactionEventSubject = z.discriminatedUnion('object', [
   chargeSchema,
   refundSchema,

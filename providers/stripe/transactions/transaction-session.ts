@@ -18,6 +18,7 @@ import {
   invoiceLineSchema,
   invoiceSchema,
   movementSchema,
+  paidIntentSchema,
   paymentIntentSchema,
   refundSchema,
   transactionEventSubject,
@@ -189,8 +190,19 @@ export function createTransactionSession(stripe: Stripe, ask: Ask): ResourceSess
       return record?.deleted ? null : record;
     },
 
+    /** Invoices name the payment intent of a payment, whose record is that of its latest charge. */
+    retrieveAmended: (intent) => nullWhenMissing(readLatestCharge(calls, intent)),
+
     writer: null,
   };
+}
+
+async function readLatestCharge({ stripe, ask }: Calls, intent: string): Promise<ProviderRecord | null> {
+  const askedAtMs = Date.now();
+  const { latest_charge: charge } = await ask(paidIntentSchema, () =>
+    stripe.paymentIntents.retrieve(intent, { expand: ['latest_charge.balance_transaction'] }),
+  );
+  return charge && chargeRecord(charge, ask.versionOf(askedAtMs));
 }
 
 type Range = ReturnType<typeof rangeOf>;
