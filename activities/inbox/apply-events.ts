@@ -8,7 +8,8 @@ import type { DueEvent, Settle, SettledEvent } from '../../db/webhooks/inbox-sto
 import { grpcStatusOf, isRefusedForGood } from '../../domain/errors/grpc-status.ts';
 import { pauseBeforeRetryMs } from '../../domain/inbox/event-retry.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
-import { meaningOf } from '../../providers/kit/webhook-definition.ts';
+import { decodeEvent, meaningOf } from '../../providers/kit/webhook-definition.ts';
+import type { EventChange, WebhookDefinition } from '../../providers/kit/webhook-definition.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { EventTarget } from '../../db/webhooks/event-record-store.ts';
 import { describe } from '../failures.ts';
@@ -25,6 +26,7 @@ export interface ApplyingDeps extends RecordEventDeps {
   readonly signalRevoked: (connection: KeepConnectionFreshInput) => Promise<void>;
 }
 
+type AnyWebhooks = Pick<WebhookDefinition<never>, 'encoding' | 'changesIn'>;
 type Outcome = Omit<SettledEvent, 'id'>;
 type Changing = ChangeEvent & { readonly account: EventAccount };
 
@@ -186,14 +188,17 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
 /** What an event changes; ignored where no connection pulls what it is about. */
 function changesOf(deps: ApplyingDeps, event: DueEvent, { account, targets }: Targets): Outcome | Changing {
   if (event.body === null) return giveUp(deps, event, 'body-expired');
-  const changes = deps.providers.definition(event.provider)?.webhooks?.changesIn?.(parse(event.body)) ?? [];
+  const changes = readChangesIn(deps.providers.definition(event.provider)?.webhooks, event.body);
   if (changes.length === 0) return giveUp(deps, event, 'unreadable');
   const own = targets.filter((target) => changes.some(({ resource }) => resource === target.resource));
   return own.length === 0 ? { ...NOTHING, state: 'ignored' } : { id: event.id, changes, targets: own, account };
 }
 
-// The event was parsed when it was received. Cleaned like then, because Postgres rejects some text.
-const parse = (body: Uint8Array): unknown => cleanDeep(JSON.parse(new TextDecoder().decode(body)) as unknown);
+/** The event was parsed when it was received. Cleaned like then, because Postgres rejects some text. */
+function readChangesIn(definition: AnyWebhooks | undefined, body: Uint8Array): readonly EventChange[] {
+  if (!definition?.changesIn) return [];
+  return definition.changesIn(cleanDeep(decodeEvent(definition, new TextDecoder().decode(body))));
+}
 
 interface Failed {
   readonly code: string;

@@ -32,7 +32,9 @@ export interface SinceWork {
 export interface TargetReading {
   readonly readings: readonly EventReading[];
   readonly amendments: readonly ProviderAmendment[];
-  /** Objects that cannot be read as a record, by id, with the code of the rejection. */
+  /** The ids that objects were asked for by, where an event names them by another id than their records: by the record's. */
+  readonly askedBy: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Objects that cannot be read as a record, by the id that was asked for, with the code of the rejection. */
   readonly rejected: ReadonlyMap<string, string>;
   /** Objects that could not be read now. */
   readonly failed: ReadonlyMap<string, unknown>;

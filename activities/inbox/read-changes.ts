@@ -71,6 +71,7 @@ class TargetReader {
   readonly #isCertain: boolean;
   readonly #readings: EventReading[] = [];
   readonly #amendments: ProviderAmendment[] = [];
+  readonly #askedBy = new Map<string, Set<string>>();
   readonly #rejected = new Map<string, string>();
   readonly #failed = new Map<string, unknown>();
   #sinceFailure: { readonly cause: unknown } | null = null;
@@ -91,6 +92,7 @@ class TargetReader {
     return {
       readings: this.#readings,
       amendments: this.#amendments,
+      askedBy: this.#askedBy,
       rejected: this.#rejected,
       failed: this.#failed,
       sinceFailure: this.#sinceFailure,
@@ -113,8 +115,10 @@ class TargetReader {
     const askedAtMs = Date.now();
     for (const [externalId, { record, rejection }] of await lookUpPart(session, externalIds)) {
       if (rejection) this.#rejected.set(externalId, rejection.code);
-      else if (record) this.#take(record, askedAtMs, this.#isCertain);
-      else {
+      else if (record) {
+        if (record.externalId !== externalId) this.#noteAsked(record.externalId, externalId);
+        this.#take(record, askedAtMs, { lookedUp: this.#isCertain, askedFor: externalId });
+      } else {
         const version = session.versionOf(askedAtMs);
         const pulled = toDeletion({ externalId, version, deletedAtMs: null, certain: true });
         this.#readings.push({ pulled, doubtfulFrom: null, askedAtMs });
@@ -122,9 +126,18 @@ class TargetReader {
     }
   }
 
-  #take(record: ProviderPage['records'][number], askedAtMs: number, lookedUp: boolean): void {
+  /** Mailchimp's events name a member by its address, which its record is not known by. */
+  #noteAsked(externalId: string, asked: string): void {
+    this.#askedBy.set(externalId, (this.#askedBy.get(externalId) ?? new Set()).add(asked));
+  }
+
+  #take(
+    record: ProviderPage['records'][number],
+    askedAtMs: number,
+    { lookedUp, askedFor = record.externalId }: { readonly lookedUp: boolean; readonly askedFor?: string },
+  ): void {
     const read = readRecord(record, this.#mappings, { lookedUp });
-    if (read.rejection) this.#rejected.set(record.externalId, read.rejection.code);
+    if (read.rejection) this.#rejected.set(askedFor, read.rejection.code);
     else this.#readings.push({ pulled: read.record, doubtfulFrom: null, askedAtMs });
   }
 
@@ -156,7 +169,7 @@ class TargetReader {
       // The provider's clock may be ahead of ours.
       const toEpochS = Math.ceil(askedAtMs / 1_000) + CLOCKS_DIFFER_S;
       const page: ProviderPage = await session.listPage({ stream, fromEpochS, toEpochS, after });
-      for (const record of page.records) this.#take(record, askedAtMs, false);
+      for (const record of page.records) this.#take(record, askedAtMs, { lookedUp: false });
       for (const { externalId, code } of page.rejections ?? [])
         if (externalId !== null) this.#rejected.set(externalId, code);
       this.#amendments.push(...(page.amendments ?? []));

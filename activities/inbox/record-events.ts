@@ -125,7 +125,7 @@ export class RecordEvents {
     reading: TargetReading,
   ): Promise<void> {
     const applied = await this.#apply(at, work, reading);
-    const effects = [...this.#failuresOf(work, reading), ...this.#effectsOf(work, applied)];
+    const effects = [...this.#failuresOf(work, reading), ...this.#effectsOf(work, reading, applied)];
     await this.#deps.eventRecords.noteEffects(at.tx, effects);
   }
 
@@ -148,9 +148,17 @@ export class RecordEvents {
     return effects;
   }
 
-  #effectsOf({ target, ids, since }: PreparedWork, applied: readonly AppliedReading[]): readonly RecordEffect[] {
+  #effectsOf(
+    { target, ids, since }: PreparedWork,
+    { askedBy }: Pick<TargetReading, 'askedBy'>,
+    applied: readonly AppliedReading[],
+  ): readonly RecordEffect[] {
+    const eventsOf = (externalId: string): Iterable<WebhookEventId> => {
+      const asked = [externalId, ...(askedBy.get(externalId) ?? [])].flatMap((id) => ids.get(id) ?? []);
+      return asked.length === 0 ? (since?.events ?? []) : new Set(asked.flatMap((events) => [...events]));
+    };
     return applied.flatMap((one) =>
-      [...(ids.get(one.externalId) ?? since?.events ?? [])].flatMap((eventId) => {
+      [...eventsOf(one.externalId)].flatMap((eventId) => {
         if (one.did !== 'doubtful') return [effectOf(eventId, target, one)];
         this.#open.set(eventId, 'changed-meanwhile');
         return [];

@@ -177,6 +177,10 @@ const EVENT_ID = /^[\w-]{1,100}$/;
 /** An event's id when its shape is plausible. */
 export const eventIdOf = (id: unknown): string | null => (typeof id === 'string' && EVENT_ID.test(id) ? id : null);
 
+/** A kept event as it was read when it was received. Throws for text that is neither. */
+export const decodeEvent = ({ encoding }: Pick<WebhookDefinition<never>, 'encoding'>, text: string): unknown =>
+  encoding === 'form' ? Object.fromEntries(new URLSearchParams(text)) : (JSON.parse(text) as unknown);
+
 /** Longer than any provider's name for a type of event, or id of an account. */
 const MAX_NAME = 255;
 export const eventTypeSchema = z.string().min(1).max(MAX_NAME);

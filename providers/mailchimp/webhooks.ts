@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { eventTypeSchema } from '../kit/webhook-definition.ts';
+import { changedBy, eventTypeSchema } from '../kit/webhook-definition.ts';
 import type { WebhookDefinition } from '../kit/webhook-definition.ts';
+import { mailchimpChangesIn, MEMBER_EVENTS } from './event-changes.ts';
 import type { MailchimpSettings } from './settings.ts';
 
 const eventSchema = z.object({ type: eventTypeSchema });
@@ -21,5 +22,6 @@ export const mailchimpWebhooks: WebhookDefinition<MailchimpSettings> = {
     const { data } = eventSchema.safeParse(event);
     return data ? { id: null, type: data.type, account: null } : null;
   },
-  events: null,
+  events: changedBy(MEMBER_EVENTS),
+  changesIn: mailchimpChangesIn,
 };

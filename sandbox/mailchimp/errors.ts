@@ -9,16 +9,18 @@ const TITLES: Partial<Record<number, string>> = {
   429: 'Too Many Requests',
 };
 
+interface Told {
+  readonly title?: string | undefined;
+  /** What is wrong with each field. */
+  readonly errors?: readonly object[];
+}
+
 /** A problem of the Marketing API: https://mailchimp.com/developer/marketing/docs/errors/ (2026-11). */
-export function problem(
-  status: number,
-  detail: string,
-  title = TITLES[status] ?? (status >= 500 ? 'Internal Server Error' : 'Bad Request'),
-  errors: readonly object[] = [],
-): Reply {
+export function problem(status: number, detail: string, { title, errors = [] }: Told = {}): Reply {
+  const usual = TITLES[status] ?? (status >= 500 ? 'Internal Server Error' : 'Bad Request');
   const body = {
     type: 'https://mailchimp.com/developer/marketing/docs/errors/',
-    title,
+    title: title ?? usual,
     status,
     detail,
     instance: crypto.randomUUID(),
@@ -29,7 +31,7 @@ export function problem(
 
 /** Mailchimp's generic error for a status. */
 export function ofStatus(status: number, code?: string): Reply {
-  return problem(status, 'The sandbox was told to refuse this, or does not know it.', code);
+  return problem(status, 'The sandbox was told to refuse this, or does not know it.', { title: code });
 }
 
 export function keyInvalid(): Refusal {

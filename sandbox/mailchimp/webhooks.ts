@@ -34,6 +34,9 @@ function flattened(value: object, prefix = ''): [string, string][] {
   return Object.entries(value).flatMap(([name, member]: [string, unknown]) => {
     const key = prefix === '' ? name : `${prefix}[${name}]`;
     if (typeof member === 'object' && member !== null) return flattened(member, key);
-    return [[key, String(member ?? '')] as [string, string]];
+    return [[key, textOf(member)] as [string, string]];
   });
 }
+
+const textOf = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';

@@ -79,10 +79,28 @@ async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerRespo
   const page = records.pageOf(arrived);
   const fault = parts.faults.strike({ method: arrived.method, path: arrived.path, account, page });
   const visit = { ...arrived, pageFault: pageFaultOf(fault) };
-  const admission = crowded ?? (body === null ? parts.refuse(413) : records.admit(visit, account));
-  const answer = admission ? toAnswer(admission) : await answerOf(parts, visit, { fault, account });
+  const refused = crowded ?? (body === null ? parts.refuse(413) : records.admit(visit, account));
+  const answer = refused ? toAnswer(refused) : await answerOf(parts, visit, { fault, account });
   leave();
-  parts.calls.add({
+  note(parts, visit, { at, requestId, answer, fault, account });
+  const date = new Date(parts.ledger.clock.nowMs()).toUTCString();
+  send(req, res, { ...answer, headers: { date, ...parts.headers?.(requestId), ...answer.headers } });
+}
+
+interface Striking {
+  readonly fault: Fault | null;
+  readonly account: string | null;
+}
+
+interface Noted extends Striking {
+  readonly at: number;
+  readonly requestId: string;
+  readonly answer: Answer;
+}
+
+/** Writes a request down in the log of calls. */
+function note({ calls }: ServiceParts, visit: Visit, { at, requestId, answer, fault, account }: Noted): void {
+  calls.add({
     at,
     answeredAt: Date.now(),
     method: visit.method,
@@ -96,13 +114,6 @@ async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerRespo
     fault: fault?.kind ?? null,
     grantType: grantTypeOf(visit),
   });
-  const date = new Date(parts.ledger.clock.nowMs()).toUTCString();
-  send(req, res, { ...answer, headers: { date, ...parts.headers?.(requestId), ...answer.headers } });
-}
-
-interface Striking {
-  readonly fault: Fault | null;
-  readonly account: string | null;
 }
 
 /** Counts a request among those that are under way, until `leave`. */

@@ -89,17 +89,15 @@ function textIn(values: Member['merge_fields'], tag: string): string | null {
 
 function addressIn(value: unknown): Address | null {
   if (typeof value !== 'object' || value === null) return null;
-  const address = {
+  const parts = {
     line1: textAt(value, 'addr1'),
     line2: textAt(value, 'addr2'),
     city: textAt(value, 'city'),
     region: textAt(value, 'state'),
     postalCode: textAt(value, 'zip'),
-    country: textAt(value, 'country'),
   };
   // Mailchimp adds the United States to an address without a country, also to one without anything else.
-  const { country: _country, ...parts } = address;
-  return Object.values(parts).every((part) => part === null) ? null : address;
+  return Object.values(parts).every((part) => part === null) ? null : { ...parts, country: textAt(value, 'country') };
 }
 
 export const tagNames = ({ tags }: Pick<Member, 'tags'>): readonly string[] => tags.map(({ name }) => name);

@@ -62,7 +62,7 @@ export type BatchAnswer = z.output<typeof batchSchema>;
 /** One member of a batch's answer, or what is unreadable about it. */
 export function memberIn(raw: unknown): Member | ProviderError {
   const { data, error } = memberSchema.safeParse(raw);
-  return data ?? unreadableMember(issuesOf(error as z.ZodError));
+  return data ?? unreadableMember(issuesOf(error));
 }
 
 /** For one member whose shape is not the requested one, as `issues` say. */

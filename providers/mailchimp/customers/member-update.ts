@@ -1,5 +1,5 @@
 import { ProviderError } from '../../provider-error.ts';
-import type { BatchedUpdate, BatchOutcome, MappedRecord, WrittenRecord } from '../../provider.ts';
+import type { BatchedUpdate, BatchOutcome, ExternalState, MappedRecord, WrittenRecord } from '../../provider.ts';
 import type { RecordNote } from '../../../contracts/records.ts';
 import { audienceGone, isMissing, missingMember } from '../http/ask.ts';
 import type { BatchOutcomes } from './batch-outcomes.ts';
@@ -28,13 +28,7 @@ export class MemberUpdate {
     const sent = mapped.payload as SentMember;
     const present = mayWiden(sent.marketingConsent, state?.['status']) ? await this.#present(externalId) : null;
     const { status, notes } = consentChange(sent.marketingConsent, present?.status ?? state?.['status']);
-    const isMoved = sent.email !== undefined && sent.email !== null && hashOf(sent.email) !== state?.['hash'];
-    const values = mergeValuesOf(sent, { clears: true, state });
-    const body = {
-      ...(isMoved && { email_address: sent.email }),
-      ...(Object.keys(values).length > 0 && { merge_fields: values }),
-      ...(status !== null && { status }),
-    };
+    const body = bodyOf(sent, state, status);
     if (Object.keys(body).length === 0)
       return this.#finished(present ?? (await this.#present(externalId)), mapped, { notes, askedAtMs });
     const changed = await this.#change(externalId, body);
@@ -108,9 +102,9 @@ export class MemberUpdate {
       const { code } = error.details;
       if (code === 'address-taken') throw duplicateAddress();
       if (code !== 'member-in-compliance-state' || body['status'] !== 'subscribed') throw error;
-      const { status: _refused, ...rest } = body;
-      const member =
-        Object.keys(rest).length > 0 ? await this.#calls.change(externalId, rest) : await this.#present(externalId);
+      const rest = Object.fromEntries(Object.entries(body).filter(([name]) => name !== 'status'));
+      const isEmpty = Object.keys(rest).length === 0;
+      const member = isEmpty ? await this.#present(externalId) : await this.#calls.change(externalId, rest);
       return { member, notes: [consentKept(member.status)] };
     }
   }
@@ -126,6 +120,18 @@ export class MemberUpdate {
     const tagged = tags ? await this.#calls.tag(member, tags) : member;
     return { ...toRecord(tagged, askedAtMs), notes: [...given, ...notes] };
   }
+}
+
+/** The address only where it changes. */
+function bodyOf(sent: SentMember, state: ExternalState | null, status: Member['status'] | null): Body {
+  const { email = null } = sent;
+  const isMoved = email !== null && hashOf(email) !== state?.['hash'];
+  const values = mergeValuesOf(sent, { clears: true, state });
+  return {
+    ...(isMoved && { email_address: email }),
+    ...(Object.keys(values).length > 0 && { merge_fields: values }),
+    ...(status !== null && { status }),
+  };
 }
 
 const emailOf = ({ mapped }: Pick<BatchedUpdate, 'mapped'>): string | null =>

@@ -70,12 +70,7 @@ export function updated(owner: Owner, { list, given, known, holder, skipsRequire
   const address = given['email_address'] === undefined ? known.email_address : addressIn(given);
   if (holder && holder.contact_id !== known.contact_id) throw memberExists(address);
   const status = statusIn(given, 'status') ?? known.status;
-  // Whoever has unsubscribed, bounced or complained is subscribed again only by signing up.
-  if (status === 'subscribed' && known.status !== 'subscribed' && known._inComplianceState === true)
-    throw refusal(
-      `${address} is in a compliance state due to unsubscribe, bounce, or compliance review and cannot be subscribed.`,
-      'Member In Compliance State',
-    );
+  if (status === 'subscribed') refuseInComplianceState(known);
   const same = hashOf(address) === known.id;
   const next: Member = {
     ...known,
@@ -83,7 +78,6 @@ export function updated(owner: Owner, { list, given, known, holder, skipsRequire
     ...(!same && { email_address: address, id: hashOf(address) }),
     status,
     merge_fields: mergedValues(owner, list, { known: known.merge_fields, given: valuesIn(given), skipsRequired }),
-    ...(typeof given['vip'] === 'boolean' && { vip: given['vip'] }),
     language: textIn(given, 'language') ?? known['language'],
   };
   const isChanged = JSON.stringify(next) !== JSON.stringify(known);
@@ -92,10 +86,19 @@ export function updated(owner: Owner, { list, given, known, holder, skipsRequire
   return { member, effects: effectsOf(known, member) };
 }
 
+/** Whoever has unsubscribed, bounced or complained is subscribed again only by signing up. */
+function refuseInComplianceState({ status, email_address: address, _inComplianceState: isIn }: Member): void {
+  if (status === 'subscribed' || isIn !== true) return;
+  throw refusal(
+    `${address} is in a compliance state due to unsubscribe, bounce, or compliance review and cannot be subscribed.`,
+    'Member In Compliance State',
+  );
+}
+
 export const memberExists = (address: string): Refusal =>
   refusal(`${address} is already a list member. Use PUT to insert or update list members.`, 'Member Exists');
 
-const refusal = (detail: string, title: string) => new Refusal(problem(400, detail, title));
+const refusal = (detail: string, title: string) => new Refusal(problem(400, detail, { title }));
 
 const isForgotten = ({ state, id }: Owner, list: string, hash: string) =>
   state.get(id, 'forgotten', `${list}/${hash}`) !== undefined;

@@ -139,33 +139,29 @@ export function writeBatch(request: MailchimpRequest): object {
   const results = { new_members: [] as Member[], updated_members: [] as Member[], errors: [] as object[] };
   const effects: Written['effects'][number][] = [];
   const seen = new Set<string>();
-  for (const given of members) {
+  const writeOne = (given: WireObject): void => {
     const hash = hashIn(given);
+    if (seen.has(hash)) throw memberExists(String(given['email_address']));
+    seen.add(hash);
+    const holder = known.get(hash);
+    const isNew = holder === undefined || holder.status === 'archived';
+    if (!isNew && body['update_existing'] !== true) {
+      results.errors.push(contactExists(given));
+      return;
+    }
+    const writing = { list: audience, given, known: holder, holder: undefined, skipsRequired: skipsRequired(request) };
+    const written = holder ? writtenOver(request, writing, holder) : created(owner, writing);
+    known.set(written.member.id, written.member);
+    effects.push(...written.effects);
+    results[isNew ? 'new_members' : 'updated_members'].push(written.member);
+  };
+  for (const given of members)
     try {
-      if (seen.has(hash)) throw memberExists(String(given['email_address']));
-      seen.add(hash);
-      const holder = known.get(hash);
-      const isNew = holder === undefined || holder.status === 'archived';
-      if (!isNew && body['update_existing'] !== true) {
-        results.errors.push(contactExists(given));
-        continue;
-      }
-      const writing = {
-        list: audience,
-        given,
-        known: holder,
-        holder: undefined,
-        skipsRequired: skipsRequired(request),
-      };
-      const written = holder ? writtenOver(request, writing, holder) : created(owner, writing);
-      known.set(written.member.id, written.member);
-      effects.push(...written.effects);
-      results[isNew ? 'new_members' : 'updated_members'].push(written.member);
+      writeOne(given);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       results.errors.push(errorOf(given, error));
     }
-  }
   putMembers(owner, [...results.new_members, ...results.updated_members]);
   noteSideEffects(owner, effects);
   return {

@@ -53,7 +53,7 @@ export function mergedValues(
 }
 
 export const invalidFields = (errors: readonly FieldError[]): Refusal =>
-  new Refusal(problem(400, 'Your merge fields were invalid.', 'Invalid Resource', errors));
+  new Refusal(problem(400, 'Your merge fields were invalid.', { title: 'Invalid Resource', errors }));
 
 interface Given {
   readonly isGiven: boolean;
@@ -61,13 +61,13 @@ interface Given {
 }
 
 function problemOf({ type, required }: MergeField, value: unknown, { isGiven, skipsRequired }: Given): string | null {
-  if (value === '' || value === null || value === undefined) {
-    if (!required || skipsRequired) return null;
-    return type === 'address' ? 'Please enter a complete address' : 'Please enter a value';
-  }
+  if (value === '' || value == null) return required && !skipsRequired ? missingIn(type) : null;
   if (!isGiven) return null;
   return FORMS[type]?.(value) ?? (type !== 'address' && typeof value === 'object' ? 'Please enter a value' : null);
 }
+
+const missingIn = (type: string): string =>
+  type === 'address' ? 'Please enter a complete address' : 'Please enter a value';
 
 const COMPLETE = ['addr1', 'city', 'state', 'zip'] as const;
 

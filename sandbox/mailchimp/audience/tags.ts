@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Endpoint, MailchimpRequest } from '../http/endpoint.ts';
 import { bodyOf, invalidResource, pageOf } from '../http/endpoint.ts';
-import { putMembers, timeOf } from '../state/mailchimp-state.ts';
+import { hashOf, putMembers, timeOf } from '../state/mailchimp-state.ts';
 import type { Tag } from '../state/mailchimp-state.ts';
 import { noteSideEffects } from '../state/side-effects.ts';
 import { memberOf } from './finding.ts';
@@ -15,8 +15,7 @@ const body = z.object({
 
 /** A tag's id is the same wherever the name is: it is made of the name. */
 export function tagNamed(name: string): Tag {
-  const id = [...name.toLowerCase()].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 1e6, 7);
-  return { id, name };
+  return { id: Number.parseInt(hashOf(name).slice(0, 6), 16), name };
 }
 
 /** https://mailchimp.com/developer/marketing/api/list-member-tags/ (2026-11): the only place that changes a known member's tags. */

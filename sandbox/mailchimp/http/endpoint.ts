@@ -52,13 +52,13 @@ export const notFound = (): Refusal => new Refusal(problem(404, 'The requested r
 
 /** https://mailchimp.com/developer/marketing/docs/errors/ (2026-11). */
 export const invalidResource = (detail: string, errors: readonly object[] = []): Refusal =>
-  new Refusal(problem(400, detail, 'Invalid Resource', errors));
+  new Refusal(problem(400, detail, { title: 'Invalid Resource', errors }));
 
 /** The object in the body. Throws a `Refusal`. */
 export function bodyOf({ visit }: MailchimpRequest): WireObject {
   const body = jsonOf(visit);
   if (body === null)
-    throw new Refusal(problem(400, 'We encountered an unspecified JSON parsing error.', 'JSON Parse Error'));
+    throw new Refusal(problem(400, 'We encountered an unspecified JSON parsing error.', { title: 'JSON Parse Error' }));
   return body;
 }
 

@@ -119,7 +119,7 @@ describe('a batch of events', () => {
   });
 
   it('keeps an event of a provider whose adapter takes none for later, and the sweep leaves it there', async () => {
-    await keep('x', { provider: 'mailchimp', type: 'subscribe' });
+    await keep('x', { provider: 'paypal', type: 'subscribe' });
     await handle();
     expect(await states()).toMatchObject([{ state: 'waiting-for-adapter' }]);
     await sweep();

@@ -227,13 +227,13 @@ describe('Mailchimp', () => {
       });
   });
 
-  it('sends forms, which are kept as they came and wait for an adapter', async () => {
+  it('sends forms, which are kept as they came, and change nothing where no resource is pulled', async () => {
     const ref = await aConnection('mailchimp');
     const path = await anAddress(ref);
     expect((await sendMailchimp(path)).status).toBe(200);
     await api.drain();
     const [event] = await eventsOf(ref);
-    expect(event).toMatchObject({ provider: 'mailchimp', type: 'profile', state: 'waiting-for-adapter' });
+    expect(event).toMatchObject({ provider: 'mailchimp', type: 'profile', state: 'ignored' });
     const [row] = await api.database.admin<{ body: Buffer }[]>`
       select body from webhook_events where id = ${event?.id ?? ''}`;
     expect(row?.body.toString()).toBe(mailchimpEvent());

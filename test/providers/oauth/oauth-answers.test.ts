@@ -308,7 +308,7 @@ describe('a refused call about the account', () => {
       { kind: 'needs-reauth', code: '3200' },
     ],
     ['mailchimp', 401, { title: 'API Key Invalid', status: 401, detail: canary('access') }, { kind: 'needs-reauth' }],
-    ['mailchimp', 403, { title: 'Forbidden', status: 403 }, { kind: 'needs-reauth', code: 'Forbidden' }],
+    ['mailchimp', 403, { title: 'Forbidden', status: 403 }, { kind: 'needs-reauth', code: 'forbidden' }],
     ['mailchimp', 403, null, { kind: 'unavailable' }],
     [
       'square',
