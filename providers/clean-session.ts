@@ -34,6 +34,7 @@ export function cleanSession(provider: ProviderId, session: ProviderSession): Pr
     account: async () => cleanDeep(await session.account()),
     newestChangeEpochS: () => session.newestChangeEpochS(),
     resource: (resource) => cleanResource(provider, session.resource(resource)),
+    ...(session.report && { report: cleanReports(session.report) }),
   };
 }
 
@@ -66,6 +67,11 @@ function cleanResource(provider: ProviderId, session: ResourceSession): Resource
     writer: session.writer && cleanWriter(provider, session.writer),
   };
 }
+
+const cleanReports =
+  (report: NonNullable<ProviderSession['report']>): NonNullable<ProviderSession['report']> =>
+  async (request) =>
+    cleanDeep(await report(request));
 
 function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWriter {
   return {
