@@ -143,3 +143,42 @@ describe('a report of a QuickBooks company', () => {
     await world.database.admin`delete from provider_circuits`;
   });
 });
+
+describe('a report of a Mailchimp account', () => {
+  let world: ConnectionWorld;
+  let venueId: VenueId;
+  useConnectionWorld((given, newVenue) => {
+    world = given;
+    venueId = newVenue;
+  });
+
+  it('has what belongs to the audiences that the venue has chosen', async () => {
+    const connected = await world.connect(venueId, 'mailchimp', { account: 'new' });
+    const account = (await world.connectionOf(connected)).account?.id ?? '';
+    const seed = (resource: string, objects: readonly object[]) =>
+      world.control.mailchimp.send('POST', '/seed', { resource, account, objects });
+    const lists = ['bar', 'shop'];
+    const sentAt = '2026-02-01T00:00:00Z';
+    await seed(
+      'lists',
+      lists.map((id) => ({ id, name: id })),
+    );
+    await seed(
+      'campaigns',
+      lists.map((list) => ({ id: `c-${list}`, title: list, list, sentAt })),
+    );
+    const read = async () => {
+      const { connectionId } = connected;
+      const result = await world.reportGateway.read({
+        ...{ venueId, connectionId, provider: 'mailchimp', report: 'campaigns', ...RANGE },
+      });
+      if (result.outcome !== 'read') throw new Error(`refused: ${result.refusal}`);
+      const found = await createReportAnswerStore(world.database.db).find(connected, result.answerId);
+      return found?.content.rows.map(({ externalId }) => externalId);
+    };
+    expect(await read()).toEqual(['c-bar', 'c-shop']);
+    await world.database
+      .admin`update connections set chosen_accounts = '["shop"]' where id = ${connected.connectionId}`;
+    expect(await read()).toEqual(['c-shop']);
+  });
+});

@@ -83,15 +83,15 @@ describe('a report of a connection', () => {
     expect(await api.send('GET', pathOf(other))).toMatchObject({ status: 503, json: { code: 'worker-unavailable' } });
   });
 
-  it.each([['a provider without reports', 'stripe', 'profit-and-loss', /Stripe .* no reports/]])(
-    'of another provider’s is refused with what there is: %s',
-    async (_what, provider, report, detail) => {
-      const answer = await api.send('GET', pathOf(await aConnection({ provider }), report));
-      expect(answer).toMatchObject({ status: 422, json: { code: 'report-not-supported' } });
-      expect(answer.json.detail).toMatch(detail);
-      expect(api.reportGateway.asked).toEqual([]);
-    },
-  );
+  it.each([
+    ['a provider with others', 'mailchimp', 'profit-and-loss', /campaigns, automations, campaign-variants/],
+    ['a provider without reports', 'stripe', 'profit-and-loss', /Stripe .* no reports/],
+  ])('of another provider’s is refused with what there is: %s', async (_what, provider, report, detail) => {
+    const answer = await api.send('GET', pathOf(await aConnection({ provider }), report));
+    expect(answer).toMatchObject({ status: 422, json: { code: 'report-not-supported' } });
+    expect(answer.json.detail).toMatch(detail);
+    expect(api.reportGateway.asked).toEqual([]);
+  });
 
   it.each(['cash-flow', 'Profit-and-Loss', '%2e%2e%2f', 'profit-and-loss%2fx'])(
     'that nobody makes answers 404: %s',
@@ -103,6 +103,7 @@ describe('a report of a connection', () => {
   );
 
   it.each([
+    ['no days of a list', 'campaigns', '', ['from', 'to']],
     ['no days', 'profit-and-loss', '', ['from', 'to']],
     ['no first day', 'general-ledger', 'to=2026-01-01', ['from']],
     ['no last day', 'profit-and-loss', 'from=2026-01-01', ['to']],
@@ -113,7 +114,8 @@ describe('a report of a connection', () => {
     ['a parameter that it does not take', 'profit-and-loss', `${RANGE}&accounting_method=Cash`, ['accounting_method']],
     ['a parameter twice', 'profit-and-loss', `${RANGE}&to=2026-01-01`, ['to']],
   ])('names each day that is missing or wrong: %s', async (_what, report, query, paths) => {
-    const answer = await api.send('GET', pathOf(await aConnection(), report, query));
+    const provider = report === 'campaigns' ? 'mailchimp' : 'quickbooks';
+    const answer = await api.send('GET', pathOf(await aConnection({ provider }), report, query));
     expect(answer).toMatchObject({ status: 400, json: { code: 'invalid-request' } });
     expect(pathsOf(answer.json.errors)).toEqual(paths);
     expect(api.reportGateway.asked).toEqual([]);
@@ -196,6 +198,16 @@ describe('a report of a connection', () => {
     const ref = await aConnection();
     expect((await api.send('GET', pathOf(ref, 'balance-sheet'))).json).toMatchObject({ from: null, to: '2026-03-31' });
     expect(api.reportGateway.asked).toMatchObject([{ from: null, to: '2026-03-31' }]);
+  });
+
+  it('of everything that there is takes no days', async () => {
+    const ref = await aConnection({ provider: 'mailchimp' });
+    for (const query of ['', RANGE])
+      expect((await api.send('GET', pathOf(ref, 'automations', query))).json).toMatchObject({ from: null, to: null });
+    expect(api.reportGateway.asked).toMatchObject([
+      { from: null, to: null },
+      { from: null, to: null },
+    ]);
   });
 
   it('is removed once nobody waits for it any more', async () => {
