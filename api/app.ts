@@ -15,6 +15,7 @@ import type { IdempotencyStore } from '../db/core/idempotency-store.ts';
 import type { OAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import type { ConflictStore } from '../db/conflicts/conflict-store.ts';
 import type { ReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
+import type { ReportAnswerStore } from '../db/reports/report-answer-store.ts';
 import type { RecordStores } from '../db/records/record-store.ts';
 import type { PlanStore } from '../db/runs/plan-store.ts';
 import type { ScheduleStore } from '../db/runs/schedule-store.ts';
@@ -84,6 +85,7 @@ import { grantAccountRoutes } from './routes/grant-account-routes.ts';
 import { mappingRoutes } from './routes/mapping-routes.ts';
 import { integrationRoutes } from './routes/integration-routes.ts';
 import { reconciliationScheduleRoutes } from './routes/reconciliation-schedule-routes.ts';
+import { reportRoute } from './routes/report-routes.ts';
 import { reachRoutes } from './routes/reach-routes.ts';
 import { conflictRoutes } from './routes/conflict-routes.ts';
 import { reconciliationRoutes } from './routes/reconciliation-routes.ts';
@@ -98,6 +100,7 @@ import { venueRoutes } from './routes/venue-routes.ts';
 import { webhookEndpointRoutes } from './routes/webhook-endpoint-routes.ts';
 import type { ReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import type { ReconciliationGateway } from './temporal/reconciliation-gateway.ts';
+import type { ReportGateway } from './temporal/report-gateway.ts';
 import type { MappingGateway } from './temporal/mapping-gateway.ts';
 import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createDefaultSchedules } from './schedules/schedules.ts';
@@ -148,6 +151,8 @@ export interface AppDeps {
   readonly reach: ReachStore;
   readonly expressions: Expressions;
   readonly mappingGateway: MappingGateway;
+  readonly reportGateway: ReportGateway;
+  readonly reportAnswers: ReportAnswerStore;
   readonly inbox: InboxStore;
   readonly events: VenueEventStore;
   readonly subscriptions: SubscriptionStore;
@@ -287,6 +292,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     ...connectionActionRoutes({ ...authorizing, connectionGateway, audit, runs, gateway, log }),
     ...grantAccountRoutes({ ...deps, connectionGateway, audit }),
     ...mappingRoutes({ ...deps, audit }),
+    reportRoute(deps),
     reauthorizationRoute(deps),
     auditRoute(deps),
     ...webhookEndpointRoutes({ ...deps, audit, publicUrl: config.publicUrl }),

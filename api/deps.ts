@@ -17,6 +17,7 @@ import { createIdempotencyStore } from '../db/core/idempotency-store.ts';
 import { createRecordStores } from '../db/records/record-store.ts';
 import { createDeadLetterStore } from '../db/dead-letters/dead-letter-store.ts';
 import { createConflictStore } from '../db/conflicts/conflict-store.ts';
+import { createReportAnswerStore } from '../db/reports/report-answer-store.ts';
 import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
 import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import { createPlanStore } from '../db/runs/plan-store.ts';
@@ -55,6 +56,7 @@ import { createJobGateway } from './temporal/job-gateway.ts';
 import { createReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import { createReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import { createMappingGateway } from './temporal/mapping-gateway.ts';
+import { createReportGateway } from './temporal/report-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSubscriptionGateway } from './temporal/subscription-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
@@ -119,6 +121,8 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     reach: createReachStore(db),
     expressions,
     mappingGateway: createMappingGateway(temporal),
+    reportGateway: createReportGateway(temporal),
+    reportAnswers: createReportAnswerStore(db),
     inbox: createInboxStore(db),
     events: createVenueEventStore(db),
     subscriptions: createSubscriptionStore(db, venueCaps.subscriptions),

@@ -18,6 +18,8 @@ export type DeadLetterId = Id<'DeadLetterId'>;
 export type SubscriptionId = Id<'SubscriptionId'>;
 /** Of a message to subscribers: the same for each of them and for every attempt. */
 export type MessageId = Id<'MessageId'>;
+/** Of a report that was read for a caller. */
+export type ReportAnswerId = Id<'ReportAnswerId'>;
 
 /** Scopes every query, workflow and seal of a connection. */
 export interface ConnectionRef {

@@ -107,7 +107,8 @@ export interface InboxActivities {
 
 /** Compares the events of one connection with those that its provider lists, and stores what never arrived. */
 export const REPAIR_GAPS = 'repairGaps';
-export const repairGapsWorkflowId = ({ connectionId }: Pick<ConnectionRef, 'connectionId'>): string => `repair-gaps/${connectionId}`;
+export const repairGapsWorkflowId = ({ connectionId }: Pick<ConnectionRef, 'connectionId'>): string =>
+  `repair-gaps/${connectionId}`;
 
 export interface RepairGapsInput extends ConnectionRef {
   readonly provider: ProviderId;

@@ -1,3 +1,5 @@
+import type { ReportDefinition } from './reports.ts';
+
 /** Names a provider, such as `square`. The registry of `providers/` knows which there are. */
 export type ProviderId = string;
 
@@ -43,6 +45,8 @@ export interface ProviderCapabilities {
   /** The display name, such as "Stripe". */
   readonly displayName: string;
   readonly resources: readonly { readonly resource: Resource; readonly directions: readonly Direction[] }[];
+  /** Reports that are read on demand. */
+  readonly reports: readonly ReportDefinition[];
   readonly connect: readonly ('api-key' | 'oauth')[];
   /** The limits that this service applies: the provider's, or lower ones. An operator may set another pace. */
   readonly limits: Readonly<Record<Environment, readonly Limit[]>>;

@@ -12,6 +12,7 @@ export const RETENTION_TABLES = [
   'authorization_exchanges',
   'connections',
   'provider_leases',
+  'report_answers',
   'webhook_event_bodies',
   'webhook_events',
   'outgoing_messages',

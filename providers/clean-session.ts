@@ -34,6 +34,7 @@ export function cleanSession(provider: ProviderId, session: ProviderSession): Pr
     account: async () => cleanDeep(await session.account()),
     newestChangeEpochS: () => session.newestChangeEpochS(),
     resource: (resource) => cleanResource(provider, session.resource(resource)),
+    ...(session.report && { report: cleanReports(session.report) }),
   };
 }
 
@@ -73,6 +74,11 @@ const cleanLookUp =
     const record = await lookUp(id);
     return record && cleanRecord(provider, record);
   };
+
+const cleanReports =
+  (report: NonNullable<ProviderSession['report']>): NonNullable<ProviderSession['report']> =>
+  async (request) =>
+    cleanDeep(await report(request));
 
 function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWriter {
   return {

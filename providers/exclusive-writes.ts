@@ -35,7 +35,7 @@ export function withExclusiveWrites(session: ProviderSession, options: Exclusive
     return part;
   };
   return {
-    ...(session.eventFeed && { eventFeed: session.eventFeed }),
+    ...session,
     account: () => session.account(),
     newestChangeEpochS: () => session.newestChangeEpochS(),
     resource(resource) {

@@ -1,5 +1,6 @@
 import type { Environment, ProviderCapabilities, ProviderId, Resource } from '../contracts/providers.ts';
 import type { RecordNote } from '../contracts/records.ts';
+import type { ProviderReport, ReportDays } from '../contracts/reports.ts';
 import type { RecordFields } from '../records/record-kind.ts';
 import type { Holdings } from '../domain/mapping/mapping.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
@@ -242,6 +243,11 @@ export interface RemoteSearch {
   readonly after: Cursor | null;
 }
 
+export interface ReportRequest extends ReportDays {
+  /** Id of a report that the capabilities name. */
+  readonly report: string;
+}
+
 export interface ProviderSession {
   /** Asks the provider whose credential this is: the live test of a key. */
   account(): Promise<ProviderAccount>;
@@ -250,6 +256,8 @@ export interface ProviderSession {
   resource(resource: Resource): ResourceSession;
   /** Present where the definition of the provider's webhooks has a `feedReachMs`. */
   readonly eventFeed?: EventFeed;
+  /** Reads a report, with as few HTTP calls as it can be told in. Absent where the capabilities name none. */
+  readonly report?: ((request: ReportRequest) => Promise<ProviderReport>) | undefined;
 }
 
 /** The provider's own list of the events that it sends. */

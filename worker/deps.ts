@@ -6,6 +6,7 @@ import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/
 import type { ReconcileChunkDeps } from '../activities/reconciliation/reconcile-chunk.ts';
 import type { ReconciliationControlDeps } from '../activities/reconciliation/reconciliation-control.ts';
 import type { RepairDeps } from '../activities/reconciliation/repair.ts';
+import type { ReportDeps } from '../activities/reports/fetch-report.ts';
 import type { DeliveringDeps } from '../activities/outgoing/deliver-webhooks.ts';
 import { createWebhookSender } from '../activities/outgoing/send-webhook.ts';
 import type { DeadLetterDeps } from '../activities/dead-letters/retry-dead-letters.ts';
@@ -42,6 +43,7 @@ import { createPullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
 import { createReconciliationProgressStore } from '../db/reconciliation/reconciliation-progress-store.ts';
 import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
+import { createReportAnswerStore } from '../db/reports/report-answer-store.ts';
 import { createRepairStore } from '../db/reconciliation/repair-store.ts';
 import { createRetentionStore } from '../db/core/retention-store.ts';
 import { createScheduleStore } from '../db/runs/schedule-store.ts';
@@ -85,6 +87,7 @@ export type WorkerDeps = SyncChunkDeps &
   ReconcileChunkDeps &
   ReconciliationControlDeps &
   RepairDeps &
+  ReportDeps &
   RetentionDeps &
   InboxDeps &
   EventFeedDeps &
@@ -167,6 +170,7 @@ export async function createDeps(
     pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
     mappings: createMappingStore(db),
+    reportAnswers: createReportAnswerStore(db),
     reach: createReachStore(db),
     expressions,
     kinds,

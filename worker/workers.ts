@@ -17,6 +17,7 @@ import { createRefreshingActivities } from '../activities/connections/refresh-gr
 import { createTestingActivities } from '../activities/connections/test-credentials.ts';
 import { createProbeGrantActivities } from '../activities/connections/probe-grant.ts';
 import { createReprojectionActivities } from '../activities/mappings/reprojection.ts';
+import { createReportActivities } from '../activities/reports/fetch-report.ts';
 import { createMappingTrialActivities } from '../activities/mappings/try-mapping.ts';
 import { createSchedulingActivities } from '../activities/sync/schedules.ts';
 import { BulkThrottle } from '../activities/sync/bulk-throttle.ts';
@@ -147,6 +148,7 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
     ...createTestingActivities(deps),
     ...createMappingTrialActivities(deps),
     ...createProbeGrantActivities(deps),
+    ...createReportActivities(deps),
     ...createRepairActivities(deps),
   },
   incremental: { ...incrementalActivities(deps, bulkThrottle), ...createEventFeedActivities(deps) },

@@ -4,6 +4,7 @@ export { deliverWebhooks } from './deliver-webhooks.ts';
 export { drainInbox } from './drain-inbox.ts';
 export { keepConnectionFresh } from './keep-connection-fresh.ts';
 export { processWebhook } from './process-webhook.ts';
+export { readReport } from './read-report.ts';
 export { reconcileConnection } from './reconcile-connection.ts';
 export { reprojectRecords } from './reproject-records.ts';
 export { removeExpiredRows } from './remove-expired-rows.ts';

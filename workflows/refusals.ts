@@ -19,17 +19,26 @@ const REFUSALS: Readonly<Record<string, AuthorizationRefusal>> = {
 interface FailureDetails {
   readonly code?: string | null;
   readonly httpStatus?: number | null;
+  readonly retryAfterMs?: number;
 }
 
-/**
- * Why a request to the provider failed, as a refusal of the attempt. A timeout carries the failure of the attempt
- * before it, if there was one.
- */
-export function refusalFor({ cause }: ActivityFailure): AuthorizationRefusal {
+/** The failure of the last attempt, which a timeout carries if there was one. Null: there was none. */
+export function applicationFailureOf({ cause }: ActivityFailure): ApplicationFailure | null {
   const failure = cause instanceof TimeoutFailure ? cause.cause : cause;
-  if (!(failure instanceof ApplicationFailure)) return 'interrupted';
-  const [details] = (failure.details ?? []) as readonly (FailureDetails | undefined)[];
-  return byDetails(details ?? {}) ?? REFUSALS[failure.type ?? ''] ?? 'interrupted';
+  return failure instanceof ApplicationFailure ? failure : null;
+}
+
+/** What the failure tells of the provider's answer. */
+export function detailsOf(error: ActivityFailure): FailureDetails {
+  const [details] = (applicationFailureOf(error)?.details ?? []) as readonly (FailureDetails | undefined)[];
+  return details ?? {};
+}
+
+/** Why a request to the provider failed, as a refusal of the attempt. */
+export function refusalFor(error: ActivityFailure): AuthorizationRefusal {
+  const failure = applicationFailureOf(error);
+  if (failure === null) return 'interrupted';
+  return byDetails(detailsOf(error)) ?? REFUSALS[failure.type ?? ''] ?? 'interrupted';
 }
 
 function byDetails({ code, httpStatus }: FailureDetails): AuthorizationRefusal | null {

@@ -158,7 +158,7 @@ class TargetReader {
     await fewAtATime(references, AT_ONCE, async (reference) => {
       const askedAtMs = Date.now();
       const record = await retrieveAmended(reference);
-      if (record) this.#take(record, askedAtMs, this.#isCertain);
+      if (record) this.#take(record, askedAtMs, { lookedUp: this.#isCertain });
     });
   }
 

@@ -11,6 +11,7 @@ const DETAIL = {
   'schedule-not-found': 'No such schedule.',
   'mapping-not-found': 'No such mapping.',
   'reach-not-found': 'No such resource.',
+  'report-not-found': 'No such report.',
   'job-not-found': 'No such job.',
   'conflict-not-found': 'No such conflict.',
   'reconciliation-not-found': 'No such reconciliation.',

@@ -5,6 +5,7 @@ import { REPEAT_LATER, SERVICE_PROBLEMS } from './service-problems.ts';
 import type { Problem } from './service-problems.ts';
 import { DEAD_LETTER_PROBLEMS } from '../dead-letters/dead-letter-problems.ts';
 import { RECONCILIATION_PROBLEMS } from '../reconciliation/reconciliation-problems.ts';
+import { REPORT_PROBLEMS } from '../reports/report-problems.ts';
 import { SUBSCRIPTION_PROBLEMS } from '../subscriptions/subscription-problems.ts';
 import { SYNC_PROBLEMS } from '../syncs/sync-problems.ts';
 import { WEBHOOK_PROBLEMS } from '../webhooks/webhook-problems.ts';
@@ -166,6 +167,7 @@ export const PROBLEMS = {
   ...DEAD_LETTER_PROBLEMS,
   ...SYNC_PROBLEMS,
   ...RECONCILIATION_PROBLEMS,
+  ...REPORT_PROBLEMS,
   ...SUBSCRIPTION_PROBLEMS,
   'idempotency-in-flight': {
     status: 409,

@@ -22,7 +22,7 @@ export const SERVICE_PROBLEMS = {
     status: 502,
     title: 'The provider refuses the request',
     meaning:
-      'The provider understood a request that connecting needs and refused it, for another reason than the key or its permissions. `detail` has its HTTP status. Nothing was stored.',
+      'The provider understood a request that connecting or a report needs and refused it, for another reason than the access or its permissions. `detail` has its HTTP status. Nothing was stored.',
     remedy:
       'Check the account at the provider. If that is in order, an operator compares the provider’s addresses and the app’s settings with docs/configuration.md and docs/providers. Repeating the same request does not help.',
   },
@@ -51,7 +51,8 @@ export const SERVICE_PROBLEMS = {
   'provider-rate-limited': {
     status: 503,
     title: 'The provider asks us to slow down',
-    meaning: 'The provider’s own rate limit was reached while the key was being tested. Nothing was stored.',
+    meaning:
+      'The provider’s own rate limit was reached while a key was tested or a report was read. Nothing was stored. Syncs of the account share the limit.',
     remedy: REPEAT_LATER,
   },
   'temporal-refused': {

@@ -39,6 +39,8 @@ interface PathIds {
   readonly subscriptionId: SubscriptionId;
   readonly messageId: MessageId;
   readonly provider: ProviderId;
+  /** Of any provider. */
+  readonly report: string;
   /** Of a schedule or a mapping. */
   readonly resource: Resource;
 }
@@ -56,6 +58,7 @@ export const NOT_FOUND = {
   subscriptionId: 'subscription-not-found',
   messageId: 'delivery-not-found',
   provider: 'provider-not-found',
+  report: 'report-not-found',
   resource: 'schedule-not-found',
 } as const satisfies Record<keyof PathIds, NotFoundCode>;
 

@@ -16,6 +16,7 @@ import type { ProblemCode } from '../errors/problems.ts';
 import { problem } from '../schemas/common.ts';
 import { syncEvent } from '../schemas/sync-events.ts';
 import type { Providers } from '../../providers/providers.ts';
+import { reportName } from '../schemas/report.ts';
 import { provider, PROVIDER_SCHEMA, resource, RESOURCE_SCHEMA } from '../schemas/words.ts';
 
 const PROBLEM_TYPE = 'application/problem+json';
@@ -205,8 +206,7 @@ const IDEMPOTENCY_PROBLEMS: readonly ProblemCode[] = ['idempotency-key-reused', 
 const isOurs = (id: string): id is keyof typeof NOT_FOUND => Object.hasOwn(NOT_FOUND, id);
 
 function parameterOf(id: string): z.ZodType {
-  if (id === 'provider') return provider;
-  return id === 'resource' ? resource : z.uuid();
+  return { provider, resource, report: reportName }[id] ?? z.uuid();
 }
 
 function idsIn(path: string): string[] {

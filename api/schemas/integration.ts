@@ -8,6 +8,7 @@ import { capabilitiesOf, credentialsMethodOf, oauthMethodOf } from '../../provid
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';
 import { orNull } from './common.ts';
+import { reportName, reportPeriod } from './report.ts';
 import { direction, environment, limitScope, oauthFlow, provider, resource } from './words.ts';
 
 const rate = z.number().min(0);
@@ -52,6 +53,9 @@ export const integrationAnswer = z
     resources: z.array(z.object({ resource, directions: z.array(direction) })),
     reconciles: z.boolean().meta({
       description: 'Whether its transactions of a day can be compared with the venue’s: `POST …/reconciliations`.',
+    }),
+    reports: z.array(z.object({ report: reportName, title: z.string(), period: reportPeriod })).meta({
+      description: 'What `GET …/connections/{connectionId}/reports/{report}` reads, with the days that each takes.',
     }),
     connect: z.array(z.enum(['api-key', 'oauth'])).meta({
       description: 'Ways to connect, the usual one first. `api-key`: with `credentials` that the venue enters.',
@@ -148,7 +152,7 @@ export function presentIntegration(
   },
 ): z.input<typeof integrationAnswer> {
   const { limits, rates, oauth, reconciles } = here;
-  const { provider, displayName, resources, connect } = capabilitiesOf(definition);
+  const { provider, displayName, resources, reports, connect } = capabilitiesOf(definition);
   const limitOf = (environment: Environment) => ({
     requestsPerSecond: rates[environment],
     concurrency: concurrencyOf(limits[environment]),
@@ -167,6 +171,7 @@ export function presentIntegration(
     environment: oauth.environment,
     resources: resources.map(({ resource, directions }) => ({ resource, directions: [...directions] })),
     reconciles,
+    reports: reports.map(({ id, title, period }) => ({ report: id, title, period })),
     connect: [...connect],
     accounts: oauthMethodOf(definition)?.accounts?.kind ?? null,
     credentialFields: fields.map(([name, { description, secret }]) => ({ name, description, secret })),

@@ -24,6 +24,7 @@ export { reconciliationReadings } from './reconciliation/reconciliation-readings
 export { reconciliations } from './reconciliation/reconciliations.ts';
 export { recordLinks } from './records/record-links.ts';
 export { recordReferences } from './records/record-references.ts';
+export { reportAnswers } from './report-answers.ts';
 export { serviceKeys } from './service-keys.ts';
 export { subscriptionSecrets } from './outgoing/subscription-secrets.ts';
 export { subscriptions } from './outgoing/subscriptions.ts';

@@ -16,7 +16,10 @@ export interface ApiVersion {
 
 /** Everything that the service knows about a provider. Configuration, API, OpenAPI, queues and docs derive from it. */
 export interface ProviderDefinition<Settings extends ProviderSettings = ProviderSettings>
-  extends Pick<ProviderCapabilities, 'resources' | 'limits'>, ConfigurableProvider {
+  extends
+    Pick<ProviderCapabilities, 'resources' | 'limits'>,
+    Partial<Pick<ProviderCapabilities, 'reports'>>,
+    ConfigurableProvider {
   /** Lower-case letters, digits and dashes. It is stored and part of URLs, so it never changes. */
   readonly id: ProviderId;
   readonly apiVersion: ApiVersion;
@@ -37,6 +40,7 @@ export interface ProviderDefinition<Settings extends ProviderSettings = Provider
 }
 
 const ID = /^[a-z][a-z0-9-]{0,29}$/;
+const REPORT_ID = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** Checks a definition. Throws when it contradicts itself. */
@@ -51,10 +55,19 @@ export function defineProvider<const Settings extends ProviderSettings>(
   if (apiVersion.endsOn !== null && !DAY.test(apiVersion.endsOn)) refuse('apiVersion.endsOn is not a day');
   for (const kind of ['oauth', 'api-key'])
     if (connect.filter((method) => method.kind === kind).length > 1) refuse(`two ways to connect are of kind ${kind}`);
+  const wrongReport = wrongReportOf(definition);
+  if (wrongReport !== undefined) refuse(wrongReport);
   const unknown = unknownSettingOf(definition);
   if (unknown !== undefined) refuse(`there is no setting ${unknown}`);
   if (webhooks && !provesSenders(webhooks)) refuse('nothing proves who has sent a webhook');
   return definition;
+}
+
+/** What is wrong with the ids of the reports, which are parts of paths. */
+function wrongReportOf({ reports = [] }: Pick<ProviderDefinition, 'reports'>): string | undefined {
+  const ids = reports.map(({ id }) => id);
+  const wrong = ids.find((id, at) => !REPORT_ID.test(id) || ids.indexOf(id) !== at);
+  return wrong === undefined ? undefined : `the report ${wrong} is defined twice, or its id is not of lower case words`;
 }
 
 /** A setting that the definition names and does not have. */
@@ -105,12 +118,14 @@ export const capabilitiesOf = ({
   id,
   displayName,
   resources,
+  reports = [],
   connect,
   limits,
 }: ProviderDefinition): ProviderCapabilities => ({
   provider: id,
   displayName,
   resources,
+  reports,
   connect: connect.map(({ kind }) => kind),
   limits,
 });

@@ -1,4 +1,5 @@
 import type { Direction, Resource } from '../../contracts/providers.ts';
+import type { ReportDefinition } from '../../contracts/reports.ts';
 
 /** Permissions by resource: to read it at the provider, and to write it there. */
 export type NeededScopes = Readonly<
@@ -7,6 +8,7 @@ export type NeededScopes = Readonly<
 
 interface Scoped {
   readonly neededScopes?: NeededScopes | undefined;
+  readonly reports?: readonly ReportDefinition[] | undefined;
 }
 
 /**
@@ -20,14 +22,21 @@ export function scopesMissingFor(
 ): readonly string[] {
   const { pull = [], push = [] } = neededScopes[resource] ?? {};
   // A push reads too: what it is about to change, and what an unanswered write has left.
-  const needed = direction === 'pull' ? pull : [...pull, ...push];
-  return granted.length === 0 ? [] : [...new Set(needed)].filter((scope) => !granted.includes(scope));
+  return notIn(granted, direction === 'pull' ? pull : [...pull, ...push]);
 }
+
+/** The permissions that a connection lacks to read a report. */
+export const scopesMissingForReport = ({ scopes = [] }: ReportDefinition, granted: readonly string[]) =>
+  notIn(granted, scopes);
+
+const notIn = (granted: readonly string[], needed: readonly string[]): readonly string[] =>
+  granted.length === 0 ? [] : [...new Set(needed)].filter((scope) => !granted.includes(scope));
 
 /** The permissions that a connection lacks for what the provider can do. */
 export function scopesMissing(definition: Scoped, granted: readonly string[]): readonly string[] {
   const missing = Object.keys(definition.neededScopes ?? {}).flatMap((resource) =>
     scopesMissingFor(definition, granted, { resource, direction: 'both' }),
   );
-  return [...new Set(missing)].sort();
+  const ofReports = (definition.reports ?? []).flatMap((report) => scopesMissingForReport(report, granted));
+  return [...new Set([...missing, ...ofReports])].sort();
 }

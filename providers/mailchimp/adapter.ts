@@ -8,6 +8,7 @@ import { createCustomerSession, customerPullPlan } from './customers/customers.t
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import { Audience } from './http/audience.ts';
+import { readReport } from './reports/reports.ts';
 
 /** `onBehalfOf` is the data centre of an OAuth token. */
 export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapterParts {
@@ -16,6 +17,14 @@ export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapter
       account: () => readMailchimpAccount(config, options),
       // No call tells it; the overlap of the change feed covers differing clocks.
       newestChangeEpochS: () => Promise.resolve(null),
+      report: (request) =>
+        readReport(
+          {
+            ask: createAsk(config, options, { numbersAsText: true, limits: REPORT_LIMITS }),
+            audiences: options.accounts ?? null,
+          },
+          request,
+        ),
       resource(resource) {
         const ask = createAsk(config, options);
         return RESOURCES.entry(resource).session(ask, new Audience(ask, options.accounts ?? null));
@@ -25,6 +34,9 @@ export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapter
     pullPlan: RESOURCES.pullPlan,
   };
 }
+
+/** Somebody waits for a report: less than Mailchimp's own two minutes. */
+const REPORT_LIMITS = { timeoutMs: 40_000, maxBodyBytes: 12 * 1_024 * 1_024 };
 
 interface MailchimpResource extends ResourceEntry {
   readonly session: (ask: Ask, audience: Audience) => ResourceSession;

@@ -13,6 +13,7 @@ import { createInventorySession, inventoryPullPlan } from './inventory/inventory
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { productMapping } from './products/product-mapping.ts';
 import { createProductSession, productPullPlan } from './products/products.ts';
+import { readReport } from './reports/reports.ts';
 import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
 
 /** `onBehalfOf` is the company, which the token alone does not tell. */
@@ -23,6 +24,7 @@ export function createQuickBooksAdapter(config: QuickBooksConfig): ProviderAdapt
       // No call tells it for every entity; the overlap of the change feeds covers differing clocks.
       newestChangeEpochS: () => Promise.resolve(null),
       resource: (resource) => RESOURCES.entry(resource).session(createAsk(config.apiUrl, options)),
+      report: (request) => readReport(createAsk(config.apiUrl, options), request),
     }),
     mapping: RESOURCES.mapping,
     pullPlan: RESOURCES.pullPlan,

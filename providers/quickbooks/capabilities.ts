@@ -1,5 +1,6 @@
 import type { Limit, ProviderCapabilities } from '../../contracts/providers.ts';
 import { concurrent, perMinute, perMonth, perSecond } from '../limits.ts';
+import { QUICKBOOKS_REPORTS } from './reports/reports.ts';
 
 /** The classes of calls that QuickBooks limits apart from the others. */
 export const CALL_CLASS = { read: 'read', batch: 'batch' } as const;
@@ -26,7 +27,7 @@ export const quickbooksLimits = (readsPerMonth: number): ProviderCapabilities['l
 /** What the lowest tier takes. Above it reads are refused until the month ends, and the companies are told so. */
 export const BUILDER_READS_PER_MONTH = 500_000;
 
-export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
+export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits' | 'reports'> = {
   resources: [
     { resource: 'products', directions: ['push', 'pull', 'both'] },
     { resource: 'customers', directions: ['push', 'pull', 'both'] },
@@ -34,5 +35,6 @@ export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | '
     { resource: 'transactions', directions: ['pull'] },
     { resource: 'invoices', directions: ['pull'] },
   ],
+  reports: QUICKBOOKS_REPORTS,
   limits: quickbooksLimits(BUILDER_READS_PER_MONTH),
 };

@@ -7,6 +7,7 @@ import { TAG_ENDPOINTS } from './audience/tags.ts';
 import { recordControls } from './control/mailchimp-control.ts';
 import { routesOf } from './http/endpoint.ts';
 import { Connections } from './http/limits.ts';
+import { reportRoutes } from './reports/report-routes.ts';
 import { openMailchimpState } from './state/mailchimp-state.ts';
 
 const ENDPOINTS = [...LIST_ENDPOINTS, ...MEMBER_ENDPOINTS, ...TAG_ENDPOINTS, ...MERGE_FIELD_ENDPOINTS];
@@ -19,7 +20,7 @@ export async function openMailchimpRecords({ ledger, accounts, home }: RecordHos
   const connections = new Connections();
   return {
     service: {
-      routes: routesOf(state, ENDPOINTS),
+      routes: [...routesOf(state, ENDPOINTS), ...reportRoutes(state)],
       bodyLimitBytes: BODY_LIMIT_BYTES,
       pageOf,
       admit: () => null,

@@ -4,6 +4,7 @@ import { recordControls } from './control/quickbooks-control.ts';
 import { ENTITY_ENDPOINTS } from './entities/entity-endpoints.ts';
 import { routesOf } from './http/endpoint.ts';
 import { Meter } from './http/limits.ts';
+import { REPORT_ENDPOINTS } from './reports/report-endpoints.ts';
 import { openQuickBooksState } from './state/quickbooks-state.ts';
 import { ChangeWebhooks } from './webhooks.ts';
 
@@ -22,7 +23,7 @@ export async function openQuickBooksRecords({
   const webhooks = new ChangeWebhooks(app, url);
   return {
     service: {
-      routes: routesOf({ state, webhooks }, ENTITY_ENDPOINTS),
+      routes: routesOf({ state, webhooks }, [...REPORT_ENDPOINTS, ...ENTITY_ENDPOINTS]),
       bodyLimitBytes: BODY_LIMIT_BYTES,
       pageOf,
       admit: (visit, company) => (company !== null && isApi(visit) ? meter.refusalOf(company, visit) : null),

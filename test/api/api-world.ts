@@ -22,6 +22,7 @@ import { createMappingStore } from '../../db/mappings/mapping-store.ts';
 import { createIdempotencyStore } from '../../db/core/idempotency-store.ts';
 import { createDeadLetterStore } from '../../db/dead-letters/dead-letter-store.ts';
 import { createConflictStore } from '../../db/conflicts/conflict-store.ts';
+import { createReportAnswerStore } from '../../db/reports/report-answer-store.ts';
 import { createReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { createRecordStores } from '../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
@@ -55,6 +56,7 @@ import { allApps } from './openapi/all-apps.ts';
 import { RecordedConnections } from './connections/recorded-connections.ts';
 import { RecordedReconciliationSchedules, RecordedReconciliations } from './reconciliation/recorded-reconciliations.ts';
 import { RecordedMappings } from './mappings/recorded-mappings.ts';
+import { RecordedReports } from './reports/recorded-reports.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
 import { RecordedRetries } from './dead-letters/recorded-retries.ts';
 import { RecordedSubscriptions } from './subscriptions/recorded-subscriptions.ts';
@@ -202,6 +204,8 @@ export async function createApiWorld(
     reach: createReachStore(db),
     expressions,
     mappingGateway: new RecordedMappings(),
+    reportGateway: new RecordedReports(),
+    reportAnswers: createReportAnswerStore(db),
     reconciliations: createReconciliationStore(db),
     inbox: createInboxStore(db),
     events: createVenueEventStore(db),

@@ -9,6 +9,7 @@ import {
   testConnectionWorkflowId,
 } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
+import { readReportWorkflowId } from '../../contracts/reports.ts';
 import { until } from '../support/eventually.ts';
 import { ownerBrowser } from '../support/owner-browser.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
@@ -21,6 +22,7 @@ export interface ConnectionStage {
   readonly temporal: Client;
   readonly stripe: StripeSandboxControl;
   readonly squareControlUrl: string;
+  readonly quickbooksControlUrl: string;
   readonly stripeControlUrl: string;
 }
 
@@ -41,9 +43,10 @@ export function connectionScenes({
   temporal,
   stripe,
   squareControlUrl,
+  quickbooksControlUrl,
   stripeControlUrl,
 }: ConnectionStage): Readonly<Record<string, () => Promise<Executions>>> {
-  async function begin(provider: 'square' | 'stripe', flow: string): Promise<Attempt> {
+  async function begin(provider: 'square' | 'stripe' | 'quickbooks', flow: string): Promise<Attempt> {
     const venueId = await api.createVenue();
     const { id, authorizationUrl } = connecting.parse(
       (await api.tryPost(`/v1/venues/${venueId}/connections`, { provider, environment: 'sandbox', flow })).body,
@@ -95,6 +98,16 @@ export function connectionScenes({
       const { id } = await api.connect(venueId, (await stripe.addAccount()).secretKey);
       await api.tryPost(`/v1/venues/${venueId}/connections/${id}/test`, {});
       return { 'test-connection.accepted': { workflowId: testConnectionWorkflowId(id as ConnectionId), runId: null } };
+    },
+    async 'read-report.read'() {
+      const { venueId, connectionId, authorizationUrl } = await begin('quickbooks', 'code');
+      const company = await oauthControl(quickbooksControlUrl).approve(await browser.open(authorizationUrl), 'new');
+      await comeBack(company.redirectUrl);
+      const days = { from: '2026-01-01', to: '2026-03-31' };
+      const path = `/v1/venues/${venueId}/connections/${connectionId}/reports/profit-and-loss`;
+      await api.ask(`${path}?from=${days.from}&to=${days.to}`);
+      const workflowId = readReportWorkflowId(connectionId as ConnectionId, 'profit-and-loss', days);
+      return { 'read-report.read': { workflowId, runId: null } };
     },
     /** Sends a true revocation webhook of Square, and a false one before it. */
     async 'keep-connection-fresh.revoked'() {

@@ -53,6 +53,7 @@ const startedFile = z.object({
   sandbox: z.object({
     stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }),
     square: z.object({ controlUrl: z.string() }),
+    quickbooks: z.object({ controlUrl: z.string() }),
   }),
 });
 
@@ -323,6 +324,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     temporal,
     stripe,
     squareControlUrl: started.sandbox.square.controlUrl,
+    quickbooksControlUrl: started.sandbox.quickbooks.controlUrl,
     stripeControlUrl: started.sandbox.stripe.controlUrl,
   }),
   async 'continued-as-new'() {
@@ -342,7 +344,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|read-report|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

@@ -8,6 +8,7 @@ import * as mappingContract from '../../contracts/mappings.ts';
 import * as reconciliationContract from '../../contracts/reconciliation.ts';
 import * as inboxContract from '../../contracts/inbox.ts';
 import * as outgoingContract from '../../contracts/outgoing-webhooks.ts';
+import * as reportContract from '../../contracts/reports.ts';
 import * as syncContract from '../../contracts/sync.ts';
 import * as vaultContract from '../../contracts/vault.ts';
 import { REPOSITORY } from '../../runtime/start/home.ts';
@@ -23,6 +24,7 @@ const contracts = {
   ...mappingContract,
   ...outgoingContract,
   ...reconciliationContract,
+  ...reportContract,
   ...syncContract,
   ...vaultContract,
 };

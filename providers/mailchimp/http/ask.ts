@@ -21,6 +21,13 @@ export interface MailchimpCall {
   readonly isOneObject?: true;
 }
 
+export interface AskOptions {
+  /** Numbers of an answer stay text, so that no amount becomes a floating-point number. */
+  readonly numbersAsText?: boolean;
+  /** In place of those for pages of members. */
+  readonly limits?: CallLimits;
+}
+
 export interface Ask {
   /** Makes one HTTP call and returns its answer in the requested shape. Throws ProviderError. */
   <Schema extends z.ZodType>(schema: Schema, call: MailchimpCall): Promise<z.output<Schema>>;
@@ -32,12 +39,17 @@ export interface Ask {
  * Calls of our own: Mailchimp's client shares one token between all accounts of a process
  * (@mailchimp/mailchimp_marketing 3.0.80).
  */
-export function createAsk(config: Pick<MailchimpConfig, 'apiUrl'>, options: SessionOptions): Ask {
+export function createAsk(
+  config: Pick<MailchimpConfig, 'apiUrl'>,
+  options: SessionOptions,
+  { numbersAsText = false, limits = LIMITS }: AskOptions = {},
+): Ask {
   const { call, signal = new AbortController().signal, secretKey } = options;
   const transport = createTransport({
     provider: 'mailchimp',
     calls: { call, signal },
-    limits: LIMITS,
+    limits,
+    numbersAsText,
     errors: MAILCHIMP_ERRORS,
   });
   // The address is made for each call, so that a credential without a data centre fails the call.

@@ -27,6 +27,8 @@ export interface QuickBooksCall {
   readonly body?: Json;
   /** The answer holds one object, which alone may be unreadable. */
   readonly isOneObject?: true;
+  /** In place of those for a page of objects. */
+  readonly limits?: CallLimits;
 }
 
 /** Makes one HTTP call and returns its answer in the requested shape. Throws ProviderError. */
@@ -49,22 +51,26 @@ export function createAsk(
     write: transportWith(QUICKBOOKS_ERRORS),
     batch: transportWith(QUICKBOOKS_BATCH_ERRORS, CALL_CLASS.batch),
   };
-  return async (schema, { method, path, query = {}, body, isOneObject }) => {
+  return async (schema, { method, path, query = {}, body, isOneObject, limits }) => {
     const transport = transports[path === 'batch' ? 'batch' : method === 'GET' ? 'read' : 'write'];
     const parameters = new URLSearchParams({ minorversion: MINOR_VERSION, ...query });
     const {
       status,
       body: answer,
       requestId,
-    } = await transport(`${apiUrl}/v3/company/${realmOf(onBehalfOf)}/${path}?${parameters.toString()}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${secretKey.expose()}`,
-        accept: 'application/json',
-        ...(body && { 'content-type': 'application/json' }),
+    } = await transport(
+      `${apiUrl}/v3/company/${realmOf(onBehalfOf)}/${path}?${parameters.toString()}`,
+      {
+        method,
+        headers: {
+          authorization: `Bearer ${secretKey.expose()}`,
+          accept: 'application/json',
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
       },
-      ...(body && { body: JSON.stringify(body) }),
-    });
+      limits,
+    );
     const unexpected = { provider: 'quickbooks', kind: 'unexpected-response', httpStatus: status, requestId } as const;
     if (answer === null) throw new ProviderError(unexpected);
     const parsed = schema.safeParse(answer);

@@ -12,6 +12,7 @@ import { limitsBody } from '../http/limits.ts';
 import type { Connections } from '../http/limits.ts';
 import { addList, KINDS, listsOf, putField, putMembers } from '../state/mailchimp-state.ts';
 import type { MailchimpState, Member, Owner } from '../state/mailchimp-state.ts';
+import { automationSeed, campaignSeed, putAutomations, putCampaigns } from '../reports/campaigns.ts';
 import { answersTheCheck, deliver } from '../webhooks.ts';
 import { actBody, carryOut } from './acts.ts';
 import { memberWith, seedMembers } from './seeds.ts';
@@ -35,6 +36,8 @@ const seedBody = z.union([
     ...{ account, list },
     objects: z.array(z.looseObject({ tag: z.string(), type: z.string(), required: z.boolean().default(false) })),
   }),
+  z.strictObject({ resource: z.literal('campaigns'), account, objects: z.array(campaignSeed).max(20_000) }),
+  z.strictObject({ resource: z.literal('automations'), account, objects: z.array(automationSeed).max(20_000) }),
 ]);
 /** Takes an object away without a trace. `id` of a merge field is its tag. */
 const vanishBody = z.strictObject({
@@ -115,6 +118,11 @@ function seed(ownerOf: (id: string | undefined) => Owner, order: z.output<typeof
   if (resource === 'lists') {
     listsOf(owner);
     for (const one of order.objects) addList(owner, one);
+    return { resource, ids: order.objects.map(({ id }) => id) };
+  }
+  if (resource === 'campaigns' || resource === 'automations') {
+    if (resource === 'campaigns') putCampaigns(owner, order.objects);
+    else putAutomations(owner, order.objects);
     return { resource, ids: order.objects.map(({ id }) => id) };
   }
   const audience = listIn(owner, order.list);

@@ -63,7 +63,7 @@ export function bodyOf({ visit }: MailchimpRequest): WireObject {
 }
 
 /** `count` is 10 by default and at most 1,000, https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination (2026-11). */
-export function pageOf<Item>({ visit }: MailchimpRequest, items: readonly Item[]): readonly Item[] {
+export function pageOf<Item>({ visit }: Pick<MailchimpRequest, 'visit'>, items: readonly Item[]): readonly Item[] {
   const { query, pageFault } = visit;
   const [count, skip] = [numberIn(query, 'count', 10), numberIn(query, 'offset', 0)];
   if (count > 1_000)

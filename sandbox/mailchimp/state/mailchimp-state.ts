@@ -5,7 +5,15 @@ import type { WireObject } from '../../core/record-state.ts';
 export type { WireObject } from '../../core/record-state.ts';
 
 /** `forgotten`: addresses that were deleted for good and that no client can add again. */
-export const KINDS = ['lists', 'merge-fields', 'members', 'forgotten', 'side-effects'] as const;
+export const KINDS = [
+  'lists',
+  'merge-fields',
+  'members',
+  'forgotten',
+  'campaigns',
+  'automations',
+  'side-effects',
+] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** Everything that the accounts have. */

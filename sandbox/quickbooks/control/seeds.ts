@@ -66,6 +66,7 @@ const MADE: Readonly<Record<Entity, (index: number, day: string) => WireObject>>
   SalesReceipt: sale,
   RefundReceipt: sale,
   CreditMemo: (index, day) => ({ ...sale(index, day), RemainingCredit: 12.5 }),
+  Bill: (_, day) => ({ TxnDate: day, DueDate: day, TotalAmt: 30, Balance: 30, VendorRef: { value: '1' }, Line: [] }),
   BillPayment: (_, day) => ({ TxnDate: day, TotalAmt: 30, PayType: 'Check', VendorRef: { value: '1' }, Line: [] }),
   Purchase: (_, day) => ({ TxnDate: day, TotalAmt: 4.2, PaymentType: 'Cash', AccountRef: { value: '2' }, Line: [] }),
 };

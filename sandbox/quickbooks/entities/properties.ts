@@ -22,6 +22,7 @@ const PROPERTIES: Readonly<Record<Entity, string>> = {
   SalesReceipt: BOOKED,
   RefundReceipt: BOOKED,
   CreditMemo: `${BOOKED} RemainingCredit`,
+  Bill: `${BOOKED} VendorRef DueDate SalesTermRef APAccountRef`,
   BillPayment: `${BOOKED} VendorRef PayType CheckPayment CreditCardPayment APAccountRef`,
   Purchase: `${BOOKED} PaymentType Credit AccountRef EntityRef`,
 };

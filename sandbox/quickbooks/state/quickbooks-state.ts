@@ -13,6 +13,7 @@ export const TRANSACTION_ENTITIES = [
   'SalesReceipt',
   'RefundReceipt',
   'CreditMemo',
+  'Bill',
   'BillPayment',
   'Purchase',
 ] as const;

@@ -46,6 +46,8 @@ beforeAll(async () => {
     syncId: sync.json.id,
     dryRunId: await aPlan(connectionId),
     grantConnectionId: await aGrantedConnection(),
+    report: 'profit-and-loss',
+    reportConnectionId: await aReport(),
     provider: 'stripe',
     resource: 'customers',
     jobId: (await api.send('POST', '/v1/admin/keys/rotate')).json.id,
@@ -142,6 +144,19 @@ async function aGrantedConnection(): Promise<ConnectionId> {
   return connectionId;
 }
 
+/** A connection with a report that was read for it. */
+async function aReport(): Promise<string> {
+  const connectionId = uuidv7() as ConnectionId;
+  await api.database.admin`
+    insert into connections (id, venue_id, provider, environment, state, external_account_id)
+    values (${connectionId}, ${venueId}, 'quickbooks', 'sandbox', 'active', 'realm')`;
+  const answerId = await api.reportAnswers.keep({ venueId: venueId as VenueId, connectionId }, 'profit-and-loss', {
+    ...{ columns: [], rows: [], currency: null, basis: null, truncated: false },
+  });
+  api.reportGateway.onRead = () => Promise.resolve({ outcome: 'read', answerId });
+  return connectionId;
+}
+
 /** A dry run that has ended, because only such a run has a plan. */
 async function aPlan(connectionId: string): Promise<string> {
   const { id } = (
@@ -193,6 +208,7 @@ function bodyOf(endpoint: Endpoint): SendOptions {
 const SPECIAL = [
   ['/plan', 'syncId', 'dryRunId'],
   ['/accounts', 'connectionId', 'grantConnectionId'],
+  ['/reports/', 'connectionId', 'reportConnectionId'],
 ] as const;
 
 const pathOf = (endpoint: Endpoint, values: Readonly<Record<string, string>> = ids) => {
@@ -200,7 +216,8 @@ const pathOf = (endpoint: Endpoint, values: Readonly<Record<string, string>> = i
     SPECIAL.find(([part, name]) => endpoint.path.includes(part) && values[name] === ids[name]) ?? [];
   return endpoint.path
     .replace(`{${usual}}`, `{${special}}`)
-    .replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+    .replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '')
+    .concat(endpoint.path.endsWith('{report}') ? '?from=2026-01-01&to=2026-01-31' : '');
 };
 const call = (endpoint: Endpoint, options: SendOptions, values?: Readonly<Record<string, string>>) =>
   api.send(endpoint.method.toUpperCase(), pathOf(endpoint, values), { ...bodyOf(endpoint), ...options });

@@ -43,6 +43,7 @@ describe('the integrations', () => {
         environment: 'sandbox',
         resources,
         reconciles: true,
+        reports: [],
         connect: ['api-key', 'oauth'],
         credentialFields: [{ name: 'secretKey', description: expect.any(String) as string, secret: true }],
         accounts: null,

@@ -130,6 +130,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into record_links (connection_id, resource, record_id, venue_id, state) values (${theirs.connectionId}, 'customers', ${uuidv7()}, ${ours}, 'linked')`,
     record_references_connection_fk: () =>
       sql`insert into record_references (connection_id, resource, record_id, name, venue_id, to_resource, external_id) values (${theirs.connectionId}, 'invoices', ${uuidv7()}, 'customer', ${ours}, 'customers', 'x')`,
+    report_answers_connection_fk: () =>
+      sql`insert into report_answers (id, venue_id, connection_id, report, content, expires_at) values (${uuidv7()}, ${ours}, ${theirs.connectionId}, 'profit-and-loss', '{}', now())`,
     sync_cursors_connection_fk: () =>
       sql`insert into sync_cursors (connection_id, resource, direction, venue_id) values (${theirs.connectionId}, 'customers', 'pull', ${ours})`,
     sync_logs_run_fk: () =>

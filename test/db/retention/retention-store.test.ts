@@ -98,6 +98,9 @@ const ADD: Readonly<Record<RetentionTable, (venue: Venue, age: Age) => Promise<u
   authorization_exchanges: ({ venueId, connectionId }, age) => database.admin`
     insert into authorization_exchanges (attempt_id, venue_id, connection_id, created_at)
     values (${idOf(0)}, ${venueId}, ${connectionId}, now() - ${age === 'expired' ? 61 : 30}::int * interval '1 minute')`,
+  report_answers: ({ venueId, connectionId }, age) => database.admin`
+    insert into report_answers (id, venue_id, connection_id, report, content, expires_at)
+    values (${idOf(0)}, ${venueId}, ${connectionId}, 'profit-and-loss', '{}', now() + ${age === 'expired' ? -1 : 100}::int * interval '1 second')`,
   provider_leases: (_venue, age) => database.admin`
     insert into provider_leases (id, key, holder, slots, expires_at)
     values (${idOf(0)}, 'stripe/sandbox/x', ${idOf(0)}, 1, now() - ${age === 'expired' ? 25 : 1}::int * interval '1 hour')`,
@@ -109,6 +112,7 @@ const WITHOUT_DAYS: readonly RetentionTable[] = [
   'connections',
   'authorization_exchanges',
   'provider_leases',
+  'report_answers',
 ];
 
 describe('the removal of expired rows', () => {

@@ -224,6 +224,7 @@ export function adapterOf(lists: MadeUpLists): ProviderAdapter {
     capabilities: {
       provider: 'stripe',
       displayName: 'Made up',
+      reports: [],
       resources: [{ resource: 'customers', directions: ['pull'] }],
       connect: ['api-key'],
       get limits() {

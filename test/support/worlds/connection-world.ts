@@ -8,6 +8,7 @@ import { createAuthorizationLinks } from '../../../api/connections/authorization
 import { attemptOf } from '../../../api/connections/authorization-states.ts';
 import { connectByConsent, reauthorize, sealForAttempt } from '../../../api/connections/authorize.ts';
 import { createConnectionGateway } from '../../../api/temporal/connection-gateway.ts';
+import { createReportGateway } from '../../../api/temporal/report-gateway.ts';
 import { createSyncGateway } from '../../../api/temporal/sync-gateway.ts';
 import { authorizeConnectionWorkflowId, keepConnectionFreshWorkflowId } from '../../../contracts/connections.ts';
 import type { AuthorizationCallback, AuthorizationOutcome, DisconnectRequest } from '../../../contracts/connections.ts';
@@ -87,6 +88,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
   const gatewayOptions = { client, connection, providerName: (provider: string) => provider };
   const authorizationGateway = createAuthorizationGateway(gatewayOptions);
   const connectionGateway = createConnectionGateway(gatewayOptions);
+  const reportGateway = createReportGateway(gatewayOptions);
   const syncs = createSyncGateway({ ...gatewayOptions, namespace: temporal.namespace });
   const venues = createVenueStore(database.db);
   const states = createAuthorizationStates(randomBytes(32));
@@ -141,6 +143,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     client,
     authorizationGateway,
     connectionGateway,
+    reportGateway,
     api,
     workers,
     encryptionKey,
