@@ -35,7 +35,7 @@ const POLL_MS = 50;
  * How long events gather after a batch that was not full. A transaction costs as much as twenty events in it, so that
  * without the pause each drainer would handle a few events at a time, and take the CPU from the acknowledgements.
  */
-const GATHER_MS = 25;
+const GATHER_MS = 40;
 /** An event that waits for longer than this has no drainer, or a drainer with a long backlog, which a signal does not hurt. */
 const OVERDUE_MS = 10_000;
 

@@ -42,7 +42,7 @@ export async function readJsonBytes(req: Request): Promise<Uint8Array> {
  * The bytes of a body of up to 1 MiB of any type, as they were signed. Throws `unsupported-media-type` for a compressed
  * body, and what `readSmallBody` throws.
  */
-export async function readSentBytes(req: IncomingMessage, patienceMs: number): Promise<Uint8Array> {
+export async function readSentBytes(req: IncomingMessage, patienceMs: number): Promise<Buffer> {
   if (encodingOf(req) !== null) throw new ApiError('unsupported-media-type', 'Webhooks are taken uncompressed only.');
   refuseAnnounced(req, JSON_LIMIT_BYTES);
   return readSmallBody(req, { limitBytes: JSON_LIMIT_BYTES, patienceMs });

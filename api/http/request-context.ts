@@ -1,5 +1,5 @@
+import { randomUUIDv7 } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { ApiError } from '../errors/api-error.ts';
@@ -32,7 +32,7 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () =>
 /** Uses the caller's `X-Request-Id` if it has 1–128 letters, digits, `.`, `_` or `-`, otherwise a new UUIDv7. */
 export function requestContext(req: IncomingMessage, res: ServerResponse, next: () => void): void {
   const given = req.headers['x-request-id'];
-  const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : uuidv7();
+  const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUIDv7();
   contexts.set(req, { requestId, route: null, subject: null, venueId: null, code: null, limit: null });
   res.setHeader('X-Request-Id', requestId);
   next();

@@ -15,7 +15,7 @@ export interface SmallBodyOptions {
  * that arrives with its headers, as a provider's event does. Throws `body-too-large`, `request-timeout`, and
  * `malformed-request` when the body ends early. The rest of a body that is refused is discarded as it arrives.
  */
-export function readSmallBody(req: IncomingMessage, { limitBytes, patienceMs }: SmallBodyOptions): Promise<Uint8Array> {
+export function readSmallBody(req: IncomingMessage, { limitBytes, patienceMs }: SmallBodyOptions): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const startedAtMs = performance.now();
     const pieces: Buffer[] = [];

@@ -135,7 +135,7 @@ interface Exchange {
 function createAnswer(deps: WebhookDeps): (exchange: Exchange) => Promise<void> {
   const receive = createReceiving(deps);
   return async ({ req, res, ends: [provider, endpoint] }) => {
-    const address = { provider: decode(provider), path: endpoint === undefined ? null : decode(endpoint) };
+    const address = { provider: decoded(provider), path: endpoint === undefined ? null : decoded(endpoint) };
     if (await shakeHands(deps, { req, res, address })) return;
     if (req.method !== 'POST')
       throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
@@ -145,7 +145,7 @@ function createAnswer(deps: WebhookDeps): (exchange: Exchange) => Promise<void> 
 }
 
 /** Throws URIError, like Express, for what is not percent-encoding. */
-const decode = (end: string): string => (end.includes('%') ? decodeURIComponent(end) : end);
+const decoded = (end: string): string => (end.includes('%') ? decodeURIComponent(end) : end);
 
 const headerOf =
   ({ headers }: IncomingMessage) =>
@@ -249,8 +249,7 @@ async function readEvents(
   const isGenuine = reader.isGenuine({ body, header, url });
   if (refusal) throw refusal;
   if (!isGenuine) throw notSigned();
-  // Cleaned like all text from a provider, because Postgres rejects some of it.
-  const events = reader.read(cleanDeep(reader.encoding === 'form' ? decodeForm(body) : decodeJson(body)));
+  const events = reader.read(decode(reader, body));
   if (!events) throw new ApiError('invalid-request', 'This is not an event in the provider’s shape.');
   const headers = cleanDeep(reader.keptHeaders(header));
   return events.map((event) =>
@@ -259,6 +258,14 @@ async function readEvents(
       { ...event, body: event.body ?? body, account: account ? ownAccount(account, event) : event.account },
     ),
   );
+}
+
+/** Cleaned like all text from a provider, because Postgres rejects some of it. */
+function decode({ encoding }: Receiver['reader'], body: Buffer): unknown {
+  if (encoding === 'form') return cleanDeep(decodeForm(body));
+  const delivery = decodeJson(body);
+  // Without an escape there is nothing to clean: what is not JSON or UTF-8 has been refused.
+  return body.includes('\\u') ? cleanDeep(delivery) : delivery;
 }
 
 /** The connection's account, unless the event names another: whoever knows the address's secret could name any. */
