@@ -5,7 +5,7 @@ import { parseAnswer } from '../grants.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderAccount, SessionOptions } from '../provider.ts';
 import { createTransport } from '../transport.ts';
-import { CALL_CLASS } from './capabilities.ts';
+import { CALL_CLASS } from './http/limits.ts';
 import { QUICKBOOKS_ERRORS } from './errors.ts';
 
 export interface QuickBooksConfig {

@@ -11,7 +11,7 @@ import {
   secret,
   secretList,
 } from '../../config/variable.ts';
-import { BUILDER_READS_PER_MONTH } from './capabilities.ts';
+import { BUILDER_READS_PER_MONTH } from './http/limits.ts';
 import type { QuickBooksConfig } from './company.ts';
 
 export const QUICKBOOKS_SETTINGS = {

@@ -6,7 +6,7 @@ import { ProviderError } from '../../provider-error.ts';
 import type { SessionOptions } from '../../provider.ts';
 import { createTransport } from '../../transport.ts';
 import type { CallLimits, Json } from '../../transport.ts';
-import { CALL_CLASS } from '../capabilities.ts';
+import { CALL_CLASS } from './limits.ts';
 import { MINOR_VERSION, realmOf } from '../company.ts';
 import { QUICKBOOKS_BATCH_ERRORS, QUICKBOOKS_ERRORS } from '../errors.ts';
 
