@@ -31,6 +31,9 @@ export const OPEN_EVENT_STATES = ['waiting'] as const satisfies readonly Webhook
 export const WEBHOOK_EFFECTS = ['access-check', 'created', 'updated', 'deleted', 'unchanged', 'skipped'] as const;
 export type WebhookEffectKind = (typeof WEBHOOK_EFFECTS)[number];
 
+/** Why a deletion by an event was not carried out: there are too many of them, so a run has to read them. */
+export const MANY_DELETIONS = 'many-deletions';
+
 /**
  * The inbox is drained in this many partitions, each by one workflow. The migration makes a row for each. Events of one
  * account are always in the same partition.
@@ -139,12 +142,16 @@ export const SWEEP_CONNECTIONS = 'sweepConnections';
 export const CONNECTION_SWEEP_SCHEDULE_ID = 'connection-sweep';
 
 export interface SweepConnectionsResult {
-  /** How many connections have a comparison of their events under way or begun. */
+  /** How many runs were begun because events would have deleted many records. */
+  readonly runs: number;
+  /** How many connections have a comparison of their events under way. */
   readonly compared: number;
 }
 
 /** The `internal` queue. */
 export interface ConnectionSweepActivities {
   /** Starts the comparison of the events of every connection whose last one is some time ago. */
-  readonly startComparisons: () => Promise<SweepConnectionsResult>;
+  readonly startComparisons: () => Promise<{ readonly started: number }>;
+  /** Starts a full run of every resource of which events would have deleted many records. */
+  readonly startHeldDeletions: () => Promise<{ readonly started: number }>;
 }

@@ -8,7 +8,8 @@ import { createReconcileChunkActivities } from '../activities/reconciliation/rec
 import { createReconciliationControlActivities } from '../activities/reconciliation/reconciliation-control.ts';
 import { createRepairActivities } from '../activities/reconciliation/repair.ts';
 import { createDeadLetterActivities } from '../activities/dead-letters/retry-dead-letters.ts';
-import { createConnectionSweepActivities, createEventFeedActivities } from '../activities/inbox/compare-events.ts';
+import { createEventFeedActivities } from '../activities/inbox/compare-events.ts';
+import { createConnectionSweepActivities } from '../activities/inbox/sweep-connections.ts';
 import { createInboxActivities } from '../activities/inbox/drain-inbox.ts';
 import { createDeliveringActivities } from '../activities/outgoing/deliver-webhooks.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';

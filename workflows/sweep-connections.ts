@@ -2,14 +2,19 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { ConnectionSweepActivities, SweepConnectionsResult } from '../contracts/inbox.ts';
 import { INTERNAL_QUEUE } from '../contracts/temporal.ts';
 
-const { startComparisons } = proxyActivities<ConnectionSweepActivities>({
+const { startComparisons, startHeldDeletions } = proxyActivities<ConnectionSweepActivities>({
   taskQueue: INTERNAL_QUEUE,
   startToCloseTimeout: '1 minute',
   // The Schedule's next run tries again.
   retry: { initialInterval: '1 second', maximumAttempts: 4 },
 });
 
-/** What the Schedule `connection-sweep` starts: has the events of connections compared that are due for it. */
+/**
+ * What the Schedule `connection-sweep` starts: has the events of connections compared that are due for it, and reads
+ * resources of which events would have deleted many records.
+ */
 export async function sweepConnections(): Promise<SweepConnectionsResult> {
-  return startComparisons.executeWithOptions({ summary: 'Start what is due' }, []);
+  const { started: compared } = await startComparisons.executeWithOptions({ summary: 'Compare events' }, []);
+  const { started: runs } = await startHeldDeletions.executeWithOptions({ summary: 'Read held deletions' }, []);
+  return { compared, runs };
 }

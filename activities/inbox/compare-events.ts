@@ -1,16 +1,9 @@
 import { Context, getClient } from '@temporalio/activity';
 import { meaningOf, eventIdOf } from '../../providers/kit/webhook-definition.ts';
-import type {
-  ComparisonChunk,
-  ConnectionSweepActivities,
-  EventFeedActivities,
-  RepairGapsInput,
-  SweepConnectionsResult,
-} from '../../contracts/inbox.ts';
+import type { ComparisonChunk, EventFeedActivities, RepairGapsInput } from '../../contracts/inbox.ts';
 import type { EventFeedStore, ListedEvent } from '../../db/webhooks/event-feed-store.ts';
 import type { InboxStore } from '../../db/webhooks/inbox-store.ts';
-import { COMPARE_EVERY_MS, gapRepair } from '../../domain/inbox/event-comparison.ts';
-import type { OpenComparison, RepairGaps } from '../../domain/inbox/event-comparison.ts';
+import type { OpenComparison } from '../../domain/inbox/event-comparison.ts';
 import { inboxWakeUp } from '../../domain/inbox/inbox-drainer.ts';
 import type { DrainInbox } from '../../domain/inbox/inbox-drainer.ts';
 import { accountPartitionOf } from '../../domain/inbox/inbox-partition.ts';
@@ -26,7 +19,7 @@ import { withSession } from '../provider-session.ts';
 import type { ProviderSessionDeps } from '../provider-session.ts';
 
 export interface EventFeedDeps extends ProviderSessionDeps {
-  readonly providers: Pick<Providers, 'open' | 'definition' | 'ids'>;
+  readonly providers: Pick<Providers, 'open' | 'definition'>;
   readonly eventFeeds: EventFeedStore;
   readonly inbox: Pick<InboxStore, 'markAwake'>;
   readonly log: Pick<Logger, 'warn'>;
@@ -34,27 +27,11 @@ export interface EventFeedDeps extends ProviderSessionDeps {
   readonly chunkMs: number;
 }
 
-/** Of one sweep; the next one takes the rest. */
-const MAX_STARTED = 500;
 /** How often in one call a comparison may begin again because its place in the provider's list is gone. */
 const MAX_RESTARTS = 3;
 
 export function createEventFeedActivities(deps: EventFeedDeps): EventFeedActivities {
   return { compareEvents: (input) => guarded(() => withHeartbeat(() => compare(deps, input))) };
-}
-
-export function createConnectionSweepActivities(deps: EventFeedDeps): ConnectionSweepActivities {
-  return { startComparisons: () => guarded(() => startComparisons(deps)) };
-}
-
-async function startComparisons({ providers, eventFeeds }: EventFeedDeps): Promise<SweepConnectionsResult> {
-  const listing = providers.ids.filter((id) => providers.definition(id)?.webhooks?.feedReachMs !== undefined);
-  const due = await eventFeeds.listDue(listing, { pauseMs: COMPARE_EVERY_MS, limit: MAX_STARTED });
-  for (const input of due) {
-    const name = providers.definition(input.provider)?.displayName ?? input.provider;
-    await getClient().workflow.start<RepairGaps>(...gapRepair(input, name));
-  }
-  return { compared: due.length };
 }
 
 async function compare(deps: EventFeedDeps, input: RepairGapsInput): Promise<ComparisonChunk> {

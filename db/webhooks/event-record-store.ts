@@ -1,11 +1,14 @@
 import { sql } from 'drizzle-orm';
+import { MANY_DELETIONS } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind } from '../../contracts/inbox.ts';
 import type { ConnectionRef, RecordId, WebhookEventId } from '../../contracts/ids.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import type { SyncKey } from '../../contracts/sync.ts';
+import { EVENT_DELETIONS_WINDOW_MS, needsApproval } from '../../domain/sync/pull/blast-radius.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { AccountRef } from '../connections/account-connections.ts';
 import { runPrepared, statement } from '../core/statement.ts';
-import { moveToVenue, withVenue } from '../core/venue-scope.ts';
+import { moveToVenue, withReach, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { announceChanges } from '../outgoing/announcements.ts';
 import { applyReadings } from '../pull/event-readings.ts';
@@ -51,6 +54,8 @@ export interface EventRecordStore {
   listUnknown(target: EventTarget, amendments: readonly Amendment[]): Promise<readonly string[]>;
   /** Applies readings to one target's records, in the caller's transaction. An object that the database refuses is `skipped`. */
   apply(tx: Transaction, storeEach: StoreEach, told: TargetReadings): Promise<readonly AppliedReading[]>;
+  /** Resources of any venue of which no full run has begun since events were kept from deleting many records. */
+  listHeldDeletions(limit: number): Promise<readonly SyncKey[]>;
   /** Stores what events did, in the caller's transaction. */
   noteEffects(tx: Transaction, effects: readonly RecordEffect[]): Promise<void>;
 }
@@ -67,7 +72,9 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
       const { venueId, connectionId, provider, resource, direction } = target;
       const key = { venueId, connectionId, provider, resource, direction };
       const scope = scopeWithKind({ ...key, account, mapping, syncId: NO_RUN, mode: 'incremental', fence: 0 }, kinds);
-      const stored = await storeEach(readings, (sp, part) => applyReadings(sp, scope, part));
+      const held = await heldAmong(tx, target, readings);
+      const carriedOut = readings.filter((reading) => !held.has(reading));
+      const stored = await storeEach(carriedOut, (sp, part) => applyReadings(sp, scope, part));
       await storeEach(amendments, (sp, part) => amendRecords(sp, scope, part));
       const refused = stored.refused.map(({ item }): AppliedReading => ({
         externalId: item.pulled.externalId,
@@ -79,8 +86,24 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
       const count = (what: AppliedReading['did']) => applied.filter(({ did }) => did === what).length;
       const counts = { created: count('created'), updated: count('updated'), archived: count('deleted') };
       await announceChanges(tx, scope, counts);
-      return [...applied, ...refused];
+      return [...applied, ...refused, ...held.values()];
     },
+
+    listHeldDeletions: (limit) =>
+      // Without a venue scope: only the database function sees all venues.
+      withReach(db, [], async (tx) => {
+        const rows = await tx.execute<{
+          venue_id: SyncKey['venueId'];
+          connection_id: SyncKey['connectionId'];
+          provider: ProviderId;
+          resource: Resource;
+          direction: SyncKey['direction'];
+        }>(sql`select * from resources_with_held_deletions(${HELD_DAYS}, ${limit}::integer)`);
+        return rows.map(({ venue_id: venueId, connection_id: connectionId, ...sync }) => ({
+          ...{ venueId, connectionId },
+          ...sync,
+        }));
+      }),
 
     async noteEffects(tx, effects) {
       for (const [venueId, own] of Map.groupBy(effects, ({ target }) => target.venueId)) {
@@ -132,5 +155,47 @@ async function findTargets(
       connectionId: row.connection_id,
       accounts: row.chosen_accounts,
     })),
+  );
+}
+
+/** Held deletions are looked for this far back: bodies of events expire by then, and a full run has long been due. */
+const HELD_DAYS = 30;
+
+/**
+ * Deletions that wait because together with those of the last hour they are more than a run may carry out by itself,
+ * with what is told of them. They change nothing until a run has read them, which asks a person.
+ */
+async function heldAmong(
+  tx: Transaction,
+  { connectionId, resource }: EventTarget,
+  readings: readonly EventReading[],
+): Promise<ReadonlyMap<EventReading, AppliedReading>> {
+  const deletions = readings.filter(({ pulled }) => pulled.deleted && !pulled.superseded);
+  if (deletions.length === 0) return new Map();
+  const ids = JSON.stringify([...new Set(deletions.map(({ pulled }) => pulled.externalId))]);
+  const rows = await tx.execute<{ external_id: string; record_id: RecordId }>(sql`
+    select external_id, record_id from record_links where connection_id = ${connectionId} and resource = ${resource}
+      and state in ('linked', 'rejected') and external_id in (select jsonb_array_elements_text(${ids}::jsonb))`);
+  if (rows.length === 0) return new Map();
+  const [lately] = await tx.execute<{ count: number }>(sql`
+    select count(distinct record_id)::int as count from webhook_event_effects where connection_id = ${connectionId} and resource = ${resource}
+      and kind = 'deleted' and at > now() - ${EVENT_DELETIONS_WINDOW_MS}::integer * interval '1 millisecond'`);
+  const recent = lately?.count ?? 0;
+  const archiving = recent + rows.length;
+  // Most deletions are so few that they need no approval whatever there is besides, so that all need not be counted.
+  if (!needsApproval({ archiving, of: archiving })) return new Map();
+  const [linked] = await tx.execute<{ count: number }>(sql`
+    select count(*)::int as count from record_links where connection_id = ${connectionId} and resource = ${resource}
+      and external_id is not null and state in ('linked', 'rejected')`);
+  if (!needsApproval({ archiving, of: recent + (linked?.count ?? 0) })) return new Map();
+  const recordOf = new Map(rows.map((row) => [row.external_id, row.record_id]));
+  return new Map(
+    deletions.flatMap((reading) => {
+      const { externalId } = reading.pulled;
+      const recordId = recordOf.get(externalId);
+      return recordId === undefined
+        ? []
+        : [[reading, { externalId, recordId, did: 'skipped', reason: MANY_DELETIONS }] as const];
+    }),
   );
 }

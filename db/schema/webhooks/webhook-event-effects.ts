@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { index, pgTable, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { WEBHOOK_EFFECTS } from '../../../contracts/inbox.ts';
 import type { ConnectionId, RecordId, WebhookEventId } from '../../../contracts/ids.ts';
@@ -31,6 +32,12 @@ export const webhookEventEffects = pgTable(
       .on(table.eventId, table.connectionId, table.kind, table.resource, table.recordId, table.reason)
       .nullsNotDistinct(),
     index('webhook_event_effects_connection').on(table.venueId, table.connectionId),
+    index('webhook_event_effects_deleted')
+      .on(table.connectionId, table.resource, table.at)
+      .where(sql`kind = 'deleted'`),
+    index('webhook_event_effects_held')
+      .on(table.connectionId, table.resource, table.at)
+      .where(sql`reason = 'many-deletions'`),
     venueReference('webhook_event_effects_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('webhook_event_effects'),
   ],

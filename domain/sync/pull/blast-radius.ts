@@ -16,6 +16,9 @@ export function needsApproval({ archiving, of }: BlastRadius): boolean {
   return archiving > MOST_RECORDS && archiving > of * LARGEST_SHARE;
 }
 
+/** Deletions by events are counted over this time: they come one by one, and none knows of the others. */
+export const EVENT_DELETIONS_WINDOW_MS = 3_600_000;
+
 /**
  * Whether a run may archive the records of this count. `approved` is the count that a person approved for this run, or
  * null.

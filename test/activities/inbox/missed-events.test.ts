@@ -1,9 +1,9 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import {
-  createConnectionSweepActivities,
-  createEventFeedActivities,
-} from '../../../activities/inbox/compare-events.ts';
+import { createEventFeedActivities } from '../../../activities/inbox/compare-events.ts';
+import { createConnectionSweepActivities } from '../../../activities/inbox/sweep-connections.ts';
+import type { ConnectionSweepDeps } from '../../../activities/inbox/sweep-connections.ts';
+import { createEventRecordStore } from '../../../db/webhooks/event-record-store.ts';
 import type { EventFeedDeps } from '../../../activities/inbox/compare-events.ts';
 import type { ComparisonChunk } from '../../../contracts/inbox.ts';
 import { createEventFeedStore } from '../../../db/webhooks/event-feed-store.ts';
@@ -23,7 +23,8 @@ interface StripeEvent {
 
 let world: Awaited<ReturnType<typeof createSyncWorld>>;
 let inbox: EventWorld;
-let deps: EventFeedDeps;
+let deps: EventFeedDeps & Pick<ConnectionSweepDeps, 'providers'>;
+let eventRecords: ReturnType<typeof createEventRecordStore>;
 let venue: TestVenue;
 /** What the activities have asked Temporal for: workflow ids. */
 let started: string[];
@@ -31,6 +32,7 @@ let started: string[];
 beforeAll(async () => {
   world = await createSyncWorld();
   inbox = await createEventWorld(world);
+  eventRecords = createEventRecordStore(world.database.db, world.deps.kinds);
   deps = {
     ...world.deps,
     eventFeeds: createEventFeedStore(world.database.db),
@@ -69,7 +71,7 @@ const stage = () => {
 };
 const compare = (to = venue, more: Partial<EventFeedDeps> = {}): Promise<ComparisonChunk> =>
   stage().run(createEventFeedActivities({ ...deps, ...more }).compareEvents, { ...to, provider: 'stripe' });
-const sweep = () => stage().run(createConnectionSweepActivities(deps).startComparisons);
+const sweep = () => stage().run(createConnectionSweepActivities({ ...deps, eventRecords }).startComparisons);
 
 const accountOf = async ({ connectionId }: TestVenue): Promise<string> => {
   const [row] = await world.database.admin<{ id: string }[]>`
@@ -267,14 +269,14 @@ describe('a comparison of events with the provider’s list', () => {
 
   it('is started for a connection whose provider has delivered an event, and again after a while', async () => {
     await create('Ada');
-    expect(await sweep()).toEqual({ compared: 0 });
+    expect(await sweep()).toEqual({ started: 0 });
     await post(await told());
-    expect(await sweep()).toEqual({ compared: 1 });
+    expect(await sweep()).toEqual({ started: 1 });
     expect(started).toEqual([`repair-gaps/${venue.connectionId}`]);
     await compare();
-    expect(await sweep()).toEqual({ compared: 0 });
+    expect(await sweep()).toEqual({ started: 0 });
     await world.database.admin`update event_feeds set compared_at = now() - interval '16 minutes'`;
-    expect(await sweep()).toEqual({ compared: 1 });
+    expect(await sweep()).toEqual({ started: 1 });
   });
 
   it.each(['suspended', 'needs-reauth', 'disconnected'])(
@@ -283,7 +285,7 @@ describe('a comparison of events with the provider’s list', () => {
       await create('Ada');
       await post(await told());
       await world.database.admin`update connections set state = ${state} where id = ${venue.connectionId}`;
-      expect(await sweep()).toEqual({ compared: 0 });
+      expect(await sweep()).toEqual({ started: 0 });
     },
   );
 });
