@@ -46,6 +46,8 @@ export interface TwoWayStandIn {
   readonly pageSize: number;
   /** Paths of calls that create, and of those that update. */
   readonly writes: Readonly<Record<'create' | 'update', string>>;
+  /** The method of calls that create; POST by default. */
+  readonly createMethod?: string;
   close(): Promise<void>;
 }
 
@@ -228,6 +230,7 @@ async function startXero(): Promise<TwoWayStandIn> {
     expiredCursor: null,
     pageSize: 1_000,
     writes: { create: '/api.xro/2.0/(Contacts|Items)', update: '/api.xro/2.0/(Contacts|Items)' },
+    createMethod: 'PUT',
     close: () => sandbox.close(),
     async addAccount() {
       const organisation = await control.addOrganisation();

@@ -224,13 +224,18 @@ export function describeTwoWay(provider: ProviderId): void {
       it.each(['create', 'update'] as const)('do not double a write of unknown outcome: %s', async (kind) => {
         const before = (await side.account.calls()).length;
         if (kind === 'create' && isNamedByPlace(resource)) return;
-        // Another name and address than the first record's: names are unique at QuickBooks, addresses at Mailchimp.
-        const other = { ...fields, ...prepared, ...changes[0], ...changes[1] };
+        // Another name, address and code than the first record's: names are unique at QuickBooks, addresses at
+        // Mailchimp, and codes at Xero.
+        const code = 'sku' in fields ? { sku: 'CH-2' } : {};
+        const other = { ...fields, ...prepared, ...changes[0], ...changes[1], ...code };
         if (kind === 'create') await world.load(side, resource, other, 'r-2');
         else await load(changes[0]);
         await side.account.fault({
           ...{ kind: 'commit-then-fail', times: 1 },
-          match: { method: 'POST', path: world.standIn.writes[kind] },
+          match: {
+            method: kind === 'create' ? (world.standIn.createMethod ?? 'POST') : 'POST',
+            path: world.standIn.writes[kind],
+          },
         });
         const input = await world.world.open(side, 'both', 'incremental', { resource });
         await world.world.begin(input);

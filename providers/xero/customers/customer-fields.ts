@@ -3,13 +3,22 @@ import type { ProviderRecord } from '../../provider.ts';
 import { toDeletion, withoutEmpty } from '../http/objects.ts';
 import type { XeroAddress, XeroContact } from './customer-responses.ts';
 
-const REFERENCE = /^interlock-([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$/;
+const REFERENCE = /^interlock-([\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})(?:-\d)?$/;
 
 /**
  * The contact number of a record: the property that Xero keeps for other systems’ ids. Only the API changes it, and no
  * two contacts share one (https://developer.xero.com/documentation/api/accounting/contacts, read 2026-11-29).
  */
 export const referenceOf = (recordId: string): string => `interlock-${recordId}`;
+
+/**
+ * The numbers of one record’s contacts, the first first: a contact that is archived keeps its number, and the record’s next
+ * contact has another.
+ */
+export const referencesOf = (reference: string): readonly string[] => [
+  reference,
+  ...Array.from({ length: 8 }, (_, index) => `${reference}-${index + 2}`),
+];
 
 export const isActive = ({ ContactStatus: status }: Pick<XeroContact, 'ContactStatus'>): boolean => status === 'ACTIVE';
 

@@ -9,7 +9,7 @@ import { CHANGES, countObjects, list, listRecords, readOne, retrieveRecord } fro
 import type { Collection } from '../http/lists.ts';
 import { createBatchWriter, PAGED_IDS } from '../http/writer.ts';
 import type { WrittenCollection } from '../http/writer.ts';
-import { isActive, postalAddressOf, referenceOf, toFields, toRecord } from './customer-fields.ts';
+import { isActive, postalAddressOf, referenceOf, referencesOf, toFields, toRecord } from './customer-fields.ts';
 import { contentOf } from './customer-mapping.ts';
 import type { CustomerPayload } from './customer-mapping.ts';
 import { contactSchema } from './customer-responses.ts';
@@ -41,7 +41,16 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => retrieveRecord(ask, CONTACTS, externalId),
     writer: {
-      ...createBatchWriter(ask, WRITTEN),
+      ...createBatchWriter(ask, {
+        ...WRITTEN,
+        // The number is an archived contact’s of the same record. One of a living contact is told as a conflict.
+        async afterRefusal(payload, { details }) {
+          const { reference } = payload as Partial<CustomerPayload>;
+          if (details.code !== 'duplicate-contact-number' || reference === undefined) return null;
+          const { contact, free } = await lookUp(ask, reference);
+          return contact || free === null ? null : newContact({ ...payload, reference: free });
+        },
+      }),
 
       /** A contact cannot be deleted: it is archived, which frees its name. */
       async archive(externalId, { idempotencyKey }) {
@@ -57,12 +66,25 @@ export function createCustomerSession(ask: Ask): ResourceSession {
       },
 
       async findRemote({ recordId, excluded = [] }) {
-        const found = await readOne(ask, CONTACTS, referenceOf(recordId));
-        const isOurs = found && isActive(found) && !excluded.includes(found.ContactID);
-        return { found: isOurs ? toRecord(found) : null, after: null };
+        const { contact } = await lookUp(ask, referenceOf(recordId));
+        const isOurs = contact && !excluded.includes(contact.ContactID);
+        return { found: isOurs ? toRecord(contact) : null, after: null };
       },
     },
   };
+}
+
+/** The living contact with one of a record’s numbers, or the first number that none has. */
+async function lookUp(
+  ask: Ask,
+  reference: string,
+): Promise<{ readonly contact: XeroContact | null; readonly free: string | null }> {
+  for (const number of referencesOf(reference)) {
+    const contact = await readOne(ask, CONTACTS, number);
+    if (!contact) return { contact: null, free: number };
+    if (isActive(contact)) return { contact, free: null };
+  }
+  return { contact: null, free: null };
 }
 
 const WRITTEN: WrittenCollection<XeroContact> = {

@@ -34,6 +34,8 @@ export interface WrittenCollection<Item> {
   readonly learn?: (state: UpdateOptions['externalState']) => void;
   readonly toRecord: (item: Item) => ProviderRecord | Promise<ProviderRecord>;
   readonly newBody: (payload: Body) => Body | Promise<Body>;
+  /** What is sent in place of a new object that was refused; null where the refusal stands. */
+  readonly afterRefusal?: (payload: Body, refused: ProviderError) => Promise<Body | null>;
   /** Only the properties that differ. */
   readonly changesTo: (item: Item, payload: Body) => Body | Promise<Body>;
 }
@@ -64,7 +66,14 @@ export function createBatchWriter<Item>(
     { idempotencyKey }: WriteOptions,
   ): Promise<readonly BatchOutcome[]> => {
     const bodies = await inOrder(creations, ({ mapped }) => written.newBody(mapped.payload));
-    return send(bodies, { method: 'PUT', idempotencyKey: keyOf(idempotencyKey) });
+    const outcomes = await send(bodies, { method: 'PUT', idempotencyKey: keyOf(idempotencyKey) });
+    const others = await inOrder(creations, ({ mapped }, index) => {
+      const refused = outcomes[index];
+      return refused instanceof ProviderError ? (written.afterRefusal?.(mapped.payload, refused) ?? null) : null;
+    });
+    if (others.every((body) => body === null)) return outcomes;
+    const second = await send(others, { method: 'PUT', idempotencyKey: keyOf(idempotencyKey, 'after-refusal') });
+    return outcomes.map((outcome, index) => (others[index] === null ? outcome : (second[index] ?? outcome)));
   };
 
   const update = async (
