@@ -24,7 +24,8 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
-  --records 10000      customers; square: of each resource; bulk-load: records in one request (100000)
+  --records 10000      customers; square: of each resource; bulk-load: records in one request (100000);
+                       ingest: ids that are put into the inbox (10000000)
   --changed 1000       push, history: of which have changed; two-way (100): on each side
   --latency 100        pull, push, history, square, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
@@ -102,7 +103,12 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     }),
   soak: () => benchSoak({ perSecond: perSecond('30'), seconds: toCount(values.seconds ?? '1200') }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
-  ingest: () => benchIngest({ seconds: toCount(values.seconds ?? '10'), repeats: repeats(3) }),
+  ingest: () =>
+    benchIngest({
+      seconds: toCount(values.seconds ?? '10'),
+      repeats: repeats(3),
+      ids: toCount(values.records ?? '10000000'),
+    }),
   square: () => benchSquare({ records, latencyMs }),
   'two-way': () => benchTwoWay({ records, changed: toCount(values.changed ?? '100') }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
