@@ -27,7 +27,17 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
-  --records 10000      customers; square: of each resource; quickbooks: customers; bulk-load: records in one request (100000)
+  ingest: () =>
+    benchIngest({
+      seconds: toCount(values.seconds ?? '10'),
+      repeats: repeats(3),
+      ids: toCount(values.records ?? '10000000'),
+    }),
+  faults: () =>
+    benchFaults({
+      events: toCount(values.events),
+      faults: toCount(values.faults),
+      seed: values.seed === undefined ? randomInt(2 ** 31) : toCount(values.seed),
   --changed 1000       push, history: of which have changed; two-way (100): on each side
   --latency 100        pull, push, history, square, quickbooks, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
@@ -111,7 +121,12 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     }),
   soak: () => benchSoak({ perSecond: perSecond('30'), seconds: toCount(values.seconds ?? '1200') }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),
-  ingest: () => benchIngest({ seconds: toCount(values.seconds ?? '10'), repeats: repeats(3) }),
+  ingest: () =>
+    benchIngest({
+      seconds: toCount(values.seconds ?? '10'),
+      repeats: repeats(3),
+      ids: toCount(values.records ?? '10000000'),
+    }),
   faults: () =>
     benchFaults({
       events: toCount(values.events),

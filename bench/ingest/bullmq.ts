@@ -17,6 +17,8 @@ export type Front = 'stock' | 'fast';
 export interface BullMq {
   /** Where the peer takes events. */
   readonly url: string;
+  /** Of Redis, the server and the worker. */
+  readonly pids: Readonly<Record<string, number>>;
   stop(): Promise<void>;
 }
 
@@ -133,7 +135,8 @@ export async function startBullMq({ folder, front, secret, databaseUrl }: BullMq
       { ...common, PORT: String(port), SECRET: secret, FRONT: front },
       'ready',
     );
-    return { url: `http://127.0.0.1:${port}/webhooks/stripe`, stop };
+    const pids = Object.fromEntries(children.map(({ pid = 0 }, index) => [String(index), pid]));
+    return { pids, url: `http://127.0.0.1:${port}/webhooks/stripe`, stop };
   } catch (error) {
     await stop();
     throw error;

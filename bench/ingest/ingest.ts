@@ -1,12 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { installBullMq, startBullMq } from './bullmq.ts';
 import type { Front } from './bullmq.ts';
-import { EventSender } from './event-sender.ts';
+import { until, untilDrained } from './inbox-watch.ts';
 import { insertsASecond } from './pgbench.ts';
+import { CONNECTIONS, saturate, steady, takerOf, withSender } from './takers.ts';
+import type { Saturated, Taker } from './takers.ts';
+import { connectAccounts, endToEnd, largeInbox, withoutTemporal } from './whole-path.ts';
+import type { WholePath } from './whole-path.ts';
 import { startWorkflowPerWebhook } from './workflow-per-webhook/peer.ts';
 import { openLoop, percentile } from '../support/open-loop.ts';
+import { peakMib, residentMib } from '../support/process-usage.ts';
 import { load, round } from '../support/report.ts';
 import { withFolder, withSystem } from '../support/system.ts';
 import type { Row } from '../support/report.ts';
@@ -16,21 +20,18 @@ export interface IngestOptions {
   /** How long each measurement sends. */
   readonly seconds: number;
   readonly repeats: number;
+  /** How many ids of earlier events are put into the inbox. */
+  readonly ids: number;
 }
 
-const CONNECTIONS = 32;
-const ACCOUNTS = Array.from({ length: 20 }, () => `acct_${randomBytes(8).toString('hex')}`);
-const TYPE = 'customer.updated';
 const STEADY_PER_SECOND = 1_000;
+const USUAL_PER_SECOND = 300;
 const SPIKE_PER_SECOND = 3_000;
 const PEER_EVENTS = 500;
-const DRAINED_LIMIT_MS = 300_000;
-
-/** Something that takes events, and applies them on its own. */
-interface Taker {
-  readonly url: string;
-  readonly secret: string;
-}
+const APPLIED_LIMIT_MS = 300_000;
+/** Compiled code and caches come with the first events. */
+const WARM_UP_S = 3;
+const MAX_GROWTH = 1.5;
 
 /**
  * Sends events to this service, to BullMQ behind two HTTP fronts, and to a service that starts a workflow for each, in
@@ -46,40 +47,66 @@ export async function benchIngest(options: IngestOptions): Promise<readonly Row[
 }
 
 async function inTurn(system: System, folder: string, options: IngestOptions): Promise<readonly Row[]> {
+  const { seconds, ids } = options;
   const sql = postgres(system.databaseUrl, { max: 2, onnotice: () => undefined });
+  const path = { system, sql, seconds };
   try {
+    await saturate(takerOf(system), WARM_UP_S);
+    const warm = { api: residentMib(system.pids.api), worker: residentMib(system.pids.worker) };
     const rates = await compareRates(system, folder, options);
     const latencies = await compareLatencies(system, folder, options);
     await untilDrained(sql);
+    const accounts = await connectAccounts(system);
     return [
       ...rates,
       ...latencies,
       await spike(system, sql, options),
-      await compareApplied(system, sql, { ...options, folder }),
+      await compareApplied(path, { folder, accounts }),
+      ...(await endToEnd(path, accounts)),
+      await withoutTemporal(path),
+      memoryRow('api', system.pids.api, warm.api),
+      memoryRow('worker', system.pids.worker, warm.worker),
+      await largeInbox(path, ids),
     ];
   } finally {
     await sql.end();
   }
 }
 
+function memoryRow(name: string, pid: number, warmMib: number): Row {
+  const endMib = residentMib(pid);
+  return {
+    what: `memory of ${name} after all of this`,
+    warmMib: round(warmMib, 0),
+    endMib: round(endMib, 0),
+    peakMib: round(peakMib(pid), 0),
+    goal: `≤ ${MAX_GROWTH} × after the warm-up`,
+    met: endMib <= MAX_GROWTH * warmMib,
+  };
+}
+
 /** Acknowledgements a second, and single-row inserts a second of the same Postgres. */
 async function compareRates(system: System, folder: string, options: IngestOptions): Promise<readonly Row[]> {
-  const ours: number[] = [];
-  const theirs: Record<Front, number[]> = { stock: [], fast: [] };
-  const inserts: number[] = [];
+  const ours: Saturated[] = [];
+  const theirs: Record<Front, Saturated[]> = { stock: [], fast: [] };
+  const inserts: Saturated[] = [];
   for (let repeat = 0; repeat < options.repeats; repeat += 1) {
     ours.push(await saturate(takerOf(system), options.seconds));
     for (const front of ['stock', 'fast'] as const)
       theirs[front].push(await withBullMq(system, { folder, front }, (peer) => saturate(peer, options.seconds)));
-    inserts.push(await insertsASecond(system.databaseUrl, { folder, clients: CONNECTIONS, seconds: options.seconds }));
+    const { databaseUrl } = system;
+    const perSecond = await insertsASecond(databaseUrl, { folder, clients: CONNECTIONS, seconds: options.seconds });
+    inserts.push({ perSecond, cpuUsEach: NaN });
   }
-  const versus = (what: string, their: readonly number[], least: number): Row => {
-    const ratio = medianOf(ours) / medianOf(their);
+  const versus = (what: string, their: readonly Saturated[], least: number): Row => {
+    const ratio = medianOf(ours, 'perSecond') / medianOf(their, 'perSecond');
     return {
       what: `acknowledgements a second against ${what}`,
-      ours: round(medianOf(ours), 0),
-      theirs: round(medianOf(their), 0),
+      ours: round(medianOf(ours, 'perSecond'), 0),
+      theirs: round(medianOf(their, 'perSecond'), 0),
       ratio: round(ratio),
+      cpuUs: round(medianOf(ours, 'cpuUsEach'), 0),
+      theirCpuUs: round(medianOf(their, 'cpuUsEach'), 0),
       load: load(),
       goal: `ratio ≥ ${least}`,
       met: ratio >= least,
@@ -118,10 +145,11 @@ async function compareLatencies(system: System, folder: string, options: IngestO
 
 /** Ten times the usual rate, and how long its backlog lasts. */
 async function spike(system: System, sql: postgres.Sql, { seconds }: IngestOptions): Promise<Row> {
+  await steady(takerOf(system), USUAL_PER_SECOND, Math.min(seconds, 5));
   const figures = await steady(takerOf(system), SPIKE_PER_SECOND, seconds);
   const backlogS = await untilDrained(sql);
   return {
-    what: `a spike of ${SPIKE_PER_SECOND} a second`,
+    what: `a spike from ${USUAL_PER_SECOND} to ${SPIKE_PER_SECOND} a second`,
     ...figures,
     backlogS: round(backlogS),
     goal: 'p99 ≤ 25 ms, none failed, backlog gone in 60 s',
@@ -129,25 +157,26 @@ async function spike(system: System, sql: postgres.Sql, { seconds }: IngestOptio
   };
 }
 
-/** Events a second from their acknowledgement to the mark that they are handled. */
+/** Events a second from their acknowledgement until what they changed is committed, here a customer for each. */
 async function compareApplied(
-  system: System,
-  sql: postgres.Sql,
-  { seconds, folder }: IngestOptions & { readonly folder: string },
+  { system, sql, seconds }: WholePath,
+  { folder, accounts }: { readonly folder: string; readonly accounts: readonly string[] },
 ): Promise<Row> {
   const startedAt = performance.now();
-  const sent = (await saturate(takerOf(system), seconds)) * seconds;
+  const sent = seconds * (await withSender(takerOf(system), (sender) => sender.saturate(seconds), accounts));
   await untilDrained(sql);
   const ours = sent / ((performance.now() - startedAt) / 1_000);
   const peer = await startWorkflowPerWebhook(system, folder);
-  const sender = senderOf(peer);
   try {
     const from = performance.now();
-    await openLoop({ perSecond: SPIKE_PER_SECOND, seconds: PEER_EVENTS / SPIKE_PER_SECOND, send: sender.send });
-    await until(async () => (await countApplied(sql)) >= PEER_EVENTS, DRAINED_LIMIT_MS);
+    await withSender({ ...peer, pids: {} }, async ({ send }) => {
+      const [perSecond, peerSeconds] = [SPIKE_PER_SECOND, PEER_EVENTS / SPIKE_PER_SECOND];
+      await openLoop({ perSecond, seconds: peerSeconds, send });
+      await until(async () => (await countApplied(sql)) >= PEER_EVENTS, APPLIED_LIMIT_MS);
+    });
     const theirs = PEER_EVENTS / ((performance.now() - from) / 1_000);
     return {
-      what: 'events handled a second against a workflow for each',
+      what: 'events applied a second against a workflow for each',
       ours: round(ours, 0),
       theirs: round(theirs, 0),
       ratio: round(ours / theirs, 0),
@@ -156,43 +185,9 @@ async function compareApplied(
       met: ours / theirs >= 100,
     };
   } finally {
-    sender.close();
     await peer.stop();
   }
 }
-
-async function steady(taker: Taker, perSecond: number, seconds: number) {
-  const sender = senderOf(taker);
-  try {
-    const samples = await openLoop({ perSecond, seconds, send: sender.send });
-    const latencies = samples.map(({ latencyMs }) => latencyMs);
-    return {
-      p50Ms: round(percentile(latencies, 0.5)),
-      p99Ms: round(percentile(latencies, 0.99)),
-      failed: samples.filter(({ failed }) => failed).length,
-      load: load(),
-    };
-  } finally {
-    sender.close();
-  }
-}
-
-async function saturate(taker: Taker, seconds: number): Promise<number> {
-  const sender = senderOf(taker);
-  try {
-    return await sender.saturate(seconds);
-  } finally {
-    sender.close();
-  }
-}
-
-const senderOf = (taker: Taker): EventSender =>
-  new EventSender({ ...taker, accounts: ACCOUNTS, connections: CONNECTIONS, type: TYPE });
-
-const takerOf = ({ apiUrl, stripeWebhookSecret: secret }: System): Taker => ({
-  url: `${apiUrl}/webhooks/stripe`,
-  secret,
-});
 
 async function withBullMq<Result>(
   { databaseUrl }: System,
@@ -202,21 +197,10 @@ async function withBullMq<Result>(
   const secret = `whsec_${randomBytes(12).toString('hex')}`;
   const peer = await startBullMq({ folder, front, secret, databaseUrl });
   try {
-    return await work({ url: peer.url, secret });
+    return await work({ url: peer.url, secret, pids: peer.pids });
   } finally {
     await peer.stop();
   }
-}
-
-/** Seconds until no event waits. */
-async function untilDrained(sql: postgres.Sql): Promise<number> {
-  const startedAt = performance.now();
-  await until(async () => {
-    const [row] = await sql<{ open: boolean }[]>`
-      select exists (select from webhook_events where state in ('waiting', 'retrying')) as open`;
-    return row?.open === false;
-  }, DRAINED_LIMIT_MS);
-  return (performance.now() - startedAt) / 1_000;
 }
 
 async function countApplied(sql: postgres.Sql): Promise<number> {
@@ -224,12 +208,8 @@ async function countApplied(sql: postgres.Sql): Promise<number> {
   return row?.count ?? 0;
 }
 
-async function until(holds: () => Promise<boolean>, limitMs: number): Promise<void> {
-  const deadlineMs = performance.now() + limitMs;
-  while (!(await holds())) {
-    if (performance.now() > deadlineMs) throw new Error(`events are still open after ${limitMs / 1_000} s`);
-    await sleep(20);
-  }
-}
-
-const medianOf = (values: readonly number[]): number => percentile(values, 0.5);
+const medianOf = (values: readonly Saturated[], figure: keyof Saturated): number =>
+  percentile(
+    values.map((each) => each[figure]),
+    0.5,
+  );

@@ -4,7 +4,7 @@ export interface OpenLoopOptions {
   readonly perSecond: number;
   readonly seconds: number;
   /** Sends the request with this number. A rejection counts as failed. */
-  readonly send: (index: number) => Promise<void>;
+  readonly send: (index: number) => Promise<unknown>;
 }
 
 export interface Sample {

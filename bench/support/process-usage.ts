@@ -37,7 +37,12 @@ function read(pid: number): Process | null {
 }
 
 /** The peak resident memory of a process in MiB. */
-export function peakMib(pid: number): number {
-  const kib = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+export const peakMib = (pid: number): number => memoryMib(pid, /^VmHWM:\s+(\d+) kB$/m);
+
+/** The resident memory of a process in MiB. */
+export const residentMib = (pid: number): number => memoryMib(pid, /^VmRSS:\s+(\d+) kB$/m);
+
+function memoryMib(pid: number, line: RegExp): number {
+  const kib = line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(kib ?? NaN) / 1_024;
 }

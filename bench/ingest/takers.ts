@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import { EventSender } from './event-sender.ts';
+import { openLoop, percentile } from '../support/open-loop.ts';
+import { cpuSeconds } from '../support/process-usage.ts';
+import { load, round } from '../support/report.ts';
+import type { System } from '../support/system.ts';
+
+/** Something that takes events, and applies them on its own. */
+export interface Taker {
+  readonly url: string;
+  readonly secret: string;
+  /** Its processes, by name. */
+  readonly pids: Readonly<Record<string, number>>;
+}
+
+/** How many senders share one taker. */
+export const CONNECTIONS = 32;
+/** Accounts that nobody has connected: an event of theirs is acknowledged like any other, and handled as ignored. */
+const ACCOUNTS = Array.from({ length: 20 }, () => `acct_${randomBytes(8).toString('hex')}`);
+const TYPE = 'customer.updated';
+
+export const takerOf = ({ apiUrl, stripeWebhookSecret: secret, pids }: System): Taker => ({
+  url: `${apiUrl}/webhooks/stripe`,
+  secret,
+  pids: { api: pids.api, worker: pids.worker, postgres: pids.postgres, temporal: pids.temporal },
+});
+
+/** Runs `work` with a sender of events. */
+export async function withSender<Result>(
+  { url, secret }: Taker,
+  work: (sender: EventSender) => Promise<Result>,
+  accounts: readonly string[] = ACCOUNTS,
+): Promise<Result> {
+  const sender = new EventSender({ url, secret, accounts, connections: CONNECTIONS, type: TYPE });
+  try {
+    return await work(sender);
+  } finally {
+    sender.close();
+  }
+}
+
+export interface Saturated {
+  readonly perSecond: number;
+  /** CPU time of all of the taker's processes, what they apply meanwhile included, for each acknowledgement. */
+  readonly cpuUsEach: number;
+}
+
+/** Sends as fast as events are acknowledged. */
+export function saturate(taker: Taker, seconds: number): Promise<Saturated> {
+  return withSender(taker, async (sender) => {
+    const sum = () => Object.values(cpuSeconds(taker.pids)).reduce((total, each) => total + each, 0);
+    sender.prepare(seconds * 10_000);
+    const before = sum();
+    const perSecond = await sender.saturate(seconds);
+    return { perSecond, cpuUsEach: ((sum() - before) * 1e6) / (perSecond * seconds) };
+  });
+}
+
+/** Sends at a steady rate. */
+export function steady(taker: Taker, perSecond: number, seconds: number) {
+  return withSender(taker, async (sender) => {
+    sender.prepare(perSecond * seconds);
+    const samples = await openLoop({ perSecond, seconds, send: () => sender.send() });
+    const latencies = samples.map(({ latencyMs }) => latencyMs);
+    return {
+      p50Ms: round(percentile(latencies, 0.5)),
+      p99Ms: round(percentile(latencies, 0.99)),
+      failed: samples.filter(({ failed }) => failed).length,
+      load: load(),
+    };
+  });
+}
