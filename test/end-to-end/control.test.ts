@@ -150,6 +150,8 @@ describe('a run that is asked to stop', () => {
   it('twice is stopped once, and one that is over answers that', async () => {
     const venue = await aPushingVenue();
     const run = await push(venue);
+    // A run that has not begun ends before the second request looks at it.
+    await atWork(venue, run);
     const answers = await Promise.all([
       system.api.cancel(venue.venueId, run.id),
       system.api.cancel(venue.venueId, run.id),

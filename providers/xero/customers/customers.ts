@@ -43,12 +43,13 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     writer: {
       ...createBatchWriter(ask, {
         ...WRITTEN,
-        // The number is an archived contact’s of the same record. One of a living contact is told as a conflict.
+        // The number may be that of an archived contact of the same record, and Xero does not document how it says so.
+        // One of a living contact is told as a conflict.
         async afterRefusal(payload, { details }) {
           const { reference } = payload as Partial<CustomerPayload>;
-          if (details.code !== 'duplicate-contact-number' || reference === undefined) return null;
+          if (!TAKEN.has(details.code ?? '') || reference === undefined) return null;
           const { contact, free } = await lookUp(ask, reference);
-          return contact || free === null ? null : newContact({ ...payload, reference: free });
+          return contact || free === null || free === reference ? null : newContact({ ...payload, reference: free });
         },
       }),
 
@@ -73,6 +74,8 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     },
   };
 }
+
+const TAKEN: ReadonlySet<string> = new Set(['duplicate-contact-number', 'duplicate-name']);
 
 /** The living contact with one of a record’s numbers, or the first number that none has. */
 async function lookUp(

@@ -4,7 +4,9 @@ const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'.split('');
 const CODES: ReadonlyMap<string, string> = new Map(
   LETTERS.flatMap((first) => LETTERS.map((second) => first + second)).flatMap((code) => {
     const name = NAMES.of(code);
-    return name === undefined ? [] : [[name.toLowerCase(), code] as const];
+    // Old codes and aliases, such as UK, have the name of their successor.
+    const isCurrent = new Intl.Locale(`und-${code}`).region === code;
+    return name === undefined || !isCurrent ? [] : [[name.toLowerCase(), code] as const];
   }),
 );
 

@@ -3,7 +3,7 @@ import type { TestVenue, WorldOptions } from '../../support/worlds/sync-world.ts
 import { startAnswerEditingProxy } from '../../support/sandbox/answer-editing-proxy.ts';
 import { squareSandboxControl } from '../../support/sandbox/square-merchant.ts';
 import type { SquareMerchant } from '../../support/sandbox/square-merchant.ts';
-import { createUnpacedProviders } from '../../support/test-providers.ts';
+import { createTestProviders } from '../../support/test-providers.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { inventory } from '../../../records/inventory.ts';
 import { products } from '../../../records/products.ts';
@@ -22,7 +22,7 @@ export async function createSquareSyncWorld(options: WorldOptions = {}) {
     provider: 'square',
     // Only so that the world may be spread: Square has a proxy of its own.
     withProxy: true,
-    providersOn: (budget) => createUnpacedProviders({ square: { apiUrl: proxy.url, sandbox: true } }, budget),
+    providersOn: (budget) => createTestProviders({ square: { apiUrl: proxy.url, sandbox: true } }, budget),
   });
   const control = squareSandboxControl(square);
 

@@ -90,7 +90,7 @@ describe('an interrupted chunk', () => {
   });
 
   it('hands a push over with every answer stored, so nothing is written twice', async () => {
-    await world.load(venue, 120);
+    await world.load(venue, 240);
     await world.stripe.limits({ latencyMs: 60, requestsPerSecond: 60 });
     const input = await world.open(venue, 'push', 'full');
     await world.begin(input);
@@ -101,9 +101,9 @@ describe('an interrupted chunk', () => {
 
     await world.stripe.limits({ latencyMs: 0, requestsPerSecond: 0 });
     while ((await world.chunk(input)).status === 'more');
-    expect(await world.finish(input)).toMatchObject({ done: 120, counts: { created: 120 } });
-    expect(await world.stripe.customers()).toHaveLength(120);
-    expect((await world.stripe.writes()).length).toBe(120);
+    expect(await world.finish(input)).toMatchObject({ done: 240, counts: { created: 240 } });
+    expect(await world.stripe.customers()).toHaveLength(240);
+    expect((await world.stripe.writes()).length).toBe(240);
   });
 
   it('ends as stopped when the activity is cancelled, with everything read', async () => {
