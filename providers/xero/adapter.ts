@@ -10,6 +10,7 @@ import { readOrganisation } from './organisation.ts';
 import type { XeroConfig } from './organisation.ts';
 import { productMapping } from './products/product-mapping.ts';
 import { createProductSession, productPullPlan } from './products/products.ts';
+import { readReport } from './reports/reports.ts';
 
 /** `onBehalfOf` is the organisation: a token opens all that its user has connected. */
 export function createXeroAdapter(config: XeroConfig): ProviderAdapterParts {
@@ -19,6 +20,7 @@ export function createXeroAdapter(config: XeroConfig): ProviderAdapterParts {
       // No call tells it for every collection; the overlap of the change feeds covers differing clocks.
       newestChangeEpochS: () => Promise.resolve(null),
       resource: (resource) => RESOURCES.entry(resource).session(createAsk(config.apiUrl, options)),
+      report: (request) => readReport(createAsk(config.apiUrl, options), request),
     }),
     mapping: RESOURCES.mapping,
     pullPlan: RESOURCES.pullPlan,

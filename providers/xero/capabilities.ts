@@ -1,5 +1,6 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
 import { concurrent, perDay, perMinute } from '../limits.ts';
+import { XERO_REPORTS } from './reports/reports.ts';
 
 /**
  * What Xero allows an organisation and an app, and an app over all organisations
@@ -8,10 +9,11 @@ import { concurrent, perDay, perMinute } from '../limits.ts';
  */
 const LIMITS = [perMinute(60), perDay(5_000), concurrent(5), perMinute(10_000, 'app')];
 
-export const XERO_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits'> = {
+export const XERO_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits' | 'reports'> = {
   resources: [
     { resource: 'products', directions: ['push', 'pull', 'both'] },
     { resource: 'customers', directions: ['push', 'pull', 'both'] },
   ],
+  reports: XERO_REPORTS,
   limits: { production: LIMITS, sandbox: LIMITS },
 };

@@ -30,6 +30,8 @@ export const XERO_SCOPES = [
   'accounting.payments.read',
   'accounting.banktransactions.read',
   'accounting.settings',
+  'accounting.reports.profitandloss.read',
+  'accounting.reports.balancesheet.read',
 ];
 
 const tokenSchema = z.object({

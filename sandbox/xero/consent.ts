@@ -17,6 +17,7 @@ const RESOURCES = [
 const SCOPES = [
   ...['openid', 'profile', 'email', 'offline_access'],
   ...RESOURCES.flatMap((scope) => [scope, `${scope}.read`]),
+  ...['profitandloss', 'balancesheet', 'trialbalance', 'aged'].map((report) => `accounting.reports.${report}.read`),
 ];
 
 /** Xero’s page on which a user chooses an organisation: https://developer.xero.com/documentation/guides/oauth2/auth-flow (2026-11). */

@@ -7,6 +7,7 @@ import { INVOICE_ENDPOINTS } from './entities/invoices.ts';
 import { ITEM_ENDPOINTS } from './entities/items.ts';
 import { routesOf } from './http/endpoint.ts';
 import { Meter } from './http/limits.ts';
+import { REPORT_ENDPOINTS } from './reports/report-endpoints.ts';
 import { openXeroState } from './state/xero-state.ts';
 
 /** Xero takes up to 3.5 MB and refuses more than 10. */
@@ -18,6 +19,7 @@ const ENDPOINTS = [
   ...ITEM_ENDPOINTS,
   ...INVOICE_ENDPOINTS,
   ...BOOKED_ENDPOINTS,
+  ...REPORT_ENDPOINTS,
 ];
 
 /** What organisations have at the stand-in Xero, and the endpoints that show and change it. */

@@ -29,6 +29,8 @@ export interface XeroCall {
   readonly idempotencyKey?: string;
   /** The answer holds one object, which alone may be unreadable. */
   readonly isOneObject?: true;
+  /** In place of those for a page of objects. */
+  readonly limits?: CallLimits;
 }
 
 /** Makes one HTTP call and returns its answer in the requested shape. Throws ProviderError. */
@@ -50,9 +52,10 @@ export function createAsk(
     errors: XERO_ERRORS,
     numbersAsText: true,
   });
-  return async (schema, { method, path, query = {}, body, isOneObject, ...headers }) => {
+  return async (schema, { method, path, query = {}, body, isOneObject, limits, ...headers }) => {
     const parameters = new URLSearchParams(query).toString();
-    const answer = await transport(`${apiUrl}/api.xro/2.0/${path}${parameters === '' ? '' : `?${parameters}`}`, {
+    const url = `${apiUrl}/api.xro/2.0/${path}${parameters === '' ? '' : `?${parameters}`}`;
+    const init = {
       method,
       headers: {
         authorization: `Bearer ${secretKey.expose()}`,
@@ -63,7 +66,8 @@ export function createAsk(
         ...(body && { 'content-type': 'application/json' }),
       },
       ...(body && { body: JSON.stringify(body) }),
-    });
+    };
+    const answer = await transport(url, init, limits);
     const { status, json, requestId } = answer;
     const unexpected = { provider: 'xero', kind: 'unexpected-response', httpStatus: status, requestId } as const;
     const parsed = schema.safeParse(answer.isEmpty ? null : json);

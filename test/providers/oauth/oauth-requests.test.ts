@@ -76,7 +76,7 @@ describe('the authorization URL', () => {
         response_type: 'code',
         client_id: 'xero-app',
         scope:
-          'offline_access accounting.contacts accounting.invoices accounting.payments.read accounting.banktransactions.read accounting.settings',
+          'offline_access accounting.contacts accounting.invoices accounting.payments.read accounting.banktransactions.read accounting.settings accounting.reports.profitandloss.read accounting.reports.balancesheet.read',
       },
     ],
   ] as const)('is the one of %s by %s', async (provider, flow, page) => {

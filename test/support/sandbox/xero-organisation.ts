@@ -39,7 +39,7 @@ const CALLBACK = 'https://interlock.test/callback';
 
 /** All scopes that the adapter asks for. */
 export const XERO_TEST_SCOPES =
-  'offline_access accounting.contacts accounting.invoices accounting.payments.read accounting.banktransactions.read accounting.settings';
+  'offline_access accounting.contacts accounting.invoices accounting.payments.read accounting.banktransactions.read accounting.settings accounting.reports.profitandloss.read accounting.reports.balancesheet.read';
 
 export interface XeroAddress {
   readonly apiUrl: string;
