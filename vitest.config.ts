@@ -24,18 +24,27 @@ const ROOMS = [
 /** Test files that take half a minute or more, longest first. A file that is missing here only starts later. */
 const LONGEST = [
   'faults/episodes',
-  'conformance/two-way',
-  'faults/events',
+  'conformance/two-way-square',
+  'conformance/two-way-xero',
+  'conformance/two-way-stripe',
+  'conformance/two-way-quickbooks',
   'activities/connections/refresh-grant',
   'worker/lost-worker',
-  'end-to-end/control',
-  'api/syncs/sync-processes',
+  'activities/two-way/two-way',
+  'activities/inbox/stripe-event-types',
   'runtime/start/bring-up',
+  'faults/events',
+  'conformance/two-way-mailchimp',
+  'end-to-end/control',
+  'runtime/start/start',
+  'api/records/sent-back-as-read',
+  'activities/inbox/square-event-types',
+  'connections/abandoned-grants',
+  'api/syncs/sync-processes',
   'workflows/sync-connection',
   'connections/faults',
   'workflows/sync-waiting',
   'activities/runs/approvals',
-  'activities/two-way/two-way',
 ].map((name) => `/test/${name}.test.ts`);
 
 /** Starts the longest files first: one that starts last runs alone, while the other workers are idle. */
