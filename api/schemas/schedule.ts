@@ -59,7 +59,7 @@ export const scheduleBody = z
     }),
     timeZone: timeZone.optional().meta({
       description:
-        'Of `cron`; the venue’s when it is left out. A time that a change of the clocks leaves out does not come; one that it repeats comes twice.',
+        'Of `cron`; the venue’s when it is left out. A time that a change of the clocks leaves out does not come; one that it repeats comes once. In the night in which the clocks go back, several times an hour may pause for up to 75 minutes: `every` does not.',
     }),
     direction: direction.default('pull'),
     jitter: duration(0, MAX_JITTER_MS).optional().meta({
