@@ -70,8 +70,8 @@ export const listSchema = <Item extends z.ZodType>(item: Item, idOf: (raw: unkno
     .transform(({ has_more, data }, context) => {
       const ids = data.flatMap((raw) => idIn(raw) ?? []);
       if (data.length > 0 && ids.length === 0) context.addIssue('no item has an id');
-      const { items, unreadable } = readItems(item, data, idOf);
-      return { has_more, data: items, unreadable, lastId: ids.at(-1) ?? null, positions: positionsOf(data) };
+      const { items, ...rest } = readItems(item, data, idOf);
+      return { has_more, data: items, ...rest, lastId: ids.at(-1) ?? null, positions: positionsOf(data) };
     });
 
 /** Includes unreadable items. An item without a creation time counts as created with its neighbour. */
