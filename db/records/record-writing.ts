@@ -3,7 +3,7 @@ import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import { keepAgreed } from './agreed-records.ts';
-import { assignments, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
+import { assignments, bySourceId, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
 import type { RecordTable } from './record-tables.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
@@ -128,11 +128,10 @@ export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
   ${keepAgreed(table, sql`updated`)}`;
 
 /**
- * Row `o`, the stored row of record `s`. The limit makes Postgres look each record up by key: without statistics about
- * one venue's rows, the planner would turn a plain join into reading the whole table for every thousand records.
+ * Row `o`, the stored row of record `s`, looked up by its key: without statistics about one venue's rows, the planner would
+ * turn a plain join into reading the whole table for every thousand records.
  */
-const stored = (table: RecordTable): SQL =>
-  sql`lateral (select * from ${name(table)} where source_id = s.source_id limit 1) o`;
+const stored = (table: RecordTable): SQL => sql`lateral ${bySourceId(name(table), sql`s.source_id`)} o`;
 
 const DOCUMENT = sql`s.document`;
 const name = (table: RecordTable): SQL => sql`${sql.identifier(table.name)}`;
