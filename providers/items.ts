@@ -62,22 +62,24 @@ function newFieldsOf(schema: z.ZodType, raw: readonly unknown[]): readonly (read
   if (!documented) return [];
   const known = new Set(documented.names);
   const found = new Map<string, readonly string[]>();
-  for (const item of raw) for (const names of newNamesIn(item, known, [])) found.set(names.join('.'), names);
+  for (const item of raw) addNewNames(found, item, { known, within: [] });
   return [...found.values()];
 }
 
-function newNamesIn(
-  item: unknown,
-  known: ReadonlySet<string>,
-  within: readonly string[],
-): readonly (readonly string[])[] {
-  if (typeof item !== 'object' || item === null || Array.isArray(item)) return [];
-  return Object.entries(item).flatMap(([key, value]) => {
-    const names = [...within, key];
-    if (!known.has(names.join('.'))) return [names];
+interface Documented {
+  readonly known: ReadonlySet<string>;
+  readonly within: readonly string[];
+}
+
+function addNewNames(found: Map<string, readonly string[]>, item: unknown, { known, within }: Documented): void {
+  if (typeof item !== 'object' || item === null || Array.isArray(item)) return;
+  for (const [key, value] of Object.entries(item)) {
+    const path = within.length === 0 ? key : [...within, key].join('.');
+    if (!known.has(path)) found.set(path, [...within, key]);
     // Only objects whose names are listed are looked into.
-    return known.has([...names, '*'].join('.')) ? newNamesIn(value, known, names) : [];
-  });
+    else if (typeof value === 'object' && known.has(`${path}.*`))
+      addNewNames(found, value, { known, within: [...within, key] });
+  }
 }
 
 /** The entry in a run's log for an unreadable object. */

@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import { keepAgreed } from './agreed-records.ts';
 import { assignments, bySourceId, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
 import type { RecordTable } from './record-tables.ts';
+import { newIds } from './new-ids.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** One invalid field of a record. Never contains its value. */
@@ -43,7 +43,10 @@ export interface NumberedDocument {
 /** Assigns each record the id that it gets if it is new. */
 export const toDocuments = <Input extends { readonly sourceId: string }>(
   records: readonly Input[],
-): readonly (Input & NumberedDocument)[] => records.map((record, no) => ({ ...record, no, id: uuidv7() }));
+): readonly (Input & NumberedDocument)[] => {
+  const ids = newIds(records.length);
+  return records.map((record, no) => ({ ...record, no, id: ids[no] ?? '' }));
+};
 
 /** Records from JSON. An absent field keeps its value, because JSON leaves undefined fields out. */
 export const incoming = (documents: readonly NumberedDocument[]): Incoming => sql`(

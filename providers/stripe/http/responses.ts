@@ -10,7 +10,8 @@ export const nullableText = z
 export const decimalText = z
   .unknown()
   .transform((value) => (value == null ? null : String(value as string | number | { toString(): string })));
-const isTextMap = (value: unknown) => z.record(z.string(), z.string()).safeParse(value).success;
+const textMap = z.record(z.string(), z.string());
+const isTextMap = (value: unknown) => textMap.safeParse(value).success;
 // The message is about the whole, because keys are the venue's data and stand in no message.
 export const metadataOf = z
   .custom<Readonly<Record<string, string>>>(isTextMap, 'expected texts by their keys')
