@@ -6,7 +6,7 @@ import type { ProviderId } from '../contracts/providers.ts';
 import { ProviderError } from '../providers/provider-error.ts';
 import type { ProviderSession } from '../providers/provider.ts';
 import type { BudgetAccount, CallOptions, Providers } from '../providers/providers.ts';
-import type { Credentials } from './connections/credentials.ts';
+import type { Credentials, CredentialsUse } from './connections/credentials.ts';
 
 export interface ProviderSessionDeps {
   readonly credentials: Credentials;
@@ -15,6 +15,8 @@ export interface ProviderSessionDeps {
 
 export interface ProviderSessionOptions extends Pick<CallOptions, 'lane' | 'onCall'> {
   readonly connection: ConnectionRef & { readonly provider: ProviderId };
+  /** What the session is for; null where no resource is read or written. */
+  readonly use: CredentialsUse | null;
   readonly accounts?: readonly string[] | null;
 }
 
@@ -24,10 +26,10 @@ export interface ProviderSessionOptions extends Pick<CallOptions, 'lane' | 'onCa
  */
 export async function withSession<T>(
   { credentials, providers }: ProviderSessionDeps,
-  { connection, ...options }: ProviderSessionOptions,
+  { connection, use, ...options }: ProviderSessionOptions,
   work: (session: ProviderSession, account: BudgetAccount) => Promise<T>,
 ): Promise<T> {
-  const opened = await credentials.open(connection);
+  const opened = await credentials.open(connection, use);
   const session = providers.open(connection.provider, {
     ...opened.credential,
     account: opened.account,

@@ -27,17 +27,7 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
-  ingest: () =>
-    benchIngest({
-      seconds: toCount(values.seconds ?? '10'),
-      repeats: repeats(3),
-      ids: toCount(values.records ?? '10000000'),
-    }),
-  faults: () =>
-    benchFaults({
-      events: toCount(values.events),
-      faults: toCount(values.faults),
-      seed: values.seed === undefined ? randomInt(2 ** 31) : toCount(values.seed),
+  --resource customers two-way: or products
   --changed 1000       push, history: of which have changed; two-way (100): on each side
   --latency 100        pull, push, history, square, quickbooks, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
@@ -62,6 +52,7 @@ const { values, positionals } = parseArgs({
     syncs: { type: 'string' },
     connections: { type: 'string', default: '10000' },
     changed: { type: 'string' },
+    resource: { type: 'string', default: 'customers' },
     latency: { type: 'string', default: '100' },
     repeats: { type: 'string' },
     'per-second': { type: 'string' },
@@ -135,7 +126,8 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     }),
   square: () => benchSquare({ records, latencyMs }),
   quickbooks: () => benchQuickBooks({ records, latencyMs }),
-  'two-way': () => benchTwoWay({ records, changed: toCount(values.changed ?? '100') }),
+  'two-way': () =>
+    benchTwoWay({ records, changed: toCount(values.changed ?? '100'), resource: toResource(values.resource) }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
   mappings: () => benchMappings({ records }),
   vault: () => benchVault({ connections: 100, opensEach: 200, secrets: records, kmsLatencyMs: 10 }),
@@ -146,6 +138,11 @@ function toCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 0) throw new Error(`"${text}" is no whole number`);
   return count;
+}
+
+function toResource(name: string): 'customers' | 'products' {
+  if (name !== 'customers' && name !== 'products') throw new Error(`"${name}" is neither customers nor products`);
+  return name;
 }
 
 const [wanted = ''] = positionals;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { peakMib } from './support/process-usage.ts';
 import { round } from './support/report.ts';
 import { withFolder, withSystem } from './support/system.ts';
@@ -10,6 +11,7 @@ export interface TwoWayOptions {
   readonly records: number;
   /** How many change on each side. */
   readonly changed: number;
+  readonly resource: 'customers' | 'products';
 }
 
 interface Call {
@@ -22,10 +24,11 @@ interface Call {
 interface Account {
   readonly provider: 'stripe' | 'square';
   readonly secretKey: string;
-  /** The path of the calls that read the change feed. */
-  readonly feed: string;
+  readonly currency: string;
+  /** Whether a call reads the change feed, or what a page of it names. */
+  isFeed(call: Call): boolean;
   calls(): Promise<readonly Call[]>;
-  /** Changes this many of the newest customers, as another client would. */
+  /** Changes this many of the newest records, as another client would. */
   edit(count: number): Promise<void>;
 }
 
@@ -45,35 +48,38 @@ export async function benchTwoWay(options: TwoWayOptions): Promise<readonly Row[
       await system.stripe.limits({ latencyMs: 0, requestsPerSecond: 0 });
       await system.square.limits({ latencyMs: 0, requestsPerSecond: 0 });
       return [
-        ...(await twoWay(system, await stripeAccount(system), options)),
-        ...(await twoWay(system, await squareAccount(system), options)),
+        ...(await twoWay(system, await stripeAccount(system, options.resource), options)),
+        ...(await twoWay(system, await squareAccount(system, options.resource), options)),
       ];
     }),
   );
 }
 
-async function twoWay(system: System, account: Account, { records, changed }: TwoWayOptions): Promise<readonly Row[]> {
-  const { provider, secretKey } = account;
+async function twoWay(system: System, account: Account, options: TwoWayOptions): Promise<readonly Row[]> {
+  const { records, changed, resource } = options;
+  const { provider, secretKey, currency } = account;
   const venue = await Venue.create(system.api, secretKey, provider);
   const callsOf = async ({ startedAtMs }: Measured) => (await account.calls()).filter(({ at }) => at >= startedAtMs);
-  await venue.load(records, 'Customer');
+  const load = (count: number, name: string) =>
+    resource === 'products' ? venue.loadProducts(count, currency, name) : venue.load(count, name);
+  const sync = (direction: 'both' | 'pull', mode: 'full' | 'incremental') =>
+    venue.sync({ direction, mode, resource, limitMs: LIMIT_MS });
+  await load(records, 'Record');
   await setClock(system, -EARLIER_MS);
-  const pushed = await venue.sync({ direction: 'both', limitMs: LIMIT_MS });
-  const pushCalls = (await callsOf(pushed)).length;
+  const pushCalls = (await callsOf(await sync('both', 'full'))).length;
   await setClock(system, 0);
-  await venue.sync({ direction: 'both', mode: 'incremental', limitMs: LIMIT_MS });
+  await sync('both', 'incremental');
 
-  await venue.load(changed, 'Changed');
+  await load(changed, 'Changed');
   await account.edit(changed);
-  const run = await venue.sync({ direction: 'both', mode: 'incremental', limitMs: LIMIT_MS });
+  const run = await sync('both', 'incremental');
   const calls = await callsOf(run);
-  const pages = calls.filter(({ path }) => path === account.feed).length;
-  const pulled = await venue.sync({ direction: 'pull', limitMs: LIMIT_MS });
-  const pullCalls = (await callsOf(pulled)).length;
+  const pages = calls.filter((call) => account.isFeed(call)).length;
+  const pullCalls = (await callsOf(await sync('pull', 'full'))).length;
   const allCalls = pushCalls + pullCalls;
   const mostCalls = Math.floor(1.1 * 2 * changed) + pages;
   const peak = peakMib(system.pids.worker);
-  const what = `two-way ${provider}, ${records} customers, ${changed} changed on each side`;
+  const what = `two-way ${provider}, ${records} ${resource}, ${changed} changed on each side`;
   return [
     {
       what,
@@ -85,7 +91,7 @@ async function twoWay(system: System, account: Account, { records, changed }: Tw
       met: calls.length <= mostCalls && run.counts.updated === 2 * changed,
     },
     {
-      what: `the same set, pulled and pushed whole, ${provider}`,
+      what: `the same ${resource}, pulled and pushed whole, ${provider}`,
       calls: allCalls,
       timesFewer: round(allCalls / calls.length, 1),
       goal: `≥ ${FEWER} × fewer two-way`,
@@ -105,7 +111,7 @@ async function setClock({ stripe, square }: System, offsetMs: number): Promise<v
   await square.clock(offsetMs);
 }
 
-async function stripeAccount({ stripe, stripeApiUrl }: System): Promise<Account> {
+async function stripeAccount({ stripe, stripeApiUrl }: System, resource: TwoWayOptions['resource']): Promise<Account> {
   const { secretKey } = await stripe.addAccount();
   const ask = async (path: string, form?: Readonly<Record<string, string>>): Promise<unknown> => {
     const response = await fetch(`${stripeApiUrl}/v1/${path}`, {
@@ -117,13 +123,15 @@ async function stripeAccount({ stripe, stripeApiUrl }: System): Promise<Account>
     return response.json();
   };
   return {
-    ...{ provider: 'stripe', secretKey, feed: '/v1/events' },
+    ...{ provider: 'stripe', secretKey, currency: 'EUR' },
+    // A page of events names products, which one more call reads.
+    isFeed: ({ method, path }) => method === 'GET' && (path === '/v1/events' || path === '/v1/products'),
     calls: () => stripe.calls(),
     async edit(count) {
       let after = '';
       for (let left = count; left > 0;) {
-        const page = (await ask(`customers?limit=${Math.min(100, left)}${after}`)) as { data: { id: string }[] };
-        for (const { id } of page.data) await ask(`customers/${id}`, { name: `Edited ${id}` });
+        const page = (await ask(`${resource}?limit=${Math.min(100, left)}${after}`)) as { data: { id: string }[] };
+        for (const { id } of page.data) await ask(`${resource}/${id}`, { name: `Edited ${id}` });
         left -= page.data.length;
         after = `&starting_after=${page.data.at(-1)?.id ?? ''}`;
       }
@@ -131,15 +139,28 @@ async function stripeAccount({ stripe, stripeApiUrl }: System): Promise<Account>
   };
 }
 
-async function squareAccount({ square }: System): Promise<Account> {
+async function squareAccount({ square }: System, resource: TwoWayOptions['resource']): Promise<Account> {
   const merchant = await square.addMerchant();
+  const { customers, catalog } = merchant.client;
   return {
-    ...{ provider: 'square', secretKey: merchant.token, feed: '/v2/customers/search' },
+    ...{ provider: 'square', secretKey: merchant.token, currency: 'GBP' },
+    isFeed: ({ path }) => path === (resource === 'products' ? '/v2/catalog/search' : '/v2/customers/search'),
     calls: () => merchant.calls(),
     async edit(count) {
-      const customers = await merchant.objects<{ readonly id: string }>('customers');
-      for (const { id } of customers.slice(-count))
-        await merchant.client.customers.update({ customerId: id, givenName: 'Edited', familyName: id });
+      if (resource === 'products') return editItems(count);
+      const all = await merchant.objects<{ readonly id: string }>('customers');
+      for (const { id } of all.slice(-count))
+        await customers.update({ customerId: id, givenName: 'Edited', familyName: id });
     },
   };
+
+  async function editItems(count: number): Promise<void> {
+    const all = await merchant.objects<{ readonly id: string; readonly type: string }>('catalogue');
+    const ids = all.filter(({ type }) => type === 'ITEM').map(({ id }) => id);
+    const { objects = [] } = await catalog.batchGet({ objectIds: ids.slice(-count) });
+    const edited = objects.flatMap((object) =>
+      object.type === 'ITEM' ? [{ ...object, itemData: { ...object.itemData, name: `Edited ${object.id}` } }] : [],
+    );
+    await catalog.batchUpsert({ idempotencyKey: randomUUID(), batches: [{ objects: edited }] });
+  }
 }

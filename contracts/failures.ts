@@ -2,6 +2,8 @@
 export const FAILURE = {
   connectionGone: 'ConnectionGone',
   needsReauth: 'NeedsReauth',
+  /** The account's owner has not granted what the work needs. */
+  scopesMissing: 'ScopesMissing',
   /** The provider refused a token that has since been renewed; the next attempt uses the new one. */
   tokenRenewed: 'TokenRenewed',
   rateLimited: 'RateLimited',

@@ -133,6 +133,8 @@ export interface SyncChunkResult extends SyncProgress {
 /** Reasons for a run to wait, shown as `waitingFor.what` in the API. */
 export const WAITING_FOR = [
   'needs-reauth',
+  /** The account's owner has not granted what the run needs. */
+  'scopes-missing',
   'rate-limit',
   'quota',
   'provider-unavailable',

@@ -1,5 +1,8 @@
-/** `custom-field`: a field that people at the provider have defined. `value`: a field whose value is none that the adapter knows. */
-export const UNKNOWN_FIELD_KINDS = ['custom-field', 'value'] as const;
+/**
+ * `custom-field`: a field that people at the provider have defined. `value`: a field whose value is none that the adapter
+ * knows. `type`: one whose value is of another type than documented. `field`: one that the provider does not document.
+ */
+export const UNKNOWN_FIELD_KINDS = ['custom-field', 'value', 'type', 'field'] as const;
 export type UnknownFieldKind = (typeof UNKNOWN_FIELD_KINDS)[number];
 
 /** A field of a provider's objects that the adapter has no meaning for. */

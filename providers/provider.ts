@@ -87,12 +87,16 @@ export interface ProviderRejection {
   readonly message: string;
   /** Fields whose values are none that the adapter knows, each as the names that lead to it. */
   readonly unknownValues?: readonly (readonly string[])[];
+  /** Fields whose values are of another type than the provider documents, likewise. */
+  readonly changedTypes?: readonly (readonly string[])[];
 }
 
 export interface ProviderPage {
   readonly records: readonly ProviderRecord[];
   readonly amendments?: readonly ProviderAmendment[];
   readonly rejections?: readonly ProviderRejection[];
+  /** Fields of its objects that the provider does not document, each as the names that lead to it. */
+  readonly newFields?: readonly (readonly string[])[];
   /** Where to go on in the same list; null when it has ended. */
   readonly after: Cursor | null;
   /** Where the next pull goes on, of a change feed that is read since a token; only the last page of a list knows. */

@@ -23,7 +23,7 @@ import type {
 } from '../contracts/reconciliation.ts';
 import { WAKE_SIGNAL } from '../contracts/sync.ts';
 import { INTERNAL_QUEUE, PRIORITY, laneQueue } from '../contracts/temporal.ts';
-import { waitMs, waitPolicyFor } from '../domain/sync/waiting/wait-policy.ts';
+import { needsOwner, waitMs, waitPolicyFor } from '../domain/sync/waiting/wait-policy.ts';
 import type { WaitPolicy } from '../domain/sync/waiting/wait-policy.ts';
 import { causeOf, retryAfterOf } from './activity-failures.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
@@ -145,7 +145,7 @@ class Reconciliation {
     await control.parkReconciliation.executeWithOptions({ summary: `Wait: ${policy.what}` }, [
       { ...this.#input, what: policy.what, until: new Date(Date.now() + forMs).toISOString() },
     ]);
-    if (!same) showWaiting('waiting', causeOf(failure).type, policy.what === 'needs-reauth');
+    if (!same) showWaiting('waiting', causeOf(failure).type, needsOwner(policy));
     await condition(() => this.#woken, forMs);
   }
 }

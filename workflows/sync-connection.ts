@@ -25,7 +25,7 @@ import type {
 } from '../contracts/sync.ts';
 import { INTERNAL_QUEUE, laneQueue } from '../contracts/temporal.ts';
 import { isSameCount } from '../domain/sync/pull/blast-radius.ts';
-import { waitPolicyFor, waitMs } from '../domain/sync/waiting/wait-policy.ts';
+import { needsOwner, waitPolicyFor, waitMs } from '../domain/sync/waiting/wait-policy.ts';
 import type { WaitPolicy } from '../domain/sync/waiting/wait-policy.ts';
 import { causeOf, retryAfterOf } from './activity-failures.ts';
 import { showFailure, showPhase, showWaiting } from './search-attributes.ts';
@@ -173,7 +173,7 @@ class Run {
     await control.parkSync.executeWithOptions({ summary: `Wait: ${waitPolicy.what}` }, [
       { ...this.#input, what: waitPolicy.what, until },
     ]);
-    if (!same) showWaiting('waiting', causeOf(failure).type, waitPolicy.what === 'needs-reauth');
+    if (!same) showWaiting('waiting', causeOf(failure).type, needsOwner(waitPolicy));
     await condition(() => this.#instructions.woken, waitForMs);
   }
 

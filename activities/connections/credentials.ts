@@ -11,12 +11,13 @@ import { ENSURE_FRESH_UPDATE, KEEP_CONNECTION_FRESH } from '../../contracts/conn
 import type { EnsureFreshArgs, EnsureFreshResult, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
-import type { ProviderId } from '../../contracts/providers.ts';
+import type { Direction, ProviderId, Resource } from '../../contracts/providers.ts';
 import type { AuditEntry, AuditStore } from '../../db/core/audit-store.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { ConnectedGrant, OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { isRefusedForGood } from '../../domain/errors/grpc-status.ts';
+import { scopesMissingFor } from '../../providers/kit/needed-scopes.ts';
 import { fromStored } from '../../providers/kit/stored-credentials.ts';
 import type { SessionCredential } from '../../providers/oauth.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
@@ -34,16 +35,25 @@ export interface OpenedConnection {
   readonly kind: 'key' | 'grant';
 }
 
+/** What the credentials are opened for. */
+export interface CredentialsUse {
+  readonly resource: Resource;
+  readonly direction: Direction;
+}
+
 /**
  * The credentials that an activity calls its provider with. Asking for them never refreshes a token here: only the
  * token manager does.
  */
 export interface Credentials {
   /**
-   * Throws ApplicationFailure for a connection that cannot be used now, ProviderError while its token cannot be
-   * refreshed, VaultError.
+   * Throws ApplicationFailure for a connection that cannot be used now, or whose owner has not granted what the use
+   * needs, ProviderError while its token cannot be refreshed, VaultError.
    */
-  open(connection: ConnectionRef & { readonly provider: ProviderId }): Promise<OpenedConnection>;
+  open(
+    connection: ConnectionRef & { readonly provider: ProviderId },
+    use: CredentialsUse | null,
+  ): Promise<OpenedConnection>;
   /**
    * Reports that the provider refused the credentials with 401. Returns true when there are newer ones to try;
    * otherwise the connection needs reauthorization and shows it.
@@ -116,13 +126,14 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
   }
 
   return {
-    async open({ venueId, connectionId }) {
+    async open({ venueId, connectionId }, use) {
       const ref = { venueId, connectionId };
       const connection = await connections.find(ref);
       if (!connection) throw ApplicationFailure.nonRetryable('the connection no longer exists', FAILURE.connectionGone);
       if (connection.state === 'disconnecting' || connection.state === 'disconnected')
         throw ApplicationFailure.nonRetryable(`the connection is ${connection.state}`, FAILURE.connectionGone);
       if (connection.state !== 'active' && connection.state !== 'degraded') throw needsReauth(connection.state);
+      if (use !== null) requireScopes(providers, connection, use);
       try {
         const opened = await (connection.flow === null ? openKey(connection, ref) : openToken(connection, ref));
         await audit.record(openingOf(connection, { outcome: 'ok', generation: opened.generation }));
@@ -169,6 +180,14 @@ function openingOf(
 
 const needsReauth = (state: string) =>
   ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.needsReauth);
+
+/** Before the token is opened: a call that the provider is bound to refuse spends budget and tells less. */
+function requireScopes(providers: Providers, { provider, scopes }: Connection, use: CredentialsUse): void {
+  const definition = providers.definition(provider);
+  const missing = definition === null ? [] : scopesMissingFor(definition, scopes, use);
+  if (missing.length > 0)
+    throw ApplicationFailure.nonRetryable(`the owner has not granted ${missing.join(', ')}`, FAILURE.scopesMissing);
+}
 
 function accountOf({ provider, environment, account }: Connection): BudgetAccount {
   if (!account) throw needsReauth('not connected yet');

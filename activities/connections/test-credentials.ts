@@ -41,7 +41,7 @@ export function createTestingActivities(deps: TestingDeps): ConnectionTestActivi
  * are none.
  */
 async function accepted(deps: TestingDeps, input: TestConnectionInput): Promise<boolean> {
-  const opened = await deps.credentials.open(input);
+  const opened = await deps.credentials.open(input, null);
   try {
     await (input.listAccounts ? listAccounts(deps, input, opened) : askWhose(deps, input, opened));
     return true;

@@ -41,7 +41,7 @@ async function compare(deps: EventFeedDeps, input: RepairGapsInput): Promise<Com
   const bounds = { nowMs: Date.now(), reachMs: definition.feedReachMs };
   const open = await deps.eventFeeds.begin(input, bounds);
   if (!open) return { missed: 0, more: false };
-  return withSession(deps, { connection: input, lane: 'bulk' }, ({ eventFeed }, account) => {
+  return withSession(deps, { connection: input, use: null, lane: 'bulk' }, ({ eventFeed }, account) => {
     if (!eventFeed) throw new Error(`the sessions of ${input.provider} have no list of events`);
     return new Comparison(deps, input, { definition, eventFeed, account }).run(open);
   });

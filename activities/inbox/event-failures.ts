@@ -12,6 +12,7 @@ export function codeOf(error: unknown): string {
 
 const CODES: Readonly<Record<string, string>> = {
   [FAILURE.needsReauth]: 'needs-reauth',
+  [FAILURE.scopesMissing]: 'scopes-missing',
   [FAILURE.connectionGone]: 'connection-gone',
 };
 
@@ -20,7 +21,7 @@ const CODES: Readonly<Record<string, string>> = {
  * would have changed.
  */
 export const isUnusable = (error: unknown): boolean =>
-  error instanceof ApplicationFailure && (error.type === FAILURE.needsReauth || error.type === FAILURE.connectionGone);
+  error instanceof ApplicationFailure && error.type != null && Object.hasOwn(CODES, error.type);
 
 const TYPES: Readonly<Record<string, string>> = {
   unavailable: FAILURE.unavailable,

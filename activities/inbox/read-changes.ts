@@ -48,7 +48,7 @@ export async function readChanges(
 
 async function open({ credentials, providers }: ReadingDeps, target: EventTarget, signal: AbortSignal) {
   try {
-    const opened = await credentials.open(target);
+    const opened = await credentials.open(target, { resource: target.resource, direction: 'pull' });
     const session = providers
       .open(target.provider, {
         ...opened.credential,

@@ -1,4 +1,6 @@
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
+import { FAILURE } from '../../contracts/failures.ts';
 import type { SyncId } from '../../contracts/ids.ts';
 import type { MappingTrial, MappingTrialActivities, MappingVersionRef, NotTried } from '../../contracts/mappings.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
@@ -57,10 +59,13 @@ async function tryVersion(deps: MappingTrialDeps, input: MappingVersionRef): Pro
     await send(deps, work, plan);
     return { ...ofRecord(work), outcome: 'accepted' };
   } catch (error) {
+    if (isScopesMissing(error)) return notTried('access-refused');
     if (!(error instanceof ProviderError)) throw error;
     return afterError(error, work);
   }
 }
+
+const isScopesMissing = (error: unknown) => error instanceof ApplicationFailure && error.type === FAILURE.scopesMissing;
 
 const MAX_PROBLEMS = 20;
 
@@ -96,7 +101,7 @@ const isChanging = ({ decision, row }: PushWork) =>
   row.link?.state === 'linked' && (decision === 'update' || decision === 'reject');
 
 async function send(deps: MappingTrialDeps, work: PushWork, { scope, mapping }: TrialPlan): Promise<void> {
-  const { account, credential } = await deps.credentials.open(scope);
+  const { account, credential } = await deps.credentials.open(scope, scope);
   const session = deps.providers.open(scope.provider, {
     ...credential,
     account,

@@ -24,6 +24,8 @@ import { mappingsOf } from '../sync/resource-mappings.ts';
 import type { MappingsDeps } from '../sync/resource-mappings.ts';
 import { ReconciliationWalk } from './reconciliation-walk.ts';
 
+const READING = { resource: transactions.name, direction: 'pull' } as const;
+
 export interface ReconcileChunkDeps extends Pick<ProviderSessionDeps, 'credentials'>, MappingsDeps {
   readonly reconciliationProgress: ReconciliationProgressStore;
   readonly log: Logger;
@@ -61,7 +63,7 @@ async function run(
   const lists = spanOf(deps, scope);
   const { fieldMapping } = await mappingsOf(deps, { ...scope, resource: transactions.name });
   let calls = 0;
-  const options = { connection: scope, accounts, lane: 'bulk', onCall: () => (calls += 1) } as const;
+  const options = { connection: scope, use: READING, accounts, lane: 'bulk', onCall: () => (calls += 1) } as const;
   return withSession(deps, options, async (session) => {
     const walk = new ReconciliationWalk({
       scope,

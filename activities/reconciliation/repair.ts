@@ -17,6 +17,8 @@ import { mappingsOf } from '../sync/resource-mappings.ts';
 import type { MappingsDeps } from '../sync/resource-mappings.ts';
 import { factOf } from './transaction-fact.ts';
 
+const READING = { resource: transactions.name, direction: 'pull' } as const;
+
 export interface RepairDeps extends Pick<ProviderSessionDeps, 'credentials'>, MappingsDeps {
   readonly repairs: RepairStore;
 }
@@ -44,7 +46,7 @@ async function repair(deps: RepairDeps, input: RepairDiscrepancyInput): Promise<
   if (!found) return 'not-repaired';
   const { externalId, accounts } = found;
   const { reach, ...mappings } = await mappingsOf(deps, { ...input, resource: transactions.name });
-  return withSession(deps, { connection: input, accounts, lane: 'interactive' }, async (opened) => {
+  return withSession(deps, { connection: input, use: READING, accounts, lane: 'interactive' }, async (opened) => {
     const session = sessionWithin(opened.resource(transactions.name), reach);
     const askedAtMs = Date.now();
     const answer = await lookUpOne(session, externalId);
@@ -68,8 +70,9 @@ async function repair(deps: RepairDeps, input: RepairDiscrepancyInput): Promise<
   }
 }
 
+const REFUSALS: ReadonlySet<string> = new Set([FAILURE.needsReauth, FAILURE.scopesMissing, FAILURE.connectionGone]);
+
 function isRefusal(error: unknown): boolean {
-  if (error instanceof ApplicationFailure)
-    return error.type === FAILURE.needsReauth || error.type === FAILURE.connectionGone;
+  if (error instanceof ApplicationFailure) return error.type != null && REFUSALS.has(error.type);
   return error instanceof ProviderError && error.details.kind === 'needs-reauth';
 }

@@ -38,13 +38,13 @@ const waits = (error: unknown): boolean => error instanceof ProviderError && err
 
 /** A refused token is replaced once. A second refusal means that the access itself is refused. */
 async function withFreshCredentials(deps: ReportDeps, input: ReadReportInput): Promise<ProviderReport> {
-  const opened = await deps.credentials.open(input);
+  const opened = await deps.credentials.open(input, null);
   try {
     return await read(deps, input, opened);
   } catch (error) {
     if (!isRefusal(error) || !(await deps.credentials.replaceRefused(input, opened))) throw error;
   }
-  return read(deps, input, await deps.credentials.open(input));
+  return read(deps, input, await deps.credentials.open(input, null));
 }
 
 async function read(

@@ -133,15 +133,22 @@ export const createKeyOf = (work: PushWork, tools: PushTools): string => createK
  * unknown outcome is repeated whole, because what the object holds now is unknown.
  */
 export function sentBy(work: PushWork, { mapping }: Pick<PushTools, 'mapping'>): MappedRecord {
-  const { row, mapped } = work;
-  const { id, sourceId, refs, atProvider: fields } = row;
-  if (mapping.concurrency !== 'parts' || fields === undefined || work.afterLostUpdate) return mapped;
-  const before = mapping.toPayload({ id, sourceId, refs, fields }).payload;
+  const { mapped } = work;
+  const before = mapping.concurrency === 'parts' ? knownBefore(work, mapping)?.payload : undefined;
+  if (before === undefined) return mapped;
   const isNeeded = (name: string) => mapping.alwaysSent?.includes(name) === true;
   const changed = Object.entries(mapped.payload).filter(
     ([name, value]) => isNeeded(name) || !isSame(value, before[name]),
   );
   return { ...mapped, payload: Object.fromEntries(changed) };
+}
+
+/** What the provider's object holds before the update; null where that is not known for certain. */
+function knownBefore({ row, afterLostUpdate }: PushWork, mapping: ResourceMapping) {
+  const { id, sourceId, refs, atProvider: fields, isDerived = false, link } = row;
+  if (fields === undefined || afterLostUpdate) return null;
+  const { payload } = mapping.toPayload({ id, sourceId, refs, fields });
+  return isDerived && fingerprintOf(payload) !== link?.fingerprint ? null : { fields, payload };
 }
 
 /** Absent where the run has merged no version, or where its own lost write may have made a newer one. */
@@ -156,13 +163,14 @@ function expectedVersionOf(
 
 export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' | 'mapping'>): UpdateOptions {
   const { row, mapped, fingerprint, afterLostUpdate } = work;
+  const before = knownBefore(work, tools.mapping);
   const leavesMetadata = mapped.excluded?.includes('metadata') === true;
   return {
     idempotencyKey: updateKey(identityOf(work, tools), fingerprint),
     clearedMetadataKeys: leavesMetadata ? [] : clearedKeys(row.fields, row.link?.metadataKeys ?? []),
     externalState: row.link?.externalState ?? null,
     ...expectedVersionOf(work, tools),
-    ...(row.atProvider && !afterLostUpdate && { readFields: row.atProvider }),
+    ...(before && { readFields: before.fields }),
     afterLostUpdate,
   };
 }

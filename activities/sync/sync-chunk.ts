@@ -203,9 +203,9 @@ async function conclude(deps: SyncChunkDeps, scope: RunScope, control: ChunkCont
   return { ...control.progress, status: 'more' };
 }
 
-/** Its token may have to be refreshed first. */
+/** Its token may have to be refreshed first. Runs that a schedule or an event has started were checked by nobody. */
 const openConnection = ({ credentials }: SyncChunkDeps, scope: SyncConnectionInput): Promise<OpenedConnection> =>
-  withHeartbeat(() => credentials.open(scope));
+  withHeartbeat(() => credentials.open(scope, scope));
 
 /** Handles refused credentials: when newer ones exist, the attempt is repeated soon. */
 async function replaceRefused(

@@ -7,12 +7,12 @@ import type { ProviderPage, ProviderRecord } from '../../providers/provider.ts';
 /** Most names that are remembered, so that a provider whose every object has other ones fills no memory. */
 const MAX_NAMES = 1_000;
 
-type ReadPage = Pick<ProviderPage, 'records' | 'rejections'>;
+type ReadPage = Pick<ProviderPage, 'records' | 'rejections' | 'newFields'>;
 
 /**
  * Finds the unknown fields of pages, each once. Custom fields are the keys of `metadata`, but for the facts of ours and of
  * the provider's that adapters put there under keys with a prefix, and what records tell as `customFields`. Unknown values
- * are what rejections tell as `unknownValues`.
+ * and changed types are what rejections tell, new fields what pages tell.
  */
 export class UnknownFields {
   readonly #ownPrefixes: readonly string[];
@@ -26,10 +26,22 @@ export class UnknownFields {
   /** Those that no earlier page had. */
   newIn(pages: readonly ReadPage[]): readonly UnknownField[] {
     const customFields = pages.flatMap(({ records }) => records).flatMap((record) => this.#customFieldsOf(record));
-    const values = pages.flatMap(({ rejections = [] }) =>
-      rejections.flatMap(({ unknownValues = [] }) => unknownValues),
-    );
-    return [...this.#newOf('custom-field', customFields), ...this.#newOf('value', values)];
+    const rejections = pages.flatMap(({ rejections = [] }) => rejections);
+    return [
+      ...this.#newOf('custom-field', customFields),
+      ...this.#newOf(
+        'value',
+        rejections.flatMap(({ unknownValues = [] }) => unknownValues),
+      ),
+      ...this.#newOf(
+        'type',
+        rejections.flatMap(({ changedTypes = [] }) => changedTypes),
+      ),
+      ...this.#newOf(
+        'field',
+        pages.flatMap(({ newFields = [] }) => newFields),
+      ),
+    ];
   }
 
   #customFieldsOf({ fields, customFields = [] }: ProviderRecord): readonly (readonly string[])[] {

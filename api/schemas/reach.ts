@@ -48,7 +48,7 @@ export const unknownFieldAnswer = z
     kind: z.enum(UNKNOWN_FIELD_KINDS).meta({
       id: 'UnknownFieldKind',
       description:
-        '`custom-field`: people at the provider have defined it. `value`: the field had a value that Interlock does not know, and the object was rejected.',
+        '`custom-field`: people at the provider have defined it. `value`: the field had a value that Interlock does not know, and the object was rejected. `type`: likewise, with a value of another type than the provider documents. `field`: the provider sends it and does not document it.',
     }),
     firstSeenAt: timestamp,
     lastSeenAt: timestamp.meta({ description: 'When a pull last met it, to the length of a run’s piece of work.' }),

@@ -88,11 +88,11 @@ export class Venue {
     return sum;
   }
 
-  /** Loads products 0 to `count` - 1 with one price each. */
-  async loadProducts(count: number, currency = 'EUR'): Promise<void> {
+  /** Loads products 0 to `count` - 1, named by `name` and their number, with one price each. */
+  async loadProducts(count: number, currency = 'EUR', name = 'Product'): Promise<void> {
     const records = Array.from({ length: count }, (_, index) => ({
       sourceId: `product-${index}`,
-      name: `Product ${index}`,
+      name: `${name} ${index}`,
       amountMinor: 1_000 + index,
       currency,
       active: true,

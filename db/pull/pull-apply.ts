@@ -4,7 +4,7 @@ import { earlierSourceId, pulledSourceId } from '../../domain/sync/pull/source-i
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow, PulledSql } from './pulled-fields.ts';
-import { recordTable, tableOf } from '../records/record-tables.ts';
+import { bySourceId, recordTable, tableOf } from '../records/record-tables.ts';
 import { keepAgreed } from '../records/agreed-records.ts';
 import { isTwoWay } from './merge-rows.ts';
 import { agreedVersionOf, saveMerged } from './pull-agreement.ts';
@@ -174,7 +174,7 @@ async function withEarlierSourceIds(
   const earlier = new Map(decided.map((one) => [earlierSourceId(scope.account, one.pulled.externalId), one]));
   const rows = await tx.execute<{ source_id: string }>(sql`
     select c.source_id from jsonb_array_elements_text(${JSON.stringify([...earlier.keys()])}::jsonb) as w(source_id)
-    cross join lateral (select id, source_id from ${tableOf(scope.kind)} where venue_id = ${scope.venueId} and source_id = w.source_id limit 1) c
+    cross join lateral ${bySourceId(tableOf(scope.kind), sql`w.source_id`)} c
     where (select count(*) from connections where provider = ${scope.provider} and external_account_id is not null) = 1
       and not exists (select from record_links l where l.record_id = c.id and l.resource = ${scope.resource})`);
   const found = new Set(rows.map((row) => row.source_id));

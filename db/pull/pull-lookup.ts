@@ -1,5 +1,4 @@
 import { sql } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
 import type { ConflictField } from '../../contracts/conflicts.ts';
 import type { RecordId } from '../../contracts/ids.ts';
 import { differsUnwritten } from '../../domain/mapping/kept-fields.ts';
@@ -16,6 +15,7 @@ import { comparableFields } from '../../records/comparable-fields.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
+import { newIds } from '../records/new-ids.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** A pulled record and the decision about it. */
@@ -90,12 +90,14 @@ export function decidePulled(
 
   const mappingVersion = scope.mapping?.version ?? 0;
 
-  return pulled.map((one) => {
+  const ids = newIds(pulled.length);
+
+  return pulled.map((one, index) => {
     const carried = byId.get(one.recordId);
     const row = byExternalId.get(one.externalId) ?? (isFree(carried, one.externalId) ? carried : undefined);
     const record = row
       ? { id: row.id, sourceId: row.source_id, version: row.version }
-      : { id: uuidv7() as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
+      : { id: ids[index] as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
     const fingerprint = one.fingerprintFor(record);
     const differs = { differsUnwritten: differsFrom(scope, row, one) };
     const decision = decide(scope, { ...one, ...differs, fingerprint, mappingVersion }, { row, policies });

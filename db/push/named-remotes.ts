@@ -4,7 +4,7 @@ import { pulledSourceId } from '../../domain/sync/pull/source-id.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { PulledReferences } from '../pull/pulled-fields.ts';
-import { columnName, tableOf } from '../records/record-tables.ts';
+import { bySourceId, columnName, tableOf } from '../records/record-tables.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 
 /** Of one reference: the provider's id of the record that the field names, and the id that the provider's record has named while we do not have that one. */
@@ -22,9 +22,11 @@ export function namedRemoteColumns(
     const told = sql`select f.external_id from record_references f
       where f.connection_id = ${connectionId} and f.record_id = c.id and f.name = ${name}`;
     if (field === null) return sql`${name}::text, jsonb_build_array((${told}), null)`;
-    const key = fields[field]?.value.type === 'record-id' ? sql`t.id` : sql`t.source_id`;
-    const named = sql`select t.id from ${tableOf(kinds.get(to))} t
-      where t.venue_id = c.venue_id and ${key} = c.${sql.identifier(columnName(field))}`;
+    const [table, value] = [tableOf(kinds.get(to)), sql`c.${sql.identifier(columnName(field))}`];
+    const named =
+      fields[field]?.value.type === 'record-id'
+        ? sql`select t.id from ${table} t where t.venue_id = c.venue_id and t.id = ${value}`
+        : sql`select t.id from ${bySourceId(table, value)} t`;
     return sql`${name}::text, jsonb_build_array(
       (${link(to)} and l.record_id = (${named}) and l.state <> 'gone'),
       (${told} and not exists (${link(to)} and l.external_id = f.external_id)))`;

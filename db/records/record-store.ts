@@ -11,7 +11,7 @@ import type { Page, PageRequest } from '../core/page.ts';
 import { keepAgreed } from './agreed-records.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
-import { columnName, fieldsDocument, recordTable, shownInstant, tableOf } from './record-tables.ts';
+import { bySourceId, columnName, fieldsDocument, recordTable, shownInstant, tableOf } from './record-tables.ts';
 import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
 import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
 import { ListStatements, statement } from '../core/statement.ts';
@@ -121,7 +121,7 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
       withVenue(db, venueId, async (tx) => {
         const rows = await tx.execute<Row>(sql`
           select ${shownColumns(kind)} from jsonb_array_elements_text(${JSON.stringify(sourceIds)}::jsonb) as w(source_id)
-          cross join lateral (select * from ${tableOf(kind)} where source_id = w.source_id limit 1) c`);
+          cross join lateral ${bySourceId(tableOf(kind), sql`w.source_id`)} c`);
         return rows.map((row) => toRecord<Fields>(row));
       }),
 
@@ -276,7 +276,8 @@ function listedFrom(
   kind: RecordKind,
   { connectionId, sourceId }: RecordPage,
 ): { readonly from: SQL; readonly id: SQL } {
-  const records = sql`${tableOf(kind)} c`;
+  const records =
+    sourceId === undefined ? sql`${tableOf(kind)} c` : sql`${bySourceId(tableOf(kind), sql`${sourceId}::text`)} c`;
   if (connectionId === undefined) return { from: records, id: sql`c.id` };
   const links = sql`record_links where connection_id = ${connectionId} and resource = ${kind.name}`;
   if (sourceId !== undefined)
@@ -291,14 +292,13 @@ function listedFrom(
 }
 
 function matches({ filters }: RecordKind, page: RecordPage): SQL {
-  const { sourceId, updatedSince, includeDeleted } = page;
+  const { updatedSince, includeDeleted } = page;
   const own = Object.entries(filters).flatMap(([name, { by, field }]) => {
     const value = page[name];
     return value === undefined ? [] : [compared(sql`c.${sql.identifier(columnName(field))}`, by, value)];
   });
   const conditions = [
     ...(includeDeleted ? [] : [sql`c.deleted_at is null`]),
-    ...(sourceId === undefined ? [] : [compared(sql`c.source_id`, 'equal', sourceId)]),
     ...(updatedSince === undefined ? [] : [compared(sql`c.updated_at`, 'from', updatedSince)]),
     ...own,
   ];

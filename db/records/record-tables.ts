@@ -57,6 +57,18 @@ const COLUMN_TYPES: Readonly<Record<ValueType['type'], ColumnType>> = {
 
 const made = new WeakMap<RecordKind, RecordTable>();
 
+/**
+ * The venue's row of a key, at most one. Of a venue that its statistics do not know, the planner expects one row: with
+ * `source_id = …` every index that begins with the venue then looks as good as the one of keys, and it may read all
+ * the venue's records for each key. So the first key from there on is asked for, of as many rows as the planner expects of
+ * `string_to_table`, which are a thousand and in truth one: only the index of keys has that order without sorting them.
+ */
+export const bySourceId = (table: SQL, sourceId: SQL): SQL => sql`
+  (select * from (
+     select t.* from ${table} t cross join string_to_table('one', ',') as expected
+     where t.source_id >= ${sourceId} order by t.source_id limit 1) first_from
+   where source_id = ${sourceId})`;
+
 export function recordTable(kind: RecordKind): RecordTable {
   const table = made.get(kind) ?? makeTable(kind);
   made.set(kind, table);

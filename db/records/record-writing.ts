@@ -1,10 +1,10 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
-import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import { keepAgreed } from './agreed-records.ts';
-import { assignments, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
+import { assignments, bySourceId, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
 import type { RecordTable } from './record-tables.ts';
+import { newIds } from './new-ids.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** One invalid field of a record. Never contains its value. */
@@ -43,7 +43,10 @@ export interface NumberedDocument {
 /** Assigns each record the id that it gets if it is new. */
 export const toDocuments = <Input extends { readonly sourceId: string }>(
   records: readonly Input[],
-): readonly (Input & NumberedDocument)[] => records.map((record, no) => ({ ...record, no, id: uuidv7() }));
+): readonly (Input & NumberedDocument)[] => {
+  const ids = newIds(records.length);
+  return records.map((record, no) => ({ ...record, no, id: ids[no] ?? '' }));
+};
 
 /** Records from JSON. An absent field keeps its value, because JSON leaves undefined fields out. */
 export const incoming = (documents: readonly NumberedDocument[]): Incoming => sql`(
@@ -128,11 +131,10 @@ export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
   ${keepAgreed(table, sql`updated`)}`;
 
 /**
- * Row `o`, the stored row of record `s`. The limit makes Postgres look each record up by key: without statistics about
- * one venue's rows, the planner would turn a plain join into reading the whole table for every thousand records.
+ * Row `o`, the stored row of record `s`, looked up by its key: without statistics about one venue's rows, the planner would
+ * turn a plain join into reading the whole table for every thousand records.
  */
-const stored = (table: RecordTable): SQL =>
-  sql`lateral (select * from ${name(table)} where source_id = s.source_id limit 1) o`;
+const stored = (table: RecordTable): SQL => sql`lateral ${bySourceId(name(table), sql`s.source_id`)} o`;
 
 const DOCUMENT = sql`s.document`;
 const name = (table: RecordTable): SQL => sql`${sql.identifier(table.name)}`;

@@ -15,6 +15,12 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
     message: 'The provider no longer accepts the stored credentials.',
     nextAction: 'Connect the account again with a valid key: a waiting run goes on by itself, a failed one by a retry.',
   },
+  [FAILURE.scopesMissing]: {
+    code: 'scopes-missing',
+    message: 'The account’s owner has not granted all permissions that this sync needs.',
+    nextAction:
+      'Have the connection approved once more, POST …/reauthorize: a waiting run goes on by itself, a failed one by a retry.',
+  },
   [FAILURE.connectionGone]: {
     code: 'connection-gone',
     message: 'The connection was removed while the sync was under way.',

@@ -15,8 +15,20 @@ export function cleanText(text: string): string {
  * in JSON. Returns the same value when nothing changes. Leaves anything that is not JSON, such as a `Date`, as it is.
  */
 export function cleanDeep<T>(value: T): T {
-  return cleanValue(value) as T;
+  // Nearly everything is clean, and finding that out makes no garbage.
+  return isClean(value) ? value : (cleanValue(value) as T);
 }
+
+function isClean(value: unknown): boolean {
+  if (typeof value === 'string') return isCleanText(value);
+  if (Array.isArray(value)) return value.every(isClean);
+  if (!isPlainObject(value)) return true;
+  for (const key of Object.keys(value))
+    if (!isCleanText(key) || !isClean((value as Readonly<Record<string, unknown>>)[key])) return false;
+  return true;
+}
+
+const isCleanText = (text: string): boolean => text.isWellFormed() && !text.includes('\u0000');
 
 function cleanValue(value: unknown): unknown {
   if (typeof value === 'string') return cleanText(value);

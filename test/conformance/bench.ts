@@ -43,15 +43,20 @@ const DAY_S = 86_400;
 
 export type Part = Omit<ListQuery, 'stream'>;
 
-/** One provider's adapter against its stand-in, for the tests of a `describe`. */
-export function createBench(provider: ProviderId) {
+/**
+ * One provider's adapter against its stand-in, for the tests of a `describe`. `addressFor` names what stands before the
+ * stand-in.
+ */
+export function createBench(provider: ProviderId, addressFor = (apiUrl: string) => Promise.resolve(apiUrl)) {
   let sandbox: RunningSandbox;
   let adapter: ProviderAdapter = adapterOf(provider, {});
   let counted = 0;
 
   beforeAll(async () => {
     sandbox = await startSandbox(provider);
-    adapter = adapterOf(provider, sandbox.config);
+    const settings = sandbox.config[provider as keyof typeof sandbox.config];
+    const apiUrl = await addressFor(settings?.apiUrl ?? '');
+    adapter = adapterOf(provider, { [provider]: { ...settings, apiUrl } });
   });
   afterAll(() => sandbox.close());
   beforeEach(async () => {

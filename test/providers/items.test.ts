@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { issuesOf, readItems } from '../../providers/items.ts';
+import { DOCUMENTED_NAMES, issuesOf, namesIn, readItems } from '../../providers/items.ts';
 
 const schema = z.object({
   id: z.string().min(1),
@@ -23,11 +23,11 @@ describe('reading the items of a list', () => {
     const { items, unreadable } = readItems(schema, raw);
     expect(items.map(({ id }) => id)).toEqual(['a', 'c']);
     expect(unreadable).toEqual([
-      { raw: raw[1], externalId: 'b', issues: 'phone: expected string, received object' },
+      { raw: raw[1], externalId: 'b', issues: 'phone: expected string, received object', changedTypes: [['phone']] },
       { raw: null, externalId: null, issues: 'the object: expected object, received null' },
       { raw: 5, externalId: null, issues: 'the object: expected object, received number' },
       { raw: raw[5], externalId: null, issues: 'id: expected string, received undefined' },
-      { raw: raw[6], externalId: null, issues: 'id: expected string, received number' },
+      { raw: raw[6], externalId: null, issues: 'id: expected string, received number', changedTypes: [['id']] },
     ]);
   });
 
@@ -54,6 +54,24 @@ describe('reading the items of a list', () => {
       { status: 'paid', source: 'x' },
     ])
       expect(unknownIn(item)).toEqual([undefined]);
+  });
+
+  it('tells fields of another type apart from those that are missing, and fields that are not documented', () => {
+    const watched = z
+      .object({ id: z.string(), owner: z.object({ name: z.string() }).optional() })
+      .register(DOCUMENTED_NAMES, namesIn('id owner note', { address: 'city' }));
+    const read = (item: object) => readItems(watched, [item, item]);
+    expect(read({ id: 'a', owner: { name: 7 } }).unreadable[0]?.changedTypes).toEqual([['owner', 'name']]);
+    expect(read({ id: 'a', owner: null }).unreadable[0]?.changedTypes).toEqual([['owner']]);
+    expect(read({}).unreadable[0]).not.toHaveProperty('changedTypes');
+    expect(
+      read({ id: 'a', owner: { other: 'planted', name: 'x' }, note: 1, address: { city: 'x' } }),
+    ).not.toHaveProperty('newFields');
+    expect(read({ id: 'a', extra: 'planted', address: { city: 'x', planet: { name: 'planted' } } }).newFields).toEqual([
+      ['extra'],
+      ['address', 'planet'],
+    ]);
+    expect(readItems(schema, [{ id: 'a', extra: 'x' }])).not.toHaveProperty('newFields');
   });
 
   it('quotes neither values nor unusual keys, and has a bounded length', () => {

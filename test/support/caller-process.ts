@@ -34,7 +34,7 @@ const running = Promise.all(workers.map((worker) => worker.runUntil(stopped)));
 async function need(input: KeepConnectionFreshInput): Promise<number | string> {
   const activity = new MockActivityEnvironment({}, { client, logger: createTemporalLogger(log) });
   try {
-    return await activity.run(async () => (await deps.credentials.open(input)).generation);
+    return await activity.run(async () => (await deps.credentials.open(input, null)).generation);
   } catch (error) {
     return error instanceof Error ? error.message : 'unknown';
   }

@@ -24,6 +24,13 @@ const WAIT_POLICIES: Readonly<Record<string, WaitPolicy>> = {
     longestWaitMs: 6 * HOUR_MS,
     givesUpAfterMs: 30 * DAY_MS,
   },
+  // The stored grant tells what it lacks, and a new consent sends the same wake-up signal.
+  [FAILURE.scopesMissing]: {
+    what: 'scopes-missing',
+    firstWaitMs: MINUTE_MS,
+    longestWaitMs: 6 * HOUR_MS,
+    givesUpAfterMs: 30 * DAY_MS,
+  },
   [FAILURE.rateLimited]: {
     what: 'rate-limit',
     firstWaitMs: MINUTE_MS,
@@ -49,6 +56,9 @@ const WAIT_POLICIES: Readonly<Record<string, WaitPolicy>> = {
     givesUpAfterMs: 7 * DAY_MS,
   },
 };
+
+/** The run goes on only when the account's owner has acted. */
+export const needsOwner = ({ what }: WaitPolicy): boolean => what === 'needs-reauth' || what === 'scopes-missing';
 
 /** Null for a failure that waiting does not fix. */
 export function waitPolicyFor(failureType: string): WaitPolicy | null {

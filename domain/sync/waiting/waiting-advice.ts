@@ -10,6 +10,12 @@ const ADVICE: Readonly<Record<Exclude<WaitingFor, 'approval'>, FailureAdvice>> =
     message: 'The provider no longer accepts the stored credentials.',
     nextAction: 'Connect the account again with a valid key: the run then goes on by itself.',
   },
+  'scopes-missing': {
+    code: 'scopes-missing',
+    message: 'The account’s owner has not granted all permissions that this sync needs.',
+    nextAction:
+      'Have the connection approved once more, POST …/reauthorize: the run then goes on by itself. `missingScopes` of the connection names the permissions.',
+  },
   'rate-limit': { code: 'provider-rate-limited', message: 'The provider asks for a pause.', nextAction: GOES_ON },
   quota: {
     code: 'provider-quota-exhausted',

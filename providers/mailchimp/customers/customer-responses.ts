@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { issuesOf } from '../../items.ts';
+import { DOCUMENTED_NAMES, issuesOf, namesIn } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 
 const nullableText = z
@@ -33,6 +33,8 @@ export type Member = z.output<typeof memberSchema>;
 
 /** The fields of `memberSchema`, as the parameter `fields` names them. */
 export const MEMBER_FIELDS = Object.keys(memberSchema.shape);
+// Lists are asked for these alone.
+memberSchema.register(DOCUMENTED_NAMES, namesIn(MEMBER_FIELDS.join(' ')));
 
 /** An error of one member of a batch. */
 const itemError = z.object({

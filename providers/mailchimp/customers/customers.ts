@@ -93,8 +93,9 @@ function toPage(
   raw: readonly unknown[],
   { query: { after }, askedAtMs }: { readonly query: ListQuery; readonly askedAtMs: number },
 ): ProviderPage {
-  const { items, unreadable } = readItems(memberSchema, raw, idOf);
+  const { items, unreadable, ...told } = readItems(memberSchema, raw, idOf);
   return {
+    ...told,
     records: items.map((member) => toRecord(member, askedAtMs)),
     rejections: unreadable.map(unreadableRejection),
     after: raw.length < PAGE_SIZE ? null : skipped(after) + raw.length,

@@ -33,6 +33,8 @@ export const objectFields = {
     .nullish()
     .catch(null),
 };
+/** The names of `objectFields` and what else every object may have. */
+export const OBJECT_NAMES = 'Id SyncToken MetaData CustomField AttachableRef domain status sparse';
 export type QuickBooksObject = z.output<z.ZodObject<typeof objectFields>>;
 
 /**
@@ -84,15 +86,22 @@ export interface RawPage {
   readonly after: Cursor | null;
 }
 
+/** What became of the objects of a page. */
+export interface ReadRecords extends Pick<ProviderPage, 'newFields'> {
+  readonly records: readonly ProviderRecord[];
+  readonly unreadable: readonly UnreadableItem[];
+}
+
 /** A page of records, of what became of its objects. */
 export const toPage = (
   { raw, after }: RawPage,
-  read: { readonly records: readonly ProviderRecord[]; readonly unreadable: readonly UnreadableItem[] },
+  read: ReadRecords,
   externalIdOf: (raw: unknown) => string | null = idOf,
 ): ProviderPage => ({
   records: read.records,
   rejections: read.unreadable.map(unreadableRejection),
   after,
+  ...(read.newFields && { newFields: read.newFields }),
   pageSize: PAGE_SIZE,
   positions: raw.flatMap((one) => positionOf(one, externalIdOf)),
 });

@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { issuesOf, readItems, unreadableIssuesOf, unreadableRejection } from '../../items.ts';
-import type { UnreadableItem } from '../../items.ts';
 import type { BulkRetrieval, FoundRecords, ListQuery, ProviderPage, ProviderRecord } from '../../provider.ts';
 import { nullWhenMissing, unreadableObject } from './ask.ts';
 import type { Ask } from './ask.ts';
 import { listChanges, listObjects, queryObjects } from './lists.ts';
 import type { Listed } from './lists.ts';
 import { deletionIn, idOf, toPage } from './objects.ts';
+import type { ReadRecords } from './objects.ts';
 import { ACTIVE_OR_NOT, quotedList, select } from './query.ts';
 
 /** How the objects of one entity become records. */
@@ -45,6 +45,7 @@ export async function listChangedRecords(
   return {
     records: pages.flatMap(({ records }) => records).sort((one, other) => other.version - one.version),
     rejections: pages.flatMap(({ rejections = [] }) => rejections),
+    newFields: pages.flatMap(({ newFields = [] }) => newFields),
     positions: pages.flatMap(({ positions }) => positions),
     after,
     pageSize: pages[0]?.pageSize ?? 0,
@@ -93,14 +94,9 @@ export async function retrieveObjects<Item>(
   return { records: records.filter(({ deleted }) => !deleted), rejections: unreadable.map(unreadableRejection) };
 }
 
-interface Records {
-  readonly records: readonly ProviderRecord[];
-  readonly unreadable: readonly UnreadableItem[];
-}
-
-async function readObjects<Item>(entity: ReadEntity<Item>, raw: readonly unknown[]): Promise<Records> {
+async function readObjects<Item>(entity: ReadEntity<Item>, raw: readonly unknown[]): Promise<ReadRecords> {
   const { schema, toRecord } = entity;
-  const { items, unreadable } = readItems(schema, raw, externalIdIn(entity));
+  const { items, unreadable, ...told } = readItems(schema, raw, externalIdIn(entity));
   const read = await Promise.all(
     items.map(async (item) => {
       try {
@@ -113,13 +109,14 @@ async function readObjects<Item>(entity: ReadEntity<Item>, raw: readonly unknown
     }),
   );
   return {
+    ...told,
     records: read.flatMap((one) => (one !== null && 'version' in one ? [one] : [])),
     unreadable: [...unreadable, ...read.flatMap((one) => (one !== null && 'issues' in one ? [one] : []))],
   };
 }
 
 /** As `readObjects`, with what was deleted. */
-async function readChanged<Item>(entity: ReadEntity<Item>, raw: readonly unknown[]): Promise<Records> {
+async function readChanged<Item>(entity: ReadEntity<Item>, raw: readonly unknown[]): Promise<ReadRecords> {
   const { externalIdOf = sameId } = entity;
   const ended = raw.flatMap((one) => deletionIn(one)?.record ?? []);
   const living = await readObjects(

@@ -69,10 +69,13 @@ const positionBy =
   };
 
 export const toPage = <Item>(
-  { unreadable, after, positions }: SquareList<Item>,
+  { unreadable, newFields, after, positions }: SquareList<Item>,
   records: readonly ProviderRecord[],
   pageSize: number,
-): ProviderPage => ({ records, rejections: unreadable.map(unreadableRejection), after, pageSize, positions });
+): ProviderPage => ({
+  ...{ records, rejections: unreadable.map(unreadableRejection), after, pageSize, positions },
+  ...(newFields && { newFields }),
+});
 
 /** Null when it is missing. */
 export const orNull = <Schema extends z.ZodType>(schema: Schema) =>

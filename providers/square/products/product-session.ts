@@ -129,11 +129,16 @@ const isVariation = (object: SquareItem | SquareVariation): object is SquareVari
 interface Products {
   readonly records: readonly ProviderRecord[];
   readonly unreadable: ReturnType<typeof toProducts>['unreadable'];
+  readonly newFields: NonNullable<ProviderPage['newFields']>;
 }
 
 function productsOf(items: readonly SquareItem[], related: readonly unknown[]): Products {
   const all = items.map((item) => toProducts(item, relatedIn(related)));
-  return { records: all.flatMap((each) => each.items), unreadable: all.flatMap(({ unreadable }) => unreadable) };
+  return {
+    records: all.flatMap((each) => each.items),
+    unreadable: all.flatMap(({ unreadable }) => unreadable),
+    newFields: all.flatMap(({ newFields = [] }) => newFields),
+  };
 }
 
 /** An item takes its variations with it, whether they are told as well or not. */
@@ -147,7 +152,7 @@ function variationIdsOf({ item_data: item }: SquareItem): readonly string[] {
 }
 
 const toPage = (
-  { after, positions, unreadable }: Pick<ReturnType<typeof listed>, 'after' | 'positions' | 'unreadable'>,
+  { after, positions, unreadable, newFields = [] }: Omit<ReturnType<typeof listed>, 'items'>,
   products: Products,
 ): ProviderPage => ({
   records: products.records,
@@ -155,4 +160,5 @@ const toPage = (
   after,
   pageSize: PAGE_SIZE,
   positions,
+  newFields: [...newFields, ...products.newFields],
 });

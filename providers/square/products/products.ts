@@ -33,7 +33,7 @@ const NO_NAME = 'item_data.name: expected a text';
  * what orders name.
  */
 export function toProducts(item: SquareItem, related: Related): ReadItems<ProviderRecord> {
-  const { items: variations, unreadable } = readItems(variationSchema, item.item_data.variations);
+  const { items: variations, unreadable, ...told } = readItems(variationSchema, item.item_data.variations);
   const living = variations.filter(({ is_deleted: isDeleted }) => !isDeleted);
   const isOnly = living.length + unreadable.length === 1;
   const records: ProviderRecord[] = [];
@@ -43,7 +43,7 @@ export function toProducts(item: SquareItem, related: Related): ReadItems<Provid
     if (name === null) nameless.push({ raw: variation, externalId: variation.id, issues: NO_NAME });
     else records.push(toRecord(item, variation, toFields(item, variation, { name, ...related })));
   }
-  return { items: records, unreadable: [...unreadable, ...nameless] };
+  return { ...told, items: records, unreadable: [...unreadable, ...nameless] };
 }
 
 function toRecord(item: SquareItem, variation: SquareVariation, fields: ProductFields): ProviderRecord {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { isLongerThan } from '../../../domain/reference/characters.ts';
 import { countryCodeOf } from '../../../domain/reference/countries.ts';
+import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
 import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../../provider.ts';
 import { Rereading, asToday, listEvents } from '../events.ts';
 import {
@@ -114,7 +115,14 @@ function toFields(customer: StripeCustomer): CustomerFields {
   };
 }
 
-const customer = deletable('customer', customerSchema);
+/** https://docs.stripe.com/api/customers/object, as the SDK 23.1.0 has it. */
+const customer = deletable('customer', customerSchema).register(
+  DOCUMENTED_NAMES,
+  namesIn(`
+    id object address balance business_name cash_balance created currency customer_account default_source deleted delinquent
+    description discount email individual_name invoice_credit_balance invoice_prefix invoice_settings livemode metadata name
+    next_invoice_sequence phone preferred_locales shipping sources subscriptions tax tax_exempt tax_ids test_clock`),
+);
 /** The record of a deletion event, which tells only that the customer is gone. */
 const deletedCustomer = z
   .object({ id: z.string().min(1), metadata: metadataOf.catch({}) })

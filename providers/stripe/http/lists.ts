@@ -52,6 +52,7 @@ export interface Listed {
   readonly lastId: string | null;
   readonly positions: readonly PagePosition[];
   readonly unreadable: readonly UnreadableItem[];
+  readonly newFields?: ProviderPage['newFields'];
 }
 
 export const nextAfter = (page: Pick<Listed, 'has_more' | 'lastId'>) => (page.has_more ? page.lastId : null);
@@ -60,6 +61,7 @@ export function toPage(page: Listed, records: readonly ProviderRecord[]): Provid
   return {
     records,
     rejections: page.unreadable.map(unreadableRejection),
+    ...(page.newFields && { newFields: page.newFields }),
     after: nextAfter(page),
     pageSize: PAGE_SIZE,
     positions: page.positions,

@@ -10,7 +10,8 @@ export const nullableText = z
 export const decimalText = z
   .unknown()
   .transform((value) => (value == null ? null : String(value as string | number | { toString(): string })));
-const isTextMap = (value: unknown) => z.record(z.string(), z.string()).safeParse(value).success;
+const textMap = z.record(z.string(), z.string());
+const isTextMap = (value: unknown) => textMap.safeParse(value).success;
 // The message is about the whole, because keys are the venue's data and stand in no message.
 export const metadataOf = z
   .custom<Readonly<Record<string, string>>>(isTextMap, 'expected texts by their keys')
@@ -70,8 +71,8 @@ export const listSchema = <Item extends z.ZodType>(item: Item, idOf: (raw: unkno
     .transform(({ has_more, data }, context) => {
       const ids = data.flatMap((raw) => idIn(raw) ?? []);
       if (data.length > 0 && ids.length === 0) context.addIssue('no item has an id');
-      const { items, unreadable } = readItems(item, data, idOf);
-      return { has_more, data: items, unreadable, lastId: ids.at(-1) ?? null, positions: positionsOf(data) };
+      const { items, ...rest } = readItems(item, data, idOf);
+      return { has_more, data: items, ...rest, lastId: ids.at(-1) ?? null, positions: positionsOf(data) };
     });
 
 /** Includes unreadable items. An item without a creation time counts as created with its neighbour. */

@@ -1,5 +1,6 @@
 import type { Stripe } from 'stripe';
 import type { z } from 'zod';
+import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
 import type { ListQuery, ProviderPage, ProviderRecord, ResourceSession } from '../../provider.ts';
 import {
   countOf,
@@ -28,7 +29,13 @@ export const PRODUCT_EVENTS = [
   'price.deleted',
 ];
 export const PRODUCT_DELETED = 'product.deleted';
-const product = deletable('product', productSchema);
+/** https://docs.stripe.com/api/products/object, as the SDK 23.1.0 has it. */
+const product = deletable('product', productSchema).register(
+  DOCUMENTED_NAMES,
+  namesIn(`
+    id object active created default_price deleted description images livemode marketing_features metadata name
+    package_dimensions shippable statement_descriptor tax_code tax_details type unit_label updated url`),
+);
 const WITH_PRICES = { limit: PAGE_SIZE, expand: ['data.default_price'] };
 
 const productEvent = eventSchema(productEventSubject);
@@ -113,7 +120,8 @@ async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<Prov
     ...read.data.map((one) => toRecord(one, ask.versionOf(askedAtMs))),
     ...deletions.filter(({ externalId }) => !there.has(externalId)),
   ];
-  return toPage({ ...page, unreadable: [...page.unreadable, ...read.unreadable] }, records);
+  const unreadable = [...page.unreadable, ...read.unreadable];
+  return toPage({ ...page, unreadable, newFields: 'newFields' in read ? read.newFields : undefined }, records);
 }
 
 const NOTHING_READ = { data: [], unreadable: [] } as const;

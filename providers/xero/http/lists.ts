@@ -81,8 +81,9 @@ export async function listRecords<Item>(
     ...(!collection.isUnpaged && { query: paging }),
   });
   const fresh = raw.filter((one) => isUnread(one, collection, place));
-  const { records, unreadable } = await readObjects(collection, fresh);
+  const { records, unreadable, ...told } = await readObjects(collection, fresh);
   return {
+    ...told,
     records: [...records].sort((one, other) => other.version - one.version),
     rejections: unreadable.map(unreadableRejection),
     positions: fresh.flatMap((one) => {
@@ -119,7 +120,7 @@ function nextPlace(
   };
 }
 
-interface Records {
+interface Records extends Pick<ProviderPage, 'newFields'> {
   readonly records: readonly ProviderRecord[];
   readonly unreadable: readonly UnreadableItem[];
 }
@@ -127,7 +128,7 @@ interface Records {
 async function readObjects<Item>(collection: Collection<Item>, raw: readonly unknown[]): Promise<Records> {
   const { schema, toRecord } = collection;
   const idOf = externalIdIn(collection);
-  const { items, unreadable } = readItems(schema, raw, idOf);
+  const { items, unreadable, ...told } = readItems(schema, raw, idOf);
   const records: ProviderRecord[] = [];
   const refused: UnreadableItem[] = [...unreadable];
   for (const item of items)
@@ -139,7 +140,7 @@ async function readObjects<Item>(collection: Collection<Item>, raw: readonly unk
       if (issues === null) throw error;
       refused.push({ raw: item, externalId: idOf(item), issues });
     }
-  return { records, unreadable: refused };
+  return { ...told, records, unreadable: refused };
 }
 
 const externalIdIn =

@@ -3,20 +3,29 @@ import { z } from 'zod';
 import type { ProductFields } from '../../../records/products.ts';
 import { decimalText, minorOf } from '../../decimals.ts';
 import type { ProviderRecord } from '../../provider.ts';
+import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
 import { unreadableObject } from '../http/ask.ts';
 import { BASE_CURRENCY } from '../http/base-currency.ts';
 import { guid, nullableText, orNull, wireTime, withoutEmpty } from '../http/objects.ts';
 
 /** https://developer.xero.com/documentation/api/accounting/items, read 2026-11-29: as far as it is read here. */
-export const itemSchema = z.object({
-  ItemID: guid,
-  Code: z.string().min(1),
-  Name: nullableText,
-  Description: nullableText,
-  /** Goes back whole with a new price, so that its account and tax stay. */
-  SalesDetails: orNull(z.looseObject({ UnitPrice: orNull(decimalText) })),
-  UpdatedDateUTC: wireTime,
-});
+export const itemSchema = z
+  .object({
+    ItemID: guid,
+    Code: z.string().min(1),
+    Name: nullableText,
+    Description: nullableText,
+    /** Goes back whole with a new price, so that its account and tax stay. */
+    SalesDetails: orNull(z.looseObject({ UnitPrice: orNull(decimalText) })),
+    UpdatedDateUTC: wireTime,
+  })
+  .register(
+    DOCUMENTED_NAMES,
+    // Also the properties of Xero's own description of its API (xero-node, accounting 2.0.5, read 2026-11-29).
+    namesIn(`
+    ItemID Code InventoryAssetAccountCode Name IsSold IsPurchased Description PurchaseDescription PurchaseDetails SalesDetails
+    IsTrackedAsInventory TotalCostPool QuantityOnHand UpdatedDateUTC StatusAttributeString ValidationErrors`),
+  );
 export type XeroItem = z.output<typeof itemSchema>;
 
 const MADE_CODE = /^IL-[\da-f]{24}$/;

@@ -59,7 +59,7 @@ describe('an activity that needs a fresh token', () => {
       });
       const environment = new MockActivityEnvironment({}, { client: new Client({ connection: native, namespace }) });
       // The worker's client alone would retry for four times 13 s, longer than this test may take.
-      await expect(environment.run(() => credentials.open(grant))).rejects.toMatchObject({
+      await expect(environment.run(() => credentials.open(grant, null))).rejects.toMatchObject({
         details: { kind: 'unavailable', code: 'no-fresh-token' },
       });
       await world.owner(grant).terminate('test');

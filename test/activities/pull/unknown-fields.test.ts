@@ -131,6 +131,24 @@ describe('fields of a provider’s objects that nobody knows', () => {
     expect(await noted('transactions')).toMatchObject([{ path: 'status', kind: 'value' }]);
   });
 
+  it('include a plain field that Stripe does not document and one of another type, and store every other record', async () => {
+    await seed('customers', { name: 'A' }, { name: 'B' });
+    world.proxy.edit((answer) => {
+      if (answer.path !== '/v1/customers') return;
+      const [first, second] = objectsOf(answer);
+      Object.assign(first!, { loyalty_shape: 'planted-7f3a' });
+      Object.assign(second!, { phone: { planted: 'planted-7f3a' } });
+    });
+    for (let nth = 0; nth < 2; nth += 1)
+      expect((await world.sync(venue, 'pull', 'full')).counts).toMatchObject({ read: 2, rejected: 1 });
+    expect(await noted()).toMatchObject([
+      { path: 'loyalty_shape', kind: 'field' },
+      { path: 'phone', kind: 'type' },
+    ]);
+    const rows = await world.database.admin`select t::text as text from unknown_fields t`;
+    expect(rows.filter(({ text }) => String(text).includes('planted-7f3a'))).toEqual([]);
+  });
+
   it('are announced when they are new, without their names', async () => {
     const { venueId, connectionId } = venue;
     await world.database

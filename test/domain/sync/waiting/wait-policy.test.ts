@@ -5,6 +5,7 @@ import { waitPolicyFor, waitMs } from '../../../../domain/sync/waiting/wait-poli
 
 const PARKED = [
   FAILURE.needsReauth,
+  FAILURE.scopesMissing,
   FAILURE.rateLimited,
   FAILURE.quotaExhausted,
   FAILURE.unavailable,

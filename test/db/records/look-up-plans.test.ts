@@ -1,0 +1,76 @@
+import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { VenueId } from '../../../contracts/ids.ts';
+import { withVenue } from '../../../db/core/venue-scope.ts';
+import { listQuery } from '../../../db/records/record-store.ts';
+import { bySourceId, recordTable } from '../../../db/records/record-tables.ts';
+import { incoming, toDocuments, updated } from '../../../db/records/record-writing.ts';
+import { customers } from '../../../records/customers.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+import { aVenue } from '../builders.ts';
+import { gatherNoStatistics, rowsRead } from '../core/query-plan.ts';
+import type { QueryPlan } from '../core/query-plan.ts';
+
+let database: TestDatabase;
+let venueId: VenueId;
+beforeAll(async () => {
+  database = await createTestDatabase();
+  await gatherNoStatistics(database.admin, 'customers', 'record_links');
+});
+afterAll(() => database.drop());
+
+const fill = (of: VenueId, count: number) =>
+  database.admin`insert into customers (id, venue_id, source_id, name) select gen_random_uuid(), ${of}, 'c-' || n, 'Customer ' || n from generate_series(1, ${count}) n`;
+const analyze = () => database.admin.unsafe('analyze customers, record_links');
+
+const STATES: Readonly<Record<string, () => Promise<unknown>>> = {
+  'no statistics': () => Promise.resolve(),
+  'statistics of an empty table': analyze,
+  'statistics of another venue’s few records': async () => {
+    await fill(await aVenue(database.db), 300);
+    await analyze();
+  },
+  'statistics of another venue’s many records': async () => {
+    await fill(await aVenue(database.db), 20_000);
+    await analyze();
+  },
+  'statistics of its own first records': async () => {
+    await database.admin`insert into customers (id, venue_id, source_id) values (gen_random_uuid(), ${venueId}, 'first')`;
+    await analyze();
+  },
+  'statistics of all its records': async () => {
+    await fill(venueId, 20_000);
+    await analyze();
+  },
+};
+
+const table = recordTable(customers);
+const wanted = ['c-7', 'c-9000', 'nobody'];
+const documents = toDocuments(wanted.map((sourceId) => ({ sourceId, name: 'Other' })));
+const STATEMENTS: Readonly<Record<string, () => SQL>> = {
+  'a list of one key': () => listQuery(customers, { sourceId: 'c-7', includeDeleted: true, rows: 51 }),
+  'a list of one key of the living': () => listQuery(customers, { sourceId: 'c-7', rows: 51 }),
+  'a look-up by keys': () => sql`
+    select c.* from jsonb_array_elements_text(${JSON.stringify(wanted)}::jsonb) as w(source_id)
+    cross join lateral ${bySourceId(sql`customers`, sql`w.source_id`)} c`,
+  'a write of some': () => sql`with ${updated({ venueId, table }, incoming(documents))} select source_id from updated`,
+};
+
+describe.each(Object.entries(STATES))('with %s', (_, prepare) => {
+  beforeEach(async () => {
+    await database.admin`truncate customers cascade`;
+    venueId = await aVenue(database.db);
+    await prepare();
+    await database.admin`insert into customers (id, venue_id, source_id, name)
+      select gen_random_uuid(), ${venueId}, 'c-' || n, 'Customer ' || n from generate_series(1, 20000) n on conflict do nothing`;
+  });
+
+  it.each(Object.entries(STATEMENTS))('%s reads no more than it finds', async (_what, statement) => {
+    const [row] = await withVenue(database.db, venueId, (tx) =>
+      tx.execute<QueryPlan>(sql`explain (analyze, format json) ${statement()}`),
+    );
+    expect(Math.max(...rowsRead(row!['QUERY PLAN'][0].Plan))).toBeLessThanOrEqual(2 * wanted.length);
+  });
+});
