@@ -71,7 +71,12 @@ export async function createWorkers({
 }: WorkersOptions): Promise<readonly Worker[]> {
   const common: Pick<
     WorkerOptions,
-    'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime' | 'stickyQueueScheduleToStartTimeout'
+    | 'connection'
+    | 'namespace'
+    | 'shutdownGraceTime'
+    | 'shutdownForceTime'
+    | 'stickyQueueScheduleToStartTimeout'
+    | 'maxHeartbeatThrottleInterval'
   > = {
     connection,
     namespace,
@@ -82,6 +87,8 @@ export async function createWorkers({
     // A workflow's next task is offered first to the process that ran the last one. After this time any process takes
     // it, in case the first is gone.
     stickyQueueScheduleToStartTimeout: '2 seconds',
+    // The heartbeat timeout of an activity alone decides how often it heartbeats; by default a minute is the longest.
+    maxHeartbeatThrottleInterval: '5 minutes',
   };
   const workflowBundle = await buildWorkflowBundle();
   const bulkThrottle = new BulkThrottle();
