@@ -7,6 +7,7 @@ import { stripeSandboxOf } from '../sandbox/stripe-account.ts';
 import { xeroSandboxControl } from '../sandbox/xero-organisation.ts';
 import type { ServiceClient } from '../service-client.ts';
 import type { AppProvider } from '../test-providers.ts';
+import type { NorthwindOrder } from './northwind.ts';
 
 type WireObject = Readonly<Record<string, unknown>>;
 
@@ -21,6 +22,13 @@ export interface NorthwindSide {
   /** Prices of products in smallest units, by their id there. Null: the provider has no products. */
   readonly prices: (() => Promise<ReadonlyMap<string, number>>) | null;
   setPrice(externalId: string, amountMinor: number): Promise<unknown>;
+  /** Takes the payments of orders. Absent: payments are not read of this provider here. */
+  readonly takePayments?: (orders: readonly PaidOrder[]) => Promise<unknown>;
+}
+
+export interface PaidOrder extends NorthwindOrder {
+  /** The id there of the customer who paid. */
+  readonly customer: string;
 }
 
 interface Place {
@@ -93,6 +101,13 @@ async function stripe(place: Place): Promise<NorthwindSide> {
       const price = await edit('prices', form);
       return edit(`products/${id}`, { default_price: price.id });
     },
+    takePayments: (orders) =>
+      account.put(
+        'charges',
+        orders.map(({ amountMinor, orderedEpochS, customer }) => ({
+          ...{ amount: amountMinor, currency: CURRENCY.toLowerCase(), created: orderedEpochS, customer },
+        })),
+      ),
   };
 }
 
@@ -129,6 +144,19 @@ async function square(place: Place): Promise<NorthwindSide> {
         object: { ...variation, itemVariationData } as never,
       });
     },
+    takePayments: (orders) =>
+      merchant.put(
+        'payments',
+        orders.map(({ orderId, amountMinor, orderedEpochS, customer }) => {
+          const at = new Date(orderedEpochS * 1_000).toISOString();
+          const money = { amount: amountMinor, currency: CURRENCY };
+          return {
+            ...{ id: `order-${orderId}`, created_at: at, updated_at: at, status: 'COMPLETED' },
+            ...{ amount_money: money, total_money: money, source_type: 'CASH', customer_id: customer },
+            location_id: merchant.mainLocationId,
+          };
+        }),
+      ),
   };
 }
 
@@ -161,6 +189,16 @@ async function quickbooks(place: Place): Promise<NorthwindSide> {
         Math.round((one.UnitPrice ?? 0) * 100),
       ]),
     setPrice: (id, amountMinor) => edit('Item', id, { UnitPrice: amountMinor / 100 }),
+    takePayments: (orders) =>
+      company.put(
+        'Payment',
+        orders.map(({ orderId, amountMinor, day, customer }) => ({
+          ...{ Id: orderId, SyncToken: '0', domain: 'QBO', sparse: false, TxnDate: day, Line: [] },
+          ...{ TotalAmt: amountMinor / 100, UnappliedAmt: 0, CurrencyRef: { value: CURRENCY } },
+          CustomerRef: { value: customer },
+          MetaData: { CreateTime: `${day}T12:00:00Z`, LastUpdatedTime: `${day}T12:00:00Z` },
+        })),
+      ),
   };
 }
 
