@@ -18,6 +18,10 @@ import { createRefreshingActivities } from '../activities/connections/refresh-gr
 import { createTestingActivities } from '../activities/connections/test-credentials.ts';
 import { createProbeGrantActivities } from '../activities/connections/probe-grant.ts';
 import { createReprojectionActivities } from '../activities/mappings/reprojection.ts';
+import {
+  createWebhookRegistrationActivities,
+  createWebhookRegistrationNotes,
+} from '../activities/connections/webhook-registration.ts';
 import { createReportActivities } from '../activities/reports/fetch-report.ts';
 import { createMappingTrialActivities } from '../activities/mappings/try-mapping.ts';
 import { createSchedulingActivities } from '../activities/sync/schedules.ts';
@@ -158,6 +162,7 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
     ...createProbeGrantActivities(deps),
     ...createReportActivities(deps),
     ...createRepairActivities(deps),
+    ...createWebhookRegistrationActivities(deps),
   },
   incremental: { ...incrementalActivities(deps, bulkThrottle), ...createEventFeedActivities(deps) },
   bulk: { ...createBulkChunkActivities(deps, bulkThrottle), ...createReconcileChunkActivities(deps) },
@@ -187,4 +192,5 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createActivateConnectionActivities(deps),
   ...createDisconnectingActivities(deps),
   ...createReconciliationControlActivities(deps),
+  ...createWebhookRegistrationNotes(deps),
 });

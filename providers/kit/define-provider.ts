@@ -60,6 +60,8 @@ export function defineProvider<const Settings extends ProviderSettings>(
   const unknown = unknownSettingOf(definition);
   if (unknown !== undefined) refuse(`there is no setting ${unknown}`);
   if (webhooks && !provesSenders(webhooks)) refuse('nothing proves who has sent a webhook');
+  if (webhooks?.registers && webhooks.connectionEndpoint !== 'secret-path')
+    refuse('only an address without signatures can be registered');
   return definition;
 }
 
