@@ -69,6 +69,20 @@ function inOurTime(order: NorthwindOrder): NorthwindOrder {
   return { ...order, day, orderedEpochS: Date.parse(`${day}T12:00:00Z`) / 1_000 };
 }
 
+/** Sums by customer. */
+function sumsBy(paid: readonly (readonly [string | null, number | null])[]): ReadonlyMap<string | null, number> {
+  const sums = new Map<string | null, number>();
+  for (const [customer, amountMinor] of paid) sums.set(customer, (sums.get(customer) ?? 0) + (amountMinor ?? 0));
+  return sums;
+}
+
+const raisePrice = (product: RecordBody<'products'> | undefined, provider: AppProvider, byMinor: number) =>
+  sides[provider].setPrice(venue.externalIdOf(product, provider), (product?.amountMinor ?? 0) + byMinor);
+const asDearerBy = (byMinor: number) => (product: { readonly amountMinor: number } | undefined) => ({
+  ...product,
+  amountMinor: (product?.amountMinor ?? 0) + byMinor,
+});
+
 const round = async () => {
   await venue.round('products', WITH_PRODUCTS);
   await venue.round('customers');
@@ -120,16 +134,16 @@ describe.skipIf(!hasNorthwind())('Northwind in step with all five providers', ()
     const emails = new Map<string, string>();
     for (const [index, provider] of APP_PROVIDERS.entries()) {
       const id = customerAt(index);
-      emails.set(id, `${id.toLowerCase()}.at.${provider}@example.com`);
-      await sides[provider].setEmail(venue.externalIdOf(known.get(id), provider), emails.get(id) ?? '');
+      const email = `${id.toLowerCase()}.at.${provider}@example.com`;
+      emails.set(id, email);
+      await sides[provider].setEmail(venue.externalIdOf(known.get(id), provider), email);
     }
     let change = 0;
     for (const [index, provider] of WITH_PRODUCTS.entries()) {
-      const product = goodsKnown.get(productAt(index));
       change += 101 + index;
-      await sides[provider].setPrice(venue.externalIdOf(product, provider), (product?.amountMinor ?? 0) + 101 + index);
+      await raisePrice(goodsKnown.get(productAt(index)), provider, 101 + index);
     }
-    await api.load(venue.id, [{ ...goods[10], amountMinor: (goods[10]?.amountMinor ?? 0) + 7 }], 'products');
+    await api.load(venue.id, [goods[10]].map(asDearerBy(7)), 'products');
     await round();
     const now = await venue.customers();
     for (const [id, email] of emails) {
@@ -146,8 +160,8 @@ describe.skipIf(!hasNorthwind())('Northwind in step with all five providers', ()
     const product = (await products()).get(productAt(20));
     const customer = (await venue.customers()).get(customerAt(20));
     const price = product?.amountMinor ?? 0;
-    await sides.stripe.setPrice(venue.externalIdOf(product, 'stripe'), price + 300);
-    await sides.xero.setPrice(venue.externalIdOf(product, 'xero'), price + 500);
+    await raisePrice(product, 'stripe', 300);
+    await raisePrice(product, 'xero', 500);
     await sides.square.setEmail(venue.externalIdOf(customer, 'square'), 'till@example.com');
     await sides.mailchimp.setEmail(venue.externalIdOf(customer, 'mailchimp'), 'letter@example.com');
     await round();
@@ -202,13 +216,8 @@ describe.skipIf(!hasNorthwind())('Northwind in step with all five providers', ()
     }
     const payments = await api.records(venue.id, 'transactions');
     expect(payments).toHaveLength(830);
-    const sums = (all: readonly (readonly [string | null, number | null])[]) => {
-      const sum = new Map<string | null, number>();
-      for (const [customer, amountMinor] of all) sum.set(customer, (sum.get(customer) ?? 0) + (amountMinor ?? 0));
-      return Object.fromEntries(sum);
-    };
-    expect(sums(payments.map(({ customerSourceId, amountMinor }) => [customerSourceId, amountMinor]))).toEqual(
-      sums(orders.map(({ customerId, amountMinor }) => [customerId, amountMinor])),
+    expect(sumsBy(payments.map(({ customerSourceId, amountMinor }) => [customerSourceId, amountMinor]))).toEqual(
+      sumsBy(orders.map(({ customerId, amountMinor }) => [customerId, amountMinor])),
     );
   });
 });

@@ -12,20 +12,15 @@ import { freePort } from '../../../runtime/start/ports.ts';
 import { VaultError } from '../../../vault/vault-error.ts';
 import { aToken, createApiWorld, PUBLIC_URL } from '../api-world.ts';
 import type { Answered, ApiWorld } from '../api-world.ts';
-import { RecordedRegistrations } from './recorded-registrations.ts';
 import { anAccount, mailchimpEvent, providers } from './webhook-deliveries.ts';
 
 let api: ApiWorld;
-const registrations = new RecordedRegistrations();
 /** Moves the API's clock. */
 let hoursLater = 0;
 beforeAll(async () => {
   api = await createApiWorld({
     providers: providers(),
-    deps: {
-      clock: () => new Date(Date.now() + hoursLater * 3_600_000),
-      webhookRegistrations: registrations,
-    },
+    deps: { clock: () => new Date(Date.now() + hoursLater * 3_600_000) },
   });
 });
 afterAll(() => api.close());
@@ -60,7 +55,6 @@ interface EndpointBody {
   readonly verifiedBy: string;
   readonly signingSecretSet: boolean;
   readonly previousUrlEndsAt: string | null;
-  readonly registration: { readonly state: string; readonly code: string | null } | null;
 }
 const bodyOf = ({ json }: Answered) => json as unknown as EndpointBody;
 const pathOf = ({ venueId, connectionId }: Connected, rest = '') =>
@@ -341,28 +335,6 @@ describe('an address of a connection’s own', () => {
     ].join('\n');
     expect(everything).toContain('/webhooks/{provider}/{endpoint}');
     for (const hidden of [token, token.slice(0, -1), secret]) expect(everything).not.toContain(hidden);
-  });
-
-  it('is registered by the service where the provider takes that, unless the caller says otherwise', async () => {
-    const ref = await aConnection('mailchimp');
-    const before = registrations.started.length;
-    const made = await api.send('POST', pathOf(ref));
-    const { url, registration } = bodyOf(made);
-    expect(registration).toEqual({ state: 'pending', code: null });
-    const [started, ...more] = registrations.started.slice(before);
-    expect(more).toEqual([]);
-    const token = url?.split('/').at(-1) ?? '';
-    expect(started).toMatchObject({
-      ...{ venueId: ref.venueId, connectionId: ref.connectionId, provider: 'mailchimp' },
-      pathDigest: createHash('sha256').update(token).digest('hex'),
-    });
-    expect(Buffer.from(started?.sealedUrl ?? '', 'base64').toString('latin1')).not.toContain(token);
-    expect(JSON.stringify(started)).not.toContain(token);
-
-    const byOwner = await api.send('POST', pathOf(ref), { json: { register: false } });
-    expect(bodyOf(byOwner).registration).toBeNull();
-    expect(bodyOf(await api.send('POST', pathOf(await aConnection('stripe')))).registration).toBeNull();
-    expect(registrations.started).toHaveLength(before + 1);
   });
 
   it('is given again to a repeat of the request with the same key', async () => {
