@@ -28,6 +28,7 @@ const LONGEST = [
   'conformance/two-way-xero',
   'conformance/two-way-stripe',
   'conformance/two-way-quickbooks',
+  'end-to-end/northwind-five',
   'activities/connections/refresh-grant',
   'worker/lost-worker',
   'activities/two-way/two-way',

@@ -100,6 +100,7 @@ import { venueRoutes } from './routes/venue-routes.ts';
 import { webhookEndpointRoutes } from './routes/webhook-endpoint-routes.ts';
 import type { ReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import type { ReconciliationGateway } from './temporal/reconciliation-gateway.ts';
+import type { WebhookRegistrationGateway } from './temporal/webhook-registration-gateway.ts';
 import type { ReportGateway } from './temporal/report-gateway.ts';
 import type { MappingGateway } from './temporal/mapping-gateway.ts';
 import type { ScheduleGateway } from './temporal/schedule-gateway.ts';
@@ -152,6 +153,7 @@ export interface AppDeps {
   readonly expressions: Expressions;
   readonly mappingGateway: MappingGateway;
   readonly reportGateway: ReportGateway;
+  readonly webhookRegistrations: WebhookRegistrationGateway;
   readonly reportAnswers: ReportAnswerStore;
   readonly inbox: InboxStore;
   readonly events: VenueEventStore;

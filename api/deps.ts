@@ -56,6 +56,7 @@ import { createJobGateway } from './temporal/job-gateway.ts';
 import { createReconciliationScheduleGateway } from './temporal/reconciliation-schedule-gateway.ts';
 import { createReconciliationGateway } from './temporal/reconciliation-gateway.ts';
 import { createMappingGateway } from './temporal/mapping-gateway.ts';
+import { createWebhookRegistrationGateway } from './temporal/webhook-registration-gateway.ts';
 import { createReportGateway } from './temporal/report-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSubscriptionGateway } from './temporal/subscription-gateway.ts';
@@ -122,6 +123,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     expressions,
     mappingGateway: createMappingGateway(temporal),
     reportGateway: createReportGateway(temporal),
+    webhookRegistrations: createWebhookRegistrationGateway(temporal),
     reportAnswers: createReportAnswerStore(db),
     inbox: createInboxStore(db),
     events: createVenueEventStore(db),

@@ -13,10 +13,10 @@ export type SealContext = ConnectionSealContext | SubscriptionSecretRef;
 
 /**
  * `probe` seals no secret and only verifies that a key works. `authorization` seals the code and the verifier of an
- * attempt to connect, for its ten minutes.
+ * attempt to connect, for its ten minutes. `webhook-address` seals an address that a workflow registers.
  */
 export interface ConnectionSealContext extends ConnectionRef {
-  readonly purpose: ConnectionSecretRef['purpose'] | 'probe' | 'authorization';
+  readonly purpose: ConnectionSecretRef['purpose'] | 'probe' | 'authorization' | 'webhook-address';
 }
 
 /**

@@ -35,6 +35,7 @@ export function cleanSession(provider: ProviderId, session: ProviderSession): Pr
     newestChangeEpochS: () => session.newestChangeEpochS(),
     resource: (resource) => cleanResource(provider, session.resource(resource)),
     ...(session.report && { report: cleanReports(session.report) }),
+    ...(session.webhooks && { webhooks: session.webhooks }),
   };
 }
 

@@ -262,6 +262,16 @@ export interface ProviderSession {
   readonly eventFeed?: EventFeed;
   /** Reads a report, with as few HTTP calls as it can be told in. Absent where the capabilities name none. */
   readonly report?: ((request: ReportRequest) => Promise<ProviderReport>) | undefined;
+  /** Present where the definition of the provider's webhooks says that it `registers`. */
+  readonly webhooks?: WebhookRegistrar;
+}
+
+/** Registers the address of a connection's own through the provider's API. */
+export interface WebhookRegistrar {
+  /** Registers the address, or finds it registered; answers the provider's id of it. Throws ProviderError. */
+  register(url: Secret): Promise<string>;
+  /** Removes what `register` has answered, also when it is gone already. Throws ProviderError. */
+  remove(id: string): Promise<void>;
 }
 
 /** The provider's own list of the events that it sends. */

@@ -91,7 +91,7 @@ function webhooksOf(
   settings: Readonly<Record<string, unknown>>,
 ): WebhookSetup | null {
   if (!webhooks) return null;
-  const { connectionEndpoint: kind, signature } = webhooks;
+  const { connectionEndpoint: kind, signature, registers = false } = webhooks;
   const secrets = webhooks.secrets === null ? null : (settings[webhooks.secrets] as readonly Secret[] | null);
   return {
     provider: id,
@@ -102,6 +102,7 @@ function webhooksOf(
       ? {
           kind,
           secretForm: signature?.secretForm,
+          registers,
           readerWith: (entered) => readerOf(webhooks, settings, entered),
         }
       : null,

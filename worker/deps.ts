@@ -6,6 +6,7 @@ import type { DisconnectingDeps, RevokingDeps } from '../activities/connections/
 import type { ReconcileChunkDeps } from '../activities/reconciliation/reconcile-chunk.ts';
 import type { ReconciliationControlDeps } from '../activities/reconciliation/reconciliation-control.ts';
 import type { RepairDeps } from '../activities/reconciliation/repair.ts';
+import type { WebhookRegistrationDeps } from '../activities/connections/webhook-registration.ts';
 import type { ReportDeps } from '../activities/reports/fetch-report.ts';
 import type { DeliveringDeps } from '../activities/outgoing/deliver-webhooks.ts';
 import { createWebhookSender } from '../activities/outgoing/send-webhook.ts';
@@ -43,6 +44,7 @@ import { createPullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
 import { createReconciliationProgressStore } from '../db/reconciliation/reconciliation-progress-store.ts';
 import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
+import { createWebhookEndpointStore } from '../db/webhooks/webhook-endpoint-store.ts';
 import { createReportAnswerStore } from '../db/reports/report-answer-store.ts';
 import { createRepairStore } from '../db/reconciliation/repair-store.ts';
 import { createRetentionStore } from '../db/core/retention-store.ts';
@@ -99,7 +101,8 @@ export type WorkerDeps = SyncChunkDeps &
   ActivateConnectionDeps &
   DisconnectingDeps &
   RevokingDeps &
-  TestingDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
+  TestingDeps &
+  WebhookRegistrationDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
 
 /** How long a chunk works before it returns to the workflow, which records its progress and requests the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -171,6 +174,7 @@ export async function createDeps(
     missing: createSyncMissingStore(db),
     mappings: createMappingStore(db),
     reportAnswers: createReportAnswerStore(db),
+    webhookEndpoints: createWebhookEndpointStore(db),
     reach: createReachStore(db),
     expressions,
     kinds,

@@ -18,6 +18,10 @@ import { createRefreshingActivities } from '../activities/connections/refresh-gr
 import { createTestingActivities } from '../activities/connections/test-credentials.ts';
 import { createProbeGrantActivities } from '../activities/connections/probe-grant.ts';
 import { createReprojectionActivities } from '../activities/mappings/reprojection.ts';
+import {
+  createWebhookRegistrationActivities,
+  createWebhookRegistrationNotes,
+} from '../activities/connections/webhook-registration.ts';
 import { createReportActivities } from '../activities/reports/fetch-report.ts';
 import { createMappingTrialActivities } from '../activities/mappings/try-mapping.ts';
 import { createSchedulingActivities } from '../activities/sync/schedules.ts';
@@ -71,7 +75,12 @@ export async function createWorkers({
 }: WorkersOptions): Promise<readonly Worker[]> {
   const common: Pick<
     WorkerOptions,
-    'connection' | 'namespace' | 'shutdownGraceTime' | 'shutdownForceTime' | 'stickyQueueScheduleToStartTimeout'
+    | 'connection'
+    | 'namespace'
+    | 'shutdownGraceTime'
+    | 'shutdownForceTime'
+    | 'stickyQueueScheduleToStartTimeout'
+    | 'maxHeartbeatThrottleInterval'
   > = {
     connection,
     namespace,
@@ -82,6 +91,8 @@ export async function createWorkers({
     // A workflow's next task is offered first to the process that ran the last one. After this time any process takes
     // it, in case the first is gone.
     stickyQueueScheduleToStartTimeout: '2 seconds',
+    // The heartbeat timeout of an activity alone decides how often it heartbeats; by default a minute is the longest.
+    maxHeartbeatThrottleInterval: '5 minutes',
   };
   const workflowBundle = await buildWorkflowBundle();
   const bulkThrottle = new BulkThrottle();
@@ -151,6 +162,7 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
     ...createProbeGrantActivities(deps),
     ...createReportActivities(deps),
     ...createRepairActivities(deps),
+    ...createWebhookRegistrationActivities(deps),
   },
   incremental: { ...incrementalActivities(deps, bulkThrottle), ...createEventFeedActivities(deps) },
   bulk: { ...createBulkChunkActivities(deps, bulkThrottle), ...createReconcileChunkActivities(deps) },
@@ -180,4 +192,5 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createActivateConnectionActivities(deps),
   ...createDisconnectingActivities(deps),
   ...createReconciliationControlActivities(deps),
+  ...createWebhookRegistrationNotes(deps),
 });

@@ -1,4 +1,4 @@
-import { ActivityFailure, isCancellation, proxyActivities } from '@temporalio/workflow';
+import { ActivityFailure, isCancellation, patched, proxyActivities } from '@temporalio/workflow';
 import type {
   ConnectionUpkeepActivities,
   DeleteRecordsInput,
@@ -9,6 +9,7 @@ import type {
   TokenActivities,
 } from '../contracts/connections.ts';
 import { INTERNAL_QUEUE, PRIORITY, laneQueue } from '../contracts/temporal.ts';
+import type { WebhookRegistrationActivities } from '../contracts/webhook-registration.ts';
 
 const retry = { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' } as const;
 
@@ -31,7 +32,7 @@ const { stopConnection, deleteRecords } = proxyActivities<
 });
 
 /**
- * Ends a connection in any state: first nothing uses it any more, then its access is revoked, then its credentials are
+ * Ends a connection in any state: first its webhook is removed and nothing uses it any more, then its access is revoked, then its credentials are
  * wiped.
  */
 export async function disconnectConnection(
@@ -40,6 +41,8 @@ export async function disconnectConnection(
 ): Promise<DisconnectResult> {
   const { venueId, connectionId, provider } = input;
   const ref = { venueId, connectionId };
+  // First, while the credentials may still be used.
+  if (patched('removes-its-webhook')) await removeWebhook({ ...ref, provider });
   await stopConnection.executeWithOptions({ summary: 'Stop schedules and runs' }, [{ ...ref, ...request }]);
   const revocation = await revoke({ ...ref, provider });
   await wipeCredentials.executeWithOptions({ summary: 'Wipe the credentials' }, [{ ...ref, ...request, revocation }]);
@@ -57,6 +60,25 @@ async function deleteAll(input: Omit<DeleteRecordsInput, 'cursor'>): Promise<voi
     );
     if (!left) return;
     if (typeof left === 'object') cursor = left;
+  }
+}
+
+/** Removes the connection's address at the provider. One that stays is refused: its row goes with the credentials. */
+async function removeWebhook(
+  input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'>,
+): Promise<void> {
+  const { removeWebhookAddress } = proxyActivities<WebhookRegistrationActivities>({
+    taskQueue: laneQueue('interactive'),
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: '1 minute',
+    retry: { initialInterval: '1 second', maximumInterval: '10 seconds' },
+    priority: { priorityKey: PRIORITY.interactive, fairnessKey: input.venueId },
+    summary: 'Remove the webhook address',
+  });
+  try {
+    await removeWebhookAddress(input);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
   }
 }
 

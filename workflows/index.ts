@@ -7,6 +7,7 @@ export { processWebhook } from './process-webhook.ts';
 export { readReport } from './read-report.ts';
 export { reconcileConnection } from './reconcile-connection.ts';
 export { reprojectRecords } from './reproject-records.ts';
+export { registerWebhook } from './register-webhook.ts';
 export { removeExpiredRows } from './remove-expired-rows.ts';
 export { repairGaps } from './repair-gaps.ts';
 export { repairDiscrepancy } from './repair-discrepancy.ts';

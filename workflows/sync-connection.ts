@@ -64,8 +64,13 @@ export async function syncConnection(input: SyncConnectionInput): Promise<SyncSu
   return finish(input, { ...input, end: 'done' });
 }
 
-/** Runs above this size heartbeat less often, because each heartbeat that reaches the server is a billed action. */
+/**
+ * Runs above this size heartbeat once a chunk, because each heartbeat that reaches the server is a billed action. A
+ * killed worker is noticed by its lock in Postgres; only one that hangs is noticed by this.
+ */
 const MANY_RECORDS = 5_000;
+/** Longer than a chunk works. */
+const RARE_HEARTBEAT = '4 minutes';
 
 class Run {
   readonly #input: SyncConnectionInput;
@@ -136,8 +141,8 @@ class Run {
       startToCloseTimeout: '10 minutes',
       // Includes the time in the queue. A chunk that exceeds it is requested again and resumes from its last page.
       scheduleToCloseTimeout: '6 hours',
-      // Time until Temporal notices a killed worker. The SDK sends a heartbeat every 0.8 of it.
-      heartbeatTimeout: (this.#expected ?? 0) > MANY_RECORDS ? '30 seconds' : '20 seconds',
+      // Time until Temporal notices a worker that hangs. The SDK sends a heartbeat every 0.8 of it.
+      heartbeatTimeout: (this.#expected ?? 0) > MANY_RECORDS ? RARE_HEARTBEAT : '20 seconds',
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
       // Applies only to attempts that a lost worker ended, where a pause would not help. Attempts that fail set their
       // own delay.

@@ -1,3 +1,4 @@
+import type { SealedText } from '../../contracts/connections.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { AuditEntry } from '../../db/core/audit-store.ts';
@@ -20,6 +21,7 @@ import {
   signingSecretBody,
   webhookEndpointAnswer,
 } from '../schemas/webhook-endpoint.ts';
+import type { WebhookRegistrationGateway } from '../temporal/webhook-registration-gateway.ts';
 import { createEndpointPath, digestOf } from '../webhooks/endpoint-path.ts';
 import { rollSecret } from '../webhooks/signing-secrets.ts';
 
@@ -28,6 +30,7 @@ export interface WebhookEndpointRouteDeps {
   readonly connections: ConnectionStore;
   readonly providers: Pick<Providers, 'find' | 'webhooks'>;
   readonly webhookEndpoints: WebhookEndpointStore;
+  readonly webhookRegistrations: WebhookRegistrationGateway;
   readonly webhookSecrets: WebhookSecretOpener;
   readonly sealer: Sealer;
   readonly audit: AuditTrail;
@@ -68,7 +71,7 @@ function createRoute(deps: WebhookEndpointRouteDeps): Endpoint {
     name: 'createWebhookEndpoint',
     summary: 'Make the address that a connection’s provider sends webhooks to',
     description:
-      'For a provider that sends the events of an account to an address of its own. Register `url` with the provider; it is shown once. A connection that has an address gets another, and the one before counts for `keepPreviousHours` longer.',
+      'For a provider that sends the events of an account to an address of its own. The service registers `url` with a provider whose API takes it, and `registration` says how far that is; with others, or with `register: false`, the account’s owner does. The URL is shown once. A connection that has an address gets another, and the one before counts for `keepPreviousHours` longer.',
     tag: 'Connections',
     method: 'post',
     path: PATH,
@@ -77,20 +80,36 @@ function createRoute(deps: WebhookEndpointRouteDeps): Endpoint {
     body: newEndpointBody,
     bodyOptional: true,
     answers: { 201: { description: 'The address, with its URL.', schema: webhookEndpointAnswer } },
-    problems: ['webhook-endpoint-not-supported', 'connection-not-active'],
-    async handle({ ids, body: { keepPreviousHours: previousHours }, caller, requestId }) {
-      const { kind, provider } = await find(deps, ids);
+    problems: ['webhook-endpoint-not-supported', 'connection-not-active', 'vault-unavailable'],
+    async handle({ ids, body: { keepPreviousHours: previousHours, register }, caller, requestId }) {
+      const endpoint = await find(deps, ids);
+      const { kind, provider } = endpoint;
       const path = createEndpointPath();
       const digest = digestOf(path);
       if (!digest) throw new Error('an address of ours has the wrong shape');
-      const entry = entryOf(deps, { caller, requestId, ...ids }, 'connection.webhook-endpoint-created');
-      const made = await deps.webhookEndpoints.setPath(ids, { digest, previousHours }, entry);
-      if (!made) throw new ApiError('connection-not-active', 'The connection is not connected.');
       const url = `${deps.publicUrl}/webhooks/${provider}/${path}`;
+      const registers = register && endpoint.registers;
+      const sealedUrl = registers ? await sealAddress(deps, ids, url) : null;
+      const entry = entryOf(deps, { caller, requestId, ...ids }, 'connection.webhook-endpoint-created');
+      const made = await deps.webhookEndpoints.setPath(ids, { digest, previousHours, registers }, entry);
+      if (!made) throw new ApiError('connection-not-active', 'The connection is not connected.');
+      const pathDigest = Buffer.from(digest).toString('hex');
+      if (sealedUrl !== null) await deps.webhookRegistrations.start({ ...ids, provider, sealedUrl, pathDigest });
       return { status: 201, body: presentEndpoint(ids.connectionId, made, { kind, url }) };
     },
   });
 }
+
+/** Sealed because Temporal's histories hold it. Throws ApiError `vault-unavailable`. */
+const sealAddress = (
+  { sealer }: Pick<WebhookEndpointRouteDeps, 'sealer'>,
+  { venueId, connectionId }: ConnectionRef,
+  url: string,
+): Promise<SealedText> =>
+  inVault(async () => {
+    const sealed = await sealer.seal(new Secret(url), { venueId, connectionId, purpose: 'webhook-address' });
+    return Buffer.from(sealed).toString('base64');
+  });
 
 function secretRoute(deps: WebhookEndpointRouteDeps): Endpoint {
   return endpoint({
@@ -165,7 +184,10 @@ const entryOf = (
 async function find(
   { connections, providers }: WebhookEndpointRouteDeps,
   ref: ConnectionRef,
-): Promise<Pick<ConnectionEndpoint, 'kind' | 'secretForm'> & Pick<Connection, 'provider'> & { readonly name: string }> {
+): Promise<
+  Pick<ConnectionEndpoint, 'kind' | 'secretForm' | 'registers'> &
+    Pick<Connection, 'provider'> & { readonly name: string }
+> {
   const connection = await connections.find(ref);
   if (!connection) throw notFound('connection-not-found');
   const { provider } = connection;
@@ -173,5 +195,5 @@ async function find(
   const own = providers.webhooks(provider)?.connectionEndpoint;
   if (!own)
     throw new ApiError('webhook-endpoint-not-supported', `${name} sends the events of all accounts to one address.`);
-  return { kind: own.kind, secretForm: own.secretForm, provider, name };
+  return { kind: own.kind, secretForm: own.secretForm, registers: own.registers, provider, name };
 }

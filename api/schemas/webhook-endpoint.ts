@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { WebhookEndpoint } from '../../db/webhooks/webhook-endpoint-store.ts';
 import type { ConnectionEndpointKind } from '../../providers/kit/webhook-definition.ts';
+import { WEBHOOK_REGISTRATIONS } from '../../contracts/webhook-registration.ts';
 import { timestamp } from './common.ts';
 
 const MAX_HOURS = 72;
@@ -11,7 +12,13 @@ const keepPreviousHours = z.int().min(0).max(MAX_HOURS).default(DEFAULT_HOURS).m
   description: 'For how long what it replaces still counts. 0 ends it at once, for one that others have learnt.',
 });
 
-export const newEndpointBody = z.strictObject({ keepPreviousHours });
+export const newEndpointBody = z.strictObject({
+  keepPreviousHours,
+  register: z.boolean().default(true).meta({
+    description:
+      'Whether the service registers the address where the provider’s API takes it. False: the account’s owner does.',
+  }),
+});
 
 export const signingSecretBody = z.strictObject({
   signingSecret: z
@@ -34,6 +41,16 @@ export const webhookEndpointAnswer = z
     signingSecretSet: z.boolean().meta({
       description: 'Until the secret of an address that is verified by signatures is set, events to it are refused.',
     }),
+    registration: z
+      .object({
+        state: z.enum(WEBHOOK_REGISTRATIONS).meta({
+          description:
+            '`pending`: being registered, for up to an hour while the provider is out of reach. `failed`: the provider did not take the address; register `url` by hand, or make another address.',
+        }),
+        code: z.string().nullable().meta({ description: 'Why it failed: the provider’s code, or ours.' }),
+      })
+      .nullable()
+      .meta({ description: 'Null where the account’s owner registers the address.' }),
     previousUrlEndsAt: timestamp.nullable().meta({ description: 'Until when the URL before is accepted.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
@@ -42,14 +59,16 @@ export const webhookEndpointAnswer = z
 
 export function presentEndpoint(
   connectionId: ConnectionId,
-  { previousPathEndsAt, sealedSecrets, createdAt, updatedAt }: WebhookEndpoint,
+  endpoint: WebhookEndpoint,
   { kind, url }: { readonly kind: ConnectionEndpointKind; readonly url: string | null },
 ): z.input<typeof webhookEndpointAnswer> {
+  const { previousPathEndsAt, sealedSecrets, registration, registrationCode, createdAt, updatedAt } = endpoint;
   return {
     connectionId,
     url,
     verifiedBy: kind === 'signed' ? 'signature' : 'secret-url',
     signingSecretSet: sealedSecrets !== null,
+    registration: registration && { state: registration, code: registrationCode },
     previousUrlEndsAt: previousPathEndsAt?.toISOString() ?? null,
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),

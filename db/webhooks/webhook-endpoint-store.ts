@@ -2,6 +2,7 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
 import type { SealedSecret } from '../../contracts/vault.ts';
+import type { WebhookRegistration } from '../../contracts/webhook-registration.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditEntry } from '../core/audit-store.ts';
 import { withReach, withVenue } from '../core/venue-scope.ts';
@@ -16,6 +17,14 @@ export interface WebhookEndpoint {
   /** Until when the address before is accepted. */
   readonly previousPathEndsAt: Date | null;
   readonly sealedSecrets: SealedSecret | null;
+  /** Of the secret end of the address, which tells it from a later one. */
+  readonly pathDigest: Uint8Array;
+  /** How far its registration with the provider is; null where the account's owner registers it. */
+  readonly registration: WebhookRegistration | null;
+  /** Why the provider did not take it; null where it did. */
+  readonly registrationCode: string | null;
+  /** The provider's id of what the service has registered, also of an address that has been replaced since. */
+  readonly remoteWebhookId: string | null;
 }
 
 /** Whose address a delivery was sent to. */
@@ -28,7 +37,14 @@ export interface NewPath {
   readonly digest: Uint8Array;
   /** For how long the address before is accepted. */
   readonly previousHours: number;
+  /** The service registers it with the provider. */
+  readonly registers: boolean;
 }
+
+/** The outcome of a registration. */
+export type RegistrationOutcome =
+  | { readonly state: 'registered'; readonly remoteWebhookId: string }
+  | { readonly state: 'failed'; readonly code: string };
 
 export interface WebhookEndpointStore {
   find(ref: ConnectionRef): Promise<WebhookEndpoint | null>;
@@ -43,12 +59,24 @@ export interface WebhookEndpointStore {
     secrets: { readonly before: SealedSecret | null; readonly after: SealedSecret },
     audit: AuditEntry,
   ): Promise<WebhookEndpoint | null>;
+  /** Stores what became of the registration of the address of this digest. False: the connection has another by now. */
+  noteRegistration(
+    ref: ConnectionRef,
+    address: { readonly digest: Uint8Array; readonly outcome: RegistrationOutcome },
+    audit: AuditEntry,
+  ): Promise<boolean>;
+  /** Forgets what the service has registered: it is removed at the provider. */
+  forgetRegistration(ref: ConnectionRef, remoteWebhookId: string, audit: AuditEntry): Promise<void>;
   /** Crosses venues: never return what it reads to a caller. Null: no connected connection has this address. */
   findOwner(provider: ProviderId, digest: Uint8Array): Promise<EndpointOwner | null>;
 }
 
-const { connectionId, createdAt, updatedAt, previousPathEndsAt, sealedSecrets } = webhookEndpoints;
-const COLUMNS = { createdAt, updatedAt, previousPathEndsAt, sealedSecrets };
+const { connectionId, createdAt, updatedAt, previousPathEndsAt, sealedSecrets, pathDigest } = webhookEndpoints;
+const { registration, registrationCode, remoteWebhookId } = webhookEndpoints;
+const COLUMNS = {
+  ...{ createdAt, updatedAt, previousPathEndsAt, sealedSecrets, pathDigest },
+  ...{ registration, registrationCode, remoteWebhookId },
+};
 
 export function createWebhookEndpointStore(db: Database): WebhookEndpointStore {
   return {
@@ -77,6 +105,30 @@ export function createWebhookEndpointStore(db: Database): WebhookEndpointStore {
           )
           .returning(COLUMNS);
         return row ? recordWith(tx, row, () => audit) : null;
+      }),
+
+    noteRegistration: (ref, { digest, outcome }, audit) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        const [row] = await tx
+          .update(webhookEndpoints)
+          .set({
+            registration: outcome.state,
+            registrationCode: outcome.state === 'failed' ? outcome.code : null,
+            ...(outcome.state === 'registered' && { remoteWebhookId: outcome.remoteWebhookId }),
+            updatedAt: sql`now()`,
+          })
+          .where(and(eq(connectionId, ref.connectionId), eq(pathDigest, digest)))
+          .returning({ id: connectionId });
+        return row ? recordWith(tx, true, () => audit) : false;
+      }),
+
+    forgetRegistration: (ref, removed, audit) =>
+      withVenue(db, ref.venueId, async (tx) => {
+        await tx
+          .update(webhookEndpoints)
+          .set({ remoteWebhookId: null, updatedAt: sql`now()` })
+          .where(and(eq(connectionId, ref.connectionId), eq(remoteWebhookId, removed)));
+        await recordWith(tx, null, () => audit);
       }),
 
     // Runs without a venue scope: only the database function sees all venues.
@@ -116,17 +168,22 @@ async function isConnected(tx: Transaction, ref: ConnectionRef): Promise<boolean
 async function upsert(
   tx: Transaction,
   ref: ConnectionRef,
-  { digest, previousHours }: NewPath,
+  { digest, previousHours, registers }: NewPath,
 ): Promise<WebhookEndpoint | null> {
   const [row] = await tx
     .insert(webhookEndpoints)
-    .values({ connectionId: ref.connectionId, venueId: ref.venueId, pathDigest: digest })
+    .values({
+      ...{ connectionId: ref.connectionId, venueId: ref.venueId, pathDigest: digest },
+      registration: registers ? 'pending' : null,
+    })
     .onConflictDoUpdate({
       target: connectionId,
       set: {
         pathDigest: digest,
         previousPathDigest: sql`${webhookEndpoints.pathDigest}`,
         previousPathEndsAt: sql`now() + ${previousHours}::integer * interval '1 hour'`,
+        registration: registers ? 'pending' : null,
+        registrationCode: null,
         updatedAt: sql`now()`,
       },
     })

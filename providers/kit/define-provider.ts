@@ -59,7 +59,8 @@ export function defineProvider<const Settings extends ProviderSettings>(
   if (wrongReport !== undefined) refuse(wrongReport);
   const unknown = unknownSettingOf(definition);
   if (unknown !== undefined) refuse(`there is no setting ${unknown}`);
-  if (webhooks && !provesSenders(webhooks)) refuse('nothing proves who has sent a webhook');
+  const wrongWebhooks = webhooks && wrongWebhooksOf(webhooks);
+  if (wrongWebhooks !== undefined) refuse(wrongWebhooks);
   return definition;
 }
 
@@ -81,6 +82,13 @@ function unknownSettingOf<Settings extends ProviderSettings>(
     ...(webhooks?.secrets ? [webhooks.secrets] : []),
   ];
   return named.find((name) => !Object.hasOwn(settings, name));
+}
+
+/** What is wrong with how webhooks are declared. */
+function wrongWebhooksOf(webhooks: WebhookDefinition<never>): string | undefined {
+  if (!provesSenders(webhooks)) return 'nothing proves who has sent a webhook';
+  const mayRegister = !webhooks.registers || webhooks.connectionEndpoint === 'secret-path';
+  return mayRegister ? undefined : 'only an address without signatures can be registered';
 }
 
 /** A signature, or an address that nobody can guess. */

@@ -101,6 +101,11 @@ export interface WebhookDefinition<Settings> {
    * unguessable address proves the sender. Left out: connections have none.
    */
   readonly connectionEndpoint?: ConnectionEndpointKind;
+  /**
+   * Sessions register the address of a connection's own, and remove it (`ProviderSession.webhooks`). Left out: the
+   * account's owner does. Only where nothing is signed: nobody would keep a secret that is shown at the registration.
+   */
+  readonly registers?: true;
   /** How a delivery is written; JSON when left out. */
   readonly encoding?: 'form';
   /** Answers requests that are not events, before anything else is checked. Null: it is an event. */
@@ -168,6 +173,8 @@ export interface WebhookSetup {
 export interface ConnectionEndpoint {
   readonly kind: ConnectionEndpointKind;
   readonly secretForm: WebhookSignature['secretForm'];
+  /** Whether the service registers it, and not the account's owner. */
+  readonly registers: boolean;
   /** Nothing is signed with `secret-path`, so that takes no secrets. */
   readerWith(secrets: readonly Secret[]): WebhookReader;
 }

@@ -1,6 +1,6 @@
 import { resourceTable } from '../kit/resource-table.ts';
 import type { ResourceEntry } from '../kit/resource-table.ts';
-import type { ProviderAdapterParts, ResourceSession } from '../provider.ts';
+import type { ProviderAdapterParts, ResourceSession, SessionOptions, WebhookRegistrar } from '../provider.ts';
 import { readMailchimpAccount } from './account.ts';
 import type { MailchimpConfig } from './account.ts';
 import { customerMapping } from './customers/customer-mapping.ts';
@@ -9,11 +9,13 @@ import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import { Audience } from './http/audience.ts';
 import { readReport } from './reports/reports.ts';
+import { createWebhookRegistrar } from './webhook-registration.ts';
 
 /** `onBehalfOf` is the data centre of an OAuth token. */
 export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapterParts {
   return {
     open: (options) => ({
+      webhooks: registrarOf(config, options),
       account: () => readMailchimpAccount(config, options),
       // No call tells it; the overlap of the change feed covers differing clocks.
       newestChangeEpochS: () => Promise.resolve(null),
@@ -33,6 +35,11 @@ export function createMailchimpAdapter(config: MailchimpConfig): ProviderAdapter
     mapping: RESOURCES.mapping,
     pullPlan: RESOURCES.pullPlan,
   };
+}
+
+function registrarOf(config: MailchimpConfig, options: SessionOptions): WebhookRegistrar {
+  const ask = createAsk(config, options);
+  return createWebhookRegistrar(ask, new Audience(ask, options.accounts ?? null));
 }
 
 /** Somebody waits for a report: less than Mailchimp's own two minutes. */

@@ -17,6 +17,8 @@ const MEANINGS: readonly (readonly [RegExp, string])[] = [
   [/provide a valid email/i, 'address-invalid'],
   [/already a list member/i, 'address-taken'],
   // https://github.com/verbb/formie/issues/2387, read 2026-11-29.
+  // https://github.com/mailchimp/mailchimp-client-lib-codegen/issues/11, read 2026-11-29.
+  [/couldn.t verify the url/i, 'webhook-url-not-reachable'],
   [/merge fields were invalid|complete address/i, 'merge-field-invalid'],
 ];
 
@@ -46,9 +48,8 @@ export const MAILCHIMP_ERRORS: ErrorTable = {
     if (httpStatus < 300) return null;
     if (typeof json !== 'object' || json === null || Array.isArray(json)) return 'foreign';
     const title = textAt(json, 'title');
-    return [meaningOf(textAt(json, 'detail')), title === null ? null : codeOfTitle(title)].filter(
-      (word) => word !== null,
-    );
+    const meaning = meaningOf(textAt(json, 'detail')) ?? meaningOf(textAt(firstErrorIn(json), 'message'));
+    return [meaning, title === null ? null : codeOfTitle(title)].filter((word) => word !== null);
   },
   fieldIn: (json) => textAt(firstErrorIn(json), 'field'),
   byCode: {},

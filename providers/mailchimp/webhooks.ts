@@ -14,6 +14,7 @@ const eventSchema = z.object({ type: eventTypeSchema });
 export const mailchimpWebhooks: WebhookDefinition<MailchimpSettings> = {
   secrets: null,
   connectionEndpoint: 'secret-path',
+  registers: true,
   encoding: 'form',
   handshake: ({ method }) => (method === 'GET' ? { status: 200, body: '' } : null),
   // An event has no id: a hash of its body is its key. A hash of its type, time and member would take two changes of

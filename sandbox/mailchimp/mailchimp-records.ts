@@ -4,13 +4,20 @@ import { LIST_ENDPOINTS } from './audience/lists.ts';
 import { MEMBER_ENDPOINTS } from './audience/members.ts';
 import { MERGE_FIELD_ENDPOINTS } from './audience/merge-fields.ts';
 import { TAG_ENDPOINTS } from './audience/tags.ts';
+import { refusalOfAddress, WEBHOOK_ENDPOINTS } from './audience/webhooks.ts';
 import { recordControls } from './control/mailchimp-control.ts';
 import { routesOf } from './http/endpoint.ts';
 import { Connections } from './http/limits.ts';
 import { reportRoutes } from './reports/report-routes.ts';
 import { openMailchimpState } from './state/mailchimp-state.ts';
 
-const ENDPOINTS = [...LIST_ENDPOINTS, ...MEMBER_ENDPOINTS, ...TAG_ENDPOINTS, ...MERGE_FIELD_ENDPOINTS];
+const ENDPOINTS = [
+  ...LIST_ENDPOINTS,
+  ...MEMBER_ENDPOINTS,
+  ...TAG_ENDPOINTS,
+  ...MERGE_FIELD_ENDPOINTS,
+  ...WEBHOOK_ENDPOINTS,
+];
 
 const BODY_LIMIT_BYTES = 4 * 1024 * 1024;
 
@@ -23,7 +30,7 @@ export async function openMailchimpRecords({ ledger, accounts, home }: RecordHos
       routes: [...routesOf(state, ENDPOINTS), ...reportRoutes(state)],
       bodyLimitBytes: BODY_LIMIT_BYTES,
       pageOf,
-      admit: () => null,
+      admit: (visit, account) => (account === null ? null : refusalOfAddress(visit)),
       latencyMs: () => connections.limits.latencyMs,
       connections,
     },

@@ -18,7 +18,7 @@ export interface RecordService {
   /** Of the request's list, for faults that change pages; null for a request of no list. */
   readonly pageOf: (visit: Visit) => 'first' | 'later' | null;
   /** The refusal of a request that exceeds a rate limit; null for one that may pass. */
-  readonly admit: (visit: Visit, account: string | null) => Reply | null;
+  readonly admit: (visit: Visit, account: string | null) => Reply | null | Promise<Reply | null>;
   /** Added to every answer. */
   readonly latencyMs: () => number;
   /** For a provider that limits how many requests are under way at once. */
@@ -79,7 +79,7 @@ async function serve(parts: ServiceParts, req: IncomingMessage, res: ServerRespo
   const page = records.pageOf(arrived);
   const fault = parts.faults.strike({ method: arrived.method, path: arrived.path, account, page });
   const visit = { ...arrived, pageFault: pageFaultOf(fault) };
-  const refused = crowded ?? (body === null ? parts.refuse(413) : records.admit(visit, account));
+  const refused = crowded ?? (body === null ? parts.refuse(413) : await records.admit(visit, account));
   const answer = refused ? toAnswer(refused) : await answerOf(parts, visit, { fault, account });
   leave();
   note(parts, visit, { at, requestId, answer, fault, account });

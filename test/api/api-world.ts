@@ -60,6 +60,7 @@ import { RecordedReports } from './reports/recorded-reports.ts';
 import { RecordedSchedules } from './schedules/recorded-schedules.ts';
 import { RecordedRetries } from './dead-letters/recorded-retries.ts';
 import { RecordedSubscriptions } from './subscriptions/recorded-subscriptions.ts';
+import { RecordedRegistrations } from './webhooks/recorded-registrations.ts';
 import { RecordedInbox } from './webhooks/recorded-inbox.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
@@ -205,6 +206,7 @@ export async function createApiWorld(
     expressions,
     mappingGateway: new RecordedMappings(),
     reportGateway: new RecordedReports(),
+    webhookRegistrations: new RecordedRegistrations(),
     reportAnswers: createReportAnswerStore(db),
     reconciliations: createReconciliationStore(db),
     inbox: createInboxStore(db),

@@ -2,10 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Resource } from '../../contracts/providers.ts';
 import { until } from '../support/eventually.ts';
 import { hasNorthwind, northwindCustomers, northwindOrders, northwindProducts } from '../support/worlds/northwind.ts';
+import { isPhoneOfSquare, NorthwindVenue } from '../support/worlds/northwind-venue.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
 import type { SquareMerchant } from '../support/sandbox/square-merchant.ts';
 import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
-import type { ConnectionBody, CustomerBody, SyncBody } from '../support/service-client.ts';
+import type { ConnectionBody, CustomerBody } from '../support/service-client.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
 
@@ -13,6 +14,7 @@ let system: System;
 let venueId: string;
 let account: StripeAccount;
 let merchant: SquareMerchant;
+let venue: NorthwindVenue<Provider>;
 let connections: { readonly stripe: ConnectionBody; readonly square: ConnectionBody };
 
 type Provider = keyof typeof connections;
@@ -28,6 +30,11 @@ beforeAll(async () => {
   ];
   venueId = await system.api.createVenue('Northwind');
   connections = { stripe: await connect('stripe', account.secretKey), square: await connect('square', merchant.token) };
+  venue = new NorthwindVenue(
+    system.api,
+    venueId,
+    new Map(PROVIDERS.map((provider) => [provider, connections[provider].id])),
+  );
 }, 120_000);
 afterAll(() => system.stop());
 
@@ -38,40 +45,18 @@ async function connect(provider: Provider, secretKey: string): Promise<Connectio
   return answer.body as ConnectionBody;
 }
 
-const both = (
-  provider: Provider,
-  resource: Resource,
-  mode: 'full' | 'incremental' = 'incremental',
-): Promise<SyncBody> =>
-  system.api.sync(venueId, { connectionId: connections[provider].id, direction: 'both', resource, mode });
-
-/** Each provider's run passes on what the run of the other has brought, so the first one comes again at the end. */
-async function round(resource: Resource): Promise<void> {
-  for (const provider of [...PROVIDERS, 'stripe'] as const)
-    expect(await both(provider, resource)).toMatchObject({ outcome: 'completed', counts: { rejected: 0 } });
-}
-
-const customers = async () =>
-  new Map((await system.api.customers(venueId)).map((customer) => [customer.sourceId, customer] as const));
-const externalIdOf = (customer: CustomerBody | undefined, provider: Provider) =>
-  customer?.links.find(({ connectionId }) => connectionId === connections[provider].id)?.externalId ?? '';
+const both: NorthwindVenue<Provider>['both'] = (...order) => venue.both(...order);
+const round = (resource: Resource) => venue.round(resource);
+const customers = () => venue.customers();
+const externalIdOf = (customer: CustomerBody | undefined, provider: Provider) => venue.externalIdOf(customer, provider);
+const openConflicts = () => venue.openConflicts();
 const writes = async () =>
   (await account.writes()).length + (await merchant.calls()).filter(({ written }) => written).length;
 
-const isPhoneOfSquare = (phone: string | null) => /^\d{9,16}$/.test((phone ?? '').replace(/\D/g, ''));
-
-interface Conflict {
-  readonly id: string;
-  readonly sourceId: string;
-  readonly fields: readonly { readonly field: string; readonly venue: unknown; readonly provider: unknown }[];
-}
 interface Reconciliation {
   readonly finishedAt: string | null;
   readonly totals: readonly Readonly<Record<'here' | 'there', { readonly amountMinor: number }>>[];
 }
-const openConflicts = async () =>
-  (await system.api.get<{ readonly data: readonly Conflict[] }>(`/v1/venues/${venueId}/conflicts?state=open`)).data;
-
 describe.skipIf(!hasNorthwind())('Northwind in step with Stripe and Square', () => {
   // Square takes phone numbers of 9 to 16 digits, and a third of the sample's are shorter.
   const records = hasNorthwind()
@@ -176,10 +161,7 @@ describe.skipIf(!hasNorthwind())('Northwind in step with Stripe and Square', () 
       sourceId: id,
       fields: [{ field: 'phone', venue: '+44 1632 960001', provider: '+44 1632 960002' }],
     });
-    const resolved = await system.api.tryPost(`/v1/venues/${venueId}/conflicts/${conflict?.id}/resolve`, {
-      take: 'provider',
-    });
-    expect(resolved.status).toBe(200);
+    await venue.resolve({ id: conflict?.id ?? '' }, 'provider');
     await round('customers');
     expect((await customers()).get(id)?.phone).toBe('+44 1632 960002');
     expect(await openConflicts()).toEqual([]);

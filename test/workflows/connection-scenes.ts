@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Client } from '@temporalio/client';
 import { attemptOf } from '../../api/connections/authorization-states.ts';
@@ -10,6 +11,7 @@ import {
 } from '../../contracts/connections.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import { readReportWorkflowId } from '../../contracts/reports.ts';
+import { registerWebhookWorkflowId } from '../../contracts/webhook-registration.ts';
 import { until } from '../support/eventually.ts';
 import { ownerBrowser } from '../support/owner-browser.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
@@ -24,6 +26,7 @@ export interface ConnectionStage {
   readonly squareControlUrl: string;
   readonly quickbooksControlUrl: string;
   readonly stripeControlUrl: string;
+  readonly mailchimpControlUrl: string;
 }
 
 interface Attempt {
@@ -34,6 +37,8 @@ interface Attempt {
 }
 
 type Executions = Readonly<Record<string, { readonly workflowId: string; readonly runId: string | null }>>;
+const withId = z.object({ id: z.string() });
+const withUrl = z.object({ url: z.string() });
 const connecting = z.object({ id: z.string(), authorizationUrl: z.string() });
 
 /** Scenes of attempts to connect and of a disconnection, each ended. */
@@ -45,6 +50,7 @@ export function connectionScenes({
   squareControlUrl,
   quickbooksControlUrl,
   stripeControlUrl,
+  mailchimpControlUrl,
 }: ConnectionStage): Readonly<Record<string, () => Promise<Executions>>> {
   async function begin(provider: 'square' | 'stripe' | 'quickbooks', flow: string): Promise<Attempt> {
     const venueId = await api.createVenue();
@@ -56,6 +62,19 @@ export function connectionScenes({
   }
   async function comeBack(redirectUrl: string): Promise<void> {
     await (await browser.visit(redirectUrl)).text();
+  }
+  /** Opens the webhook address of a Mailchimp connection, and waits for what comes of its registration. */
+  async function registerWebhook(key: 'apiKey' | 'viewerKey') {
+    const venueId = await api.createVenue();
+    const secretKey = (await oauthControl(mailchimpControlUrl).addAccount()).details?.[key] ?? '';
+    const body = { provider: 'mailchimp', environment: 'production', credentials: { secretKey } };
+    const { id } = withId.parse((await api.tryPost(`/v1/venues/${venueId}/connections`, body)).body);
+    const made = await api.tryPost(`/v1/venues/${venueId}/connections/${id}/webhook-endpoint`, {});
+    const secretEnd = withUrl.parse(made.body).url.split('/').at(-1) ?? '';
+    const digest = createHash('sha256').update(secretEnd).digest('hex');
+    const workflowId = registerWebhookWorkflowId(id as ConnectionId, digest);
+    await temporal.workflow.getHandle(workflowId).result();
+    return { workflowId, runId: null };
   }
   const browser = ownerBrowser(() => apiUrl);
   const square = oauthControl(squareControlUrl);
@@ -108,6 +127,12 @@ export function connectionScenes({
       await api.ask(`${path}?from=${days.from}&to=${days.to}`);
       const workflowId = readReportWorkflowId(connectionId as ConnectionId, 'profit-and-loss', days);
       return { 'read-report.read': { workflowId, runId: null } };
+    },
+    async 'register-webhook.registered'() {
+      return { 'register-webhook.registered': await registerWebhook('apiKey') };
+    },
+    async 'register-webhook.failed'() {
+      return { 'register-webhook.failed': await registerWebhook('viewerKey') };
     },
     /** Sends a true revocation webhook of Square, and a false one before it. */
     async 'keep-connection-fresh.revoked'() {

@@ -54,6 +54,7 @@ const startedFile = z.object({
     stripe: z.object({ apiUrl: z.string(), controlUrl: z.string() }),
     square: z.object({ controlUrl: z.string() }),
     quickbooks: z.object({ controlUrl: z.string() }),
+    mailchimp: z.object({ controlUrl: z.string() }),
   }),
 });
 
@@ -326,6 +327,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     squareControlUrl: started.sandbox.square.controlUrl,
     quickbooksControlUrl: started.sandbox.quickbooks.controlUrl,
     stripeControlUrl: started.sandbox.stripe.controlUrl,
+    mailchimpControlUrl: started.sandbox.mailchimp.controlUrl,
   }),
   async 'continued-as-new'() {
     const venue = await aVenue(4_800);
@@ -344,7 +346,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|read-report|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|read-report|register-webhook|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

@@ -39,7 +39,7 @@ export function toFields(item: QuickBooksItem, currency: string): ProductFields 
 }
 
 /** Taking an item out of use marks its name, which is not part of the product's. */
-const nameOf = ({ Name: name, Active: isActive }: QuickBooksItem): string =>
+export const nameOf = ({ Name: name, Active: isActive }: QuickBooksItem): string =>
   isActive ? name : name.replace(/ \(deleted(-\d+)?\)$/, '') || name;
 
 /** Every item has a price of zero until somebody sets one. */

@@ -29,8 +29,11 @@ export const productMapping: ResourceMapping = {
   concurrency: 'versions',
   holdings: { images: 'nothing', metadata: QUICKBOOKS_METADATA },
   // An update reads the item first, because only changed properties are written and the SyncToken is carried. The home
-  // currency is not known before the first reading.
-  callsToWrite: (_, remote) => (remote === null ? 1 : remote.externalState === null ? 3 : 2),
+  // currency is not known before the first reading. An item out of use is put to use for the write.
+  callsToWrite({ payload }, remote) {
+    if (remote === null) return 1;
+    return (remote.externalState === null ? 3 : 2) + (payload['active'] === false ? 1 : 0);
+  },
 };
 
 /** A product's fields in the form in which two readings of one product are equal. */

@@ -13,7 +13,7 @@ import { listChangedRecords, listRecords, retrievalOf, retrieveRecord } from '..
 import { IncomeAccount } from './income-account.ts';
 import { itemSchema, SOLD_TYPES } from './item-responses.ts';
 import type { QuickBooksItem } from './item-responses.ts';
-import { toFields, toRecord } from './product-fields.ts';
+import { nameOf, toFields, toRecord } from './product-fields.ts';
 import { contentOf } from './product-mapping.ts';
 import type { ProductPayload } from './product-mapping.ts';
 
@@ -57,6 +57,7 @@ export function createProductSession(ask: Ask): ResourceSession {
       nameProperty: 'Name',
       isActive: ({ Active }) => Active,
       keepsInactive: true,
+      wake: (item) => ({ Active: true, Name: nameOf(item) }),
       learn: (state) => {
         home.learn(state);
       },

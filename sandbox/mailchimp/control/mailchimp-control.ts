@@ -13,7 +13,9 @@ import type { Connections } from '../http/limits.ts';
 import { addList, KINDS, listsOf, putField, putMembers } from '../state/mailchimp-state.ts';
 import type { MailchimpState, Member, Owner } from '../state/mailchimp-state.ts';
 import { automationSeed, campaignSeed, putAutomations, putCampaigns } from '../reports/campaigns.ts';
+import { webhooksOf } from '../audience/webhooks.ts';
 import { answersTheCheck, deliver } from '../webhooks.ts';
+import type { MailchimpEvent } from '../webhooks.ts';
 import { actBody, carryOut } from './acts.ts';
 import { memberWith, seedMembers } from './seeds.ts';
 
@@ -155,9 +157,10 @@ function webhookControls(ownerOf: (id: string | undefined) => Owner): ControlRou
       const act = parseInput(actBody, body);
       const owner = ownerOf(act.account);
       const events = carryOut(owner, listIn(owner, act.list), act);
-      const url = urls.get(owner.id);
       const deliveries: Delivery[] = [];
-      if (url !== undefined) for (const event of events) deliveries.push(await deliver(url, event));
+      for (const event of events)
+        for (const url of receiversOf(owner, { event, given: urls.get(owner.id) }))
+          deliveries.push(await deliver(url, event));
       return { json: { events, deliveries } };
     },
     'POST /emit': async ({ body }) => {
@@ -167,4 +170,15 @@ function webhookControls(ownerOf: (id: string | undefined) => Owner): ControlRou
       return { json: { event, deliveries } };
     },
   };
+}
+
+/** The address that the control API was given, and those of the audience's webhooks that ask for what people do. */
+function receiversOf(
+  owner: Owner,
+  { event, given: url }: { readonly event: MailchimpEvent; readonly given: string | undefined },
+): readonly string[] {
+  const asked = webhooksOf(owner, String(event.data['list_id'])).filter(
+    ({ events, sources }) => events[event.type] === true && (sources['user'] === true || sources['admin'] === true),
+  );
+  return [...(url === undefined ? [] : [url]), ...asked.map((webhook) => webhook.url)];
 }

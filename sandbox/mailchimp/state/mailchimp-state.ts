@@ -10,6 +10,7 @@ export const KINDS = [
   'merge-fields',
   'members',
   'forgotten',
+  'webhooks',
   'campaigns',
   'automations',
   'side-effects',

@@ -165,6 +165,20 @@ describe('a product', () => {
       expect(lastSent('Item')[0]).not.toHaveProperty(name);
   });
 
+  it('that is out of use takes a change and stays out of use', async () => {
+    const unused = { ...PRODUCT, active: false };
+    const { externalId } = await world.writer('products').create(map('products', PRODUCT), aKey());
+    await world.writer('products').archive(externalId, aKey());
+    const changed = await update('products', externalId, { ...unused, amountMinor: 1_250 });
+    expect(changed).toMatchObject({ fields: { name: 'Chai', active: false, amountMinor: 1_250 } });
+    expect(await world.company().objects('Item')).toMatchObject([
+      { Name: 'Chai (deleted)', Active: false, UnitPrice: 12.5 },
+    ]);
+    const before = batches();
+    await update('products', externalId, { ...unused, amountMinor: 1_250 });
+    expect(batches()).toBe(before);
+  });
+
   it('that is taken out of use keeps its name here, and gets it back at QuickBooks when it is put to use again', async () => {
     const { externalId } = await world.writer('products').create(map('products', PRODUCT), aKey());
     expect(await world.writer('products').archive(externalId, aKey())).toBe('archived');
