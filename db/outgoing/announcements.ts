@@ -1,9 +1,9 @@
 import { sql } from 'drizzle-orm';
 import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
 import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
-import type { OutgoingEventType, PausedBy } from '../../contracts/outgoing-webhooks.ts';
+import type { OutgoingEventType, PausedBy, StaleReason } from '../../contracts/outgoing-webhooks.ts';
 import type { OpenReconciliationInput } from '../../contracts/reconciliation.ts';
-import type { SyncConnectionInput, SyncCounts, SyncOutcome } from '../../contracts/sync.ts';
+import type { SyncConnectionInput, SyncCounts, SyncKey, SyncOutcome } from '../../contracts/sync.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { announce } from './announce.ts';
 
@@ -11,7 +11,7 @@ const runPath = ({ venueId, syncId }: SyncConnectionInput): string => `/v1/venue
 const connectionPath = ({ venueId, connectionId }: ConnectionRef): string =>
   `/v1/venues/${venueId}/connections/${connectionId}`;
 
-const syncOf = ({ connectionId, provider, resource, direction }: SyncConnectionInput) => ({
+const syncOf = ({ connectionId, provider, resource, direction }: SyncKey) => ({
   ...{ connectionId, provider, resource, direction },
 });
 
@@ -56,6 +56,22 @@ export function announceSuspension(tx: Transaction, ref: ConnectionRef): Promise
   const { venueId, connectionId } = ref;
   const pause = { by: 'operator', reason: 'suspended', until: null };
   return announce(tx, { venueId, type: 'sync.paused', data: { connectionId, ...pause, path: connectionPath(ref) } });
+}
+
+/** A scheduled sync has not ended well for long. `lastGoodAt`: when it last did; null when it never has. */
+export function announceStale(
+  tx: Transaction,
+  sync: SyncKey,
+  { reason, lastGoodAt }: { readonly reason: StaleReason; readonly lastGoodAt: Date | null },
+): Promise<void> {
+  return announce(tx, {
+    venueId: sync.venueId,
+    type: 'sync.stale',
+    data: {
+      ...{ ...syncOf(sync), reason, lastGoodRunAt: lastGoodAt?.toISOString() ?? null },
+      path: `${connectionPath(sync)}/schedules/${sync.resource}`,
+    },
+  });
 }
 
 /** Records of the venue have changed because the provider's have. A burst is one message; its `path` lists the records. */
