@@ -17,6 +17,7 @@ export const OUTGOING_EVENT_TYPES = [
   'dead-letter.added',
   'discrepancy.found',
   'unknown-field.found',
+  'custom-field.changed',
 ] as const;
 export type OutgoingEventType = (typeof OUTGOING_EVENT_TYPES)[number];
 

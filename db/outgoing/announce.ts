@@ -25,7 +25,7 @@ export const DIGEST_WINDOW_MS = 10_000;
 /**
  * Tells the venue's subscribers of an event, in the transaction that makes it happen: both are stored or neither. Does
  * nothing when nobody subscribes to the type. With a `digest`, an event within the window after the first adds its counts
- * to that message, so that a burst is a handful of messages; `data.since` is the time of the earliest.
+ * and `data.fields` to that message, so that a burst is a handful of messages; `data.since` is the time of the earliest.
  */
 export async function announce(tx: Transaction, { venueId, type, data, digest }: Announcement): Promise<void> {
   const told = digest ? { ...data, counts: digest.counts } : data;
@@ -44,6 +44,8 @@ export async function announce(tx: Transaction, { venueId, type, data, digest }:
           'since', least(m.data ->> 'since', excluded.data ->> 'since'),
           'counts', (select jsonb_object_agg(name, coalesce((m.data -> 'counts' ->> name)::bigint, 0) + coalesce((excluded.data -> 'counts' ->> name)::bigint, 0))
             from jsonb_object_keys((m.data -> 'counts') || (excluded.data -> 'counts')) name))
+          || case when m.data ? 'fields' then jsonb_build_object('fields',
+            (select jsonb_agg(distinct field) from jsonb_array_elements((m.data -> 'fields') || (excluded.data -> 'fields')) field)) else '{}' end
       returning id
     )
     insert into deliveries (subscription_id, message_id, venue_id, next_attempt_at)

@@ -4,6 +4,7 @@ import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
 import type { OutgoingEventType, PausedBy, StaleReason } from '../../contracts/outgoing-webhooks.ts';
 import type { OpenReconciliationInput } from '../../contracts/reconciliation.ts';
 import type { SyncConnectionInput, SyncCounts, SyncKey, SyncOutcome } from '../../contracts/sync.ts';
+import type { CustomFieldChange } from '../../contracts/unknown-fields.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { announce } from './announce.ts';
 
@@ -126,19 +127,36 @@ export async function announceDiscrepancies(
   });
 }
 
-/** A provider's objects have fields that nobody knows. Their names are the provider's text and are not told: the `path` lists them. */
-export async function announceUnknownFields(
-  tx: Transaction,
-  ref: ConnectionRef & Pick<SyncConnectionInput, 'provider' | 'resource'>,
-  found: number,
-): Promise<void> {
+type ResourceOfConnection = ConnectionRef & Pick<SyncConnectionInput, 'provider' | 'resource'>;
+
+const aboutFields = ({ connectionId, provider, resource, ...ref }: ResourceOfConnection) => ({
+  ...{ connectionId, provider, resource },
+  path: `${connectionPath({ connectionId, ...ref })}/reach/${resource}/unknown-fields`,
+});
+
+/** Objects of a provider have had values that nobody knows. The `path` lists in which fields. */
+export async function announceUnknownFields(tx: Transaction, ref: ResourceOfConnection, found: number): Promise<void> {
   if (found === 0) return;
-  const { venueId, connectionId, provider, resource } = ref;
   await announce(tx, {
-    venueId,
+    venueId: ref.venueId,
     type: 'unknown-field.found',
-    data: { connectionId, provider, resource, path: `${connectionPath(ref)}/reach/${resource}/unknown-fields` },
-    digest: { key: `${connectionId}/${resource}`, counts: { found } },
+    data: aboutFields(ref),
+    digest: { key: `${ref.connectionId}/${ref.resource}`, counts: { found } },
+  });
+}
+
+/** Custom fields at the provider have changed. `fields`: their paths, in which names that may be personal data are hidden. */
+export async function announceCustomFields(
+  tx: Transaction,
+  ref: ResourceOfConnection,
+  { change, fields }: { readonly change: CustomFieldChange; readonly fields: readonly string[] },
+): Promise<void> {
+  if (fields.length === 0) return;
+  await announce(tx, {
+    venueId: ref.venueId,
+    type: 'custom-field.changed',
+    data: { ...aboutFields(ref), change, fields },
+    digest: { key: `${ref.connectionId}/${ref.resource}/${change}`, counts: { fields: fields.length } },
   });
 }
 
