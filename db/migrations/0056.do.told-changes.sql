@@ -11,7 +11,7 @@ as $$
   where claimed.id in (
     select s.id from public.subscriptions s
     where s.state = 'enabled' and (not s.awake or s.woken_at < now() - interval '60 seconds')
-      and (s.rests_until is null or s.rests_until <= now() - interval '60 seconds')
+      and (s.rests_until is null or s.rests_until <= now())
       and exists (select from public.deliveries d where d.subscription_id = s.id and d.state = 'pending'
         and d.next_attempt_at <= now() - case when d.attempts = 0 then interval '0' else interval '60 seconds' end)
     order by s.woken_at nulls first limit at_most for update skip locked)
