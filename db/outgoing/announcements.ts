@@ -12,6 +12,8 @@ const runPath = ({ venueId, syncId }: SyncConnectionInput): string => `/v1/venue
 const connectionPath = ({ venueId, connectionId }: ConnectionRef): string =>
   `/v1/venues/${venueId}/connections/${connectionId}`;
 
+const schedulePath = (sync: SyncKey): string => `${connectionPath(sync)}/schedules/${sync.resource}`;
+
 const syncOf = ({ connectionId, provider, resource, direction }: SyncKey) => ({
   ...{ connectionId, provider, resource, direction },
 });
@@ -59,6 +61,16 @@ export function announceSuspension(tx: Transaction, ref: ConnectionRef): Promise
   return announce(tx, { venueId, type: 'sync.paused', data: { connectionId, ...pause, path: connectionPath(ref) } });
 }
 
+/** A person has paused the schedule of a sync. */
+export function announceSchedulePause(tx: Transaction, sync: SyncKey): Promise<void> {
+  const pause = { by: 'operator', reason: 'schedule-paused', until: null };
+  return announce(tx, {
+    venueId: sync.venueId,
+    type: 'sync.paused',
+    data: { ...syncOf(sync), ...pause, path: schedulePath(sync) },
+  });
+}
+
 /** A scheduled sync has not ended well for long. `lastGoodAt`: when it last did; null when it never has. */
 export function announceStale(
   tx: Transaction,
@@ -70,7 +82,7 @@ export function announceStale(
     type: 'sync.stale',
     data: {
       ...{ ...syncOf(sync), reason, lastGoodRunAt: lastGoodAt?.toISOString() ?? null },
-      path: `${connectionPath(sync)}/schedules/${sync.resource}`,
+      path: schedulePath(sync),
     },
   });
 }
