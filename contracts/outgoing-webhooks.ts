@@ -26,7 +26,6 @@ export const SAMPLE_TYPE = 'webhook.test';
 
 /** Who has paused a sync: a person, a limit or outage of the provider, or the guard that waits for an approval. */
 export const PAUSED_BY = ['operator', 'throttle', 'guard'] as const;
-export type PausedBy = (typeof PAUSED_BY)[number];
 
 /**
  * Why a scheduled sync is stale: its account's owner has to approve again, its run waits for an approval or for a limit

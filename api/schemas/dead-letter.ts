@@ -1,15 +1,10 @@
 import { z } from 'zod';
-import { DEAD_LETTER_SOURCES, DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
+import { DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { DeadLetter, DeadLetterGroups } from '../../db/dead-letters/dead-letter-store.ts';
 import { instant, orNull, paging, timestamp, uuid } from './common.ts';
-import { direction, resource } from './words.ts';
+import { deadLetterSource as source, direction, resource } from './words.ts';
 
-const source = z.enum(DEAD_LETTER_SOURCES).meta({
-  id: 'DeadLetterSource',
-  description:
-    '`record`: a sync could not store or write a record. `event`: a provider’s event could not be applied. `delivery`: an outgoing webhook could not be delivered.',
-});
 const state = z.enum(DEAD_LETTER_STATES).meta({
   id: 'DeadLetterState',
   description:

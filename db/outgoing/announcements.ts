@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm';
 import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
 import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
-import type { OutgoingEventType, PausedBy, StaleReason } from '../../contracts/outgoing-webhooks.ts';
+import type { OutgoingEventType, StaleReason } from '../../contracts/outgoing-webhooks.ts';
 import type { OpenReconciliationInput } from '../../contracts/reconciliation.ts';
 import type { SyncConnectionInput, SyncCounts, SyncKey, SyncOutcome } from '../../contracts/sync.ts';
 import type { CustomFieldChange } from '../../contracts/unknown-fields.ts';
+import type { EventPayload } from '../../domain/outgoing/event-payloads.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { announce } from './announce.ts';
 
@@ -36,12 +37,10 @@ export async function announceRunEnd(
 ): Promise<void> {
   const { venueId } = input;
   const { outcome, errorCode, counts, firstPass } = end;
-  const failed = outcome === 'failed';
-  await announce(tx, {
-    venueId,
-    type: failed ? 'sync.failed' : 'sync.finished',
-    data: { ...aboutRun(input), outcome, counts, ...(failed && { errorCode }) },
-  });
+  const data = { ...aboutRun(input), outcome, counts };
+  await (outcome === 'failed'
+    ? announce(tx, { venueId, type: 'sync.failed', data: { ...data, errorCode } })
+    : announce(tx, { venueId, type: 'sync.finished', data }));
   if (firstPass) await announce(tx, { venueId, type: 'backfill.done', data: { ...aboutRun(input), counts } });
 }
 
@@ -49,7 +48,7 @@ export async function announceRunEnd(
 export function announcePause(
   tx: Transaction,
   input: SyncConnectionInput,
-  pause: { readonly by: PausedBy; readonly reason: string; readonly until: string | null },
+  pause: Pick<EventPayload<'sync.paused'>, 'by' | 'reason' | 'until'>,
 ): Promise<void> {
   return announce(tx, { venueId: input.venueId, type: 'sync.paused', data: { ...aboutRun(input), ...pause } });
 }
@@ -57,13 +56,13 @@ export function announcePause(
 /** A person has stopped all syncs of a connection. */
 export function announceSuspension(tx: Transaction, ref: ConnectionRef): Promise<void> {
   const { venueId, connectionId } = ref;
-  const pause = { by: 'operator', reason: 'suspended', until: null };
+  const pause = { by: 'operator', reason: 'suspended', until: null } as const;
   return announce(tx, { venueId, type: 'sync.paused', data: { connectionId, ...pause, path: connectionPath(ref) } });
 }
 
 /** A person has paused the schedule of a sync. */
 export function announceSchedulePause(tx: Transaction, sync: SyncKey): Promise<void> {
-  const pause = { by: 'operator', reason: 'schedule-paused', until: null };
+  const pause = { by: 'operator', reason: 'schedule-paused', until: null } as const;
   return announce(tx, {
     venueId: sync.venueId,
     type: 'sync.paused',
@@ -116,10 +115,11 @@ export async function announceConnection(
   const [row] = await tx.execute<{ provider: string }>(
     sql`select provider from connections where id = ${connectionId}`,
   );
+  if (!row) return;
   await announce(tx, {
     venueId,
     type,
-    data: { connectionId, provider: row?.provider ?? null, path: connectionPath(ref) },
+    data: { connectionId, provider: row.provider, path: connectionPath(ref) },
   });
 }
 
@@ -167,7 +167,7 @@ export async function announceCustomFields(
   await announce(tx, {
     venueId: ref.venueId,
     type: 'custom-field.changed',
-    data: { ...aboutFields(ref), change, fields },
+    data: { ...aboutFields(ref), change, fields: [...fields] },
     digest: { key: `${ref.connectionId}/${ref.resource}/${change}`, counts: { fields: fields.length } },
   });
 }

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionId } from '../../contracts/ids.ts';
+import type { OutgoingEventType } from '../../contracts/outgoing-webhooks.ts';
+import { EVENT_PAYLOADS } from '../../domain/outgoing/event-payloads.ts';
 import { REGISTRIES } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { until } from '../support/eventually.ts';
@@ -74,6 +76,8 @@ describe('a subscription to the service’s own events', () => {
     });
     for (const message of receiver.received) {
       expect(verifies(message, secret)).toBe(true);
+      const { type, data } = message.body;
+      EVENT_PAYLOADS[type as OutgoingEventType].strict().parse(data);
       expect(message.text).not.toMatch(/@|sk_test_|\+\d{6}/);
     }
     expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(receiver.received.length);

@@ -39,10 +39,13 @@ async function subscribe(types: readonly OutgoingEventType[] | null = null, venu
   return ref;
 }
 const tell = (type: OutgoingEventType = 'sync.finished', venue = venueId) =>
-  withVenue(database.db, venue, (tx) => announce(tx, { venueId: venue, type, data: { a: 1 } }));
+  withVenue(database.db, venue, (tx) => announce(tx, { venueId: venue, type, data: {} } as never));
 const change = (created: number) =>
   withVenue(database.db, venueId, (tx) =>
-    announce(tx, { venueId, type: 'record.changed', data: {}, digest: { key: 'customers', counts: { created } } }),
+    announce(tx, {
+      ...{ venueId, type: 'record.changed', data: {} as never },
+      digest: { key: 'customers', counts: { created, updated: 0, archived: 0 } },
+    }),
   );
 const messages = () => database.admin`select type, data, digest_key from outgoing_messages`;
 const deliveries = () => database.admin`select * from deliveries`;
@@ -65,7 +68,7 @@ describe('an announcement', () => {
   it('is undone with the change that it tells of', async () => {
     await subscribe();
     const undone = withVenue(database.db, venueId, async (tx) => {
-      await announce(tx, { venueId, type: 'sync.finished', data: {} });
+      await announce(tx, { venueId, type: 'sync.finished', data: {} as never });
       throw new Error('undone');
     });
     await expect(undone).rejects.toThrow('undone');
