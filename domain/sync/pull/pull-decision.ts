@@ -15,6 +15,8 @@ export interface KnownRemote {
     readonly gone: boolean;
     /** This run has already read the remote record. */
     readonly metInThisRun: boolean;
+    /** An event or another writer has stored it since this run began, and this run has not read it yet. */
+    readonly storedMeanwhile?: boolean;
     /** When the remote record was last known to exist, by our clock. */
     readonly syncedAtMs: number;
   } | null;
@@ -78,6 +80,7 @@ export function decidePull(pulled: PulledVersion, known: KnownRemote | null): Pu
   if (pulled.deleted) return ofDeletion(pulled, tied);
   if (tied.link.gone) return ofReturn(pulled, tied);
   if (!pulled.certain && isOlder(pulled, tied.link)) return 'ignore';
+  if (!pulled.certain && isTie(pulled, tied.link)) return 'look-up';
   // The venue deleted the record while the provider changed it: the venue's deletion wins.
   if (known.recordDeleted) return 'touch';
   return pulled.fingerprint === tied.link.fingerprint ? ofUnchanged(pulled, tied) : taken(tied);
@@ -92,6 +95,11 @@ type Tied = KnownRemote & { readonly link: NonNullable<KnownRemote['link']> };
  */
 function isOlder({ version }: PulledVersion, { externalVersion, metInThisRun }: Tied['link']): boolean {
   return version < externalVersion || (version === externalVersion && metInThisRun);
+}
+
+/** A page that was on its way when an event of the same second was applied may be older than that, or newer. */
+function isTie({ version, fingerprint }: PulledVersion, link: Tied['link']): boolean {
+  return link.storedMeanwhile === true && version === link.externalVersion && fingerprint !== link.fingerprint;
 }
 
 function firstSight(pulled: PulledVersion, known: KnownRemote | null): PullDecision {
