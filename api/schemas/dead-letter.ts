@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { DeadLetter, DeadLetterGroups } from '../../db/dead-letters/dead-letter-store.ts';
+import { deadLetterAdvice, isEditable } from '../../domain/dead-letters/dead-letter-advice.ts';
 import { instant, orNull, paging, timestamp, uuid } from './common.ts';
 import { deadLetterSource as source, direction, resource } from './words.ts';
 
@@ -61,6 +62,11 @@ export const deadLetterAnswer = z
     externalId: z.string().nullable().meta({ description: 'The provider’s id of the object.' }),
     eventId: z.uuid().nullable(),
     deliveryId: z.string().nullable(),
+    editable: z.boolean().meta({
+      description:
+        'Whether `PATCH` can change what failed: only a record of the venue. An object of a pull is the provider’s, and a retry reads it again.',
+    }),
+    nextAction: z.string().meta({ description: 'What a person can do about it.' }),
     attempts: z.int().meta({ description: 'How often it has failed since it was last resolved.' }),
     firstFailedAt: timestamp,
     lastFailedAt: timestamp,
@@ -124,6 +130,8 @@ export function presentDeadLetter(letter: DeadLetter): z.input<typeof deadLetter
     externalId: letter.externalId,
     eventId: from === 'event' ? sourceKey : null,
     deliveryId: from === 'delivery' ? sourceKey : null,
+    editable: isEditable(letter),
+    nextAction: deadLetterAdvice(letter),
     attempts: letter.attempts,
     firstFailedAt: letter.firstFailedAt.toISOString(),
     lastFailedAt: letter.lastFailedAt.toISOString(),
