@@ -79,8 +79,8 @@ export function decidePull(pulled: PulledVersion, known: KnownRemote | null): Pu
   const tied = { ...known, link: known.link };
   if (pulled.deleted) return ofDeletion(pulled, tied);
   if (tied.link.gone) return ofReturn(pulled, tied);
-  if (!pulled.certain && isOlder(pulled, tied.link)) return 'ignore';
-  if (!pulled.certain && isTie(pulled, tied.link)) return 'look-up';
+  const doubt = pulled.certain ? null : doubtOf(pulled, tied.link);
+  if (doubt !== null) return doubt;
   // The venue deleted the record while the provider changed it: the venue's deletion wins.
   if (known.recordDeleted) return 'touch';
   return pulled.fingerprint === tied.link.fingerprint ? ofUnchanged(pulled, tied) : taken(tied);
@@ -96,6 +96,9 @@ type Tied = KnownRemote & { readonly link: NonNullable<KnownRemote['link']> };
 function isOlder({ version }: PulledVersion, { externalVersion, metInThisRun }: Tied['link']): boolean {
   return version < externalVersion || (version === externalVersion && metInThisRun);
 }
+
+const doubtOf = (pulled: PulledVersion, link: Tied['link']): 'ignore' | 'look-up' | null =>
+  isOlder(pulled, link) ? 'ignore' : isTie(pulled, link) ? 'look-up' : null;
 
 /** A page that was on its way when an event of the same second was applied may be older than that, or newer. */
 function isTie({ version, fingerprint }: PulledVersion, link: Tied['link']): boolean {
