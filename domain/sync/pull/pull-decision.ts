@@ -98,12 +98,14 @@ function isOlder({ version }: PulledVersion, { externalVersion, metInThisRun }: 
 }
 
 const doubtOf = (pulled: PulledVersion, link: Tied['link']): 'ignore' | 'look-up' | null =>
-  isOlder(pulled, link) ? 'ignore' : isTie(pulled, link) ? 'look-up' : null;
+  isOlder(pulled, link) ? 'ignore' : isDoubtful(pulled, link) ? 'look-up' : null;
 
-/** A page that was on its way when an event of the same second was applied may be older than that, or newer. */
-function isTie({ version, fingerprint }: PulledVersion, link: Tied['link']): boolean {
-  return link.storedMeanwhile === true && version === link.externalVersion && fingerprint !== link.fingerprint;
-}
+/**
+ * A page that was on its way when an event was applied may tell of an earlier state, whatever the versions say: a reading
+ * is dated by its session's estimate of the provider's clock, which may be a second or more behind.
+ */
+const isDoubtful = ({ fingerprint }: PulledVersion, link: Tied['link']): boolean =>
+  link.storedMeanwhile === true && fingerprint !== link.fingerprint;
 
 function firstSight(pulled: PulledVersion, known: KnownRemote | null): PullDecision {
   // The venue deleted the record before it was linked: a late reading must not bring it back.

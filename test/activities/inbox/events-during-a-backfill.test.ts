@@ -159,11 +159,6 @@ describe('events that arrive during a backfill', () => {
     expect(rounds).toBeGreaterThan(3);
     await deliver(late);
     expect(await alive()).toEqual(await atStripe());
-    console.log('x'); const dbg = await world.database.admin`select l.external_id, c.name, c.version, l.external_version, (select array_agg(e.kind || coalesce('/'||e.reason,'') order by e.at) from webhook_event_effects e where e.record_id = c.id) as effects
-      from customers c join record_links l on l.record_id = c.id where l.connection_id = ${venue.connectionId} and c.version > 1`.catch(() => []);
-    for (const row of dbg) console.log(JSON.stringify(row));
-    const seen = await world.callStripe('GET', 'events?limit=100') as never as {data: {type: string, created: number, data: {object: {id: string, name: string}}}[]};
-    for (const e of seen.data) if (/twice|first/.test(e.data.object.name)) console.log('EV', e.created, e.data.object.id, e.data.object.name);
     expect(await told()).toEqual(expected);
 
     // Another pass finds nothing that was left out.

@@ -221,8 +221,8 @@ describe('the decision on a pulled version', () => {
     ['changes nothing for the same version in a later run', pulled(5_000, 'agreed'), known(), 'touch'],
     ['takes a change in the same second as the one an earlier run applied', pulled(5_000), known(), 'update'],
     [
-      'looks up a difference of the second in which an event was applied while the page was on its way',
-      pulled(5_000),
+      'looks up what differs from an event that was applied since the run began, although it seems newer',
+      pulled(6_000),
       known({ storedMeanwhile: true }),
       'look-up',
     ],
@@ -232,7 +232,7 @@ describe('the decision on a pulled version', () => {
       known({ storedMeanwhile: true }),
       'touch',
     ],
-    ['takes a newer version than such an event', pulled(5_001), known({ storedMeanwhile: true }), 'update'],
+    ['ignores an older version than such an event', pulled(4_999), known({ storedMeanwhile: true }), 'ignore'],
     [
       'takes a looked-up record, whatever its version',
       pulled(4_000, 'changed', { certain: true }),
