@@ -99,6 +99,8 @@ export interface WorkerConfig extends ServiceConfig {
   readonly healthPort: number | null;
   readonly retention: RetentionConfig;
   readonly maxSchedulesPerVenue: number;
+  /** Subscribers are told of a scheduled sync without a good run for this long. */
+  readonly staleAfterMs: number;
 }
 
 export interface MigrationConfig extends ProcessConfig {
@@ -169,6 +171,7 @@ export function readWorkerConfig(env: Env, providers: readonly ConfigurableProvi
     ...serviceOf(environment),
     healthPort: environment.get('HEALTH_PORT') ?? null,
     maxSchedulesPerVenue: environment.certain('MAX_SCHEDULES_PER_VENUE'),
+    staleAfterMs: environment.certain('SYNC_STALE_AFTER_HOURS') * 3_600_000,
     retention: {
       everyMinutes: environment.certain('RETENTION_EVERY_MINUTES'),
       auditDays: environment.certain('RETENTION_AUDIT_DAYS'),

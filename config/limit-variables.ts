@@ -142,6 +142,16 @@ export const LIMIT_VARIABLES = {
     readBy: ['api'],
     secret: false,
   },
+  SYNC_STALE_AFTER_HOURS: {
+    schema: upTo(720),
+    form: formUpTo(720),
+    description:
+      'Subscribers are told by `sync.stale` of a scheduled sync that has not ended well for this long, and of a rare one after two of its times.',
+    obtain: 'Choose one.',
+    default: '6',
+    readBy: ['worker'],
+    secret: false,
+  },
   PROVIDER_CIRCUIT_SECONDS: {
     schema: upTo(3_600),
     form: formUpTo(3_600),

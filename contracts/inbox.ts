@@ -146,6 +146,8 @@ export interface SweepConnectionsResult {
   readonly runs: number;
   /** How many connections have a comparison of their events under way. */
   readonly compared: number;
+  /** Of how many stale syncs subscribers were told. Absent in results of earlier versions. */
+  readonly stale?: number;
 }
 
 /** The `internal` queue. */
@@ -154,4 +156,6 @@ export interface ConnectionSweepActivities {
   readonly startComparisons: () => Promise<{ readonly started: number }>;
   /** Starts a full run of every resource of which events would have deleted many records. */
   readonly startHeldDeletions: () => Promise<{ readonly started: number }>;
+  /** Tells subscribers of scheduled syncs that have not ended well for long. */
+  readonly announceStaleSyncs: () => Promise<{ readonly told: number }>;
 }

@@ -7,6 +7,7 @@ export const OUTGOING_EVENT_TYPES = [
   'sync.finished',
   'sync.failed',
   'sync.paused',
+  'sync.stale',
   'backfill.done',
   'record.changed',
   'connection.created',
@@ -16,6 +17,7 @@ export const OUTGOING_EVENT_TYPES = [
   'dead-letter.added',
   'discrepancy.found',
   'unknown-field.found',
+  'custom-field.changed',
 ] as const;
 export type OutgoingEventType = (typeof OUTGOING_EVENT_TYPES)[number];
 
@@ -24,7 +26,13 @@ export const SAMPLE_TYPE = 'webhook.test';
 
 /** Who has paused a sync: a person, a limit or outage of the provider, or the guard that waits for an approval. */
 export const PAUSED_BY = ['operator', 'throttle', 'guard'] as const;
-export type PausedBy = (typeof PAUSED_BY)[number];
+
+/**
+ * Why a scheduled sync is stale: its account's owner has to approve again, its run waits for an approval or for a limit
+ * or outage, its runs fail, or none has been at work.
+ */
+export const STALE_REASONS = ['needs-reauth', 'awaiting-approval', 'waiting', 'failing', 'not-running'] as const;
+export type StaleReason = (typeof STALE_REASONS)[number];
 
 export const SUBSCRIPTION_STATES = ['enabled', 'disabled'] as const;
 export type SubscriptionState = (typeof SUBSCRIPTION_STATES)[number];

@@ -11,3 +11,7 @@ export interface UnknownField {
   readonly path: string;
   readonly kind: UnknownFieldKind;
 }
+
+/** What has become of a custom field: a pull has met it for the first time, a full one no longer, or one again. */
+export const CUSTOM_FIELD_CHANGES = ['added', 'vanished', 'returned'] as const;
+export type CustomFieldChange = (typeof CUSTOM_FIELD_CHANGES)[number];

@@ -6,6 +6,7 @@ import { kindOfFault } from './error-table.ts';
 import type { ErrorTable } from './error-table.ts';
 import type { OAuthCalls } from './oauth.ts';
 import { ProviderError, leavesOutcomeOpen } from './provider-error.ts';
+import { retryAfterMs } from './kit/retry-after.ts';
 
 /** The limits of one call: its duration including the body, and the size of its answer. */
 export interface CallLimits {
@@ -110,7 +111,7 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers, text }
     code: fault === 'foreign' ? undefined : word(fault[0]),
     field: fault === 'foreign' ? undefined : word(errors.fieldIn?.(json)),
     requestId: requestIdOf(headers),
-    retryAfterMs: retryAfterMs(headers),
+    retryAfterMs: retryAfterMs(headers.get('retry-after')),
   });
 }
 
@@ -119,7 +120,7 @@ const isChallenge = (status: number, headers: Headers) =>
 
 /** Throws for failures that no caller has to see. */
 function refuse(provider: ProviderId, { status, headers, text }: Received, requestId: string | undefined): void {
-  const details = { provider, httpStatus: status, requestId, retryAfterMs: retryAfterMs(headers) };
+  const details = { provider, httpStatus: status, requestId, retryAfterMs: retryAfterMs(headers.get('retry-after')) };
   if (status === 429) throw new ProviderError({ ...details, kind: 'rate-limited' });
   if (leavesOutcomeOpen(status)) throw new ProviderError({ ...details, kind: 'unavailable' });
   if (status < 200 || (status >= 300 && status < 400))
@@ -224,11 +225,3 @@ const isObject = (value: unknown): value is Json =>
 
 const requestIdOf = (headers: Headers): string | undefined =>
   REQUEST_ID_HEADERS.map((name) => word(headers.get(name))).find((id) => id !== undefined);
-
-/** In seconds, or as a date (RFC 9110, section 10.2.3). */
-function retryAfterMs(headers: Headers): number | undefined {
-  const header = headers.get('retry-after');
-  if (header === null) return undefined;
-  const ms = /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - Date.now();
-  return ms > 0 ? ms : undefined;
-}

@@ -20,7 +20,7 @@ export function keepConnectionSweepSchedule(options: KeptScheduleOptions): Promi
         workflowId: CONNECTION_SWEEP_SCHEDULE_ID,
         taskQueue: WORKFLOW_QUEUE,
         args: [],
-        staticSummary: 'Connections: fetch events that never arrived, read held deletions',
+        staticSummary: 'Connections: fetch events that never arrived, read held deletions, tell of stale syncs',
       },
     },
     options,

@@ -11,6 +11,7 @@ import type { ReportDeps } from '../activities/reports/fetch-report.ts';
 import type { DeliveringDeps } from '../activities/outgoing/deliver-webhooks.ts';
 import { createWebhookSender } from '../activities/outgoing/send-webhook.ts';
 import type { DeadLetterDeps } from '../activities/dead-letters/retry-dead-letters.ts';
+import type { ConnectionSweepDeps } from '../activities/inbox/sweep-connections.ts';
 import type { EventFeedDeps } from '../activities/inbox/compare-events.ts';
 import type { InboxDeps } from '../activities/inbox/drain-inbox.ts';
 import type { RetentionDeps } from '../activities/retention/remove-expired.ts';
@@ -52,6 +53,7 @@ import { createScheduleStore } from '../db/runs/schedule-store.ts';
 import { checkDatabase } from '../db/core/startup-check.ts';
 import { createSecretRotationStore } from '../db/connections/secret-rotation-store.ts';
 import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
+import { createSyncSilenceStore } from '../db/runs/sync-silence-store.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
 import { createEventFeedStore } from '../db/webhooks/event-feed-store.ts';
@@ -93,6 +95,7 @@ export type WorkerDeps = SyncChunkDeps &
   RetentionDeps &
   InboxDeps &
   EventFeedDeps &
+  ConnectionSweepDeps &
   DeliveringDeps &
   DeadLetterDeps &
   RefreshingDeps &
@@ -181,6 +184,8 @@ export async function createDeps(
     inbox,
     eventFeeds: createEventFeedStore(db),
     eventRecords: createEventRecordStore(db, kinds),
+    silences: createSyncSilenceStore(db),
+    staleAfterMs: config.staleAfterMs,
     deliveries,
     sendWebhook: createWebhookSender({ fetch: guardedFetch(config.allowLoopbackReceivers ? LOOPBACK : []) }),
     retries,

@@ -8,8 +8,10 @@ import { heldDeletionsRun } from '../../domain/inbox/held-deletions.ts';
 import type { ScheduledSync } from '../../domain/inbox/held-deletions.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { guarded } from '../failures.ts';
+import { announceStaleSyncs } from './stale-syncs.ts';
+import type { StaleSyncDeps } from './stale-syncs.ts';
 
-export interface ConnectionSweepDeps {
+export interface ConnectionSweepDeps extends StaleSyncDeps {
   readonly providers: Pick<Providers, 'definition' | 'ids'>;
   readonly eventFeeds: Pick<EventFeedStore, 'listDue'>;
   readonly eventRecords: Pick<EventRecordStore, 'listHeldDeletions'>;
@@ -38,5 +40,7 @@ export function createConnectionSweepActivities(deps: ConnectionSweepDeps): Conn
           await getClient().workflow.start<ScheduledSync>(...heldDeletionsRun(sync, nameOf(sync.provider)));
         return { started: held.length };
       }),
+
+    announceStaleSyncs: () => guarded(() => announceStaleSyncs(deps, MAX_STARTED)),
   };
 }

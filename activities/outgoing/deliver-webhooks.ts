@@ -7,7 +7,7 @@ import type { SubscriptionRef } from '../../contracts/ids.ts';
 import { SAMPLE_TYPE } from '../../contracts/outgoing-webhooks.ts';
 import type { DeliveryActivities, DeliveryChunk, SampleResult } from '../../contracts/outgoing-webhooks.ts';
 import type { AttemptOutcome, DeliveryStore, DueMessage, Receiver } from '../../db/outgoing/delivery-store.ts';
-import { pauseBeforeAttemptMs } from '../../domain/outgoing/delivery-schedule.ts';
+import { pauseBeforeAttemptMs, restMs } from '../../domain/outgoing/delivery-schedule.ts';
 import { countDelivery } from '../../telemetry/outgoing-metrics.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Secret } from '../../vault/secret.ts';
@@ -81,14 +81,15 @@ interface Round {
 async function sendAll(deps: DeliveringDeps, { ref, receiver, due }: Round): Promise<readonly AttemptOutcome[]> {
   const { deliveries, log } = deps;
   const secrets = await openSecrets(deps, ref, receiver);
-  const outcomes = await Promise.all(
-    due.map(async (message): Promise<AttemptOutcome> => {
-      const { status, error } = await send(deps, { receiver, secrets, message });
-      const retryInMs = error === null ? null : pauseBeforeAttemptMs(message.attempts + 1);
-      return { messageId: message.id, attempts: message.attempts, status, error, retryInMs };
-    }),
+  const attempts = await Promise.all(
+    due.map(async (message) => ({ message, ...(await send(deps, { receiver, secrets, message })) })),
   );
-  const reason = await deliveries.settle(ref, outcomes, { gone: outcomes.some(({ status }) => status === GONE) });
+  const outcomes = attempts.map(({ message: { id: messageId, attempts: made }, status, error }): AttemptOutcome => {
+    const retryInMs = error === null ? null : pauseBeforeAttemptMs(made + 1);
+    return { messageId, attempts: made, status, error, retryInMs };
+  });
+  const gone = outcomes.some(({ status }) => status === GONE);
+  const reason = await deliveries.settle(ref, outcomes, { gone, restMs: restMs(attempts) });
   for (const { error, retryInMs } of outcomes)
     countDelivery(error === null ? 'delivered' : retryInMs === null ? 'failed' : 'repeated');
   if (reason) log.warn({ ...ref, reason }, 'a subscription is disabled: its receiver accepts no messages');

@@ -3,6 +3,7 @@ import { Webhook } from 'standardwebhooks';
 import type { DeliveryError } from '../../contracts/outgoing-webhooks.ts';
 import { connectionFailureOf } from '../../providers/connection-failure.ts';
 import { AddressNotAllowedError } from '../../providers/kit/address-guard.ts';
+import { retryAfterMs } from '../../providers/kit/retry-after.ts';
 import type { Secret } from '../../vault/secret.ts';
 
 /** A message, as a receiver gets it. */
@@ -27,6 +28,8 @@ export interface SendResult {
   readonly status: number | null;
   /** Null: accepted, with a status of 2xx. */
   readonly error: DeliveryError | null;
+  /** The receiver asks for no message before this time has passed. */
+  readonly retryAfterMs?: number;
 }
 
 /** Sends a message once. Throws only when `signal` aborts it. */
@@ -65,7 +68,9 @@ export function createWebhookSender({ fetch: call, timeoutMs = TIMEOUT_MS }: Web
         signal: AbortSignal.any([signal, timeout]),
       });
       await discard(answer);
-      return { status: answer.status, error: errorOf(answer.status) };
+      const error = errorOf(answer.status);
+      const askedMs = error === null ? undefined : retryAfterMs(answer.headers.get('retry-after'));
+      return { status: answer.status, error, ...(askedMs !== undefined && { retryAfterMs: askedMs }) };
     } catch (error) {
       signal.throwIfAborted();
       return { status: null, error: failureOf(error, timeout) };

@@ -27,6 +27,7 @@ export const DEAD_LETTER_PROBLEMS = {
     title: 'What failed is not the venue’s record',
     meaning:
       'Only a record of the venue that a push could not write can be edited here. An object that a pull could not store, and an event, are the provider’s.',
-    remedy: 'Change the object at the provider, and retry the entry.',
+    remedy:
+      'Change the object at the provider, or the mapping of its fields, and retry the entry: the object is read again. `nextAction` of the entry says what helps.',
   },
 } as const satisfies Record<string, Problem>;

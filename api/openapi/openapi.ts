@@ -11,6 +11,7 @@ import { headersOf, idempotencyHeader, lastEventHeader, registerHeaders, request
 import type { AnswerKind } from './openapi-headers.ts';
 import { plainPaths } from './openapi-plain-paths.ts';
 import { AUTHENTICATION, DESCRIPTION } from './openapi-text.ts';
+import { webhooks } from './openapi-webhooks.ts';
 import { PROBLEMS } from '../errors/problems.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { problem } from '../schemas/common.ts';
@@ -40,6 +41,7 @@ export function buildOpenApi(endpoints: readonly Endpoint[], { publicUrl, kinds,
   registerHeaders(registry);
   for (const endpoint of endpoints) registry.registerPath(describe(endpoint));
   for (const path of plainPaths(plainProblems, providers)) registry.registerPath(path);
+  for (const message of webhooks()) registry.registerWebhook(message);
   // No answer refers to the events, because OpenAPI 3.1 describes a stream as text.
   const document = new OpenApiGeneratorV31([
     ...registry.definitions,

@@ -4,6 +4,7 @@ import type { RecordChanges, StoredRecord } from '../../db/records/record-store.
 import type { FieldProblem } from '../../db/records/record-writing.ts';
 import type { Actor } from '../admin/audit-trail.ts';
 import type { StartRetries } from '../dead-letters/retry-starter.ts';
+import { deadLetterAdvice } from '../../domain/dead-letters/dead-letter-advice.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { notFound } from '../errors/not-found.ts';
 import { endpoint } from '../http/endpoint.ts';
@@ -123,7 +124,7 @@ function editRoute(deps: DeadLetterActionDeps): Endpoint {
     name: 'editDeadLetter',
     summary: 'Change the record that a push could not write',
     description:
-      'Changes the venue’s record, under the rules of `PATCH` of the record. Retry the entry afterwards, or leave it to the next push.',
+      'Changes the venue’s record, under the rules of `PATCH` of the record. Retry the entry afterwards, or leave it to the next push. An object that a pull could not store is the provider’s: it is changed there, and a retry reads it again. `editable` tells them apart.',
     tag: 'Dead letters',
     method: 'patch',
     path: DEAD_LETTER,
@@ -144,10 +145,11 @@ function editRoute(deps: DeadLetterActionDeps): Endpoint {
 /** Throws `invalid-request` with every wrong field; nothing is changed then. */
 async function editRecord(
   { records, kinds, audit }: DeadLetterActionDeps,
-  { id, venueId, resource, recordId }: DeadLetter,
+  letter: DeadLetter,
   { fields, actor }: { readonly fields: Readonly<Record<string, unknown>>; readonly actor: Actor },
 ): Promise<void> {
-  if (resource === null || recordId === null || !kinds.has(resource)) throw notEditable();
+  const { id, venueId, resource, recordId } = letter;
+  if (resource === null || recordId === null || !kinds.has(resource)) throw notEditable(deadLetterAdvice(letter));
   const kind = kinds.get(resource);
   const store = records.of(kind);
   const parsed = await checkChanged(schemasOf(kind).changes, fields, {
@@ -165,17 +167,14 @@ async function editRecord(
       details: { resource, record, fields: Object.keys(fields).sort().join(' ') },
     }),
   );
-  if (result === null) throw notEditable();
+  if (result === null) throw notEditable('The record is deleted: discard the entry.');
   if (Array.isArray(result)) throw invalidRequest((result as readonly FieldProblem[]).map(inFields));
 }
 
 const inFields = ({ path, message }: FieldProblem): FieldProblem => ({ path: `fields.${path}`, message });
 
-const notEditable = () =>
-  new ApiError(
-    'dead-letter-not-editable',
-    'Only a record of the venue that a push could not write, and that is not deleted, can be edited.',
-  );
+const notEditable = (advice: string) =>
+  new ApiError('dead-letter-not-editable', `Nothing can be edited here. ${advice}`);
 const settled = () => new ApiError('dead-letter-settled', 'It is resolved or discarded already.');
 
 function changed(outcome: DeadLetter | Unchanged | null): DeadLetter {

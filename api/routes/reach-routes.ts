@@ -96,7 +96,7 @@ function unknownFieldsRoute(deps: ReachRouteDeps): Endpoint {
     name: 'listUnknownFields',
     summary: 'List fields of the provider’s objects that Interlock has no meaning for, first seen first',
     description:
-      'Up to a hundred: custom fields, and fields whose value is none that Interlock knows. Pulls note them, dry runs do not. One whose `lastSeenAt` stays behind the last full pass has gone at the provider.',
+      'Up to a hundred: custom fields, and fields whose value is none that Interlock knows. Pulls note them, dry runs do not. A custom field that a full pull no longer meets has `vanishedAt`. `custom-field.changed` and `unknown-field.found` announce them.',
     tag: 'Connections',
     method: 'get',
     path: `${PATH}/unknown-fields`,

@@ -4,6 +4,7 @@ import type { Connection, ConnectionStore } from '../../db/connections/connectio
 import type { ScheduleStore } from '../../db/runs/schedule-store.ts';
 import type { VenueStore } from '../../db/core/venue-store.ts';
 import { scheduleId } from '../../contracts/sync.ts';
+import type { SyncKey } from '../../contracts/sync.ts';
 import { defaultJitterMs } from '../../domain/schedule/schedule-timing.ts';
 import type { ScheduleTiming } from '../../domain/schedule/schedule-timing.ts';
 import type { RecordKinds } from '../../records/registry.ts';
@@ -125,10 +126,12 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
       // Reserved before Temporal is called, so that a schedule that may exist always counts.
       if ((await deps.schedules.reserve(ids, [ids.resource])).length === 0)
         throw new ApiError('schedule-limit-reached', 'The venue has as many schedules as it may have.');
-      await deps.scheduleGateway.put(
-        { ...ids, provider: connection.provider, direction },
-        { timing, jitterMs: jitter, fullEveryMs: fullEvery, paused, note },
-      );
+      const sync = { ...ids, provider: connection.provider, direction };
+      const change = async () => {
+        await deps.scheduleGateway.put(sync, { timing, jitterMs: jitter, fullEveryMs: fullEvery, paused, note });
+        return true;
+      };
+      await (paused === true ? tellWhenPaused(deps, sync, change) : change());
       await deps.schedules.noteScheduled(ids, ids.resource);
       await deps.audit.note({ caller, requestId }, ids.venueId, {
         ...target(ids),
@@ -178,7 +181,8 @@ function pauseRoute(deps: ScheduleRouteDeps): Endpoint {
       act(deps, call, {
         action: 'schedule.paused',
         status: 200,
-        work: (ref) => deps.scheduleGateway.setPaused(ref, true),
+        work: (ref, { provider }) =>
+          tellWhenPaused(deps, { ...ref, provider }, () => deps.scheduleGateway.setPaused(ref, true)),
       }),
   });
 }
@@ -225,7 +229,7 @@ interface Action {
   readonly action: string;
   readonly status: number;
   /** Returns false when there is no such schedule. */
-  readonly work: (ref: ScheduleRef) => Promise<boolean>;
+  readonly work: (ref: ScheduleRef, connection: Connection) => Promise<boolean>;
 }
 
 async function act(
@@ -233,10 +237,23 @@ async function act(
   { ids, caller, requestId }: Call<IdsOf<typeof ITEM>, unknown, unknown>,
   { action, status, work }: Action,
 ): Promise<Answer> {
-  await connectionToChange(deps, ids);
-  if (!(await work(ids))) throw notFound('schedule-not-found');
+  const connection = await connectionToChange(deps, ids);
+  if (!(await work(ids, connection))) throw notFound('schedule-not-found');
   await deps.audit.note({ caller, requestId }, ids.venueId, { ...target(ids), action });
   return present(deps, ids, status);
+}
+
+/** Pauses a schedule, and tells subscribers unless it was paused before. `pause` returns whether it has paused it. */
+async function tellWhenPaused(
+  { scheduleGateway, schedules }: ScheduleRouteDeps,
+  sync: ScheduleRef & Pick<SyncKey, 'provider'> & Partial<Pick<SyncKey, 'direction'>>,
+  pause: () => Promise<boolean>,
+): Promise<boolean> {
+  const before = await scheduleGateway.find(sync);
+  const paused = await pause();
+  const { direction = before?.direction ?? 'pull' } = sync;
+  if (paused && before?.paused !== true) await schedules.announcePause({ ...sync, direction });
+  return paused;
 }
 
 /** Throws `connection-not-found`, because ids of schedules name no venue. */

@@ -1,15 +1,11 @@
 import { z } from 'zod';
-import { DEAD_LETTER_SOURCES, DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
+import { DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { DeadLetter, DeadLetterGroups } from '../../db/dead-letters/dead-letter-store.ts';
+import { deadLetterAdvice, isEditable } from '../../domain/dead-letters/dead-letter-advice.ts';
 import { instant, orNull, paging, timestamp, uuid } from './common.ts';
-import { direction, resource } from './words.ts';
+import { deadLetterSource as source, direction, resource } from './words.ts';
 
-const source = z.enum(DEAD_LETTER_SOURCES).meta({
-  id: 'DeadLetterSource',
-  description:
-    '`record`: a sync could not store or write a record. `event`: a provider’s event could not be applied. `delivery`: an outgoing webhook could not be delivered.',
-});
 const state = z.enum(DEAD_LETTER_STATES).meta({
   id: 'DeadLetterState',
   description:
@@ -66,6 +62,11 @@ export const deadLetterAnswer = z
     externalId: z.string().nullable().meta({ description: 'The provider’s id of the object.' }),
     eventId: z.uuid().nullable(),
     deliveryId: z.string().nullable(),
+    editable: z.boolean().meta({
+      description:
+        'Whether `PATCH` can change what failed: only a record of the venue. An object of a pull is the provider’s, and a retry reads it again.',
+    }),
+    nextAction: z.string().meta({ description: 'What a person can do about it.' }),
     attempts: z.int().meta({ description: 'How often it has failed since it was last resolved.' }),
     firstFailedAt: timestamp,
     lastFailedAt: timestamp,
@@ -129,6 +130,8 @@ export function presentDeadLetter(letter: DeadLetter): z.input<typeof deadLetter
     externalId: letter.externalId,
     eventId: from === 'event' ? sourceKey : null,
     deliveryId: from === 'delivery' ? sourceKey : null,
+    editable: isEditable(letter),
+    nextAction: deadLetterAdvice(letter),
     attempts: letter.attempts,
     firstFailedAt: letter.firstFailedAt.toISOString(),
     lastFailedAt: letter.lastFailedAt.toISOString(),

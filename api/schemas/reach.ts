@@ -52,6 +52,9 @@ export const unknownFieldAnswer = z
     }),
     firstSeenAt: timestamp,
     lastSeenAt: timestamp.meta({ description: 'When a pull last met it, to the length of a run’s piece of work.' }),
+    vanishedAt: timestamp
+      .nullable()
+      .meta({ description: 'When a full pull met the custom field no longer; null while it is there.' }),
   })
   .meta({ id: 'UnknownField' });
 
@@ -60,4 +63,5 @@ export const presentUnknownField = (field: StoredUnknownField): z.input<typeof u
   kind: field.kind,
   firstSeenAt: field.firstSeenAt.toISOString(),
   lastSeenAt: field.lastSeenAt.toISOString(),
+  vanishedAt: field.vanishedAt?.toISOString() ?? null,
 });

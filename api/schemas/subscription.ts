@@ -78,6 +78,9 @@ export const subscriptionAnswer = z
     failingSince: timestamp
       .nullable()
       .meta({ description: 'Since when every attempt has failed; null after a success.' }),
+    restsUntil: timestamp
+      .nullable()
+      .meta({ description: 'The receiver’s `Retry-After`, an hour at most: nothing is sent before.' }),
     createdAt: timestamp,
     updatedAt: timestamp,
   })
@@ -158,6 +161,7 @@ export function presentSubscription(subscription: Subscription): z.input<typeof 
     disabledReason: subscription.disabledReason,
     disabledAt: text(subscription.disabledAt),
     failingSince: text(subscription.failingSince),
+    restsUntil: text(subscription.restsUntil),
     createdAt: createdAt.toISOString(),
     updatedAt: updatedAt.toISOString(),
   };

@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm';
 import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
 import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
-import type { OutgoingEventType, PausedBy } from '../../contracts/outgoing-webhooks.ts';
+import type { OutgoingEventType, StaleReason } from '../../contracts/outgoing-webhooks.ts';
 import type { OpenReconciliationInput } from '../../contracts/reconciliation.ts';
-import type { SyncConnectionInput, SyncCounts, SyncOutcome } from '../../contracts/sync.ts';
+import type { SyncConnectionInput, SyncCounts, SyncKey, SyncOutcome } from '../../contracts/sync.ts';
+import type { CustomFieldChange } from '../../contracts/unknown-fields.ts';
+import type { EventPayload } from '../../domain/outgoing/event-payloads.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { announce } from './announce.ts';
 
@@ -11,7 +13,9 @@ const runPath = ({ venueId, syncId }: SyncConnectionInput): string => `/v1/venue
 const connectionPath = ({ venueId, connectionId }: ConnectionRef): string =>
   `/v1/venues/${venueId}/connections/${connectionId}`;
 
-const syncOf = ({ connectionId, provider, resource, direction }: SyncConnectionInput) => ({
+const schedulePath = (sync: SyncKey): string => `${connectionPath(sync)}/schedules/${sync.resource}`;
+
+const syncOf = ({ connectionId, provider, resource, direction }: SyncKey) => ({
   ...{ connectionId, provider, resource, direction },
 });
 
@@ -33,12 +37,10 @@ export async function announceRunEnd(
 ): Promise<void> {
   const { venueId } = input;
   const { outcome, errorCode, counts, firstPass } = end;
-  const failed = outcome === 'failed';
-  await announce(tx, {
-    venueId,
-    type: failed ? 'sync.failed' : 'sync.finished',
-    data: { ...aboutRun(input), outcome, counts, ...(failed && { errorCode }) },
-  });
+  const data = { ...aboutRun(input), outcome, counts };
+  await (outcome === 'failed'
+    ? announce(tx, { venueId, type: 'sync.failed', data: { ...data, errorCode } })
+    : announce(tx, { venueId, type: 'sync.finished', data }));
   if (firstPass) await announce(tx, { venueId, type: 'backfill.done', data: { ...aboutRun(input), counts } });
 }
 
@@ -46,7 +48,7 @@ export async function announceRunEnd(
 export function announcePause(
   tx: Transaction,
   input: SyncConnectionInput,
-  pause: { readonly by: PausedBy; readonly reason: string; readonly until: string | null },
+  pause: Pick<EventPayload<'sync.paused'>, 'by' | 'reason' | 'until'>,
 ): Promise<void> {
   return announce(tx, { venueId: input.venueId, type: 'sync.paused', data: { ...aboutRun(input), ...pause } });
 }
@@ -54,8 +56,34 @@ export function announcePause(
 /** A person has stopped all syncs of a connection. */
 export function announceSuspension(tx: Transaction, ref: ConnectionRef): Promise<void> {
   const { venueId, connectionId } = ref;
-  const pause = { by: 'operator', reason: 'suspended', until: null };
+  const pause = { by: 'operator', reason: 'suspended', until: null } as const;
   return announce(tx, { venueId, type: 'sync.paused', data: { connectionId, ...pause, path: connectionPath(ref) } });
+}
+
+/** A person has paused the schedule of a sync. */
+export function announceSchedulePause(tx: Transaction, sync: SyncKey): Promise<void> {
+  const pause = { by: 'operator', reason: 'schedule-paused', until: null } as const;
+  return announce(tx, {
+    venueId: sync.venueId,
+    type: 'sync.paused',
+    data: { ...syncOf(sync), ...pause, path: schedulePath(sync) },
+  });
+}
+
+/** A scheduled sync has not ended well for long. `lastGoodAt`: when it last did; null when it never has. */
+export function announceStale(
+  tx: Transaction,
+  sync: SyncKey,
+  { reason, lastGoodAt }: { readonly reason: StaleReason; readonly lastGoodAt: Date | null },
+): Promise<void> {
+  return announce(tx, {
+    venueId: sync.venueId,
+    type: 'sync.stale',
+    data: {
+      ...{ ...syncOf(sync), reason, lastGoodRunAt: lastGoodAt?.toISOString() ?? null },
+      path: schedulePath(sync),
+    },
+  });
 }
 
 /** Records of the venue have changed because the provider's have. A burst is one message; its `path` lists the records. */
@@ -87,10 +115,11 @@ export async function announceConnection(
   const [row] = await tx.execute<{ provider: string }>(
     sql`select provider from connections where id = ${connectionId}`,
   );
+  if (!row) return;
   await announce(tx, {
     venueId,
     type,
-    data: { connectionId, provider: row?.provider ?? null, path: connectionPath(ref) },
+    data: { connectionId, provider: row.provider, path: connectionPath(ref) },
   });
 }
 
@@ -110,19 +139,36 @@ export async function announceDiscrepancies(
   });
 }
 
-/** A provider's objects have fields that nobody knows. Their names are the provider's text and are not told: the `path` lists them. */
-export async function announceUnknownFields(
-  tx: Transaction,
-  ref: ConnectionRef & Pick<SyncConnectionInput, 'provider' | 'resource'>,
-  found: number,
-): Promise<void> {
+type ResourceOfConnection = ConnectionRef & Pick<SyncConnectionInput, 'provider' | 'resource'>;
+
+const aboutFields = ({ connectionId, provider, resource, ...ref }: ResourceOfConnection) => ({
+  ...{ connectionId, provider, resource },
+  path: `${connectionPath({ connectionId, ...ref })}/reach/${resource}/unknown-fields`,
+});
+
+/** Objects of a provider have had values that nobody knows. The `path` lists in which fields. */
+export async function announceUnknownFields(tx: Transaction, ref: ResourceOfConnection, found: number): Promise<void> {
   if (found === 0) return;
-  const { venueId, connectionId, provider, resource } = ref;
   await announce(tx, {
-    venueId,
+    venueId: ref.venueId,
     type: 'unknown-field.found',
-    data: { connectionId, provider, resource, path: `${connectionPath(ref)}/reach/${resource}/unknown-fields` },
-    digest: { key: `${connectionId}/${resource}`, counts: { found } },
+    data: aboutFields(ref),
+    digest: { key: `${ref.connectionId}/${ref.resource}`, counts: { found } },
+  });
+}
+
+/** Custom fields at the provider have changed. `fields`: their paths, in which names that may be personal data are hidden. */
+export async function announceCustomFields(
+  tx: Transaction,
+  ref: ResourceOfConnection,
+  { change, fields }: { readonly change: CustomFieldChange; readonly fields: readonly string[] },
+): Promise<void> {
+  if (fields.length === 0) return;
+  await announce(tx, {
+    venueId: ref.venueId,
+    type: 'custom-field.changed',
+    data: { ...aboutFields(ref), change, fields: [...fields] },
+    digest: { key: `${ref.connectionId}/${ref.resource}/${change}`, counts: { fields: fields.length } },
   });
 }
 

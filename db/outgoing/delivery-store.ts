@@ -41,6 +41,13 @@ export interface AttemptOutcome {
   readonly retryInMs: number | null;
 }
 
+interface RoundOptions {
+  /** The receiver wants no more messages. */
+  readonly gone: boolean;
+  /** For how long the receiver wants no messages; null when it has not said. */
+  readonly restMs: number | null;
+}
+
 /** Messages on their way to a venue's receivers, as a worker takes and marks them. */
 export interface DeliveryStore {
   /** Where the subscription's messages go; null when it is gone. */
@@ -49,12 +56,12 @@ export interface DeliveryStore {
   takeDue(ref: SubscriptionRef, limit: number): Promise<readonly DueMessage[]>;
   /**
    * Marks attempts, in one transaction. Disables a subscription that has accepted nothing for days, or at once with
-   * `gone`, and stores an audit row. Returns why it has disabled it.
+   * `gone`, and stores an audit row. Returns why it has disabled it. With `restMs`, no message is due before that.
    */
   settle(
     ref: SubscriptionRef,
     outcomes: readonly AttemptOutcome[],
-    options: { readonly gone: boolean },
+    options: RoundOptions,
   ): Promise<DisabledReason | null>;
   /**
    * Marks that nobody delivers the subscription's messages. Look for due ones once more afterwards: one that was
@@ -87,11 +94,12 @@ export function createDeliveryStore(db: Database): DeliveryStore {
     findReceiver: (ref) => withVenue(db, ref.venueId, (tx) => findReceiver(tx, ref)),
     takeDue: (ref, limit) => withVenue(db, ref.venueId, (tx) => takeDue(tx, ref, limit)),
 
-    settle: (ref, outcomes, { gone }) =>
+    settle: (ref, outcomes, { gone, restMs }) =>
       withVenue(db, ref.venueId, async (tx) => {
         const marked: AttemptOutcome[] = [];
         for (const outcome of outcomes) if (await mark(tx, ref, outcome)) marked.push(outcome);
         await listFailed(tx, ref, marked);
+        if (restMs !== null) await rest(tx, ref, restMs);
         return noteHealth(tx, ref, { gone, accepted: outcomes.some(({ error }) => error === null) });
       }),
 
@@ -101,7 +109,7 @@ export function createDeliveryStore(db: Database): DeliveryStore {
     nextDueInMs: ({ venueId, subscriptionId }) =>
       withVenue(db, venueId, async (tx) => {
         const [row] = await tx.execute<{ due_in_ms: number | null }>(sql`
-          select ceil(extract(epoch from min(d.next_attempt_at) - now()) * 1000)::float8 as due_in_ms
+          select ceil(extract(epoch from min(greatest(d.next_attempt_at, s.rests_until)) - now()) * 1000)::float8 as due_in_ms
           from deliveries d join subscriptions s on s.id = d.subscription_id
           where d.subscription_id = ${subscriptionId} and d.state = 'pending' and s.state = 'enabled'`);
         return row?.due_in_ms ?? null;
@@ -154,6 +162,7 @@ async function takeDue(tx: Transaction, { subscriptionId }: SubscriptionRef, lim
     eq(deliveries.subscriptionId, subscriptionId),
     eq(deliveries.state, 'pending'),
     lte(deliveries.nextAttemptAt, sql`now()`),
+    sql`not exists (select from subscriptions s where s.id = ${subscriptionId} and s.rests_until > now())`,
   );
   const due = () =>
     tx
@@ -178,6 +187,15 @@ async function takeDue(tx: Transaction, { subscriptionId }: SubscriptionRef, lim
       .orderBy(asc(deliveries.nextAttemptAt), asc(deliveries.messageId))
       .limit(limit)
   );
+}
+
+/** Leaves the receiver alone: it has asked for it. */
+async function rest(tx: Transaction, { subscriptionId }: SubscriptionRef, restMs: number): Promise<void> {
+  const until = sql`now() + make_interval(secs => ${restMs / 1_000})`;
+  await tx
+    .update(subscriptions)
+    .set({ restsUntil: sql`greatest(${subscriptions.restsUntil}, ${until})` })
+    .where(eq(subscriptions.id, subscriptionId));
 }
 
 /** False: another attempt or a resend has overtaken this one, which changes nothing. */

@@ -26,6 +26,8 @@ export interface Subscription {
   readonly disabledReason: DisabledReason | null;
   readonly disabledAt: Date | null;
   readonly failingSince: Date | null;
+  /** The receiver has asked for no messages before this time. */
+  readonly restsUntil: Date | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -68,7 +70,7 @@ const SHOWN = {
   ...{ id: subscriptions.id, url: subscriptions.url, types: subscriptions.types },
   ...{ description: subscriptions.description, state: subscriptions.state },
   ...{ disabledReason: subscriptions.disabledReason, disabledAt: subscriptions.disabledAt },
-  ...{ failingSince: subscriptions.failingSince },
+  ...{ failingSince: subscriptions.failingSince, restsUntil: subscriptions.restsUntil },
   ...{ createdAt: subscriptions.createdAt, updatedAt: subscriptions.updatedAt },
 };
 
@@ -107,7 +109,11 @@ export function createSubscriptionStore(db: Database, maxPerVenue = Infinity): S
         if (!before) return null;
         await tx
           .update(subscriptions)
-          .set({ ...fields, updatedAt: sql`now()` })
+          // Another receiver, or one that is said to work again, has asked for nothing.
+          .set({
+            ...{ ...fields, updatedAt: sql`now()` },
+            ...((fields.url !== undefined || enabled === true) && { restsUntil: null }),
+          })
           .where(eq(subscriptions.id, ref.subscriptionId));
         if (enabled === false && before.state === 'enabled') await disable(tx, ref, 'requested');
         if (enabled === true) await enable(tx, ref);

@@ -54,6 +54,7 @@ export interface RemoteRow extends Record<string, unknown>, MergeRow {
   readonly remote_fingerprint: string | null;
   readonly state: string | null;
   readonly met: boolean | null;
+  readonly stored_meanwhile: boolean | null;
   readonly updated_at_ms: number;
   readonly synced_at_ms: number | null;
   /** The record has no link to this connection but a remote record in another account. */
@@ -140,6 +141,7 @@ export async function lockRemotes(
       union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
       l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
+      l.last_sync_id is distinct from ${scope.syncId} and l.synced_at >= (select r.started_at from sync_runs r where r.id = ${scope.syncId}) as stored_meanwhile,
       (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
       l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere${mergeColumns(scope)}
     from ${tableOf(scope.kind)} c
@@ -182,6 +184,7 @@ function toKnownLink(row: RemoteRow, twoWay: boolean): NonNullable<KnownRemote['
     fingerprint: (twoWay ? row.remote_fingerprint : null) ?? row.fingerprint,
     gone: row.state === 'gone',
     metInThisRun: row.met === true,
+    storedMeanwhile: row.stored_meanwhile === true,
     syncedAtMs: row.synced_at_ms ?? 0,
   };
 }

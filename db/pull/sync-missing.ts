@@ -176,16 +176,25 @@ export async function noteMissing(tx: Transaction, scope: RunScope, notes: reado
     on conflict do nothing`);
 }
 
-/** Those of the given records that the run's change feed reported as deleted, each with the version of its deletion. */
+/**
+ * Those of the given objects that the run's change feed reported as deleted, or an event since the run began, each with
+ * the version of its deletion. A page that was on its way meanwhile still has them.
+ */
 export async function missingAmong(
   tx: Transaction,
   scope: RunScope,
   externalIds: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
   if (externalIds.length === 0) return new Map();
+  const isNamed = sql`external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`;
   const rows = await tx.execute<{ external_id: string; version: string }>(sql`
-    select external_id, version from sync_missing where sync_id = ${scope.syncId} and reason = 'told' and version is not null
-      and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+    select external_id, max(version) as version from (
+      select external_id, version from sync_missing where sync_id = ${scope.syncId} and reason = 'told' and version is not null and ${isNamed}
+      union all
+      select external_id, external_version from deleted_objects
+      where connection_id = ${scope.connectionId} and resource = ${scope.resource} and ${isNamed}
+        and at >= (select started_at from sync_runs where id = ${scope.syncId})) told
+    group by external_id`);
   return new Map(rows.map((row) => [row.external_id, Number(row.version)]));
 }
 

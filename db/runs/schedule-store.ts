@@ -2,6 +2,8 @@ import { and, desc, eq, ne, sql } from 'drizzle-orm';
 import type { ConnectionRef, SyncId, VenueId } from '../../contracts/ids.ts';
 import type { Resource } from '../../contracts/providers.ts';
 import type { FullPasses } from '../../domain/sync/full-pass.ts';
+import type { SyncKey } from '../../contracts/sync.ts';
+import { announceSchedulePause } from '../outgoing/announcements.ts';
 import { lockCount } from '../core/venue-cap.ts';
 import { connections } from '../schema/connections/connections.ts';
 import { syncRuns } from '../schema/runs/sync-runs.ts';
@@ -23,6 +25,8 @@ export interface ScheduleStore {
   reserve(ref: ConnectionRef, resources: readonly Resource[]): Promise<readonly Resource[]>;
   /** A schedule is gone: it no longer counts. */
   release(ref: ConnectionRef, resource: Resource): Promise<void>;
+  /** Tells subscribers that a person has paused the schedule: after the fact, because Temporal keeps the schedule. */
+  announcePause(sync: SyncKey): Promise<void>;
   /** Full passes of every sync of the connection that completed or tried one. */
   listFullPasses(ref: ConnectionRef): Promise<readonly FullPasses[]>;
   /** The connection's newest run that `requestedBy` opened. */
@@ -56,6 +60,8 @@ export function createScheduleStore(db: Database, maxPerVenue = Infinity): Sched
           .set({ liveSchedules: sql`${LIVE} - ${resource}::text` })
           .where(eq(connections.id, connectionId));
       }),
+
+    announcePause: (sync) => withVenue(db, sync.venueId, (tx) => announceSchedulePause(tx, sync)),
 
     listScheduled: ({ venueId, connectionId }) =>
       withVenue(db, venueId, async (tx) => {

@@ -33,6 +33,7 @@ export { syncLogs } from './runs/sync-logs.ts';
 export { syncMissing } from './runs/sync-missing.ts';
 export { syncPlanItems } from './runs/sync-plan-items.ts';
 export { syncRuns } from './runs/sync-runs.ts';
+export { syncSilences } from './runs/sync-silences.ts';
 export { unknownFields } from './connections/unknown-fields.ts';
 export { venueApiKeys } from './connections/venue-api-keys.ts';
 export { venues } from './venues.ts';

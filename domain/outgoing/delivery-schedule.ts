@@ -14,6 +14,15 @@ export const FAILING_TOO_LONG_MS = 3 * 24 * 3_600_000;
 /** Spreads the retries of messages that failed together, so that a receiver that comes back is not flooded. */
 const JITTER_SHARE = 0.1;
 
+/** A receiver is left alone for as long as its `Retry-After` says, but a mistaken one silences it for an hour at most. */
+const MAX_REST_MS = 3_600_000;
+
+/** How long a receiver is left alone after a round of attempts; null when none of its answers has asked for it. */
+export function restMs(attempts: readonly { readonly retryAfterMs?: number }[]): number | null {
+  const asked = attempts.flatMap(({ retryAfterMs }) => (retryAfterMs === undefined ? [] : [retryAfterMs]));
+  return asked.length === 0 ? null : Math.min(Math.max(...asked), MAX_REST_MS);
+}
+
 /** The pause after the given failed attempt, counted from 1. Null: there is no further attempt. */
 export function pauseBeforeAttemptMs(failedAttempts: number, random: () => number = Math.random): number | null {
   const seconds = PAUSES_S[failedAttempts - 1];

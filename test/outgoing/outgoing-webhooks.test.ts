@@ -1,5 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionId } from '../../contracts/ids.ts';
+import type { OutgoingEventType } from '../../contracts/outgoing-webhooks.ts';
+import { EVENT_PAYLOADS } from '../../domain/outgoing/event-payloads.ts';
 import { REGISTRIES } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { until } from '../support/eventually.ts';
@@ -16,6 +18,7 @@ let world: ServiceWorld;
 let receiver: WebhookReceiver;
 let venueId: string;
 let path: string;
+let connectionId: ConnectionId;
 
 beforeAll(async () => {
   [sandbox, receiver] = await Promise.all([
@@ -52,7 +55,7 @@ describe('a subscription to the service’s own events', () => {
     const connected = await world.send('POST', `${path}/connections`, {
       json: { provider: 'stripe', environment: 'sandbox', credentials: { secretKey: sandbox.secretKey } },
     });
-    const connectionId = connected.json['id'] as ConnectionId;
+    connectionId = connected.json['id'] as ConnectionId;
     await world.send('POST', `${path}/syncs`, {
       json: { connectionId, resource: 'customers', direction: 'pull', mode: 'full' },
     });
@@ -73,8 +76,66 @@ describe('a subscription to the service’s own events', () => {
     });
     for (const message of receiver.received) {
       expect(verifies(message, secret)).toBe(true);
+      const { type, data } = message.body;
+      EVENT_PAYLOADS[type as OutgoingEventType].strict().parse(data);
       expect(message.text).not.toMatch(/@|sk_test_|\+\d{6}/);
     }
     expect(new Set(receiver.received.map(({ headers }) => headers['webhook-id'])).size).toBe(receiver.received.length);
   }, 90_000);
+
+  describe('whose receiver fails', () => {
+    const remove = (id: string) => world.send('DELETE', `${path}/subscriptions/${id}`);
+    const read = async (id: string) => (await world.send('GET', `${path}/subscriptions/${id}`)).json;
+    const deliveriesOf = async (id: string, state: string) =>
+      (await world.send('GET', `${path}/subscriptions/${id}/deliveries?state=${state}`)).json['data'] as readonly {
+        readonly id: string;
+        readonly lastError: string;
+      }[];
+    /** Something that subscribers are told of. */
+    const happen = async () => {
+      for (const action of ['suspend', 'resume']) {
+        const answer = await world.send('POST', `${path}/connections/${connectionId}/${action}`);
+        expect(answer).toMatchObject({ status: 200 });
+      }
+    };
+    let id: string;
+    let failing: WebhookReceiver;
+    beforeEach(async () => {
+      failing = await startWebhookReceiver();
+      ({ id } = await subscribe({ url: failing.url, types: ['sync.paused'] }));
+    });
+    afterEach(async () => {
+      await remove(id);
+      await failing.close();
+    });
+
+    it('is left alone for as long as its Retry-After says, and is sent everything then', async () => {
+      failing.answer({ status: 503, headers: { 'retry-after': '8' } });
+      await happen();
+      await until(async () => failing.received.length > 0, { ...soon, what: 'the first attempt' });
+      const firstMs = performance.now();
+      await until(async () => (await read(id))['restsUntil'] !== null, { ...soon, what: 'the rest is marked' });
+      failing.answer({ status: 204, headers: {} });
+      await happen();
+      await until(async () => failing.received.length >= 3, { ...soon, what: 'both messages are accepted' });
+      expect(performance.now() - firstMs).toBeGreaterThan(7_000);
+      expect(new Set(failing.received.map(({ headers }) => headers['webhook-id'])).size).toBe(2);
+    }, 60_000);
+
+    it('shows what it has missed when it is disabled, and is sent that once it is enabled and asked to', async () => {
+      failing.answer({ status: 410 });
+      await happen();
+      await until(async () => (await read(id))['state'] === 'disabled', { ...soon, what: 'it is disabled' });
+      const missed = await deliveriesOf(id, 'failed');
+      expect(missed).toMatchObject([{ lastError: 'status', lastStatus: 410, attempts: 1 }]);
+      const resend = () => world.send('POST', `${path}/subscriptions/${id}/deliveries/resend`);
+      expect(await resend()).toMatchObject({ status: 409, json: { code: 'subscription-disabled' } });
+
+      failing.answer({ status: 204 });
+      await world.send('PATCH', `${path}/subscriptions/${id}`, { json: { enabled: true } });
+      expect(await resend()).toMatchObject({ status: 202, json: { resent: 1 } });
+      await until(async () => (await deliveriesOf(id, 'delivered')).length === 1, { ...soon, what: 'it is delivered' });
+      expect(failing.received.map(({ headers }) => headers['webhook-id'])).toEqual([missed[0]?.id, missed[0]?.id]);
+    }, 60_000);
+  });
 });

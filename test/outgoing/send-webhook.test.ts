@@ -66,6 +66,18 @@ describe('a message to a receiver', () => {
     expect(await send(await serve((_req, res) => res.writeHead(status).end()))).toEqual({ status, error: 'status' });
   });
 
+  it.each([
+    ['7', 7_000],
+    ['0', undefined],
+    ['soon', undefined],
+    ['Fri, 29 Nov 2019 08:00:00 GMT', undefined],
+  ])('tells how long the receiver wants to be left alone: Retry-After %s', async (header, retryAfterMs) => {
+    const url = await serve((_req, res) => res.writeHead(503, { 'retry-after': header }).end());
+    expect(await send(url)).toEqual({ status: 503, error: 'status', retryAfterMs });
+    const accepting = await serve((_req, res) => res.writeHead(202, { 'retry-after': header }).end());
+    expect(await send(accepting)).toEqual({ status: 202, error: null });
+  });
+
   it.each([200, 202, 204])('is accepted when the receiver answers %d', async (status) => {
     expect(await send(await serve((_req, res) => res.writeHead(status).end()))).toEqual({ status, error: null });
   });

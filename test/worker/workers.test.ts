@@ -44,6 +44,7 @@ describe('the workers of one process', () => {
       host: '127.0.0.1',
       healthPort: null,
       maxSchedulesPerVenue: 500,
+      staleAfterMs: 21_600_000,
     } as const;
     installTemporalRuntime();
     deps = await createDeps(config, world.deps.log, REGISTRIES);

@@ -17,6 +17,8 @@ export const unknownFields = pgTable(
     kind: text('kind', { enum: UNKNOWN_FIELD_KINDS }).notNull(),
     firstSeenAt: instant('first_seen_at').notNull().defaultNow(),
     lastSeenAt: instant('last_seen_at').notNull().defaultNow(),
+    /** When a full pull met none of a custom field that an earlier one had met; null while it is there. */
+    vanishedAt: instant('vanished_at'),
   },
   (table) => [
     primaryKey({ columns: [table.connectionId, table.resource, table.path] }),

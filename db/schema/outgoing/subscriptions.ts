@@ -21,6 +21,8 @@ export const subscriptions = pgTable(
     disabledAt: instant('disabled_at'),
     /** When the first attempt failed of those that have all failed since; null after a success. */
     failingSince: instant('failing_since'),
+    /** The receiver has asked for no messages before this time. */
+    restsUntil: instant('rests_until'),
     /** A workflow delivers its messages, or was told to begin. */
     awake: boolean('awake').notNull().default(false),
     wokenAt: instant('woken_at'),

@@ -15,6 +15,8 @@ export interface KnownRemote {
     readonly gone: boolean;
     /** This run has already read the remote record. */
     readonly metInThisRun: boolean;
+    /** An event or another writer has stored it since this run began, and this run has not read it yet. */
+    readonly storedMeanwhile?: boolean;
     /** When the remote record was last known to exist, by our clock. */
     readonly syncedAtMs: number;
   } | null;
@@ -77,7 +79,8 @@ export function decidePull(pulled: PulledVersion, known: KnownRemote | null): Pu
   const tied = { ...known, link: known.link };
   if (pulled.deleted) return ofDeletion(pulled, tied);
   if (tied.link.gone) return ofReturn(pulled, tied);
-  if (!pulled.certain && isOlder(pulled, tied.link)) return 'ignore';
+  const doubt = pulled.certain ? null : doubtOf(pulled, tied.link);
+  if (doubt !== null) return doubt;
   // The venue deleted the record while the provider changed it: the venue's deletion wins.
   if (known.recordDeleted) return 'touch';
   return pulled.fingerprint === tied.link.fingerprint ? ofUnchanged(pulled, tied) : taken(tied);
@@ -93,6 +96,16 @@ type Tied = KnownRemote & { readonly link: NonNullable<KnownRemote['link']> };
 function isOlder({ version }: PulledVersion, { externalVersion, metInThisRun }: Tied['link']): boolean {
   return version < externalVersion || (version === externalVersion && metInThisRun);
 }
+
+const doubtOf = (pulled: PulledVersion, link: Tied['link']): 'ignore' | 'look-up' | null =>
+  isOlder(pulled, link) ? 'ignore' : isDoubtful(pulled, link) ? 'look-up' : null;
+
+/**
+ * A page that was on its way when an event was applied may tell of an earlier state, whatever the versions say: a reading
+ * is dated by its session's estimate of the provider's clock, which may be a second or more behind.
+ */
+const isDoubtful = ({ fingerprint }: PulledVersion, link: Tied['link']): boolean =>
+  link.storedMeanwhile === true && fingerprint !== link.fingerprint;
 
 function firstSight(pulled: PulledVersion, known: KnownRemote | null): PullDecision {
   // The venue deleted the record before it was linked: a late reading must not bring it back.

@@ -2,6 +2,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createConnectionSweepActivities } from '../../../activities/inbox/sweep-connections.ts';
 import { createEventFeedStore } from '../../../db/webhooks/event-feed-store.ts';
+import { createSyncSilenceStore } from '../../../db/runs/sync-silence-store.ts';
 import { createEventRecordStore } from '../../../db/webhooks/event-record-store.ts';
 import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
@@ -72,6 +73,8 @@ const sweep = () => {
     ...world.deps,
     eventFeeds: createEventFeedStore(db),
     eventRecords: createEventRecordStore(db, world.deps.kinds),
+    silences: createSyncSilenceStore(db),
+    staleAfterMs: 21_600_000,
   };
   return new MockActivityEnvironment({}, { client, logger: createTemporalLogger(world.deps.log) }).run(
     createConnectionSweepActivities(deps).startHeldDeletions,

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createEventFeedActivities } from '../../../activities/inbox/compare-events.ts';
 import { createConnectionSweepActivities } from '../../../activities/inbox/sweep-connections.ts';
 import type { ConnectionSweepDeps } from '../../../activities/inbox/sweep-connections.ts';
+import { createSyncSilenceStore } from '../../../db/runs/sync-silence-store.ts';
 import { createEventRecordStore } from '../../../db/webhooks/event-record-store.ts';
 import type { EventFeedDeps } from '../../../activities/inbox/compare-events.ts';
 import type { ComparisonChunk } from '../../../contracts/inbox.ts';
@@ -25,6 +26,7 @@ let world: Awaited<ReturnType<typeof createSyncWorld>>;
 let inbox: EventWorld;
 let deps: EventFeedDeps & Pick<ConnectionSweepDeps, 'providers'>;
 let eventRecords: ReturnType<typeof createEventRecordStore>;
+let silences: ReturnType<typeof createSyncSilenceStore>;
 let venue: TestVenue;
 /** What the activities have asked Temporal for: workflow ids. */
 let started: string[];
@@ -33,6 +35,7 @@ beforeAll(async () => {
   world = await createSyncWorld();
   inbox = await createEventWorld(world);
   eventRecords = createEventRecordStore(world.database.db, world.deps.kinds);
+  silences = createSyncSilenceStore(world.database.db);
   deps = {
     ...world.deps,
     eventFeeds: createEventFeedStore(world.database.db),
@@ -71,7 +74,10 @@ const stage = () => {
 };
 const compare = (to = venue, more: Partial<EventFeedDeps> = {}): Promise<ComparisonChunk> =>
   stage().run(createEventFeedActivities({ ...deps, ...more }).compareEvents, { ...to, provider: 'stripe' });
-const sweep = () => stage().run(createConnectionSweepActivities({ ...deps, eventRecords }).startComparisons);
+const sweep = () =>
+  stage().run(
+    createConnectionSweepActivities({ ...deps, eventRecords, silences, staleAfterMs: 21_600_000 }).startComparisons,
+  );
 
 const accountOf = async ({ connectionId }: TestVenue): Promise<string> => {
   const [row] = await world.database.admin<{ id: string }[]>`

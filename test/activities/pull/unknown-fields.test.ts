@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { objectsOf } from '../../support/sandbox/answer-editing-proxy.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
@@ -149,20 +149,117 @@ describe('fields of a provider’s objects that nobody knows', () => {
     expect(rows.filter(({ text }) => String(text).includes('planted-7f3a'))).toEqual([]);
   });
 
-  it('are announced when they are new, without their names', async () => {
-    const { venueId, connectionId } = venue;
-    await world.database
-      .admin`insert into subscriptions (id, venue_id, url) values (${uuidv7()}, ${venueId}, 'https://a.example/')`;
-    const told = () =>
-      world.database
-        .admin`select data from outgoing_messages where venue_id = ${venueId} and type = 'unknown-field.found'`;
-    await seed('customers', { metadata: { tier: 'x', club: 'x' } });
-    await world.sync(venue, 'pull', 'full');
-    const path = `/v1/venues/${venueId}/connections/${connectionId}/reach/customers/unknown-fields`;
-    expect(await told()).toMatchObject([{ data: { connectionId, resource: 'customers', counts: { found: 2 }, path } }]);
-    expect(JSON.stringify(await told())).not.toMatch(/tier|club/);
-    await world.database.admin`delete from outgoing_messages`;
-    await world.sync(venue, 'pull', 'full');
-    expect(await told()).toEqual([]);
+  describe('are announced', () => {
+    const told = async () => [
+      ...(await world.database.admin<{ type: string; data: Readonly<Record<string, unknown>> }[]>`
+        select type, data from outgoing_messages where venue_id = ${venue.venueId} and type in ('unknown-field.found', 'custom-field.changed') order by data ->> 'change'`),
+    ];
+    const forget = () => world.database.admin`delete from outgoing_messages`;
+    const metadata = (id: string, fields: Readonly<Record<string, string>>) =>
+      world.callStripe(
+        'POST',
+        `customers/${id}`,
+        Object.fromEntries(Object.entries(fields).map(([name, value]) => [`metadata[${name}]`, value])),
+      );
+    let minutes = 0;
+    /** Changes something a minute later, beyond what the change feed of the pull before tells of again, and pulls everything. */
+    const pullLater = async (change: () => Promise<unknown> = async () => undefined) => {
+      await age();
+      minutes += 1;
+      await world.stripe.clock(minutes * 60_000);
+      await change();
+      return world.sync(venue, 'pull', 'full');
+    };
+    afterEach(async () => {
+      minutes = 0;
+      await world.stripe.clock(0);
+    });
+    beforeEach(async () => {
+      await world.database
+        .admin`insert into subscriptions (id, venue_id, url) values (${uuidv7()}, ${venue.venueId}, 'https://a.example/')`;
+    });
+
+    it('by name, once, when custom fields are added, vanish and return', async () => {
+      const { id } = await world.callStripe<{ id: string }>('POST', 'customers', {
+        'metadata[tier]': 'planted-7f3a',
+        'metadata[club]': 'planted-7f3a',
+        'metadata[anna@example.com]': 'planted-7f3a',
+      });
+      await world.sync(venue, 'pull', 'full');
+      const { venueId, connectionId } = venue;
+      const about = {
+        ...{ connectionId, provider: 'stripe', resource: 'customers' },
+        path: `/v1/venues/${venueId}/connections/${connectionId}/reach/customers/unknown-fields`,
+      };
+      const added = { ...about, change: 'added', fields: ['metadata._', 'metadata.club', 'metadata.tier'] };
+      expect(await told()).toMatchObject([{ type: 'custom-field.changed', data: { ...added, counts: { fields: 3 } } }]);
+      expect(JSON.stringify(await told())).not.toMatch(/planted-7f3a|anna/);
+
+      await forget();
+      await pullLater();
+      expect(await told()).toEqual([]);
+
+      await pullLater(() => metadata(id, { tier: '' }));
+      expect(await told()).toMatchObject([{ data: { ...about, change: 'vanished', fields: ['metadata.tier'] } }]);
+      expect((await noted()).filter(({ vanishedAt }) => vanishedAt !== null)).toMatchObject([
+        { path: 'metadata.tier' },
+      ]);
+
+      await forget();
+      await pullLater();
+      expect(await told()).toEqual([]);
+
+      await pullLater(() => metadata(id, { tier: 'b' }));
+      expect(await told()).toMatchObject([{ data: { ...about, change: 'returned', fields: ['metadata.tier'] } }]);
+      expect((await noted()).filter(({ vanishedAt }) => vanishedAt !== null)).toEqual([]);
+    });
+
+    it('as added by one message when several pages of a burst have them', async () => {
+      await seed('customers', ...Array.from({ length: 150 }, (_, nth) => ({ metadata: { [`f_${nth % 2}`]: 'x' } })));
+      await world.sync(venue, 'pull', 'full');
+      await seed('products', { name: 'Tea', metadata: { origin: 'x' } });
+      await world.sync(venue, 'pull', 'full', { resource: 'products' });
+      await world.callStripe('POST', 'customers', { 'metadata[late]': 'x' });
+      await world.sync(venue, 'pull', 'full');
+      const fields = (await told()).map(({ data }) => data['fields']);
+      expect(fields.sort()).toEqual([['metadata.f_0', 'metadata.f_1', 'metadata.late'], ['metadata.origin']]);
+    });
+
+    it('as vanished neither when the connection leaves them out, nor by a run that has rejected an object', async () => {
+      await seed('customers', { metadata: { tier: 'x' } });
+      await world.sync(venue, 'pull', 'full');
+      await forget();
+      const { venueId } = venue;
+      const leaveOut = (excludedFields: readonly string[]) =>
+        world.reach.change(
+          { ...venue, resource: 'customers' },
+          { excludedFields, historyFrom: null },
+          {
+            ...{ venueId, actor: 'x', action: 'connection.reach-changed', targetType: 'connection', targetId: 'x' },
+            ...{ outcome: 'ok', requestId: null },
+          },
+        );
+      await leaveOut(['metadata']);
+      await pullLater();
+      expect(await told()).toEqual([]);
+
+      await leaveOut([]);
+      world.proxy.edit((answer) => {
+        if (answer.path === '/v1/customers') for (const customer of objectsOf(answer)) customer['created'] = 'never';
+      });
+      expect((await pullLater()).counts.rejected).toBe(1);
+      // The changed type of `created`, and nothing about custom fields.
+      expect(await told()).toMatchObject([{ type: 'unknown-field.found', data: { counts: { found: 1 } } }]);
+    });
+
+    it('without their names when a field has an unknown value', async () => {
+      await seed('charges', { amount: 500, currency: 'eur' });
+      world.proxy.edit((answer) => {
+        if (answer.path === '/v1/charges') for (const charge of objectsOf(answer)) charge['status'] = 'teleported';
+      });
+      await world.sync(venue, 'pull', 'full', { resource: 'transactions' });
+      expect(await told()).toMatchObject([{ type: 'unknown-field.found', data: { counts: { found: 1 } } }]);
+      expect(JSON.stringify(await told())).not.toMatch(/status|teleported/);
+    });
   });
 });

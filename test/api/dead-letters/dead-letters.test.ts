@@ -281,13 +281,24 @@ describe('an edit', () => {
   it('is refused for a provider’s object, an event, a deleted record and a resolved entry', async () => {
     const recordId = await aRecord();
     const gone = await aFailure({ recordId: uuidv7() as RecordId });
-    const object = await aFailure({ direction: 'pull' });
+    const object = await aFailure({ direction: 'pull', externalId: 'cus_1' });
+    const unnamed = await aFailure({ direction: 'pull', externalId: null, sourceKey: 'unnamed' });
     const event = await aFailure({ source: 'event', resource: null });
-    for (const id of [gone, object, event])
+    for (const [id, advice] of [
+      [gone, 'discard the entry'],
+      [object, 'retry the entry: the object is read again'],
+      [unnamed, 'start a full pull'],
+      [event, 'the event is handled again'],
+    ] as const)
       expect(await api.send('PATCH', `${path}/${id}`, { json: { fields: { name: 'B' } } })).toMatchObject({
         status: 409,
-        json: { code: 'dead-letter-not-editable' },
+        json: { code: 'dead-letter-not-editable', detail: expect.stringContaining(advice) as string },
       });
+    expect(await read(object)).toMatchObject({
+      editable: false,
+      nextAction: expect.stringContaining('the object is read again') as string,
+    });
+    expect(await read(await aFailure({ recordId }))).toMatchObject({ editable: true });
     const resolved = await aFailure({ recordId, sourceKey: 'done' });
     await withVenue(api.database.db, venueId, (tx) => resolveDeadLetters(tx, 'record', ['done']));
     expect(await api.send('PATCH', `${path}/${resolved}`, { json: { fields: { name: 'B' } } })).toMatchObject({

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { problemsOf } from '../../../api/errors/problems.ts';
+import { OUTGOING_EVENT_TYPES, SAMPLE_TYPE } from '../../../contracts/outgoing-webhooks.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
@@ -14,9 +15,15 @@ interface Operation {
   readonly security: readonly object[];
   readonly responses: Readonly<Record<string, object>>;
 }
+interface Body {
+  readonly schema: { readonly $ref: string };
+}
 let document: {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
+  readonly webhooks: Readonly<
+    Record<string, { readonly post: { readonly requestBody: { readonly content: Readonly<Record<string, Body>> } } }>
+  >;
   readonly components: { readonly schemas: Readonly<Record<string, { readonly properties: object }>> };
 };
 
@@ -87,6 +94,27 @@ describe('the OpenAPI document', () => {
     expect(secured.length).toBe(api.endpoints.length);
     for (const { responses } of secured)
       expect(Object.keys(responses)).toEqual(expect.arrayContaining(['400', '401', '429', '500', '503']));
+  });
+
+  it('describes every message to subscribers, with its type and data', () => {
+    expect(Object.keys(document.webhooks).sort()).toEqual([...OUTGOING_EVENT_TYPES, SAMPLE_TYPE].sort());
+    const ajv = new Ajv2020({ strict: false, validateFormats: false });
+    ajv.addSchema({ $id: 'document', ...document });
+    const id = '01932d2e-5a1c-7d3b-9e58-0242ac120002';
+    const message = {
+      ...{ type: 'sync.stale', timestamp: '2026-11-29T08:00:00.000Z' },
+      data: {
+        ...{ connectionId: id, provider: 'stripe', resource: 'customers', direction: 'pull' },
+        ...{ reason: 'failing', lastGoodRunAt: null, path: '/v1' },
+      },
+    };
+    const isValid = (type: string, body: object) => {
+      const { $ref = '' } = document.webhooks[type]?.post.requestBody.content['application/json']?.schema ?? {};
+      return ajv.validate({ $ref: `document${$ref}` }, body);
+    };
+    expect(isValid('sync.stale', message)).toBe(true);
+    expect(isValid('sync.stale', { ...message, data: { ...message.data, reason: 'bored' } })).toBe(false);
+    expect(isValid('sync.failed', message)).toBe(false);
   });
 
   it('names every code of our statuses', () => {

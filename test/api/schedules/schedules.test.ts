@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid';
 import type { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
@@ -284,6 +285,24 @@ describe('a schedule', () => {
     expect(await read('products')).toMatchObject({ paused: true, note: 'by an operator' });
     await api.send('POST', `${schedules}/transactions/pause`);
     expect(await read('transactions')).toMatchObject({ paused: true, note: null });
+  });
+
+  it('tells subscribers once that a person has paused it, by either request, and not that it is changed or resumed', async () => {
+    await api.database
+      .admin`insert into subscriptions (id, venue_id, url) values (${uuidv7()}, ${venueId}, 'https://a.example/')`;
+    const told = async () => [
+      ...(await api.database
+        .admin`select data from outgoing_messages where venue_id = ${venueId} and type = 'sync.paused' order by id`),
+    ];
+    await put({ every: '1h' });
+    for (let times = 0; times < 2; times += 1) await api.send('POST', `${schedules}/customers/pause`);
+    await put({ every: '2h', paused: true });
+    await api.send('POST', `${schedules}/invoices/resume`);
+    const pause = { connectionId, provider: 'stripe', direction: 'pull', by: 'operator', reason: 'schedule-paused' };
+    const customers = { ...pause, resource: 'customers', until: null, path: `${schedules}/customers` };
+    expect(await told()).toEqual([{ data: customers }]);
+    await put({ every: '1h', paused: true }, 'products');
+    expect(await told()).toMatchObject([{ data: customers }, { data: { ...pause, resource: 'products' } }]);
   });
 
   it('is deleted once, can be made again, and leaves the others alone', async () => {

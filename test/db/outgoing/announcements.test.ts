@@ -1,10 +1,12 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionRef, SyncId, VenueId } from '../../../contracts/ids.ts';
+import type { OutgoingEventType } from '../../../contracts/outgoing-webhooks.ts';
 import type { SyncConnectionInput, WaitingFor } from '../../../contracts/sync.ts';
 import { createConnectionActionsStore } from '../../../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../../../db/connections/connection-store.ts';
 import { createSyncProgressStore } from '../../../db/runs/sync-progress-store.ts';
+import { EVENT_PAYLOADS } from '../../../domain/outgoing/event-payloads.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
@@ -24,9 +26,14 @@ beforeEach(async () => {
   await database.admin`insert into subscriptions (id, venue_id, url) values (${uuidv7()}, ${venueId}, 'https://a.example/')`;
 });
 
-const told = async () => [
-  ...(await database.admin<{ type: string; data: object }[]>`select type, data from outgoing_messages order by id`),
-];
+/** The messages, each of which has what its schema names and nothing else. */
+const told = async () => {
+  const messages = await database.admin<
+    { type: OutgoingEventType; data: object }[]
+  >`select type, data from outgoing_messages order by id`;
+  for (const { type, data } of messages) EVENT_PAYLOADS[type].strict().parse(data);
+  return [...messages];
+};
 
 async function aRun(dryRun = false): Promise<SyncConnectionInput> {
   const syncId = uuidv7() as SyncId;

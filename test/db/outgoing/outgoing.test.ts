@@ -8,7 +8,7 @@ import { announce } from '../../../db/outgoing/announce.ts';
 import { createDeliveryStore } from '../../../db/outgoing/delivery-store.ts';
 import type { DeliveryStore } from '../../../db/outgoing/delivery-store.ts';
 import { createSubscriptionStore } from '../../../db/outgoing/subscription-store.ts';
-import { MAX_DELIVERY_ATTEMPTS, pauseBeforeAttemptMs } from '../../../domain/outgoing/delivery-schedule.ts';
+import { MAX_DELIVERY_ATTEMPTS, pauseBeforeAttemptMs, restMs } from '../../../domain/outgoing/delivery-schedule.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aVenue } from '../builders.ts';
@@ -39,10 +39,13 @@ async function subscribe(types: readonly OutgoingEventType[] | null = null, venu
   return ref;
 }
 const tell = (type: OutgoingEventType = 'sync.finished', venue = venueId) =>
-  withVenue(database.db, venue, (tx) => announce(tx, { venueId: venue, type, data: { a: 1 } }));
+  withVenue(database.db, venue, (tx) => announce(tx, { venueId: venue, type, data: {} } as never));
 const change = (created: number) =>
   withVenue(database.db, venueId, (tx) =>
-    announce(tx, { venueId, type: 'record.changed', data: {}, digest: { key: 'customers', counts: { created } } }),
+    announce(tx, {
+      ...{ venueId, type: 'record.changed', data: {} as never },
+      digest: { key: 'customers', counts: { created, updated: 0, archived: 0 } },
+    }),
   );
 const messages = () => database.admin`select type, data, digest_key from outgoing_messages`;
 const deliveries = () => database.admin`select * from deliveries`;
@@ -51,21 +54,21 @@ const makeDue = () =>
   database.admin`update deliveries set next_attempt_at = now() - interval '1 millisecond' where state = 'pending'`;
 
 /** Takes what is due, and marks it with the receiver's answer. */
-async function attempt(ref: SubscriptionRef, status: number | null) {
+async function attempt(ref: SubscriptionRef, status: number | null, restMs: number | null = null) {
   const due = await store.takeDue(ref, 10);
   const error = status !== null && status < 300 ? null : 'status';
   const outcomes = due.map(({ id, attempts }) => ({
     ...({ messageId: id, attempts, status, error } as const),
     retryInMs: error === null ? null : pauseBeforeAttemptMs(attempts + 1),
   }));
-  return store.settle(ref, outcomes, { gone: status === 410 });
+  return store.settle(ref, outcomes, { gone: status === 410, restMs });
 }
 
 describe('an announcement', () => {
   it('is undone with the change that it tells of', async () => {
     await subscribe();
     const undone = withVenue(database.db, venueId, async (tx) => {
-      await announce(tx, { venueId, type: 'sync.finished', data: {} });
+      await announce(tx, { venueId, type: 'sync.finished', data: {} as never });
       throw new Error('undone');
     });
     await expect(undone).rejects.toThrow('undone');
@@ -138,7 +141,7 @@ describe('a delivery', () => {
     const [{ id: messageId } = { id: '' as never }] = await store.takeDue(ref, 10);
     await attempt(ref, 204);
     const late = { messageId, attempts: 0, status: 500, error: 'status', retryInMs: 5_000 } as const;
-    await store.settle(ref, [late, { ...late, retryInMs: null }], { gone: false });
+    await store.settle(ref, [late, { ...late, retryInMs: null }], { gone: false, restMs: null });
     expect([...(await deliveries())]).toMatchObject([{ state: 'delivered', attempts: 1 }]);
     expect([...(await database.admin`select code from dead_letters`)]).toEqual([]);
   });
@@ -169,6 +172,58 @@ describe('a delivery', () => {
     await makeDue();
     await attempt(ref, 200);
     expect([...(await database.admin`select failing_since from subscriptions`)]).toEqual([{ failing_since: null }]);
+  });
+});
+
+describe('a receiver that has asked for a rest', () => {
+  const isDue = async (ref: SubscriptionRef) => ({
+    taken: (await store.takeDue(ref, 10)).length,
+    claimed: (await store.claimDue(10)).length,
+    overdue: (await store.countPending()).overdueSeconds,
+  });
+  const wakeUp = () => database.admin`update subscriptions set awake = false, woken_at = null`;
+
+  it('is sent nothing meanwhile, also no new message, and everything afterwards', async () => {
+    const ref = await subscribe();
+    await tell();
+    await attempt(ref, 503, 60_000);
+    await makeDue();
+    await tell();
+    await wakeUp();
+    expect(await isDue(ref)).toEqual({ taken: 0, claimed: 0, overdue: 0 });
+    const dueInMs = await store.nextDueInMs(ref);
+    expect(dueInMs).toBeGreaterThan(55_000);
+    expect(dueInMs).toBeLessThanOrEqual(60_000);
+    await database.admin`update subscriptions set rests_until = now() - interval '1 second'`;
+    expect(await isDue(ref)).toMatchObject({ taken: 2, claimed: 1 });
+  });
+
+  it('is not sent to sooner because another answer of the same round has asked for less', async () => {
+    const ref = await subscribe();
+    await tell();
+    await attempt(ref, 503, 60_000);
+    await store.settle(ref, [], { gone: false, restMs: 1_000 });
+    expect(await store.nextDueInMs(ref)).toBeGreaterThan(55_000);
+  });
+
+  it('rests no longer once its URL is changed or it is enabled again', async () => {
+    const ref = await subscribe();
+    const audit = {
+      ...{ venueId, actor: 'a', action: 'subscription.changed', targetType: 'subscription' },
+      ...{ targetId: ref.subscriptionId, outcome: 'ok' as const, requestId: null },
+    };
+    for (const change of [{ url: 'https://b.example/' }, { enabled: true }]) {
+      await store.settle(ref, [], { gone: false, restMs: 60_000 });
+      expect(await createSubscriptionStore(database.db).change(ref, change, audit)).toMatchObject({ restsUntil: null });
+    }
+  });
+});
+
+describe('the rest of a receiver', () => {
+  it('is the longest that one of its answers asks for, an hour at most', () => {
+    expect(restMs([{}, {}])).toBeNull();
+    expect(restMs([{ retryAfterMs: 1_000 }, {}, { retryAfterMs: 5_000 }])).toBe(5_000);
+    expect(restMs([{ retryAfterMs: 365 * 86_400_000 }])).toBe(3_600_000);
   });
 });
 

@@ -81,6 +81,7 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
     host: '127.0.0.1',
     healthPort: null,
     maxSchedulesPerVenue: 500,
+    staleAfterMs: 21_600_000,
   } as const;
   const deps = await createDeps(config, log, REGISTRIES);
   const connection = await Connection.connect({ address: temporal.address });

@@ -221,6 +221,19 @@ describe('the decision on a pulled version', () => {
     ['changes nothing for the same version in a later run', pulled(5_000, 'agreed'), known(), 'touch'],
     ['takes a change in the same second as the one an earlier run applied', pulled(5_000), known(), 'update'],
     [
+      'looks up what differs from an event that was applied since the run began, although it seems newer',
+      pulled(6_000),
+      known({ storedMeanwhile: true }),
+      'look-up',
+    ],
+    [
+      'changes nothing for what such an event has told already',
+      pulled(5_000, 'agreed'),
+      known({ storedMeanwhile: true }),
+      'touch',
+    ],
+    ['ignores an older version than such an event', pulled(4_999), known({ storedMeanwhile: true }), 'ignore'],
+    [
       'takes a looked-up record, whatever its version',
       pulled(4_000, 'changed', { certain: true }),
       known({ metInThisRun: true }),

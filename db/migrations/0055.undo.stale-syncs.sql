@@ -1,0 +1,2 @@
+drop function watch_silent_syncs(integer, integer);
+drop table sync_silences;

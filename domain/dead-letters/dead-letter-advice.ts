@@ -1,0 +1,27 @@
+import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
+
+/** What failed, as far as it decides what helps. */
+export interface FailedThing {
+  readonly source: DeadLetterSource;
+  /** The venue's record that a push could not write. */
+  readonly recordId: string | null;
+  /** The provider's id of an object. */
+  readonly externalId: string | null;
+}
+
+/**
+ * Whether what failed is the venue's record, so that it can be changed here. An object that a pull could not store is the
+ * provider's: a copy that was edited here would be overwritten by the next pull.
+ */
+export const isEditable = ({ source, recordId }: FailedThing): boolean => source === 'record' && recordId !== null;
+
+/** What a person can do about it. */
+export function deadLetterAdvice(failed: FailedThing): string {
+  if (isEditable(failed)) return 'Change the record, here or as any record, and retry the entry.';
+  if (failed.source === 'delivery') return 'Mend the receiver, and retry the entry: the message is sent again.';
+  if (failed.source === 'event')
+    return 'Retry the entry: the event is handled again as the provider sent it. A change of its object belongs at the provider.';
+  return failed.externalId === null
+    ? 'The provider listed an object without a readable id, which cannot be looked up. Mend it there, start a full pull, and discard the entry.'
+    : 'The provider holds the object. Change it there, or the mapping of its fields, and retry the entry: the object is read again.';
+}
