@@ -16,6 +16,9 @@ export const xero = defineProvider({
   neededScopes: {
     products: { pull: ['accounting.settings'] },
     customers: { pull: ['accounting.contacts'] },
+    // Credit notes are among the invoices.
+    transactions: { pull: ['accounting.payments.read', 'accounting.invoices', 'accounting.banktransactions.read'] },
+    invoices: { pull: ['accounting.invoices'] },
   },
   ...XERO_CAPABILITIES,
   connect: [
