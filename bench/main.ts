@@ -4,11 +4,13 @@ import { benchApi } from './api.ts';
 import { benchBulkLoad } from './bulk-load.ts';
 import { benchCrowd } from './crowd.ts';
 import { benchFaults } from './faults/faults.ts';
+import { benchFive } from './five.ts';
 import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchHostile } from './hostile/hostile.ts';
 import { benchIdle } from './idle.ts';
 import { benchIngest } from './ingest/ingest.ts';
+import { benchMailchimp } from './mailchimp.ts';
 import { benchMappings } from './mappings.ts';
 import { benchMillion } from './million.ts';
 import { benchPull } from './pull.ts';
@@ -23,23 +25,14 @@ import { benchTwoWay } from './two-way.ts';
 import { benchVault } from './vault.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|faults|square|quickbooks|two-way|sync-engine|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|faults|square|quickbooks|mailchimp|five|two-way|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
-  ingest: () =>
-    benchIngest({
-      seconds: toCount(values.seconds ?? '10'),
-      repeats: repeats(3),
-      ids: toCount(values.records ?? '10000000'),
-    }),
-  faults: () =>
-    benchFaults({
-      events: toCount(values.events),
-      faults: toCount(values.faults),
-      seed: values.seed === undefined ? randomInt(2 ** 31) : toCount(values.seed),
+  --records 10000      how many records, or customers; each benchmark has a number of its own
+  --products 1000      five: how many products beside the customers
   --changed 1000       push, history: of which have changed; two-way (100): on each side
-  --latency 100        pull, push, history, square, quickbooks, sync-engine: what the sandbox adds to each answer, ms
+  --latency 100        pull, push, history, square, quickbooks, mailchimp, five, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
   --connections 10000  idle: how many
@@ -62,6 +55,7 @@ const { values, positionals } = parseArgs({
     syncs: { type: 'string' },
     connections: { type: 'string', default: '10000' },
     changed: { type: 'string' },
+    products: { type: 'string', default: '1000' },
     latency: { type: 'string', default: '100' },
     repeats: { type: 'string' },
     'per-second': { type: 'string' },
@@ -135,6 +129,8 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
     }),
   square: () => benchSquare({ records, latencyMs }),
   quickbooks: () => benchQuickBooks({ records, latencyMs }),
+  mailchimp: () => benchMailchimp({ records, latencyMs }),
+  five: () => benchFive({ customers: records, products: toCount(values.products), latencyMs }),
   'two-way': () => benchTwoWay({ records, changed: toCount(values.changed ?? '100') }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
   mappings: () => benchMappings({ records }),

@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import { accountPaceOf } from '../providers/limits.ts';
 import { QUICKBOOKS_CAPABILITIES } from '../providers/quickbooks/capabilities.ts';
-import { ownerBrowser } from '../test/support/owner-browser.ts';
 import type { QuickBooksCompany } from '../test/support/sandbox/quickbooks-company.ts';
+import { consentTo } from './support/consent.ts';
 import { HistoryReader } from './support/history-cost.ts';
 import { round } from './support/report.ts';
 import type { Row } from './support/report.ts';
@@ -130,30 +129,11 @@ function pushRow(
   };
 }
 
-const withId = z.object({ id: z.uuid() });
-const asked = z.object({ authorizationUrl: z.url() });
-
 /** A venue whose owner has approved the access to a new company. */
 async function aConnectedVenue(
   system: System,
 ): Promise<{ readonly venue: Venue; readonly company: QuickBooksCompany }> {
-  const { api, quickbooks } = system;
-  const { id } = withId.parse(
-    await api.post(
-      '/v1/venues',
-      { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' },
-      crypto.randomUUID(),
-    ),
-  );
-  const body = { provider: 'quickbooks', environment: 'sandbox' };
-  const { authorizationUrl } = asked.parse(await api.post(`/v1/venues/${id}/connections`, body, crypto.randomUUID()));
-  const browser = ownerBrowser(() => system.apiUrl);
-  const { redirectUrl } = await quickbooks.send<{ readonly redirectUrl: string }>('POST', '/approve', {
-    ...{ authorizationUrl: await browser.open(authorizationUrl), account: 'new' },
-  });
-  const page = await (await browser.visit(redirectUrl)).text();
-  const [, connectionId] = /Connection: ([0-9a-f-]{36})/.exec(page) ?? [];
-  if (connectionId === undefined) throw new Error('the company could not be connected');
-  const company = await quickbooks.companyOf(new URL(redirectUrl).searchParams.get('realmId') ?? '');
-  return { venue: Venue.of(api, { id, connectionId }), company };
+  const consent = { provider: 'quickbooks', environment: 'sandbox' } as const;
+  const { venue, account } = await consentTo(system, await Venue.open(system.api), consent);
+  return { venue, company: await system.quickbooks.companyOf(account) };
 }

@@ -7,12 +7,14 @@ import { ApiClient } from '../../runtime/cli/api-client.ts';
 import { FREE_PORTS } from '../../runtime/start/bring-up.ts';
 import { readJson } from '../../runtime/start/files.ts';
 import { startNodeChild } from '../../runtime/processes/node-child.ts';
+import { mailchimpSandboxControl } from '../../test/support/sandbox/mailchimp-account.ts';
 import { quickbooksSandboxControl } from '../../test/support/sandbox/quickbooks-company.ts';
 import { squareSandboxControl } from '../../test/support/sandbox/square-merchant.ts';
 import { sandboxControl } from '../../test/support/sandbox/sandbox-control.ts';
+import { xeroSandboxControl } from '../../test/support/sandbox/xero-organisation.ts';
 
 const standIn = z.object({ apiUrl: z.string(), controlUrl: z.string() });
-const quickbooksStandIn = standIn.extend({ clientId: z.string(), clientSecret: z.string() });
+const appStandIn = standIn.extend({ clientId: z.string(), clientSecret: z.string() });
 const started = z.object({
   apiUrl: z.string(),
   temporalAddress: z.string(),
@@ -20,7 +22,9 @@ const started = z.object({
   sandbox: z.object({
     stripe: standIn.extend({ webhookSecret: z.string() }),
     square: standIn,
-    quickbooks: quickbooksStandIn,
+    quickbooks: appStandIn,
+    mailchimp: standIn,
+    xero: appStandIn,
   }),
   token: z.string(),
   databaseUrl: z.string(),
@@ -42,6 +46,8 @@ export interface System {
   readonly stripe: ReturnType<typeof sandboxControl>;
   readonly square: ReturnType<typeof squareSandboxControl>;
   readonly quickbooks: ReturnType<typeof quickbooksSandboxControl>;
+  readonly mailchimp: ReturnType<typeof mailchimpSandboxControl>;
+  readonly xero: ReturnType<typeof xeroSandboxControl>;
 }
 
 /** The environment of an isolated system: inherits none of our variables, not even from `.env`, and uses free ports. */
@@ -109,6 +115,8 @@ export async function withSystem<Result>(
       stripe: sandboxControl(sandbox.stripe.controlUrl),
       square: squareSandboxControl(sandbox.square),
       quickbooks: quickbooksSandboxControl(sandbox.quickbooks),
+      mailchimp: mailchimpSandboxControl(sandbox.mailchimp),
+      xero: xeroSandboxControl(sandbox.xero),
     });
   } finally {
     await child.stop();

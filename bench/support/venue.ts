@@ -49,10 +49,14 @@ export class Venue {
 
   /** A new venue connected to the provider's account of `secretKey`. */
   static async create(api: ApiClient, secretKey: string, provider = 'stripe'): Promise<Venue> {
-    const { id } = withId.parse(
-      await api.post('/v1/venues', { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' }, randomUUID()),
-    );
+    const id = await Venue.open(api);
     return new Venue(api, { id, connectionId: await connect(api, id, { provider, secretKey }) });
+  }
+
+  /** The id of a new venue without connections. */
+  static async open(api: ApiClient): Promise<string> {
+    const body = { name: 'Benchmark', timeZone: 'Europe/Berlin', currency: 'EUR' };
+    return withId.parse(await api.post('/v1/venues', body, randomUUID())).id;
   }
 
   /** A venue that is connected already. */
@@ -66,10 +70,10 @@ export class Venue {
   }
 
   /** The same venue with a further connection, which its syncs then use. */
-  async connect(secretKey: string): Promise<Venue> {
+  async connect(secretKey: string, provider = 'stripe'): Promise<Venue> {
     return new Venue(this.#api, {
       id: this.id,
-      connectionId: await connect(this.#api, this.id, { provider: 'stripe', secretKey }),
+      connectionId: await connect(this.#api, this.id, { provider, secretKey }),
     });
   }
 
@@ -160,7 +164,9 @@ async function connect(
   venueId: string,
   { provider, secretKey }: { readonly provider: string; readonly secretKey: string },
 ): Promise<string> {
-  const body = { provider, environment: 'sandbox', credentials: { secretKey } };
+  // Mailchimp has no test mode.
+  const environment = provider === 'mailchimp' ? 'production' : 'sandbox';
+  const body = { provider, environment, credentials: { secretKey } };
   return withId.parse(await api.post(`/v1/venues/${venueId}/connections`, body, randomUUID())).id;
 }
 

@@ -15,6 +15,7 @@ export interface Watching {
 /** A call as the stand-in has logged it. */
 export interface Call {
   readonly at: number;
+  readonly method: string;
   readonly path: string;
   readonly status: number;
   readonly written: boolean;

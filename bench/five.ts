@@ -1,0 +1,137 @@
+import { accountPaceOf } from '../providers/limits.ts';
+import { SQUARE_CAPABILITIES } from '../providers/square/capabilities.ts';
+import { consentTo } from './support/consent.ts';
+import { peakMib } from './support/process-usage.ts';
+import { load, round } from './support/report.ts';
+import type { Row } from './support/report.ts';
+import { withFolder, withSystem } from './support/system.ts';
+import type { System } from './support/system.ts';
+import { Venue } from './support/venue.ts';
+import { PEAK_LIMIT_MIB } from './support/watched-run.ts';
+
+export interface FiveOptions {
+  readonly customers: number;
+  readonly products: number;
+  readonly latencyMs: number;
+}
+
+type Provider = 'stripe' | 'square' | 'quickbooks' | 'mailchimp' | 'xero';
+const PROVIDERS: readonly Provider[] = ['stripe', 'square', 'quickbooks', 'mailchimp', 'xero'];
+const STRIPE_BUDGET = 90;
+const MOST_TIMES_SLOWER = 1.5;
+const LIMIT_MS = 1_500_000;
+
+/** Pushes new products and customers of one venue to all five providers at once, and to each alone. */
+export async function benchFive(options: FiveOptions): Promise<readonly Row[]> {
+  return withFolder((home) =>
+    withSystem({ home, requestsPerSecond: STRIPE_BUDGET }, async (system) => {
+      // Events that are read would take of the budget of a run.
+      await system.quickbooks.send('POST', '/webhooks', { url: null });
+      await keepDocumentedLimits(system, options.latencyMs);
+      const alone = new Map<Provider, Pushed>();
+      for (const provider of PROVIDERS)
+        alone.set(provider, await push(provider, await connect(system, await aLoadedVenue(system, options), provider)));
+      const venueId = await aLoadedVenue(system, options);
+      const neighbour = await connect(system, await aLoadedVenue(system, options), 'stripe');
+      const venues: Venue[] = [];
+      for (const provider of PROVIDERS) venues.push(await connect(system, venueId, provider));
+      const [beside, ...together] = await Promise.all([
+        push('stripe', neighbour),
+        ...PROVIDERS.map((provider, index) => push(provider, venues[index]!)),
+      ]);
+      const compared = [
+        ...together.map((pushed) => ({ what: pushed.provider, pushed })),
+        { what: 'stripe, another venue', pushed: beside },
+      ];
+      const workerPeakMib = round(peakMib(system.pids.worker), 0);
+      return compared.map(({ what, pushed }) =>
+        rowOf({ what, pushed, alone: alone.get(pushed.provider), options, workerPeakMib }),
+      );
+    }),
+  );
+}
+
+/** What each provider documents, and for Square, which documents nothing, what we allow ourselves. */
+async function keepDocumentedLimits(system: System, latencyMs: number): Promise<void> {
+  await system.stripe.limits({ latencyMs, requestsPerSecond: 100 });
+  await system.square.limits({ latencyMs, requestsPerSecond: accountPaceOf(SQUARE_CAPABILITIES.limits.sandbox) });
+  await system.quickbooks.limits({ latencyMs, requestsPerMinute: 500, batchesPerMinute: 40 });
+  await system.mailchimp.limits({ latencyMs, connections: 10 });
+  await system.xero.limits({ latencyMs, requestsPerMinute: 60, requestsPerDay: 5_000, appRequestsPerMinute: 10_000 });
+}
+
+/** The id of a venue with customers and products, in the currency that the stand-ins' accounts keep their books in. */
+async function aLoadedVenue({ api }: System, { customers, products }: FiveOptions): Promise<string> {
+  const venue = Venue.of(api, { id: await Venue.open(api), connectionId: '' });
+  await venue.load(customers, 'Customer');
+  await venue.loadProducts(products, 'GBP');
+  return venue.id;
+}
+
+/** The venue with a connection to a new account of this provider. */
+async function connect(system: System, id: string, provider: Provider): Promise<Venue> {
+  const venue = Venue.of(system.api, { id, connectionId: '' });
+  switch (provider) {
+    case 'stripe':
+      return venue.connect((await system.stripe.addAccount()).secretKey);
+    case 'square':
+      return venue.connect((await system.square.addMerchant()).token, provider);
+    case 'mailchimp':
+      return venue.connect((await system.mailchimp.addAccount()).apiKey, provider);
+    case 'quickbooks':
+      return (await consentTo(system, id, { provider, environment: 'sandbox' })).venue;
+    case 'xero':
+      return (await consentTo(system, id, { provider, environment: 'production' })).venue;
+  }
+}
+
+interface Pushed {
+  readonly provider: Provider;
+  readonly seconds: number;
+  readonly created: number;
+  readonly rejected: number;
+}
+
+/** Pushes what the provider takes, products and customers at the same time, from the request to the end of the last. */
+async function push(provider: Provider, venue: Venue): Promise<Pushed> {
+  const resources = provider === 'mailchimp' ? (['customers'] as const) : (['products', 'customers'] as const);
+  const runs = await Promise.all(
+    resources.map((resource) => venue.sync({ direction: 'push', resource, limitMs: LIMIT_MS })),
+  );
+  return {
+    provider,
+    seconds: Math.max(...runs.map(({ wallS }) => wallS)),
+    created: runs.reduce((sum, { counts }) => sum + counts.created, 0),
+    rejected: runs.reduce((sum, { counts }) => sum + counts.rejected, 0),
+  };
+}
+
+interface Compared {
+  readonly what: string;
+  readonly pushed: Pushed;
+  readonly alone: Pushed | undefined;
+  readonly options: FiveOptions;
+  readonly workerPeakMib: number;
+}
+
+function rowOf({ what, pushed, alone, options, workerPeakMib }: Compared): Row {
+  const { customers, products } = options;
+  const expected = customers + (pushed.provider === 'mailchimp' ? 0 : products);
+  const timesSlower = pushed.seconds / (alone?.seconds ?? Number.NaN);
+  return {
+    what,
+    aloneSeconds: round(alone?.seconds ?? Number.NaN),
+    besideSeconds: round(pushed.seconds),
+    timesSlower: round(timesSlower),
+    created: pushed.created,
+    rejected: pushed.rejected,
+    workerPeakMib,
+    load: load(),
+    goal: `${expected} created, ≤ ${MOST_TIMES_SLOWER} × alone, peak ≤ ${PEAK_LIMIT_MIB} MiB`,
+    met:
+      timesSlower <= MOST_TIMES_SLOWER &&
+      pushed.created === expected &&
+      pushed.rejected === 0 &&
+      workerPeakMib <= PEAK_LIMIT_MIB,
+  };
+}
