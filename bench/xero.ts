@@ -115,7 +115,8 @@ function pushRow(
   { run, cost, calls }: Watched,
   expected: { readonly what: string; readonly batches: number; readonly created: number },
 ): Row {
-  const writes = calls.filter(({ method }) => method !== 'GET');
+  // A refused call is counted with the 429s, and is sent again.
+  const writes = calls.filter(({ method, status }) => method !== 'GET' && status !== 429);
   const times = writes.map(({ at }) => at);
   const minutes = (Math.max(...times) - Math.min(...times)) / 60_000;
   const writesPerMinute = times.length < 2 ? null : round((times.length - 1) / minutes);
@@ -129,9 +130,9 @@ function pushRow(
     writes: writes.length,
     writesPerMinute,
     ...figuresOf(bench, { cost, calls }),
-    goal: `≤ ${expected.batches} calls, ≥ ${goalPerMinute} a minute, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
+    goal: `≤ ${expected.batches} writes, ≥ ${goalPerMinute} a minute, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
     met:
-      calls.length <= expected.batches &&
+      writes.length <= expected.batches &&
       (writesPerMinute === null || writesPerMinute >= goalPerMinute) &&
       run.counts.created === expected.created &&
       run.counts.rejected === 0 &&
