@@ -3,6 +3,7 @@ import type { RecordNote } from '../contracts/records.ts';
 import type { ProviderReport, ReportDays } from '../contracts/reports.ts';
 import type { RecordFields } from '../records/record-kind.ts';
 import type { Holdings } from '../domain/mapping/mapping.ts';
+import type { ListReferences } from '../domain/sync/list-references.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
@@ -43,6 +44,8 @@ export interface ProviderRecord {
    * stored; null where the provider names none.
    */
   readonly refs?: RecordRefs;
+  /** The same inside lists, such as the product of an invoice's line. The elements themselves name nothing: our own ids are filled in where the record is stored. */
+  readonly listRefs?: ListReferences;
   /**
    * Custom fields of the provider's object that are in none of `fields`, each as the names that lead to it. Keys of
    * `metadata` need not be told: they are custom fields, unless they begin with the provider's id.
@@ -297,6 +300,8 @@ export interface MappableRecord {
    * that needs one reports a problem until it is there: every run tries a rejected record again. Otherwise the next full run writes it again.
    */
   readonly refs?: RecordRefs | undefined;
+  /** The same inside lists: an element that names a record and has null here names one that the provider does not have yet. */
+  readonly listRefs?: ListReferences | undefined;
 }
 
 /** What a provider makes of idempotency keys. */

@@ -30,6 +30,11 @@ export function recordWithin<Told extends ProviderRecord>(record: Told, { kind, 
     ...record,
     fields: record.fields && withoutExcluded(kind, record.fields, excluded),
     ...(record.refs && { refs: { ...record.refs, ...Object.fromEntries(references.map((name) => [name, null])) } }),
+    ...(record.listRefs && {
+      listRefs: Object.fromEntries(
+        Object.entries(record.listRefs).filter(([name]) => !excluded.includes(kind.listReferences[name]?.list ?? '')),
+      ),
+    }),
   };
 }
 
