@@ -49,7 +49,10 @@ export class XeroWebhooks {
   note({ account, kind, objects }: RecordChange<Kind>): void {
     const category = CATEGORIES[kind];
     if (category === undefined || this.#queue.url === null) return;
-    if (this.#waiting.length === 0) setImmediate(() => void this.#flush());
+    if (this.#waiting.length === 0)
+      setImmediate(() => {
+        this.#flush();
+      });
     const eventDateUtc = new Date().toISOString().replace('Z', '');
     for (const { id, before } of objects)
       this.#waiting.push({
