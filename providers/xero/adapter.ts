@@ -8,6 +8,7 @@ import { createCustomerSession, customerPullPlan } from './customers/customers.t
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import { XERO_METADATA } from './http/objects.ts';
+import { invoiceMapping } from './invoices/invoice-mapping.ts';
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { readOrganisation } from './organisation.ts';
 import type { XeroConfig } from './organisation.ts';
@@ -46,7 +47,7 @@ const RESOURCES = resourceTable<XeroResource>('xero', {
     mapping: { ...readOnlyMapping, ...OWN_FACTS },
     pullPlan: transactionPullPlan,
   },
-  invoices: { session: createInvoiceSession, mapping: { ...readOnlyMapping, ...OWN_FACTS }, pullPlan: invoicePullPlan },
+  invoices: { session: createInvoiceSession, mapping: invoiceMapping, pullPlan: invoicePullPlan },
 });
 
 const DAY_S = 86_400;

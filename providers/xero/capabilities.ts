@@ -14,7 +14,7 @@ export const XERO_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits
     { resource: 'products', directions: ['push', 'pull', 'both'] },
     { resource: 'customers', directions: ['push', 'pull', 'both'] },
     { resource: 'transactions', directions: ['pull'] },
-    { resource: 'invoices', directions: ['pull'] },
+    { resource: 'invoices', directions: ['push', 'pull', 'both'] },
   ],
   reports: XERO_REPORTS,
   limits: { production: LIMITS, sandbox: LIMITS },

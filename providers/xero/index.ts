@@ -18,7 +18,8 @@ export const xero = defineProvider({
     customers: { pull: ['accounting.contacts'] },
     // Credit notes are among the invoices.
     transactions: { pull: ['accounting.payments.read', 'accounting.invoices', 'accounting.banktransactions.read'] },
-    invoices: { pull: ['accounting.invoices'] },
+    // Lines name items and are booked to accounts.
+    invoices: { pull: ['accounting.invoices'], push: ['accounting.invoices', 'accounting.settings'] },
   },
   ...XERO_CAPABILITIES,
   connect: [

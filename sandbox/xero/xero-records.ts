@@ -3,8 +3,10 @@ import type { RecordHost, RecordPart } from '../oauth/oauth-sandbox.ts';
 import { recordControls } from './control/xero-control.ts';
 import { BOOKED_ENDPOINTS } from './entities/booked.ts';
 import { CONTACT_ENDPOINTS, ORGANISATION_ENDPOINTS } from './entities/contacts.ts';
+import { CREDIT_NOTE_ENDPOINTS } from './entities/credit-notes.ts';
 import { INVOICE_ENDPOINTS } from './entities/invoices.ts';
 import { ITEM_ENDPOINTS } from './entities/items.ts';
+import { PAYMENT_ENDPOINTS } from './entities/payments.ts';
 import { routesOf } from './http/endpoint.ts';
 import { Meter } from './http/limits.ts';
 import { REPORT_ENDPOINTS } from './reports/report-endpoints.ts';
@@ -19,6 +21,8 @@ const ENDPOINTS = [
   ...CONTACT_ENDPOINTS,
   ...ITEM_ENDPOINTS,
   ...INVOICE_ENDPOINTS,
+  ...PAYMENT_ENDPOINTS,
+  ...CREDIT_NOTE_ENDPOINTS,
   ...BOOKED_ENDPOINTS,
   ...REPORT_ENDPOINTS,
 ];

@@ -193,14 +193,22 @@ export async function retrieveRecord<Item>(
   return record?.deleted === false ? record : null;
 }
 
+/** The records that one question finds. */
+export async function readListed<Item>(
+  ask: Ask,
+  collection: Collection<Item>,
+  query: Readonly<Record<string, string>>,
+): Promise<Records> {
+  return readObjects(collection, await askObjects(ask, collection, { query }));
+}
+
 /** As `retrieveRecord` for each of the ids, by one call for up to 40 of them. */
 export const retrievalOf = <Item>(ask: Ask, collection: Collection<Item>): BulkRetrieval => ({
   size: PAGED_IDS.mostIds,
   async read(ids) {
     const known = ids.filter((id) => GUID.test(id));
     if (known.length === 0) return { records: [] };
-    const raw = await askObjects(ask, collection, { query: PAGED_IDS.withIds(known) });
-    const { records, unreadable } = await readObjects(collection, raw);
+    const { records, unreadable } = await readListed(ask, collection, PAGED_IDS.withIds(known));
     return { records: records.filter(({ deleted }) => !deleted), rejections: unreadable.map(unreadableRejection) };
   },
 });

@@ -28,13 +28,16 @@ export interface WrittenCollection<Item> extends LookUp {
   readonly isPresent: (item: Item) => boolean;
   /** Hears what an earlier reading has left with a link. */
   readonly learn?: (state: UpdateOptions['externalState']) => void;
-  readonly toRecord: (item: Item) => ProviderRecord | Promise<ProviderRecord>;
+  /** What a write has left; an error where it is no record any more. */
+  readonly toRecord: (item: Item) => WrittenOutcome | Promise<WrittenOutcome>;
   readonly newBody: (payload: Body) => Body | Promise<Body>;
   /** What is sent in place of a new object that was refused; null where the refusal stands. */
   readonly afterRefusal?: (payload: Body, refused: ProviderError) => Promise<Body | null>;
   /** Only the properties that differ. */
   readonly changesTo: (item: Item, payload: Body) => Body | Promise<Body>;
 }
+
+type WrittenOutcome = ProviderRecord | ProviderError;
 
 type Read<Item> = ReadonlyMap<string, Item | ProviderError>;
 

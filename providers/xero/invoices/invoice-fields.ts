@@ -4,9 +4,10 @@ import { decimalText } from '../../decimals.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import type { BaseCurrency } from '../http/base-currency.ts';
 import { guid, instantOf, nullableText, orNull, toDeletion, wireTime, withoutEmpty } from '../http/objects.ts';
+import type { ItemCodes } from './item-codes.ts';
 import { amountOf, bookedFields, currencyOf, lineOf, plainDecimal } from '../transactions/booked-responses.ts';
 
-const STATUS = {
+export const STATUS = {
   DRAFT: 'draft',
   SUBMITTED: 'draft',
   AUTHORISED: 'open',
@@ -30,8 +31,14 @@ export const invoiceSchema = z.object({
 });
 export type XeroInvoice = z.output<typeof invoiceSchema>;
 
+/** What one invoice does not tell by itself. */
+export interface InvoiceReading {
+  readonly base: BaseCurrency;
+  readonly items: ItemCodes;
+}
+
 /** Null for a bill. A draft that a person has deleted stays listed with that status. */
-export async function toRecord(invoice: XeroInvoice, base: BaseCurrency): Promise<ProviderRecord | null> {
+export async function toRecord(invoice: XeroInvoice, { base, items }: InvoiceReading): Promise<ProviderRecord | null> {
   if (invoice.Type !== 'ACCREC') return null;
   if (invoice.Status === 'DELETED') return toDeletion(invoice.InvoiceID, invoice.UpdatedDateUTC);
   const currency = await currencyOf(invoice.CurrencyCode, base);
@@ -43,7 +50,16 @@ export async function toRecord(invoice: XeroInvoice, base: BaseCurrency): Promis
     recordId: null,
     fields: toFields(invoice, STATUS[invoice.Status], currency),
     refs: { customer: invoice.Contact.ContactID },
+    listRefs: { product: await productsOf(invoice, items) },
   };
+}
+
+/** The items that the lines sell. Xero’s examples have lines that tell the code alone. */
+export async function productsOf({ LineItems: lines }: XeroInvoice, items: ItemCodes): Promise<(string | null)[]> {
+  const products: (string | null)[] = [];
+  for (const { Item: item, ItemCode: code } of lines)
+    products.push(item?.ItemID ?? (code === null ? null : ((await items.byCode(code))?.id ?? null)));
+  return products;
 }
 
 export function toFields(invoice: XeroInvoice, status: InvoiceStatus, currency: string): InvoiceFields {

@@ -46,32 +46,71 @@ export function linesOf(organisation: Organisation, { entity, element, current }
   const before = (current?.['LineItems'] ?? []) as readonly WireObject[];
   if (!Array.isArray(element['LineItems'])) return before;
   const given = element['LineItems'] as readonly WireObject[];
+  const types = element['LineAmountTypes'] ?? current?.['LineAmountTypes'] ?? 'Exclusive';
   const known = new Set(before.map(({ LineItemID: id }) => id));
   if (current && given.some(({ LineItemID: id }) => id === undefined) && before.length >= given.length)
     noteSideEffect(organisation, { kind: 'lines-rewritten', of: `${entity}:${String(current[ID_OF[entity]])}` });
   return given.map((line) => {
     const id = typeof line['LineItemID'] === 'string' ? line['LineItemID'] : null;
     if (id !== null && !known.has(id)) throw new ElementProblem('The LineItemID could not be found.');
-    return priced({ ...line, LineItemID: id ?? randomUUID() });
+    return priced(organisation, { ...line, LineItemID: id ?? randomUUID() }, types);
   });
 }
 
-function priced(line: WireObject): WireObject {
-  if (line['UnitAmount'] === undefined && line['LineAmount'] === undefined)
-    return { ...line, LineAmount: 0, TaxAmount: 0 };
+/** What the item of a line gives it where it says nothing itself (https://developer.xero.com/documentation/api/accounting/invoices, 2026-11). */
+function ofItem({ state, id: tenant }: Organisation, line: WireObject): WireObject {
+  const code = textOf(line, 'ItemCode');
+  if (code === null) return {};
+  const item = state.list(tenant, 'Items').find((one) => one['Code'] === code);
+  if (!item) throw new ElementProblem(`Item code '${code}' is not valid`);
+  const { UnitPrice, AccountCode, TaxType } = (item['SalesDetails'] ?? {}) as WireObject;
+  return {
+    ...(UnitPrice !== undefined && { UnitAmount: UnitPrice }),
+    ...(AccountCode !== undefined && { AccountCode }),
+    ...(TaxType !== undefined && { TaxType }),
+    Description: item['Description'] ?? item['Name'] ?? code,
+    Item: { ItemID: item['ItemID'], Name: item['Name'] ?? code, Code: code },
+  };
+}
+
+function priced(organisation: Organisation, given: WireObject, types: unknown): WireObject {
+  const line = { ...ofItem(organisation, given), ...given };
+  if (isOfWordsAlone(line)) return { ...line, LineAmount: 0, TaxAmount: 0 };
   const quantity = Number(line['Quantity'] ?? 1);
-  const amount = Number(line['LineAmount'] ?? withDecimals(quantity * Number(line['UnitAmount']), 2));
-  if (
-    line['UnitAmount'] !== undefined &&
-    withDecimals(quantity * Number(line['UnitAmount']), 2) !== withDecimals(amount, 2)
-  )
+  const expected = amountOf(line, quantity);
+  const amount = withDecimals(line['LineAmount'] ?? expected, 2);
+  if (line['UnitAmount'] !== undefined && expected !== amount)
     throw new ElementProblem('The line total does not match the expected line total');
+  const taxType = textOf(line, 'TaxType') ?? taxTypeOf(organisation, textOf(line, 'AccountCode'));
   return {
     ...line,
-    Quantity: quantity,
-    LineAmount: withDecimals(amount, 2),
-    TaxAmount: Number(line['TaxAmount'] ?? 0),
+    UnitAmount: line['UnitAmount'] ?? withDecimals(amount / quantity, 4),
+    ...{ Quantity: quantity, LineAmount: amount, TaxType: taxType },
+    TaxAmount: types === 'NoTax' ? 0 : withDecimals(line['TaxAmount'] ?? taxOf(amount, taxType, types), 2),
   };
+}
+
+const isOfWordsAlone = ({ UnitAmount: unit, LineAmount: amount }: WireObject): boolean =>
+  unit === undefined && amount === undefined;
+
+/** Of as many as there are, without their discount. */
+function amountOf(line: WireObject, quantity: number): number {
+  const { UnitAmount: unit = 0, DiscountRate: rate = 0, DiscountAmount: off = 0 } = line;
+  return withDecimals(quantity * Number(unit) * (1 - Number(rate) / 100) - Number(off), 2);
+}
+
+/** Per cent by the stand-in’s tax types. */
+const RATES: Readonly<Record<string, number>> = { OUTPUT2: 20, NONE: 0 };
+
+const taxTypeOf = ({ state, id: tenant }: Organisation, account: string | null): string => {
+  const found = state.list(tenant, 'Accounts').find((one) => one['Code'] === account);
+  return (found && textOf(found, 'TaxType')) ?? 'NONE';
+};
+
+function taxOf(amount: number, taxType: string, types: unknown): number {
+  const rate = RATES[taxType];
+  if (rate === undefined) throw new ElementProblem(`The TaxType code '${taxType}' does not exist or cannot be used.`);
+  return types === 'Inclusive' ? (amount * rate) / (100 + rate) : (amount * rate) / 100;
 }
 
 export function datesOf({ nowMs }: Organisation, document: WireObject): WireObject {

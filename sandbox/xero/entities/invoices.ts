@@ -61,7 +61,7 @@ const NEXT_STATUSES: Readonly<Record<string, readonly string[]>> = {
   DRAFT: ['DRAFT', 'SUBMITTED', 'AUTHORISED', 'DELETED'],
   SUBMITTED: ['DRAFT', 'SUBMITTED', 'AUTHORISED', 'DELETED'],
   AUTHORISED: ['AUTHORISED', 'VOIDED'],
-  PAID: ['PAID'],
+  PAID: [],
   VOIDED: [],
   DELETED: [],
 };
@@ -69,6 +69,7 @@ const NEXT_STATUSES: Readonly<Record<string, readonly string[]>> = {
 function nextInvoice(organisation: Organisation, element: WireObject, current: WireObject | undefined): WireObject {
   const status = textOf({ Status: 'DRAFT', ...current, ...element }, 'Status') ?? 'DRAFT';
   checkStatus(status, current);
+  checkEdit(element, current);
   const merged: WireObject = {
     ...{ Type: 'ACCREC', Payments: [], CreditNotes: [], Prepayments: [], Overpayments: [], AmountPaid: 0 },
     ...{ AmountCredited: 0, CurrencyCode: organisation.baseCurrency, LineAmountTypes: 'Exclusive', HasErrors: false },
@@ -80,10 +81,13 @@ function nextInvoice(organisation: Organisation, element: WireObject, current: W
   const lines = linesOf(organisation, { entity: 'Invoices', element, current });
   if (status === 'AUTHORISED') checkApproved(merged, lines);
   const number = textOf(merged, 'InvoiceNumber') ?? nextNumber(organisation);
+  const totals = totalsOf(merged, lines);
   return {
     ...merged,
     ...datesOf(organisation, merged),
-    ...totalsOf(merged, lines),
+    ...totals,
+    // Nothing is left to be paid of an invoice over nothing.
+    ...(status === 'AUTHORISED' && totals['AmountDue'] === 0 && { Status: 'PAID' }),
     InvoiceNumber: number,
     LineItems: lines,
   };
@@ -96,9 +100,19 @@ function checkStatus(status: string, current: WireObject | undefined): void {
   }
   if (!NEXT_STATUSES[String(current['Status'])]?.includes(status))
     throw new ElementProblem('Invoice not of valid status for modification');
-  const hasPayments = Number(current['AmountPaid']) > 0 || Number(current['AmountCredited']) > 0;
-  if (status === 'VOIDED' && hasPayments)
-    throw new ElementProblem('This document cannot be edited as it has a payment or credit note allocated to it.');
+  if (status === 'VOIDED' && hasPayments(current)) throw notEditable();
+}
+
+const hasPayments = (invoice: WireObject): boolean =>
+  Number(invoice['AmountPaid']) > 0 || Number(invoice['AmountCredited']) > 0;
+
+const notEditable = () =>
+  new ElementProblem('This document cannot be edited as it has a payment or credit note allocated to it.');
+
+/** Of an invoice that is paid in part only what changes no sum can be edited: the stand-in’s assumption. */
+function checkEdit(element: WireObject, current: WireObject | undefined): void {
+  const changesSums = ['LineItems', 'LineAmountTypes', 'CurrencyCode'].some((name) => name in element);
+  if (current && changesSums && hasPayments(current)) throw notEditable();
 }
 
 function checkApproved(invoice: WireObject, lines: readonly WireObject[]): void {
