@@ -45,7 +45,7 @@ export function createXeroWorld() {
     if (!found) throw new Error(`${resource} are only read`);
     return found;
   };
-  const map = (resource: string, fields: RecordFields, { id = randomUUID(), refs = {} as RecordRefs } = {}) =>
+  const map = (resource: string, fields: RecordFields, { id = randomUUID(), refs = {} } = {}) =>
     adapter.mapping(resource).toPayload({ id, sourceId: 's-1', fields, refs });
   return {
     control,
