@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import type { ProviderAdapterParts, RecordRefs, ResourceSession, ResourceWriter } from '../../../providers/provider.ts';
+import type { ProviderAdapterParts, ResourceSession, ResourceWriter } from '../../../providers/provider.ts';
 import { createXeroAdapter } from '../../../providers/xero/adapter.ts';
 import type { RecordFields } from '../../../records/record-kind.ts';
 import { startXeroSandbox } from '../../../sandbox/xero/xero-sandbox.ts';
