@@ -59,6 +59,12 @@ export function revocation(provider: Receiver, account: string): string {
   return JSON.stringify(event, null, 2);
 }
 
+/** Providers that sign the body alone, by HMAC-SHA256 in base64. */
+const BODY_SIGNED = {
+  xero: { header: 'x-xero-signature', key: XERO_KEY },
+  quickbooks: { header: 'intuit-signature', key: QUICKBOOKS_TOKEN },
+} as const;
+
 export function signed(
   provider: Receiver | 'quickbooks' | 'xero',
   body: string | Buffer,
@@ -68,18 +74,14 @@ export function signed(
     url = `${PUBLIC_URL}/webhooks/square`,
   }: { readonly secret?: string; readonly ageS?: number; readonly url?: string } = {},
 ): Record<string, string> {
-  if (provider === 'xero')
+  if (provider === 'xero' || provider === 'quickbooks') {
+    const { header, key } = BODY_SIGNED[provider];
     return {
-      'x-xero-signature': createHmac('sha256', secret ?? XERO_KEY)
+      [header]: createHmac('sha256', secret ?? key)
         .update(body)
         .digest('base64'),
     };
-  if (provider === 'quickbooks')
-    return {
-      'intuit-signature': createHmac('sha256', secret ?? QUICKBOOKS_TOKEN)
-        .update(body)
-        .digest('base64'),
-    };
+  }
   if (provider === 'square')
     return {
       'x-square-hmacsha256-signature': createHmac('sha256', secret ?? SQUARE_KEY)
