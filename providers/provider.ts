@@ -232,6 +232,9 @@ export interface RemoteHint {
   readonly email: string | null;
   /** The record as it is now, for a provider whose objects have unique names and no place for an id of ours. */
   readonly fields: RecordFields;
+  /** The provider's ids of the records that it names, as a mapping gets them. */
+  readonly refs?: RecordRefs | undefined;
+  readonly listRefs?: ListReferences | undefined;
   readonly createdSinceEpochS: number;
   /** When the write was sent at the latest: a search that lags may not show it yet. Absent where nobody knows. */
   readonly sentAtMs?: number;

@@ -134,7 +134,11 @@ async function startSquare(): Promise<TwoWayStandIn> {
   };
 }
 
-const QUICKBOOKS_ENTITIES: Readonly<Partial<Record<Resource, string>>> = { customers: 'Customer', products: 'Item' };
+const QUICKBOOKS_ENTITIES: Readonly<Partial<Record<Resource, string>>> = {
+  customers: 'Customer',
+  products: 'Item',
+  invoices: 'Invoice',
+};
 
 async function startQuickBooks(): Promise<TwoWayStandIn> {
   const sandbox = await startQuickBooksSandbox();
@@ -162,11 +166,18 @@ async function startQuickBooks(): Promise<TwoWayStandIn> {
           const twin = { Id: '5000', SyncToken: '0', Active: true, MetaData };
           // Names are unique in a company, and each twin is written to the other's company too.
           const name = `A twin of ${company.id}`;
-          return company.put(entityOf(resource), [
-            resource === 'customers'
-              ? { ...twin, DisplayName: name }
-              : { ...twin, Name: name, Type: 'Service', IncomeAccountRef: { value: '1' } },
-          ]);
+          const detail = { ItemRef: { value: '1' } };
+          const Line = [{ Id: '1', Amount: 5, DetailType: 'SalesItemLineDetail', SalesItemLineDetail: detail }];
+          const twins: Readonly<Partial<Record<Resource, object>>> = {
+            customers: { DisplayName: name },
+            products: { Name: name, Type: 'Service', IncomeAccountRef: { value: '1' } },
+            invoices: {
+              ...{ DocNumber: `T-${company.id.slice(-6)}`, TxnDate: '2026-11-01', DueDate: '2026-12-01', Line },
+              ...{ CustomerRef: { value: '1' }, CurrencyRef: { value: 'GBP' }, TotalAmt: 5, Balance: 5 },
+              ...{ TxnTaxDetail: { TotalTax: 0 } },
+            },
+          };
+          return company.put(entityOf(resource), [{ ...twin, ...twins[resource] }]);
         },
         // A customer is made inactive, which counts as deleted; an item is gone only after it was merged with another.
         async remove(resource, externalId) {

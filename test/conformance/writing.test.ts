@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { MappableRecord, ProviderRecord, ResourceWriter, RemoteSearch } from '../../providers/provider.ts';
 import { WRITTEN, aKey, changing, createBench, writerOf } from './bench.ts';
@@ -6,10 +6,12 @@ import { aRecord, isNamedByPlace, samplesOf } from './records.ts';
 import type { Trouble } from './sandboxes.ts';
 
 describe.each(WRITTEN)('the adapter of %s', (provider) => {
-  const { adapter, agreed, carriedId, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
+  const { adapter, agreed, carriedId, counted, map, open, prepare, resourcesWith, sandbox, write } =
+    createBench(provider);
 
   describe.each(resourcesWith('push').filter((resource) => !isNamedByPlace(resource)))('writing %s', (resource) => {
     const { full, minimal, renamed, emails } = samplesOf(resource, provider);
+    beforeEach(() => prepare(resource));
     const session = () => open().resource(resource);
     const create = (record: MappableRecord = aRecord(full), key = aKey()) =>
       write(resource).create(map(resource, record), key);
