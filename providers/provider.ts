@@ -192,7 +192,7 @@ export interface ResourceWriter {
   readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;
-  /** Takes the remote record out of use. `deleted`: it is gone for good; `archived`: a later update brings it back. A remote record that is gone already is `deleted`. */
+  /** Takes the remote record out of use. `deleted`: it is gone for good; `archived`: it stays, and a later update brings it back or is refused. A remote record that is gone already is `deleted`. */
   readonly archive: (externalId: string, options: WriteOptions) => Promise<'archived' | 'deleted'>;
   /** Looks for the remote record that an earlier write of unknown outcome may have left; pages like `listPage`. */
   readonly findRemote: (hint: RemoteHint) => Promise<RemoteSearch>;

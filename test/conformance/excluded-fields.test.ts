@@ -24,7 +24,7 @@ const OTHERS: Readonly<Partial<Record<Resource, RecordFields>>> = {
     ...{ number: 'INV-10', issuedAt: '2026-11-04T00:00:00.000Z', dueAt: '2026-12-24T00:00:00.000Z' },
     lines: [
       {
-        ...{ description: 'Three boxes', quantity: '3', unitAmount: '12', amountMinor: 3_600, taxMinor: null },
+        ...{ description: 'Three boxes', quantity: '3', unitAmount: '12', amountMinor: 3_600, taxMinor: 0 },
         productSourceId: 'product-1',
       },
     ],

@@ -44,7 +44,7 @@ const INVOICE: InvoiceFields = {
   ...{ subtotalMinor: 3_600, taxMinor: 0, totalMinor: 3_600, amountDueMinor: 3_600 },
   lines: [
     {
-      ...{ description: 'Two boxes', quantity: '2', unitAmount: '18', amountMinor: 3_600, taxMinor: null },
+      ...{ description: 'Two boxes', quantity: '2', unitAmount: '18', amountMinor: 3_600, taxMinor: 0 },
       productSourceId: 'product-1',
     },
   ],
@@ -82,7 +82,7 @@ export const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
       ...{ number: 'INV-8', dueAt: '2026-11-30T00:00:00.000Z', metadata: {} },
       lines: [
         {
-          ...{ description: 'Four boxes', quantity: '4', unitAmount: '9', amountMinor: 3_600, taxMinor: null },
+          ...{ description: 'Four boxes', quantity: '4', unitAmount: '9', amountMinor: 3_600, taxMinor: 0 },
           productSourceId: 'product-1',
         },
       ],

@@ -50,6 +50,8 @@ export interface RunningSandbox {
   readonly feedTellsDeletionsOf: readonly Resource[];
   /** Whether objects have a place for our record's id; otherwise a record is known again by its unique name. */
   carriesOurId(resource: Resource): boolean;
+  /** Whether an update brings back what was archived; it does by default. */
+  readonly bringsBack?: (resource: Resource) => boolean;
   /** No two objects of an account share a name. */
   readonly hasUniqueNames?: true;
   /** Fields without which the provider makes nothing new of the resource; `name` by default. */

@@ -23,6 +23,8 @@ export const isDraft = ({ Status: status }: Pick<XeroInvoice, 'Status'>): boolea
 export async function newInvoice(wanted: Sent, writing: InvoiceWriting): Promise<Body> {
   const { status, number, issuedOn, dueOn, customer, currency, lines = [] } = wanted;
   if (status === 'void') throw refusal('new-and-void', 'status');
+  // Without it an invoice whose answer is lost would not be found again.
+  if (!number) throw refusal('number-missing', 'number');
   const known = await currencyOf(currency ?? null, writing.base);
   return {
     Type: 'ACCREC',

@@ -86,10 +86,10 @@ function keptBody(line: XeroLine): Body {
 
 /** A new line, or one in place of another whose account, tax and tracking stay. */
 async function lineBody(line: LinePayload, before: PresentLine | null, writing: LineWriting): Promise<Body> {
-  const { LineItemID, AccountCode, TaxType, Tracking } = before ? keptBody(before.line) : {};
+  const { LineItemID, TaxType, Tracking } = before ? keptBody(before.line) : {};
   const id = { ...(LineItemID !== undefined && { LineItemID }) };
   if (line.pricing === null) return { ...id, Description: line.description ?? '' };
-  const item = await itemOf(line, writing.items);
+  const sold = await soldBody(line, before, writing);
   return {
     ...id,
     ...(line.description !== null && { Description: line.description }),
@@ -97,21 +97,24 @@ async function lineBody(line: LinePayload, before: PresentLine | null, writing: 
     UnitAmount: numberOf(line.pricing.unitAmount),
     LineAmount: numberOf(decimalOf(line.amountMinor, writing.currency)),
     ...(line.taxMinor !== null && { TaxAmount: numberOf(decimalOf(line.taxMinor, writing.currency)) }),
-    ...(item && { ItemCode: item.code }),
-    ...(await accountOf(AccountCode, item, writing.account)),
+    ...sold,
     ...(TaxType !== undefined && { TaxType }),
     ...(Tracking !== undefined && { Tracking }),
   };
 }
 
-async function itemOf({ product }: LinePayload, items: ItemCodes): Promise<SoldItem | null> {
-  if (product === null) return null;
+/** The item of a line, and the account that its sales are booked to. Those of a line that goes on are known. */
+async function soldBody(line: LinePayload, before: PresentLine | null, { items, account }: LineWriting): Promise<Body> {
+  const { ItemCode: code = null, AccountCode: known = null } = before?.line ?? {};
+  if (known !== null && before?.content.product === line.product)
+    return { ...(code !== null && { ItemCode: code }), AccountCode: known };
+  const item = line.product === null ? null : await itemOf(line.product, items);
+  const needed = known ?? (item?.hasAccount === true ? null : await account.get());
+  return { ...(item && { ItemCode: item.code }), ...(needed !== null && { AccountCode: needed }) };
+}
+
+async function itemOf(product: string, items: ItemCodes): Promise<SoldItem> {
   const item = await items.byId(product);
   if (!item) throw refusal('product-gone', 'productSourceId');
   return item;
-}
-
-async function accountOf(known: unknown, item: SoldItem | null, account: SalesAccount): Promise<Body> {
-  if (known !== undefined) return { AccountCode: known };
-  return item?.hasAccount === true ? {} : { AccountCode: await account.get() };
 }

@@ -52,6 +52,9 @@ export const invoiceMapping: ResourceMapping = {
   callsToWrite: (_, remote) => (remote === null ? 1 : 2),
 };
 
+/** A connection may leave out what is optional. */
+type GivenFields = Partial<InvoiceFields> & Pick<InvoiceFields, 'status' | 'currency' | 'totalMinor'>;
+
 interface Named {
   readonly customer: string | null;
   readonly products: readonly (string | null)[];
@@ -59,15 +62,19 @@ interface Named {
 
 /** An invoice’s fields in the form in which two readings of one invoice are equal. */
 export function contentOf(
-  { number, status, issuedAt, dueAt, currency, lines, totalMinor }: InvoiceFields,
+  { number, status, issuedAt, dueAt, currency, lines = [], taxMinor, totalMinor }: GivenFields,
   { customer, products }: Named,
 ): InvoicePayload {
-  const written = lines.map((line, index) => lineOf(line, products[index] ?? null, currency));
+  // An invoice without tax has no line with any.
+  const untold = taxMinor === 0 ? 0 : null;
+  const written = lines.map((line, index) =>
+    lineOf({ ...line, taxMinor: line.taxMinor ?? untold }, products[index] ?? null, currency),
+  );
   return {
     number: number?.trim() || null,
     status: WRITTEN[status],
-    issuedOn: issuedAt && dayOf(new Date(issuedAt).toISOString()),
-    dueOn: dueAt && dayOf(new Date(dueAt).toISOString()),
+    issuedOn: issuedAt ? dayOf(new Date(issuedAt).toISOString()) : null,
+    dueOn: dueAt ? dayOf(new Date(dueAt).toISOString()) : null,
     customer,
     currency,
     lines: written,
@@ -116,7 +123,7 @@ const MOST_DIGITS = 2;
 
 type Problems = MappedRecord['problems'];
 
-function problemsOf({ lines }: InvoiceFields, payload: InvoicePayload): Problems {
+function problemsOf({ lines = [] }: GivenFields, payload: InvoicePayload): Problems {
   const problem = (path: string, message: string, isOne: boolean): Problems => (isOne ? [{ path, message }] : []);
   const isApproved = payload.status === 'open';
   return [

@@ -90,14 +90,15 @@ export function createInvoiceSession(ask: Ask): ResourceSession {
 
 const NOTHING = { found: null, after: null } as const;
 
-/** No two sales invoices share a number. One that asks for another sum, or that was there before, is another’s. */
-function isOurs(
-  { deleted, externalId, version, fields }: ProviderRecord,
-  { fields: wanted, excluded = [], createdSinceEpochS }: RemoteHint,
-): boolean {
-  if (deleted || excluded.includes(externalId) || version < createdSinceEpochS * 1_000) return false;
-  const [there, here] = [fields as InvoiceFields, wanted as InvoiceFields];
+/** No two sales invoices share a number. One that asks another customer or for another sum, or that was there before, is another’s. */
+function isOurs({ externalId, version, fields, refs }: ProviderRecord, hint: RemoteHint): boolean {
+  const isNew = version >= hint.createdSinceEpochS * 1_000 && hint.excluded?.includes(externalId) !== true;
+  const customer = hint.refs?.['customer'] ?? null;
+  const isSameCustomer = customer === null || customer === refs?.['customer'];
   return (
-    there.number === here.number?.trim() && there.totalMinor === here.totalMinor && there.currency === here.currency
+    fields !== null && isNew && isSameCustomer && isSameClaim(fields as InvoiceFields, hint.fields as InvoiceFields)
   );
 }
+
+const isSameClaim = (there: InvoiceFields, here: InvoiceFields): boolean =>
+  there.number === here.number?.trim() && there.totalMinor === here.totalMinor && there.currency === here.currency;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
-import { decimalText, minorOf } from '../../decimals.ts';
+import { decimalText, minorOf, plainDecimal } from '../../decimals.ts';
 import { unreadableObject } from '../http/ask.ts';
 import type { BaseCurrency } from '../http/base-currency.ts';
 import { listOf, nullableText, orNull, partOf, wireTime } from '../http/objects.ts';
@@ -14,6 +14,7 @@ const lineSchema = z.looseObject({
   LineAmount: orNull(decimalText),
   TaxAmount: orNull(decimalText),
   ItemCode: nullableText,
+  AccountCode: nullableText,
   Item: orNull(z.looseObject({ ItemID: nullableText })),
 });
 export type XeroLine = z.output<typeof lineSchema>;
@@ -53,11 +54,8 @@ export async function currencyOf(named: string | null, base: BaseCurrency): Prom
 /** A line as kinds of record show it. One of words alone has no amount. */
 export const lineOf = (line: XeroLine, currency: string) => ({
   description: line.Description,
+  // Xero writes `2.0000` for what was sent as 2.
   quantity: line.Quantity && plainDecimal(line.Quantity),
   amountMinor: amountOf(line.LineAmount ?? '0', currency, 'LineItems.LineAmount'),
   productSourceId: null,
 });
-
-/** Xero writes `2.0000` for what was sent as 2. */
-export const plainDecimal = (decimal: string): string =>
-  decimal.includes('.') ? decimal.replace(/\.?0+$/, '') : decimal;
