@@ -1,6 +1,7 @@
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { decimalOf, numberOf } from '../../decimals.ts';
 import { refusal } from '../http/ask.ts';
+import { withoutEmpty } from '../http/objects.ts';
 import type { XeroLine } from '../transactions/booked-responses.ts';
 import type { ItemCodes, SoldItem } from './item-codes.ts';
 import type { LinePayload } from './invoice-mapping.ts';
@@ -105,13 +106,15 @@ async function lineBody(line: LinePayload, before: PresentLine | null, writing: 
 
 /** The item of a line, and the account that its sales are booked to. Those of a line that goes on are known. */
 async function soldBody(line: LinePayload, before: PresentLine | null, { items, account }: LineWriting): Promise<Body> {
-  const { ItemCode: code = null, AccountCode: known = null } = before?.line ?? {};
+  const known = before?.line.AccountCode ?? null;
   if (known !== null && before?.content.product === line.product)
-    return { ...(code !== null && { ItemCode: code }), AccountCode: known };
-  const item = line.product === null ? null : await itemOf(line.product, items);
-  const needed = known ?? (item?.hasAccount === true ? null : await account.get());
-  return { ...(item && { ItemCode: item.code }), ...(needed !== null && { AccountCode: needed }) };
+    return withoutEmpty({ ItemCode: before.line.ItemCode, AccountCode: known });
+  const item = line.product === null ? NO_ITEM : await itemOf(line.product, items);
+  const own = item.hasAccount ? null : await account.get();
+  return withoutEmpty({ ItemCode: item.code, AccountCode: known ?? own });
 }
+
+const NO_ITEM = { code: null, hasAccount: false } as const;
 
 async function itemOf(product: string, items: ItemCodes): Promise<SoldItem> {
   const item = await items.byId(product);
