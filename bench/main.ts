@@ -23,9 +23,10 @@ import { benchStart } from './start.ts';
 import { benchSyncEngine } from './sync-engine.ts';
 import { benchTwoWay } from './two-way.ts';
 import { benchVault } from './vault.ts';
+import { benchXero } from './xero.ts';
 import type { Row } from './support/report.ts';
 
-const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|faults|square|quickbooks|mailchimp|five|two-way|sync-engine|all> [options]
+const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|bulk-load|mappings|vault|million|crowd|flood|hostile|soak|idle|ingest|faults|square|quickbooks|mailchimp|xero|five|two-way|sync-engine|all> [options]
 
   --cold               start: with empty caches, as on a bare machine
   --rates 10,25,100    pull, push: budgets to try, requests a second
@@ -33,7 +34,7 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --records 10000      how many records, or customers; each benchmark has a number of its own
   --products 1000      five: how many products beside the customers
   --changed 1000       push, history: of which have changed; two-way (100): on each side
-  --latency 100        pull, push, history, square, quickbooks, mailchimp, five, sync-engine: what the sandbox adds to each answer, ms
+  --latency 100        pull, push, history, square, quickbooks, mailchimp, xero, five, sync-engine: what the sandbox adds to each answer, ms
   --syncs 10           crowd, flood (60): syncs at the same time
   --uneven             pull: customers created in bursts
   --connections 10000  idle: how many
@@ -132,6 +133,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   square: () => benchSquare({ records, latencyMs }),
   quickbooks: () => benchQuickBooks({ records, latencyMs }),
   mailchimp: () => benchMailchimp({ records, latencyMs }),
+  xero: () => benchXero({ records, latencyMs }),
   five: () => benchFive({ customers: records, products: toCount(values.products), latencyMs }),
   'two-way': () =>
     benchTwoWay({ records, changed: toCount(values.changed ?? '100'), resource: toResource(values.resource) }),

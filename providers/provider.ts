@@ -3,6 +3,7 @@ import type { RecordNote } from '../contracts/records.ts';
 import type { ProviderReport, ReportDays } from '../contracts/reports.ts';
 import type { RecordFields } from '../records/record-kind.ts';
 import type { Holdings } from '../domain/mapping/mapping.ts';
+import type { ListReferences } from '../domain/sync/list-references.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
 import type { LimitReading } from './limits.ts';
@@ -43,6 +44,8 @@ export interface ProviderRecord {
    * stored; null where the provider names none.
    */
   readonly refs?: RecordRefs;
+  /** The same inside lists, such as the product of an invoice's line. The elements themselves name nothing: our own ids are filled in where the record is stored. */
+  readonly listRefs?: ListReferences;
   /**
    * Custom fields of the provider's object that are in none of `fields`, each as the names that lead to it. Keys of
    * `metadata` need not be told: they are custom fields, unless they begin with the provider's id.
@@ -193,7 +196,7 @@ export interface ResourceWriter {
   readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;
-  /** Takes the remote record out of use. `deleted`: it is gone for good; `archived`: a later update brings it back. A remote record that is gone already is `deleted`. */
+  /** Takes the remote record out of use. `deleted`: it is gone for good; `archived`: it stays, and a later update brings it back or is refused. A remote record that is gone already is `deleted`. */
   readonly archive: (externalId: string, options: WriteOptions) => Promise<'archived' | 'deleted'>;
   /** Looks for the remote record that an earlier write of unknown outcome may have left; pages like `listPage`. */
   readonly findRemote: (hint: RemoteHint) => Promise<RemoteSearch>;
@@ -233,6 +236,9 @@ export interface RemoteHint {
   readonly email: string | null;
   /** The record as it is now, for a provider whose objects have unique names and no place for an id of ours. */
   readonly fields: RecordFields;
+  /** The provider's ids of the records that it names, as a mapping gets them. */
+  readonly refs?: RecordRefs | undefined;
+  readonly listRefs?: ListReferences | undefined;
   readonly createdSinceEpochS: number;
   /** When the write was sent at the latest: a search that lags may not show it yet. Absent where nobody knows. */
   readonly sentAtMs?: number;
@@ -311,6 +317,8 @@ export interface MappableRecord {
    * that needs one reports a problem until it is there: every run tries a rejected record again. Otherwise the next full run writes it again.
    */
   readonly refs?: RecordRefs | undefined;
+  /** The same inside lists: an element that names a record and has null here names one that the provider does not have yet. */
+  readonly listRefs?: ListReferences | undefined;
 }
 
 /** What a provider makes of idempotency keys. */

@@ -96,6 +96,7 @@ function webhooksOf(
   return {
     provider: id,
     handshake: webhooks.handshake?.bind(webhooks),
+    answersWithoutBody: webhooks.answersWithoutBody === true,
     reader: secrets && readerOf(webhooks, settings, secrets),
     variable: webhooks.secrets === null ? null : variableName(id, webhooks.secrets),
     connectionEndpoint: kind

@@ -75,6 +75,7 @@ export const invoices = defineRecordKind({
     ...equalTo('currency'),
   },
   references: { customer: 'customerSourceId' },
+  listReferences: { product: { list: 'lines', field: 'productSourceId' } },
 });
 
 export type InvoiceFields = FieldsOf<typeof invoices>;

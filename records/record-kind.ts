@@ -24,6 +24,16 @@ export interface ReferenceRule {
   readonly field: string | null;
 }
 
+/** A provider's ids of other records that the elements of a list name, such as the product of an invoice's line. */
+export interface ListReferenceRule {
+  /** The kind of the records that are named. */
+  readonly to: string;
+  /** The list. */
+  readonly list: string;
+  /** The field of an element that holds our own id of the record. */
+  readonly field: string;
+}
+
 /** What other objects of a provider tell of records of this kind, such as an invoice of its payment. */
 export interface AmendmentRule {
   /** The reference by which the amended records are found. */
@@ -48,6 +58,7 @@ export interface RecordKind<Fields extends FieldMap = FieldMap> {
   readonly fields: Fields;
   readonly filters: Readonly<Record<string, RecordFilterRule>>;
   readonly references: Readonly<Record<string, ReferenceRule>>;
+  readonly listReferences: Readonly<Record<string, ListReferenceRule>>;
   /** Fields of which a record has all or none. */
   readonly together: readonly (readonly string[])[];
   /** Times by which a venue's records are searched, each with an index. */
@@ -74,13 +85,16 @@ interface Definition<Fields extends FieldMap> {
   readonly filters?: Readonly<Record<string, RecordFilterRule & { readonly field: NameIn<Fields> }>>;
   /** By the name under which adapters tell the provider's id: the field that it is resolved into, or the kind alone. */
   readonly references?: Readonly<Record<string, NameIn<Fields> | { readonly to: string }>>;
+  /** By the name under which adapters tell the provider's ids: the list and the field of its elements. No other reference has the name. */
+  readonly listReferences?: Readonly<Record<string, { readonly list: NameIn<Fields>; readonly field: string }>>;
   readonly together?: readonly (readonly NameIn<Fields>[])[];
   readonly indexed?: readonly NameIn<Fields>[];
   readonly amendments?: AmendmentRule & { readonly fields: readonly NameIn<Fields>[] };
 }
 
 export function defineRecordKind<const Fields extends FieldMap>(definition: Definition<Fields>): RecordKind<Fields> {
-  const { name, table = name, references = {}, filters = {}, together = [], indexed = [] } = definition;
+  const { name, table = name, references = {}, listReferences = {}, filters = {} } = definition;
+  const { together = [], indexed = [] } = definition;
   return {
     ...definition,
     ...{ table, filters, together, indexed },
@@ -89,6 +103,12 @@ export function defineRecordKind<const Fields extends FieldMap>(definition: Defi
         reference,
         typeof rule === 'string' ? { to: kindNamedBy(definition, rule), field: rule } : { ...rule, field: null },
       ]),
+    ),
+    listReferences: Object.fromEntries(
+      Object.entries(listReferences).map(([reference, rule]) => {
+        if (reference in references) throw new Error(`${name} has two references called ${reference}`);
+        return [reference, { ...rule, to: kindNamedInside(definition, rule) }];
+      }),
     ),
     amendments: definition.amendments ?? null,
   };
@@ -99,6 +119,16 @@ function kindNamedBy({ name, fields }: { readonly name: string; readonly fields:
   if (value?.type !== 'source-id' && value?.type !== 'record-id')
     throw new Error(`${name}.${field} names no record: a reference needs a field that does`);
   return value.of;
+}
+
+function kindNamedInside(
+  { name, fields }: { readonly name: string; readonly fields: FieldMap },
+  { list, field }: { readonly list: string; readonly field: string },
+): string {
+  const value = fields[list]?.value;
+  const inside = value?.type === 'list' && value.item.type === 'object' ? value.item.fields[field]?.value : undefined;
+  if (inside?.type !== 'source-id') throw new Error(`${name}.${list} has no field ${field} that names a record`);
+  return inside.of;
 }
 
 /** Filters that a field has to equal, under the fields' own names. */

@@ -23,7 +23,8 @@ export function createRecordKinds(all: readonly RecordKind[]): RecordKinds {
   }
   for (const kind of all) {
     const named = Object.values(kind.fields).flatMap(({ value }) => ('of' in value ? value.of : []));
-    const missing = [...named, ...Object.values(kind.references).map(({ to }) => to)].find((to) => !byName.has(to));
+    const references = [...Object.values(kind.references), ...Object.values(kind.listReferences)];
+    const missing = [...named, ...references.map(({ to }) => to)].find((to) => !byName.has(to));
     if (missing !== undefined) throw new Error(`${kind.name} names records of ${missing}, a kind that there is not`);
   }
   return {

@@ -129,7 +129,7 @@ async function withRegistrar<Result>(
 ): Promise<Result> {
   const ref = { venueId, connectionId };
   const accounts = (await deps.accountChoices.find(ref))?.chosen ?? null;
-  const options = { connection: { ...ref, provider }, lane: 'interactive', accounts } as const;
+  const options = { connection: { ...ref, provider }, use: null, lane: 'interactive', accounts } as const;
   return withSession(deps, options, ({ webhooks }) => {
     if (!webhooks) throw ApplicationFailure.nonRetryable(`${provider} registers no addresses`, FAILURE.rejected);
     return work(webhooks);

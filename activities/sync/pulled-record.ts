@@ -62,7 +62,9 @@ export function toPulled(
   const { externalId, deleted, fields } = record;
   const superseded = record.superseded === true;
   const payloadFingerprint: PulledRecord['payloadFingerprint'] = ({ id, sourceId }, own) =>
-    fingerprintOf(mapping.toPayload({ id, sourceId, fields: own, refs: record.refs }).payload);
+    fingerprintOf(
+      mapping.toPayload({ id, sourceId, fields: own, refs: record.refs, listRefs: record.listRefs }).payload,
+    );
   return {
     ...{ externalId, deleted, fields, superseded, beforeHistory: false },
     metadataKeys: metadataKeysOf(fields),
@@ -70,7 +72,7 @@ export function toPulled(
     certain: superseded || lookedUp,
     deletedAtMs: record.deletedAtMs ?? null,
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
-    references: record.refs ?? null,
+    ...referencesOf(record),
     externalState: record.externalState ?? null,
     changedAtMs: record.changedAtMs ?? null,
     fingerprintFor: (own) => fields && payloadFingerprint(own, fields),
@@ -78,6 +80,11 @@ export function toPulled(
     contentFingerprint: () => fields && fingerprintOf(fields),
   };
 }
+
+const referencesOf = ({ refs, listRefs }: ProviderRecord): Pick<PulledRecord, 'references' | 'listReferences'> => ({
+  references: refs ?? null,
+  listReferences: listRefs ?? null,
+});
 
 /** For a run's log. */
 export const describeProblems = (problems: readonly MappingProblem[]): string =>

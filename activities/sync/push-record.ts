@@ -197,9 +197,10 @@ const remoteOf = (remote: ProviderRecord | null): Partial<PushLink> =>
     : {};
 
 function isAsWanted(
-  { fields, refs }: ProviderRecord,
+  { fields, refs, listRefs }: ProviderRecord,
   { row: { id, sourceId }, fingerprint }: PushWork,
   mapping: ResourceMapping,
 ): boolean {
-  return fields !== null && fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs }).payload) === fingerprint;
+  if (fields === null) return false;
+  return fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs, listRefs }).payload) === fingerprint;
 }

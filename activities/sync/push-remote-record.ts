@@ -1,4 +1,5 @@
 import type { PushRow, PushStore } from '../../db/push/push-store.ts';
+import { listRefsOf } from './push-work.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import type { ProviderRecord, ResourceWriter, RemoteHint } from '../../providers/provider.ts';
 
@@ -21,11 +22,12 @@ const CLOCK_SKEW_S = 600;
  * Finds the remote record, by email if the record has one; a record that changed since its first write may have had
  * another email then.
  */
-export async function findRemote({ id: recordId, fields, link }: PushRow, tools: RemoteTools): Promise<FoundRemote> {
+export async function findRemote(row: PushRow, tools: RemoteTools): Promise<FoundRemote> {
+  const { id: recordId, fields, refs, link } = row;
   const sentAtMs = link?.createdAt.getTime() ?? Date.now();
   const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
   const email = typeof fields['email'] === 'string' ? fields['email'] : null;
-  const hint = { recordId, fields, createdSinceEpochS, sentAtMs };
+  const hint = { recordId, fields, refs, listRefs: listRefsOf(row, fields), createdSinceEpochS, sentAtMs };
   const found = await searchRemote({ ...hint, email }, tools);
   return found.remote === null && email !== null && link?.recordChangedSince === true
     ? searchRemote({ ...hint, email: null }, tools)

@@ -1,14 +1,16 @@
+import { withOwnIdsInLists } from '../../domain/sync/list-references.ts';
 import { isSame } from '../../domain/sync/merge/flat-fields.ts';
 import { metadataKeysOf } from '../../domain/sync/push/metadata-keys.ts';
 import type { PushLink, PushResult } from '../../db/push/push-store.ts';
 import type { WrittenRecord } from '../../providers/provider.ts';
 import type { MappedRow } from './mapped-rows.ts';
+import { listRefsOf } from './push-work.ts';
 import type { PushWork } from './push-work.ts';
 
 /** The outcome of a write that both sides agree on. */
 export function agreed(work: PushWork, action: PushResult['action'], answer: WrittenRecord | null): PushResult {
   const { row, fingerprint, fingerprintOfRemote } = work;
-  const written = answer && withoutChangesOfOthers(work, answer);
+  const written = answer && withoutChangesOfOthers(work, withOwnIds(row, answer));
   return {
     recordId: row.id,
     sourceId: row.sourceId,
@@ -25,14 +27,30 @@ export function agreed(work: PushWork, action: PushResult['action'], answer: Wri
   };
 }
 
+/** The answer to a write, with our own ids of the records that its lists name. */
+function withOwnIds({ lists }: MappedRow, answer: WrittenRecord): WrittenRecord {
+  const { fields, listRefs } = answer;
+  return lists && fields && listRefs ? { ...answer, fields: withOwnIdsInLists(lists, fields, listRefs) } : answer;
+}
+
 /**
  * The answer to a write with the known value of each field that the run did not change. What the answer has otherwise
  * there, somebody else has changed meanwhile: it is not agreed on, and the next run reads it as a change.
  */
-function withoutChangesOfOthers({ row: { fields, atProvider } }: PushWork, answer: WrittenRecord): WrittenRecord {
+function withoutChangesOfOthers({ row }: PushWork, answer: WrittenRecord): WrittenRecord {
+  const { fields, atProvider, lists } = row;
   if (atProvider === undefined || answer.fields === null) return answer;
-  const untouched = Object.entries(atProvider).filter(([name, value]) => isSame(fields[name], value));
-  return { ...answer, fields: { ...answer.fields, ...Object.fromEntries(untouched) } };
+  const untouched = Object.fromEntries(
+    Object.entries(atProvider).filter(([name, value]) => isSame(fields[name], value)),
+  );
+  const known = Object.entries(listRefsOf(row, untouched) ?? {}).filter(
+    ([name]) => untouched[lists?.rules[name]?.list ?? ''] !== undefined,
+  );
+  return {
+    ...answer,
+    fields: { ...answer.fields, ...untouched },
+    ...(known.length > 0 && { listRefs: { ...answer.listRefs, ...Object.fromEntries(known) } }),
+  };
 }
 
 /** What was written, and what the provider made of it, both in the venue's fields. */

@@ -2,6 +2,8 @@ import type { PushLink, PushRow, PushStore } from '../../db/push/push-store.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import { isSame } from '../../domain/sync/merge/flat-fields.ts';
 import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
+import { listReferencesIn } from '../../domain/sync/list-references.ts';
+import type { ListReferences } from '../../domain/sync/list-references.ts';
 import { createKey, repeatableUntilMs, updateKey } from '../../domain/sync/push/idempotency-key.ts';
 import { clearedMetadataKeys as clearedKeys } from '../../domain/sync/push/metadata-keys.ts';
 import { decidePush } from '../../domain/sync/push/push-decision.ts';
@@ -14,6 +16,7 @@ import type {
   UpdateOptions,
   WrittenRecord,
 } from '../../providers/provider.ts';
+import type { RecordFields } from '../../records/record-kind.ts';
 import type { MappedRow } from './mapped-rows.ts';
 
 export interface PushWork {
@@ -39,7 +42,7 @@ export interface PushTools {
 
 /** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */
 export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number): PushWork {
-  const mapped = withProblems(mapping.toPayload(row), row);
+  const mapped = withProblems(mapping.toPayload({ ...row, listRefs: listRefsOf(row, row.fields) }), row);
   const fingerprint = fingerprintOf(mapped.payload);
   const { link } = row;
   const decision = decidePush({
@@ -55,13 +58,18 @@ export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number
     row: kept,
     mapped,
     fingerprint,
-    fingerprintOfRemote: ({ fields, refs }) =>
-      fields && fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields, refs }).payload),
+    fingerprintOfRemote: ({ fields, refs, listRefs }) =>
+      fields &&
+      fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields, refs, listRefs }).payload),
     afterLostUpdate: isSent(kept) && !isKnown(untilMs, nowMs),
     repeatableUntilMs: untilMs,
     decision: decision === 'resolve' && isKnown(untilMs, nowMs) ? 'create' : decision,
   };
 }
+
+/** The provider's ids of the records that lists of these fields name. */
+export const listRefsOf = ({ lists }: Pick<MappedRow, 'lists'>, fields: RecordFields): ListReferences | undefined =>
+  lists && listReferencesIn(lists, fields);
 
 const withProblems = (mapped: MappedRecord, { mappingProblems = [] }: MappedRow): MappedRecord =>
   mappingProblems.length === 0 ? mapped : { ...mapped, problems: [...mappingProblems, ...mapped.problems] };
@@ -147,7 +155,7 @@ export function sentBy(work: PushWork, { mapping }: Pick<PushTools, 'mapping'>):
 function knownBefore({ row, afterLostUpdate }: PushWork, mapping: ResourceMapping) {
   const { id, sourceId, refs, atProvider: fields, isDerived = false, link } = row;
   if (fields === undefined || afterLostUpdate) return null;
-  const { payload } = mapping.toPayload({ id, sourceId, refs, fields });
+  const { payload } = mapping.toPayload({ id, sourceId, refs, fields, listRefs: listRefsOf(row, fields) });
   return isDerived && fingerprintOf(payload) !== link?.fingerprint ? null : { fields, payload };
 }
 

@@ -8,6 +8,7 @@ import type {
   MappedRecord,
   ProviderPage,
   ProviderRecord,
+  RecordRefs,
   ResourceMapping,
   ResourceSession,
   ResourceWriter,
@@ -23,15 +24,25 @@ export interface ExcludedFields {
 /** A provider's record, which tells nothing of the fields that are left out. */
 export function recordWithin<Told extends ProviderRecord>(record: Told, { kind, excluded }: ExcludedFields): Told {
   if (excluded.length === 0) return record;
-  const references = Object.entries(kind.references).flatMap(([name, { field }]) =>
-    field !== null && excluded.includes(field) ? [name] : [],
-  );
   return {
     ...record,
     fields: record.fields && withoutExcluded(kind, record.fields, excluded),
-    ...(record.refs && { refs: { ...record.refs, ...Object.fromEntries(references.map((name) => [name, null])) } }),
+    ...(record.refs && { refs: refsWithin(record.refs, { kind, excluded }) }),
+    ...(record.listRefs && {
+      listRefs: Object.fromEntries(
+        Object.entries(record.listRefs).filter(([name]) => !excluded.includes(kind.listReferences[name]?.list ?? '')),
+      ),
+    }),
   };
 }
+
+const refsWithin = (refs: RecordRefs, { kind, excluded }: ExcludedFields): RecordRefs =>
+  Object.fromEntries(
+    Object.entries(refs).map(([name, externalId]) => [
+      name,
+      excluded.includes(kind.references[name]?.field ?? '') ? null : externalId,
+    ]),
+  );
 
 /** The session, which tells nothing of the fields that are left out. */
 export function sessionWithin(session: ResourceSession, reach: ExcludedFields): ResourceSession {
@@ -108,11 +119,21 @@ export function mappingWithin(mapping: ResourceMapping, { kind, excluded }: Excl
   const payloadOf = (fields: MappableRecord['fields']) =>
     mapping.toPayload({ id: '00000000-0000-7000-8000-000000000000', sourceId: 'sample', fields }).payload;
   const [without, filled] = [payloadOf(samples.without), payloadOf(samples.filled)];
+  const isLeftOut = (path: string) => excluded.includes(path.split('.', 1).join());
   return {
     ...mapping,
     toPayload(record): MappedRecord {
-      const mapped = mapping.toPayload({ ...record, fields: withoutExcluded(kind, record.fields, excluded) });
-      return { ...mapped, payload: withoutPlaces(mapped.payload, without, filled), excluded };
+      const mapped = mapping.toPayload({
+        ...record,
+        fields: withoutExcluded(kind, record.fields, excluded),
+        ...(record.refs && { refs: refsWithin(record.refs, { kind, excluded }) }),
+      });
+      return {
+        ...mapped,
+        payload: withoutPlaces(mapped.payload, without, filled),
+        problems: mapped.problems.filter(({ path }) => !isLeftOut(path)),
+        excluded,
+      };
     },
   };
 }

@@ -66,11 +66,16 @@ export function sendProblem(
   error: ApiError,
   { req, res, publicUrl }: { req: IncomingMessage; res: ServerResponse; publicUrl: string },
 ): void {
-  const body = JSON.stringify(toProblem(error, { requestId: contextOf(req).requestId, publicUrl }));
+  const { requestId, isWithoutBody } = contextOf(req);
+  const body = JSON.stringify(toProblem(error, { requestId, publicUrl }));
   res.statusCode = error.status;
   for (const [name, value] of Object.entries(error.headers)) res.setHeader(name, value);
-  res.setHeader('Content-Type', PROBLEM_JSON);
   res.setHeader('Cache-Control', 'no-store');
+  if (isWithoutBody) {
+    res.end();
+    return;
+  }
+  res.setHeader('Content-Type', PROBLEM_JSON);
   res.end(req.method === 'HEAD' ? undefined : body);
 }
 

@@ -20,6 +20,8 @@ export interface RequestContext {
    * none.
    */
   limit: Limit | null;
+  /** The answer has a status and headers alone, whatever it says. */
+  isWithoutBody: boolean;
 }
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
@@ -33,7 +35,7 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () =>
 export function requestContext(req: IncomingMessage, res: ServerResponse, next: () => void): void {
   const given = req.headers['x-request-id'];
   const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUIDv7();
-  contexts.set(req, { requestId, route: null, subject: null, venueId: null, code: null, limit: null });
+  contexts.set(req, { requestId, route: null, subject: null, venueId: null, code: null, limit: null, isWithoutBody: false });
   res.setHeader('X-Request-Id', requestId);
   next();
 }

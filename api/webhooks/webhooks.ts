@@ -74,6 +74,7 @@ const TAKEN_HEADERS = {
   'Content-Length': Buffer.byteLength(TAKEN),
   'Cache-Control': 'no-store',
 };
+const WITHOUT_BODY = { 'Content-Length': 0, 'Cache-Control': 'no-store' };
 
 /**
  * Short, because providers send from nearby and all at once, and want a quick answer: https://docs.stripe.com/webhooks
@@ -139,8 +140,11 @@ function createAnswer(deps: WebhookDeps): (exchange: Exchange) => Promise<void> 
     if (await shakeHands(deps, { req, res, address })) return;
     if (req.method !== 'POST')
       throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
+    const context = contextOf(req);
+    context.isWithoutBody = deps.providers.webhooks(address.provider)?.answersWithoutBody ?? false;
     await receive(req, address);
-    res.writeHead(200, TAKEN_HEADERS).end(TAKEN);
+    if (context.isWithoutBody) res.writeHead(200, WITHOUT_BODY).end();
+    else res.writeHead(200, TAKEN_HEADERS).end(TAKEN);
   };
 }
 

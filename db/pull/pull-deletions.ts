@@ -96,6 +96,7 @@ export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deleti
   fields: null,
   metadataKeys: [],
   references: null,
+  listReferences: null,
   externalState: null,
   changedAtMs: null,
   fingerprintFor: () => null,

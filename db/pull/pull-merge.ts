@@ -30,7 +30,13 @@ export async function mergeDecided(
 ): Promise<readonly Decided[]> {
   const isMerged = ({ decision }: Decided) => decision === 'merge' || decision === 'link';
   const byId = new Map(rows.map((row) => [row.id, row]));
-  const resolved = await resolveReferences(tx, scope, decided.filter(isMerged));
+  const isHeld = ({ decision }: Decided) => decision === 'hold';
+  const named = await resolveReferences(
+    tx,
+    scope,
+    decided.filter((one) => isMerged(one) || isHeld(one)),
+  );
+  const resolved = named.filter(isMerged);
   const met = resolved.flatMap(({ record }) => byId.get(record.id) ?? []);
   const changedMeaning = met.length === 0 ? () => [] : await readChangedMeaning(tx, scope, met);
   const merged = new Map(
@@ -39,10 +45,12 @@ export async function mergeDecided(
       mergeOne(scope, one, { row: byId.get(one.record.id), policies, changedMeaning }),
     ]),
   );
+  const held = new Map(named.filter(isHeld).map(({ record, pulled }) => [record.id, pulled.fields]));
   return decided.map((one) => {
     if (isMerged(one)) return merged.get(one.record.id) ?? one;
-    const own = one.decision === 'hold' ? byId.get(one.record.id)?.own : undefined;
-    return own === undefined ? one : { ...one, differing: differencesOf(scope, own, one.pulled.fields) };
+    const own = isHeld(one) ? byId.get(one.record.id)?.own : undefined;
+    if (own === undefined) return one;
+    return { ...one, differing: differencesOf(scope, own, held.get(one.record.id) ?? null) };
   });
 }
 

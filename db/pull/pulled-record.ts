@@ -1,5 +1,6 @@
 import type { RecordId } from '../../contracts/ids.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
+import type { ListReferences } from '../../domain/sync/list-references.ts';
 import type { PulledReferences } from './pulled-fields.ts';
 
 /** A pulled record, with the fingerprints that a push of it would have. */
@@ -24,6 +25,8 @@ export interface PulledRecord {
   /** Of the provider's object, whatever the venue's record calls them. */
   readonly metadataKeys: readonly string[];
   readonly references: PulledReferences | null;
+  /** The provider's ids of other records that its lists name; null when they name none. */
+  readonly listReferences: ListReferences | null;
   readonly externalState: Readonly<Record<string, string | number>> | null;
   /**
    * Fingerprint of the provider's object as a push of the record with this id and sourceId would write it; null for a

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import type { LinkState } from '../../contracts/records.ts';
+import type { ListNaming } from '../../domain/sync/list-references.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { ArchivingCount, SyncCounts } from '../../contracts/sync.ts';
@@ -10,6 +11,7 @@ import type { PlanEntry } from '../runs/plan-items.ts';
 import type { CommitResult } from '../pull/pull-store.ts';
 import { commitResults } from './push-commit.ts';
 import type { PushCommit, PushResult } from './push-commit.ts';
+import { readListNaming } from './listed-remotes.ts';
 import { marksOf } from './push-marks.ts';
 import type { PushMarks } from './push-marks.ts';
 import { mayPush, pushMergeColumns, pushMergeJoins, toMerging } from './push-merge.ts';
@@ -62,6 +64,8 @@ export interface PushRow {
   readonly merging: PushMerging | null;
   /** The provider's ids of the records that it names, by the names that its kind gives them; null where the connection knows none. */
   readonly refs: PulledReferences;
+  /** Translates the ids of the records that its lists name; absent for a kind whose lists name none. */
+  readonly lists?: ListNaming;
   readonly link: PushLink | null;
 }
 
@@ -98,7 +102,7 @@ export interface PushStore extends PushMarks {
 }
 
 export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
-  const read = (scope: RunScope, { filter, limit }: { readonly filter: SQL; readonly limit: number }) =>
+  const readRows = (scope: RunScope, { filter, limit }: { readonly filter: SQL; readonly limit: number }) =>
     withVenue(db, scope.venueId, async (tx) => {
       const kind = kinds.get(scope.resource);
       const rows = await tx.execute<Row>(sql`
@@ -112,13 +116,15 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
         ${pushMergeJoins(scope)}
         where c.venue_id = ${scope.venueId} and ${filter}
         order by c.id limit ${limit}`);
-      return rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
+      const read = rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
+      const lists = await readListNaming(tx, scopeWithKind(scope, kinds), read);
+      return lists === null ? read : read.map((row) => ({ ...row, lists }));
     });
   return {
     ...marksOf(db),
 
     readPage: (scope, { after, limit, newestDeletionEpochUs }) =>
-      read(scope, {
+      readRows(scope, {
         filter: sql`${mayPush(scope)} and (c.deleted_at is null or (${inUse} and ${newestDeletionEpochUs === undefined ? sql`true` : sql`${deletionEpochUs} <= ${newestDeletionEpochUs}`}))
           and (${after}::uuid is null or c.id > ${after}::uuid)
           and (${scope.mode === 'full'} or ${needsPush}) and ${coveredBy(scope)}`,
@@ -126,7 +132,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
       }),
 
     readRows: (scope, recordIds) =>
-      read(scope, {
+      readRows(scope, {
         filter: sql`c.id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`,
         limit: recordIds.length,
       }),

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
+import { withOwnIdsInLists } from '../../domain/sync/list-references.ts';
 import { pulledSourceId } from '../../domain/sync/pull/source-id.ts';
 import type { Field } from '../../records/field.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
@@ -8,22 +9,16 @@ import type { Decided } from '../pull/pull-lookup.ts';
 import { mergedValue } from '../pull/pulled-fields.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import { forgetUnlisted, listedRows, referenceName, renameInLists } from './list-reference-rows.ts';
 import { columnName, columnTypeOf, tableOf } from './record-tables.ts';
+import { changeAgreed, referencesTo } from './reference-rows.ts';
+import type { NamedRecord, OwnIds, SettlingScope } from './reference-rows.ts';
 
 // A provider's objects name one another by the provider's ids. Each such name is a row of `record_references`: it belongs to a connection,
 // because the ids are unique in one account only. Our own ids are filled in when the record that is named is there.
 
 /** What another of the provider's objects tells of a record: the id by which it is found, under the reference's name, and fields. */
 export type Amendment = Readonly<Record<string, unknown>>;
-
-interface OwnIds {
-  readonly id: RecordId;
-  readonly sourceId: string;
-}
-
-interface NamedRecord extends OwnIds {
-  readonly externalId: string;
-}
 
 /** Our own ids by the provider's, for one kind of record. */
 type IdsByExternalId = ReadonlyMap<string, OwnIds>;
@@ -34,19 +29,34 @@ export async function resolveReferences(
   scope: KindScope,
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
-  const stored = decided.filter(({ pulled }) => pulled.fields !== null && pulled.references !== null);
-  const fields = Object.entries(scope.kind.references).filter(([, { field }]) => field !== null);
-  if (stored.length === 0 || fields.length === 0) return decided;
+  const stored = decided.filter(({ pulled, merged }) => pulled.fields !== null && merged === undefined);
+  const named = stored.flatMap(({ pulled }) => namedBy(scope.kind, pulled));
+  if (named.length === 0) return decided;
   const known = new Map<string, IdsByExternalId>();
-  for (const to of new Set(fields.map(([, rule]) => rule.to))) {
-    const names = fields.filter(([, rule]) => rule.to === to).map(([name]) => name);
-    const externalIds = stored.flatMap(({ pulled }) => names.flatMap((name) => pulled.references?.[name] ?? []));
+  for (const to of new Set(named.map((one) => one.to))) {
+    const externalIds = named.flatMap((one) => (one.to === to ? one.externalId : []));
     const found = await find(tx, scope, { kind: scope.kinds.get(to), externalIds });
     // A refund may come on the same page as its payment, which has its id already.
     known.set(to, to === scope.kind.name ? new Map([...createdAmong(decided), ...found]) : found);
   }
-  return decided.map((one) => withOwnIds(one, scope, known));
+  return decided.map((one) => withListedIds(withOwnIds(one, scope, known), scope, known));
 }
+
+interface Named {
+  readonly to: string;
+  readonly externalId: string;
+}
+
+/** The provider's ids that a record names in fields of its own and inside lists. */
+const namedBy = ({ references, listReferences }: RecordKind, pulled: Decided['pulled']): readonly Named[] => [
+  ...Object.entries(references).flatMap(([name, { to, field }]) => {
+    const externalId = pulled.references?.[name] ?? null;
+    return field === null || externalId === null ? [] : [{ to, externalId }];
+  }),
+  ...Object.entries(listReferences).flatMap(([name, { to }]) =>
+    (pulled.listReferences?.[name] ?? []).flatMap((externalId) => (externalId === null ? [] : [{ to, externalId }])),
+  ),
+];
 
 const createdAmong = (decided: readonly Decided[]): IdsByExternalId =>
   new Map(
@@ -72,6 +82,22 @@ function withOwnIds(
   return own.length === 0
     ? one
     : { ...one, pulled: { ...one.pulled, fields: { ...given, ...Object.fromEntries(own) } } };
+}
+
+/**
+ * A list is stored whole, so an element names the record from the start by the `sourceId` that a pull will give it: what
+ * arrives later changes nothing in records that were stored before.
+ */
+function withListedIds(
+  one: Decided,
+  { kind: { listReferences: rules }, account }: Pick<KindScope, 'kind' | 'account'>,
+  known: ReadonlyMap<string, IdsByExternalId>,
+): Decided {
+  const { listReferences: told, fields } = one.pulled;
+  if (!told || !fields || one.merged) return one;
+  const sourceIdOf = (to: string, externalId: string) =>
+    known.get(to)?.get(externalId)?.sourceId ?? pulledSourceId(account, externalId);
+  return { ...one, pulled: { ...one.pulled, fields: withOwnIdsInLists({ rules, sourceIdOf }, fields, told) } };
 }
 
 const isRequiredSourceId = (field: Field | undefined): boolean =>
@@ -110,11 +136,13 @@ export async function saveReferences(
       return externalId === null ? [] : [{ record_id: record.id, name, to_resource: to, external_id: externalId }];
     }),
   );
-  if (rows.length === 0) return;
+  const listed = listedRows(scope.kind, { decided, older });
+  if (!older) await forgetUnlisted(tx, scope, { decided, listed });
+  if (rows.length + listed.length === 0) return;
   const moved = await tx.execute<MovedReference>(sql`
     with saved as (insert into record_references as f (connection_id, resource, record_id, name, venue_id, to_resource, external_id)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, r.name, ${scope.venueId}, r.to_resource, r.external_id
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(record_id uuid, name text, to_resource text, external_id text)
+    from jsonb_to_recordset(${JSON.stringify([...rows, ...listed])}::jsonb) as r(record_id uuid, name text, to_resource text, external_id text)
     on conflict (record_id, connection_id, name) ${
       older
         ? sql`do nothing`
@@ -152,9 +180,6 @@ async function emptyMoved(
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** What settling has to know of a run. */
-type SettlingScope = Pick<KindScope, 'connectionId' | 'resource' | 'kinds'>;
-
 /** Fills in our own ids of these records where others have waited for them. */
 export const settleReferences = (tx: Transaction, scope: SettlingScope, decided: readonly Decided[]): Promise<void> =>
   settleReferencesTo(
@@ -171,53 +196,44 @@ export async function settleReferencesTo(
   if (records.length === 0 || !isEverNamed(scope)) return;
   const known = knownRecords(records);
   const waiting = await tx.execute<{ resource: string; name: string }>(sql`
-    select distinct f.resource, f.name from ${known} cross join ${namedBy(scope)}`);
+    select distinct f.resource, ${referenceName} as name from ${known} cross join ${referencesTo(scope)}`);
   for (const { resource, name } of waiting) {
     const kind = scope.kinds.get(resource);
-    const field = kind.references[name]?.field ?? null;
-    if (field === null) continue;
-    const column = sql.identifier(columnName(field));
-    const own = kind.fields[field]?.value.type === 'record-id' ? sql`r.id` : sql`r.source_id`;
-    await changeAgreed(
-      tx,
-      { ...scope, kind },
-      sql`${column} = ${own}, version = t.version + 1, updated_at = now()
-      from ${known} cross join ${namedBy(scope)}
-      where f.resource = ${resource} and f.name = ${name} and t.id = f.record_id
-        and ${isRequiredSourceId(kind.fields[field]) ? sql`t.${column} <> ${own}` : sql`t.${column} is null`}`,
-    );
+    if (kind.listReferences[name]) await renameInLists(tx, scope, { kind, name, records });
+    else await settleField(tx, scope, { kind, name, known });
   }
 }
 
+async function settleField(
+  tx: Transaction,
+  scope: SettlingScope,
+  { kind, name, known }: { readonly kind: RecordKind; readonly name: string; readonly known: SQL },
+): Promise<void> {
+  const field = kind.references[name]?.field ?? null;
+  if (field === null) return;
+  const column = sql.identifier(columnName(field));
+  const own = kind.fields[field]?.value.type === 'record-id' ? sql`r.id` : sql`r.source_id`;
+  await changeAgreed(
+    tx,
+    { ...scope, kind },
+    sql`${column} = ${own}, version = t.version + 1, updated_at = now()
+    from ${known} cross join ${referencesTo(scope)}
+    where f.resource = ${kind.name} and f.name = ${name} and t.id = f.record_id
+      and ${isRequiredSourceId(kind.fields[field]) ? sql`t.${column} <> ${own}` : sql`t.${column} is null`}`,
+  );
+}
+
 const isEverNamed = ({ kinds, resource }: SettlingScope): boolean =>
-  kinds.all.some(({ references }) =>
-    Object.values(references).some(({ to, field }) => to === resource && field !== null),
+  kinds.all.some(
+    ({ references, listReferences }) =>
+      Object.values(references).some(({ to, field }) => to === resource && field !== null) ||
+      Object.values(listReferences).some(({ to }) => to === resource),
   );
 
 const knownRecords = (records: readonly NamedRecord[]): SQL => sql`
   jsonb_to_recordset(${JSON.stringify(
     records.map(({ externalId, id, sourceId }) => ({ external_id: externalId, id, source_id: sourceId })),
   )}::jsonb) as r(external_id text, id uuid, source_id text)`;
-
-/**
- * Rows `f`, the references of the connection to record `r` of the scope's kind. With an offset, so that each is looked up by its key: the
- * planner would turn a plain condition into a join, and on tables that it knows nothing of read all references of the connection.
- */
-const namedBy = ({ connectionId, resource }: Pick<SettlingScope, 'connectionId' | 'resource'>): SQL => sql`
-  lateral (select resource, name, record_id from record_references
-    where connection_id = ${connectionId} and to_resource = ${resource} and external_id = r.external_id offset 0) f`;
-
-/** Changes records `t` of a kind without making the change the venue's: what was agreed with the provider moves along. */
-async function changeAgreed(
-  tx: Transaction,
-  { connectionId, kind }: Pick<KindScope, 'connectionId' | 'kind'>,
-  set: SQL,
-): Promise<void> {
-  await tx.execute(sql`
-    with changed as (update ${tableOf(kind)} t set ${set} returning t.id, t.version)
-    update record_links l set record_version = changed.version from changed
-    where l.connection_id = ${connectionId} and l.resource = ${kind.name} and l.record_id = changed.id and l.record_version = changed.version - 1`);
-}
 
 /** Lays over records what other objects tell of them, as `kind.amendments` says; one that we do not have is left out. */
 export async function amendRecords(tx: Transaction, scope: KindScope, amendments: readonly Amendment[]): Promise<void> {
@@ -243,7 +259,7 @@ export async function amendRecords(tx: Transaction, scope: KindScope, amendments
     sql`${list(columns.map(({ name }, index) => sql`${sql.identifier(name)} = ${merged[index]}`))},
       version = t.version + 1, updated_at = now()
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(external_id text, ${list(shape)})
-    cross join ${namedBy({ ...scope, resource: kind.references[reference]?.to ?? '' })}
+    cross join ${referencesTo({ ...scope, resource: kind.references[reference]?.to ?? '' })}
     where f.resource = ${kind.name} and f.name = ${reference} and t.id = f.record_id ${sql.join(own, sql` `)}
       and (${list(columns.map(({ name }) => sql`t.${sql.identifier(name)}`))}) is distinct from (${list(merged)})`,
   );

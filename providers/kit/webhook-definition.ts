@@ -112,6 +112,8 @@ export interface WebhookDefinition<Settings> {
   handshake?(request: HandshakeRequest): HandshakeAnswer | null;
   /** Left out where nothing is signed. */
   readonly signature?: WebhookSignature;
+  /** The provider takes an answer with a body for a failure. */
+  readonly answersWithoutBody?: true;
   /** Headers that are kept with an event besides those of every provider, in lower case. Never a signature. */
   readonly keptHeaders?: readonly string[];
   /**
@@ -161,6 +163,7 @@ export interface WebhookSetup {
   readonly provider: ProviderId;
   /** Left out: the provider expects no answer before it sends events. */
   readonly handshake?: ((request: HandshakeRequest) => HandshakeAnswer | null) | undefined;
+  readonly answersWithoutBody: boolean;
   /** Of the address for all accounts. Null while `variable` is not set, because no sender can be verified then. */
   readonly reader: WebhookReader | null;
   /** The environment variable with the secrets of the address for all accounts. Null: there is no such address. */

@@ -10,6 +10,7 @@ import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
 import { QUICKBOOKS_METADATA } from './http/objects.ts';
 import { createInventorySession, inventoryPullPlan } from './inventory/inventory.ts';
+import { invoiceMapping } from './invoices/invoice-mapping.ts';
 import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { productMapping } from './products/product-mapping.ts';
 import { createProductSession, productPullPlan } from './products/products.ts';
@@ -49,6 +50,6 @@ const RESOURCES = resourceTable<QuickBooksResource>('quickbooks', {
     mapping: { ...readOnlyMapping, ...OWN_FACTS },
     pullPlan: transactionPullPlan,
   },
-  invoices: { session: createInvoiceSession, mapping: { ...readOnlyMapping, ...OWN_FACTS }, pullPlan: invoicePullPlan },
+  invoices: { session: createInvoiceSession, mapping: invoiceMapping, pullPlan: invoicePullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
 });

@@ -8,7 +8,7 @@ export const QUICKBOOKS_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | '
     { resource: 'customers', directions: ['push', 'pull', 'both'] },
     { resource: 'inventory', directions: ['pull'] },
     { resource: 'transactions', directions: ['pull'] },
-    { resource: 'invoices', directions: ['pull'] },
+    { resource: 'invoices', directions: ['push', 'pull', 'both'] },
   ],
   reports: QUICKBOOKS_REPORTS,
   limits: quickbooksLimits(BUILDER_READS_PER_MONTH),

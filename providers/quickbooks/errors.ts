@@ -38,6 +38,14 @@ export const QUICKBOOKS_ERRORS: ErrorTable = {
     3100: { 403: 'needs-reauth' },
     // Somebody changed the object since it was read.
     5010: 'conflict',
+    // An invoice's number is taken, where the company forbids that
+    // (https://quickbooks.intuit.com/learn-support/en-us/other-questions/error-code-6140-duplicate-document-error-manual-invoices-are/00/1533226,
+    // read 2026-11-29).
+    6140: 'rejected',
+    // A line's amount is not its quantity times its price.
+    6070: 'rejected',
+    // What the object names is not there.
+    2500: 'rejected',
     // Sent by the service and by the gateway in front of it.
     SystemFault: 'unavailable',
     SERVICE: 'unavailable',

@@ -2,15 +2,20 @@ import { resourceTable } from '../kit/resource-table.ts';
 import type { ResourceEntry } from '../kit/resource-table.ts';
 import type { LimitReading } from '../limits.ts';
 import type { ProviderAdapterParts, ResourceSession } from '../provider.ts';
+import { readOnlyMapping } from '../read-only-mapping.ts';
 import { customerMapping } from './customers/customer-mapping.ts';
 import { createCustomerSession, customerPullPlan } from './customers/customers.ts';
 import { createAsk } from './http/ask.ts';
 import type { Ask } from './http/ask.ts';
+import { XERO_METADATA } from './http/objects.ts';
+import { invoiceMapping } from './invoices/invoice-mapping.ts';
+import { createInvoiceSession, invoicePullPlan } from './invoices/invoices.ts';
 import { readOrganisation } from './organisation.ts';
 import type { XeroConfig } from './organisation.ts';
 import { productMapping } from './products/product-mapping.ts';
 import { createProductSession, productPullPlan } from './products/products.ts';
 import { readReport } from './reports/reports.ts';
+import { createTransactionSession, transactionPullPlan } from './transactions/transaction-session.ts';
 
 /** `onBehalfOf` is the organisation: a token opens all that its user has connected. */
 export function createXeroAdapter(config: XeroConfig): ProviderAdapterParts {
@@ -32,9 +37,17 @@ interface XeroResource extends ResourceEntry {
   readonly session: (ask: Ask) => ResourceSession;
 }
 
+const OWN_FACTS = { holdings: { metadata: XERO_METADATA } } as const;
+
 const RESOURCES = resourceTable<XeroResource>('xero', {
   products: { session: createProductSession, mapping: productMapping, pullPlan: productPullPlan },
   customers: { session: createCustomerSession, mapping: customerMapping, pullPlan: customerPullPlan },
+  transactions: {
+    session: createTransactionSession,
+    mapping: { ...readOnlyMapping, ...OWN_FACTS },
+    pullPlan: transactionPullPlan,
+  },
+  invoices: { session: createInvoiceSession, mapping: invoiceMapping, pullPlan: invoicePullPlan },
 });
 
 const DAY_S = 86_400;

@@ -13,6 +13,8 @@ export const XERO_CAPABILITIES: Pick<ProviderCapabilities, 'resources' | 'limits
   resources: [
     { resource: 'products', directions: ['push', 'pull', 'both'] },
     { resource: 'customers', directions: ['push', 'pull', 'both'] },
+    { resource: 'transactions', directions: ['pull'] },
+    { resource: 'invoices', directions: ['push', 'pull', 'both'] },
   ],
   reports: XERO_REPORTS,
   limits: { production: LIMITS, sandbox: LIMITS },

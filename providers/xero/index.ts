@@ -16,6 +16,10 @@ export const xero = defineProvider({
   neededScopes: {
     products: { pull: ['accounting.settings'] },
     customers: { pull: ['accounting.contacts'] },
+    // Credit notes are among the invoices.
+    transactions: { pull: ['accounting.payments.read', 'accounting.invoices', 'accounting.banktransactions.read'] },
+    // Lines name items and are booked to accounts.
+    invoices: { pull: ['accounting.invoices'], push: ['accounting.invoices', 'accounting.settings'] },
   },
   ...XERO_CAPABILITIES,
   connect: [

@@ -4,6 +4,7 @@ import { accountIdSchema, changedBy } from '../kit/webhook-definition.ts';
 import type { EventChange, WebhookDefinition } from '../kit/webhook-definition.ts';
 import { ENVIRONMENT } from './organisation.ts';
 import type { XeroSettings } from './settings.ts';
+import { externalIdOf } from './transactions/transactions.ts';
 
 /**
  * A delivery of events of any organisation. A check of the address has none, and its sequences are 0, which the published
@@ -21,9 +22,14 @@ const eventSchema = z.object({
   tenantId: accountIdSchema,
 });
 
+const sameId = (id: string): string => id;
+
 /** What each category tells of. Xero tells nothing of payments, items and bank transactions. */
-const RESOURCES: Readonly<Record<string, { readonly resource: string; readonly idPrefix: string }>> = {
-  CONTACT: { resource: 'customers', idPrefix: '' },
+const RESOURCES: Readonly<Record<string, { readonly resource: string; readonly idOf: (id: string) => string }>> = {
+  CONTACT: { resource: 'customers', idOf: sameId },
+  // Also of a bill, which is read and left.
+  INVOICE: { resource: 'invoices', idOf: sameId },
+  CREDITNOTE: { resource: 'transactions', idOf: (id) => externalIdOf('CreditNotes', id) },
 };
 
 /** 32 bytes in base64. */
@@ -75,5 +81,5 @@ export const xeroWebhooks: WebhookDefinition<XeroSettings> = {
 /** An event names an object and says nothing of it, so it is read again. */
 function changesOf({ eventCategory, resourceId }: z.output<typeof eventSchema>): readonly EventChange[] {
   const told = Object.hasOwn(RESOURCES, eventCategory) ? RESOURCES[eventCategory] : undefined;
-  return told ? [{ resource: told.resource, says: 'refetch', externalId: told.idPrefix + resourceId }] : [];
+  return told ? [{ resource: told.resource, says: 'refetch', externalId: told.idOf(resourceId) }] : [];
 }

@@ -5,6 +5,7 @@ import { deleteConnection, listConnections } from './connections.ts';
 import { XERO_CONSENT } from './consent.ts';
 import { ofStatus } from './errors.ts';
 import { issueTokens, revokeTokens } from './tokens.ts';
+import { webhookKeyOf } from './webhooks.ts';
 import { openXeroRecords } from './xero-records.ts';
 
 /** Xero serves each of these paths from its own host; here they share one. */
@@ -34,6 +35,8 @@ const XERO: ProviderRules = {
 export interface XeroSandbox extends OAuthSandbox {
   readonly authorizeUrl: string;
   readonly tokenUrl: string;
+  /** The key of webhooks. */
+  readonly webhookSecret: string;
 }
 
 /**
@@ -42,5 +45,9 @@ export interface XeroSandbox extends OAuthSandbox {
  */
 export async function startXeroSandbox(options: OAuthSandboxOptions = {}): Promise<XeroSandbox> {
   const sandbox = await startOAuthSandbox(XERO, options);
-  return { ...sandbox, authorizeUrl: sandbox.apiUrl + PATHS.authorize, tokenUrl: sandbox.apiUrl + PATHS.token };
+  return {
+    ...sandbox,
+    ...{ authorizeUrl: sandbox.apiUrl + PATHS.authorize, tokenUrl: sandbox.apiUrl + PATHS.token },
+    webhookSecret: webhookKeyOf({ secret: sandbox.clientSecret }),
+  };
 }

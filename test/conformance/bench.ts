@@ -15,6 +15,9 @@ import type {
 } from '../../providers/provider.ts';
 import { createTestProviders } from '../support/test-providers.ts';
 import type { Secret } from '../../vault/secret.ts';
+import { listReferencesIn } from '../../domain/sync/list-references.ts';
+import { RECORD_KINDS } from '../../records/registry.ts';
+import type { KnownIds } from './running-sandbox.ts';
 import { SANDBOXES } from './sandboxes.ts';
 import type { RunningSandbox } from './sandboxes.ts';
 
@@ -51,6 +54,7 @@ export function createBench(provider: ProviderId, addressFor = (apiUrl: string) 
   let sandbox: RunningSandbox;
   let adapter: ProviderAdapter = adapterOf(provider, {});
   let counted = 0;
+  let known: KnownIds = {};
 
   beforeAll(async () => {
     sandbox = await startSandbox(provider);
@@ -62,6 +66,7 @@ export function createBench(provider: ProviderId, addressFor = (apiUrl: string) 
   beforeEach(async () => {
     await sandbox.reset();
     counted = 0;
+    known = {};
   });
   // After every test: the budget counted every request and nothing else.
   afterEach(async () => {
@@ -75,7 +80,8 @@ export function createBench(provider: ProviderId, addressFor = (apiUrl: string) 
   const declared = adapter.capabilities.resources;
   const open = (secretKey: Secret = sandbox.secretKey) =>
     adapter.open({ secretKey, onBehalfOf: sandbox.onBehalfOf, accounts: sandbox.accounts, call });
-  const map = (resource: Resource, record: MappableRecord) => adapter.mapping(resource).toPayload(record);
+  const map = (resource: Resource, record: MappableRecord) =>
+    adapter.mapping(resource).toPayload(naming(resource, record, known));
   return {
     declared,
     sandbox: () => sandbox,
@@ -87,14 +93,36 @@ export function createBench(provider: ProviderId, addressFor = (apiUrl: string) 
         .map(({ resource }) => resource),
     open,
     map,
+    /** Makes what records of the resource name. */
+    prepare: async (resource: Resource) => {
+      known = (await sandbox.prepare?.(resource)) ?? {};
+    },
+    /** A record with the provider's ids of those that it names. */
+    naming: (resource: Resource, record: MappableRecord) => naming(resource, record, known),
     /** The id that the record's remote object carries. */
     carriedId: (resource: Resource, { id }: MappableRecord) => (sandbox.carriesOurId(resource) ? id : null),
     write: (resource: Resource): ResourceWriter => writerOf(open().resource(resource)),
     /** Whether a record and its remote record have the same payload. */
     agreed: (resource: Resource, record: MappableRecord, remote: ProviderRecord | null) =>
       remote?.fields != null &&
-      fingerprintOf(map(resource, { ...record, fields: remote.fields }).payload) ===
-        fingerprintOf(map(resource, record).payload),
+      fingerprintOf(
+        map(resource, { ...record, fields: remote.fields, refs: remote.refs, listRefs: remote.listRefs }).payload,
+      ) === fingerprintOf(map(resource, record).payload),
+  };
+}
+
+function naming(resource: Resource, record: MappableRecord, known: KnownIds): MappableRecord {
+  const { references, listReferences: rules } = RECORD_KINDS.get(resource);
+  const { refs, listRefs, fields } = record;
+  const externalIdOf = (to: string, sourceId: unknown) => known[to as Resource]?.[String(sourceId)] ?? null;
+  const named = Object.entries(references).map(([name, { to, field }]) => [
+    name,
+    field === null ? null : externalIdOf(to, fields[field]),
+  ]);
+  return {
+    ...record,
+    refs: refs ?? (Object.fromEntries(named) as MappableRecord['refs']),
+    listRefs: listRefs ?? listReferencesIn({ rules, externalIdOf }, fields),
   };
 }
 

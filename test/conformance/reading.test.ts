@@ -1,11 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { ProviderPage, ProviderRecord, PullPlan } from '../../providers/provider.ts';
 import { SPOKEN, aKey, allTime, changing, createBench, readAll } from './bench.ts';
 import type { Part } from './bench.ts';
 import { aRecord, isNamedByPlace, samplesOf } from './records.ts';
 
 describe.each(SPOKEN)('the adapter of %s', (provider) => {
-  const { adapter, agreed, carriedId, counted, map, open, resourcesWith, sandbox, write } = createBench(provider);
+  const { adapter, agreed, carriedId, counted, map, open, prepare, resourcesWith, sandbox, write } =
+    createBench(provider);
 
   describe.each(resourcesWith('pull'))('reading %s', (resource) => {
     const plan = adapter().pullPlan(resource);
@@ -114,6 +115,7 @@ describe.each(SPOKEN)('the adapter of %s', (provider) => {
     'reading what changed of %s',
     (resource) => {
       const { full, minimal, renamed } = samplesOf(resource, provider);
+      beforeEach(() => prepare(resource));
       const changes = async () => {
         const records: ProviderRecord[] = [];
         for (const stream of namesOf(adapter().pullPlan(resource).changes?.streams ?? [])) {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { CustomerFields } from '../../records/customers.ts';
+import type { InvoiceFields } from '../../records/invoices.ts';
 import type { ProductFields } from '../../records/products.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
 import type { MappableRecord } from '../../providers/provider.ts';
@@ -36,6 +37,20 @@ const PRODUCT: ProductFields = {
   metadata: { shelf: '7' },
 };
 
+/** Names a customer and a product that are at the provider already; its sums are those that the provider computes. */
+const INVOICE: InvoiceFields = {
+  ...{ number: 'INV-7', status: 'open', issuedAt: '2026-11-02T00:00:00.000Z', dueAt: '2026-12-02T00:00:00.000Z' },
+  ...{ customerSourceId: 'customer-1', currency: 'GBP' },
+  ...{ subtotalMinor: 3_600, taxMinor: 0, totalMinor: 3_600, amountDueMinor: 3_600 },
+  lines: [
+    {
+      ...{ description: 'Two boxes', quantity: '2', unitAmount: '18', amountMinor: 3_600, taxMinor: 0 },
+      productSourceId: 'product-1',
+    },
+  ],
+  metadata: { shelf: '7' },
+};
+
 export const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
   customers: {
     full: CUSTOMER,
@@ -57,6 +72,22 @@ export const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
       metadata: {},
     },
     renamed: (fields) => ({ ...(fields as ProductFields), name: 'Renamed' }),
+    emails: [null],
+  },
+  invoices: {
+    full: INVOICE,
+    // What an invoice cannot be without, or is given by the company where the venue leaves it out.
+    minimal: {
+      ...INVOICE,
+      ...{ number: 'INV-8', dueAt: '2026-11-30T00:00:00.000Z', metadata: {} },
+      lines: [
+        {
+          ...{ description: 'Four boxes', quantity: '4', unitAmount: '9', amountMinor: 3_600, taxMinor: 0 },
+          productSourceId: 'product-1',
+        },
+      ],
+    },
+    renamed: (fields) => ({ ...(fields as InvoiceFields), number: 'INV-9' }),
     emails: [null],
   },
 };

@@ -37,6 +37,11 @@ export interface RunningSandbox {
   seed(resource: Resource, count: number): Promise<readonly string[]>;
   /** Deletes a record as another client would. */
   remove(resource: Resource, externalId: string): Promise<void>;
+  /**
+   * Makes what records of the resource name, and tells the provider's ids by kind and `sourceId`, as samples have it. Absent
+   * where no record that is written names another.
+   */
+  prepare?(resource: Resource): Promise<KnownIds>;
   /** A well-formed id of no existing record. */
   unknownId(resource: Resource): string;
   /** Makes the next `times` requests fail. */
@@ -45,10 +50,14 @@ export interface RunningSandbox {
   readonly feedTellsDeletionsOf: readonly Resource[];
   /** Whether objects have a place for our record's id; otherwise a record is known again by its unique name. */
   carriesOurId(resource: Resource): boolean;
+  /** Whether an update brings back what was archived; it does by default. */
+  readonly bringsBack?: (resource: Resource) => boolean;
   /** No two objects of an account share a name. */
   readonly hasUniqueNames?: true;
-  /** A field without which the provider makes nothing new; `name` by default. */
-  readonly neededField?: string;
+  /** Fields without which the provider makes nothing new of the resource; `name` by default. */
+  readonly neededFields?: (resource: Resource) => readonly string[];
+  /** Fields that the provider fills in itself where a new record has none. */
+  readonly fillsIn?: (resource: Resource) => readonly string[];
   /** Whether the provider keeps a failure under its idempotency key, and answers it again. */
   readonly keepsFailures: boolean;
   /** Ids of all existing records. */
@@ -70,6 +79,9 @@ export interface RunningSandbox {
   requests(): Promise<number>;
   close(): Promise<void>;
 }
+
+/** The provider's ids of records, by kind and `sourceId`. */
+export type KnownIds = Readonly<Partial<Record<Resource, Readonly<Record<string, string>>>>>;
 
 export const TROUBLE: Readonly<Record<Trouble, object>> = {
   'server-error': { kind: 'status', status: 500 },

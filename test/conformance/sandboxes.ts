@@ -209,14 +209,23 @@ async function startQuickBooks(): Promise<RunningSandbox> {
     keepsFailures: false,
     carriesOurId: () => false,
     hasUniqueNames: true,
+    neededFields: (resource) => (resource === 'invoices' ? ['customerSourceId', 'lines'] : ['name']),
+    fillsIn: (resource) => (resource === 'invoices' ? ['number', 'issuedAt', 'dueAt'] : []),
     // The company's currency, and for a new item its income account.
-    extraCalls: { account: 0, first: {}, firstWrite: { products: 2 }, listing: { products: 1 } },
+    // Before a new invoice the company's currencies.
+    extraCalls: { account: 0, first: {}, firstWrite: { products: 2, invoices: 1 }, listing: { products: 1 } },
     async reset() {
       await control.reset();
       // A reset ends every grant.
       [company] = await control.companies();
       restricted = await control.tokenFor(present().id, 'openid');
       foreign = (await control.calls()).length;
+    },
+    async prepare(resource) {
+      if (resource !== 'invoices') return {};
+      const [customer = ''] = await present().seed('Customer', 1);
+      const [product = ''] = await present().seed('Item', 1);
+      return { customers: { 'customer-1': customer }, products: { 'product-1': product } };
     },
     async seed(resource, count) {
       await present().seed(entityOf(resource), count);
@@ -269,7 +278,7 @@ async function startMailchimp(): Promise<RunningSandbox> {
     keepsFailures: false,
     carriesOurId: () => false,
     hasUniqueNames: true,
-    neededField: 'email',
+    neededFields: () => ['email'],
     extraCalls: { account: 0, first: {}, firstWrite: {}, listing: {} },
     async reset() {
       await control.reset();

@@ -10,6 +10,7 @@ import type { SandboxCall } from '../support/sandbox/sandbox-control.ts';
 import { squareSandboxControl } from '../support/sandbox/square-merchant.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import { xeroSandboxControl } from '../support/sandbox/xero-organisation.ts';
+import type { XeroOrganisation } from '../support/sandbox/xero-organisation.ts';
 import type { TestSettings } from '../support/test-providers.ts';
 
 /** One account at a provider's stand-in, as the tests of two-way runs use it. */
@@ -134,7 +135,11 @@ async function startSquare(): Promise<TwoWayStandIn> {
   };
 }
 
-const QUICKBOOKS_ENTITIES: Readonly<Partial<Record<Resource, string>>> = { customers: 'Customer', products: 'Item' };
+const QUICKBOOKS_ENTITIES: Readonly<Partial<Record<Resource, string>>> = {
+  customers: 'Customer',
+  products: 'Item',
+  invoices: 'Invoice',
+};
 
 async function startQuickBooks(): Promise<TwoWayStandIn> {
   const sandbox = await startQuickBooksSandbox();
@@ -162,11 +167,18 @@ async function startQuickBooks(): Promise<TwoWayStandIn> {
           const twin = { Id: '5000', SyncToken: '0', Active: true, MetaData };
           // Names are unique in a company, and each twin is written to the other's company too.
           const name = `A twin of ${company.id}`;
-          return company.put(entityOf(resource), [
-            resource === 'customers'
-              ? { ...twin, DisplayName: name }
-              : { ...twin, Name: name, Type: 'Service', IncomeAccountRef: { value: '1' } },
-          ]);
+          const detail = { ItemRef: { value: '1' } };
+          const Line = [{ Id: '1', Amount: 5, DetailType: 'SalesItemLineDetail', SalesItemLineDetail: detail }];
+          const twins: Readonly<Partial<Record<Resource, object>>> = {
+            customers: { DisplayName: name },
+            products: { Name: name, Type: 'Service', IncomeAccountRef: { value: '1' } },
+            invoices: {
+              ...{ DocNumber: `T-${company.id.slice(-6)}`, TxnDate: '2026-11-01', DueDate: '2026-12-01', Line },
+              ...{ CustomerRef: { value: '1' }, CurrencyRef: { value: 'GBP' }, TotalAmt: 5, Balance: 5 },
+              ...{ TxnTaxDetail: { TotalTax: 0 } },
+            },
+          };
+          return company.put(entityOf(resource), [{ ...twin, ...twins[resource] }]);
         },
         // A customer is made inactive, which counts as deleted; an item is gone only after it was merged with another.
         async remove(resource, externalId) {
@@ -218,7 +230,31 @@ async function startMailchimp(): Promise<TwoWayStandIn> {
   };
 }
 
-const XERO_COLLECTIONS: Readonly<Partial<Record<Resource, string>>> = { customers: 'Contacts', products: 'Items' };
+const XERO_COLLECTIONS: Readonly<Partial<Record<Resource, string>>> = {
+  customers: 'Contacts',
+  products: 'Items',
+  invoices: 'Invoices',
+};
+
+/** An invoice of the organisation’s first contact. */
+async function invoiceTwin(
+  organisation: XeroOrganisation,
+  InvoiceID: string,
+): Promise<Readonly<Record<string, unknown>>> {
+  const [contact] = await organisation.objects('Contacts');
+  const day = '/Date(1793491200000+0000)/';
+  return {
+    ...{ InvoiceID, Type: 'ACCREC', Status: 'AUTHORISED', InvoiceNumber: `T-${organisation.id.slice(0, 8)}` },
+    ...{ Date: day, DueDate: day, Contact: { ContactID: contact?.['ContactID'] }, LineAmountTypes: 'Exclusive' },
+    ...{ SubTotal: 5, TotalTax: 0, Total: 5, AmountDue: 5, AmountPaid: 0, AmountCredited: 0, CurrencyCode: 'GBP' },
+    LineItems: [
+      {
+        ...{ LineItemID: InvoiceID, Description: 'Chai', Quantity: 1, UnitAmount: 5, LineAmount: 5, TaxAmount: 0 },
+        AccountCode: '200',
+      },
+    ],
+  };
+}
 
 async function startXero(): Promise<TwoWayStandIn> {
   const sandbox = await startXeroSandbox();
@@ -229,7 +265,7 @@ async function startXero(): Promise<TwoWayStandIn> {
     tick: () => control.clock((aheadMs += 2_000)),
     expiredCursor: null,
     pageSize: 1_000,
-    writes: { create: '/api.xro/2.0/(Contacts|Items)', update: '/api.xro/2.0/(Contacts|Items)' },
+    writes: { create: '/api.xro/2.0/(Contacts|Items|Invoices)', update: '/api.xro/2.0/(Contacts|Items|Invoices)' },
     createMethod: 'PUT',
     close: () => sandbox.close(),
     async addAccount() {
@@ -240,15 +276,15 @@ async function startXero(): Promise<TwoWayStandIn> {
         onBehalfOf: organisation.id,
         location: null,
         seed: (resource, count) => organisation.seed(collectionOf(resource), count),
-        putTwin(resource) {
+        async putTwin(resource) {
           const id = '50000000-0000-4000-8000-000000000000';
           // Names and codes are unique in an organisation, and each twin is written to the other’s too.
           const name = `A twin of ${organisation.id.slice(0, 8)}`;
-          return organisation.put(collectionOf(resource), [
-            resource === 'customers'
-              ? { ContactID: id, ContactStatus: 'ACTIVE', Name: name }
-              : { ItemID: id, Code: organisation.id.slice(0, 8), Name: name, IsSold: true },
-          ]);
+          const twins: Readonly<Partial<Record<Resource, Readonly<Record<string, unknown>>>>> = {
+            customers: { ContactID: id, ContactStatus: 'ACTIVE', Name: name },
+            products: { ItemID: id, Code: organisation.id.slice(0, 8), Name: name, IsSold: true },
+          };
+          return organisation.put(collectionOf(resource), [twins[resource] ?? (await invoiceTwin(organisation, id))]);
         },
         remove: (resource, externalId) => organisation.vanish(collectionOf(resource), externalId),
         calls: () => organisation.calls(),

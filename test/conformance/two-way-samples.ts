@@ -29,6 +29,11 @@ export const TWO_WAY_SAMPLES: Readonly<Partial<Record<Resource, TwoWaySamples>>>
     changes: [{ name: 'Masala chai' }, { amountMinor: 2_500 }, { description: 'A box of forty' }],
     conflict: { venue: { name: 'Venue' }, provider: { name: 'Provider' }, chosen: { name: 'Chosen' } },
   },
+  invoices: {
+    fields: samplesOf('invoices').full,
+    changes: [{ number: 'INV-71' }, { dueAt: '2026-12-24T00:00:00.000Z' }, { issuedAt: '2026-11-09T00:00:00.000Z' }],
+    conflict: { venue: { number: 'INV-V' }, provider: { number: 'INV-P' }, chosen: { number: 'INV-C' } },
+  },
   inventory: {
     fields: { quantity: '5', countedAt: ago(60), metadata: {} },
     changes: [{ quantity: '7', countedAt: ago(50) }],

@@ -63,6 +63,12 @@ export function describeTwoWay(provider: ProviderId): void {
         expect(await state()).toEqual(before);
       };
 
+      const anotherSide = async () => {
+        const other = await world.aSide(side);
+        await world.join(other, resource);
+        return other;
+      };
+
       beforeEach(async () => {
         side = await world.aSide();
         prepared = await world.prepare(side, resource);
@@ -82,7 +88,7 @@ export function describeTwoWay(provider: ProviderId): void {
       });
 
       it('carry what is edited on every side to all others', async () => {
-        const other = isNamedByPlace(resource) ? null : await world.aSide(side);
+        const other = isNamedByPlace(resource) ? null : await anotherSide();
         const sides = other ? [side, other] : [side];
         if (other) await both('full', other);
         const [venues, first, second] = changes;
@@ -299,7 +305,7 @@ export function describeTwoWay(provider: ProviderId): void {
       });
 
       it.skipIf(isNamedByPlace(resource))('keep two accounts with equal ids apart', async () => {
-        const other = await world.aSide(side);
+        const other = await anotherSide();
         for (const one of [side, other]) {
           await one.account.putTwin(resource);
           await both('full', one);

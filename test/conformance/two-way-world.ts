@@ -7,6 +7,7 @@ import { createRecordStore } from '../../db/records/record-store.ts';
 import type { ProviderRecord, ResourceSession, ResourceWriter } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
+import type { InvoiceFields } from '../../records/invoices.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
 import { Secret } from '../../vault/secret.ts';
 import { listRecords } from '../support/list-records.ts';
@@ -17,6 +18,7 @@ import { TWO_WAY_STAND_INS } from './two-way-accounts.ts';
 import type { TwoWayAccount, TwoWayStandIn } from './two-way-accounts.ts';
 import { isNamedByPlace } from './records.ts';
 import { writerOf } from './bench.ts';
+import { twoWaySamplesOf } from './two-way-samples.ts';
 
 /** A connection of the venue with the account that it leads to. */
 export interface Side extends TestVenue {
@@ -105,20 +107,35 @@ export async function createTwoWayWorld(
     remove: (side: TestVenue, resource: Resource, { id }: StoredRecord) => storeOf(resource).remove(side.venueId, id),
     both: (side: TestVenue, resource: Resource, mode: SyncMode = 'incremental', more: RunOptions = {}) =>
       world.sync(side, 'both', mode, { resource, ...more }),
-    /** What a venue has to have before records of a resource can be sent: the product of a count. */
+    /** What a venue has to have before records of a resource can be sent: the product of a count, and whom an invoice names. */
     async prepare(side: Side, resource: Resource): Promise<RecordFields> {
-      if (!isNamedByPlace(resource)) return {};
-      await side.account.seed('products', 1);
-      await world.sync(side, 'pull', 'full', { resource: 'products' });
-      const [product] = await records(side, 'products');
-      return { productSourceId: product?.sourceId, location: side.account.location };
+      const aRecordOf = async (named: Resource) => {
+        await side.account.seed(named, 1);
+        await world.sync(side, 'pull', 'full', { resource: named });
+        return (await records(side, named))[0]?.sourceId;
+      };
+      if (isNamedByPlace(resource))
+        return { productSourceId: await aRecordOf('products'), location: side.account.location };
+      if (resource !== 'invoices') return {};
+      const { lines } = twoWaySamplesOf(resource).fields as InvoiceFields;
+      const productSourceId = await aRecordOf('products');
+      return {
+        customerSourceId: await aRecordOf('customers'),
+        lines: lines.map((line) => ({ ...line, productSourceId })),
+      };
+    },
+    /** Brings what records of a resource name to one more account of the venue. */
+    async join(side: Side, resource: Resource): Promise<void> {
+      const { references, listReferences } = RECORD_KINDS.get(resource);
+      for (const { to } of [...Object.values(references), ...Object.values(listReferences)])
+        await world.sync(side, 'both', 'full', { resource: to });
     },
     /** Changes an object as another client of the account would. */
     async edit(side: Side, resource: Resource, { record, change }: { record: StoredRecord; change: RecordFields }) {
       await standIn.tick();
       const remote = (await remoteOf(side, resource, record)) ?? missing('remote')();
-      const { externalId, recordId, refs, externalState = null } = remote;
-      const own = { id: recordId ?? randomUUID(), sourceId: record.sourceId, ...(refs && { refs }) };
+      const { externalId, recordId, refs, listRefs, externalState = null } = remote;
+      const own = { id: recordId ?? randomUUID(), sourceId: record.sourceId, refs, listRefs };
       const mapped = adapter()
         .mapping(resource)
         .toPayload({ ...own, fields: { ...remote.fields, ...change } });

@@ -34,6 +34,7 @@ export async function startXero(): Promise<RunningSandbox> {
     const objects = await present().objects<Readonly<Record<string, string>>>(collection);
     return objects
       .filter((object) => resource !== 'customers' || object['ContactStatus'] === 'ACTIVE')
+      .filter((object) => resource !== 'invoices' || object['Status'] !== 'DELETED')
       .map((object) => externalIdOf(resource, object[`${collection.slice(0, -1)}ID`] ?? ''));
   };
   return {
@@ -50,18 +51,28 @@ export async function startXero(): Promise<RunningSandbox> {
     // A scope that the consent lacks is a 401: the owner has to approve once more.
     ...{ restrictedKind: 'needs-reauth', restrictedStatus: 401, environment: 'production' },
     unknownKey: new Secret('eyJhbGciOiJSUzI1NiJ9.nobodyKnowsThisOne.x'),
-    feedTellsDeletionsOf: ['customers'],
+    feedTellsDeletionsOf: ['customers', 'invoices'],
     keepsFailures: false,
     carriesOurId: (resource) => resource === 'customers',
     hasUniqueNames: true,
-    // The organisation’s currency.
-    extraCalls: { account: 0, first: {}, firstWrite: { products: 1 }, listing: { products: 1 } },
+    // A voided invoice stays void.
+    bringsBack: (resource) => resource !== 'invoices',
+    neededFields: (resource) => (resource === 'invoices' ? ['number', 'customerSourceId', 'dueAt', 'lines'] : ['name']),
+    fillsIn: (resource) => (resource === 'invoices' ? ['issuedAt'] : []),
+    // The organisation’s currency; for a new invoice its items.
+    extraCalls: { account: 0, first: {}, firstWrite: { products: 1, invoices: 1 }, listing: { products: 1 } },
     async reset() {
       await control.reset();
       // A reset ends every grant.
       [organisation] = await control.organisations();
       restricted = await control.tokenFor(present().id, 'offline_access accounting.attachments');
       foreign = (await control.calls()).length;
+    },
+    async prepare(resource) {
+      if (resource !== 'invoices') return {};
+      const [customer = ''] = await present().seed('Contacts', 1);
+      const [product = ''] = await present().seed('Items', 1);
+      return { customers: { 'customer-1': customer }, products: { 'product-1': product } };
     },
     async seed(resource, count) {
       await present().seed(collectionOf(resource), count);

@@ -14,7 +14,7 @@ export const recordReferences = pgTable(
     /** The kind of the referring record. */
     resource: text('resource').notNull(),
     recordId: uuid('record_id').$type<RecordId>().notNull(),
-    /** The reference's name in that kind, such as `customer`. */
+    /** The reference's name in that kind, such as `customer`; inside a list followed by the provider's id, such as `product:12`, because a list may name many. */
     name: text('name').notNull(),
     venueId: venueId(),
     /** The kind of the referenced record. */

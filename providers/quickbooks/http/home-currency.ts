@@ -9,8 +9,16 @@ import { queryObjects } from './lists.ts';
 export const HOME_CURRENCY = 'homeCurrency';
 
 const preferencesSchema = z.object({
-  CurrencyPrefs: z.object({ HomeCurrency: z.object({ value: z.string().regex(/^[A-Z]{3}$/) }) }),
+  CurrencyPrefs: z.object({
+    MultiCurrencyEnabled: z.boolean().nullish(),
+    HomeCurrency: z.object({ value: z.string().regex(/^[A-Z]{3}$/) }),
+  }),
 });
+
+interface CurrencyPreferences {
+  readonly home: string;
+  readonly isMulti: boolean;
+}
 
 /**
  * The company's own currency: items have no other, and transactions name one only where the company uses several
@@ -18,14 +26,33 @@ const preferencesSchema = z.object({
  */
 export class HomeCurrency {
   readonly #ask: Ask;
-  #found: Promise<string> | null = null;
+  #found: Promise<CurrencyPreferences> | null = null;
+  /** As an earlier reading has left it. */
+  #learnt: string | null = null;
 
   constructor(ask: Ask) {
     this.#ask = ask;
   }
 
+  async get(): Promise<string> {
+    return this.#learnt ?? (await this.#preferences()).home;
+  }
+
+  /** Whether the company books in this currency. */
+  async takes(currency: string): Promise<boolean> {
+    if (currency === this.#learnt) return true;
+    const { home, isMulti } = await this.#preferences();
+    return isMulti || currency === home;
+  }
+
+  /** Takes it from what an earlier reading has left with a link. */
+  learn(state: ExternalState | null): void {
+    const told = state?.[HOME_CURRENCY];
+    if (typeof told === 'string') this.#learnt ??= told;
+  }
+
   /** Asked once per session, and again when the answer was lost. */
-  get(): Promise<string> {
+  #preferences(): Promise<CurrencyPreferences> {
     this.#found ??= this.#read().catch((error: unknown) => {
       this.#found = null;
       throw error;
@@ -33,16 +60,11 @@ export class HomeCurrency {
     return this.#found;
   }
 
-  /** Takes it from what an earlier reading has left with a link. */
-  learn(state: ExternalState | null): void {
-    const told = state?.[HOME_CURRENCY];
-    if (typeof told === 'string') this.#found ??= Promise.resolve(told);
-  }
-
-  async #read(): Promise<string> {
+  async #read(): Promise<CurrencyPreferences> {
     const [preferences] = await queryObjects(this.#ask, 'Preferences', 'select * from Preferences');
     const { data, error } = preferencesSchema.safeParse(preferences);
     if (!data) throw unreadableObject(issuesOf(error));
-    return data.CurrencyPrefs.HomeCurrency.value;
+    const { HomeCurrency: home, MultiCurrencyEnabled: isMulti } = data.CurrencyPrefs;
+    return { home: home.value, isMulti: isMulti === true };
   }
 }

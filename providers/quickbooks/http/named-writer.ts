@@ -1,27 +1,13 @@
 import type { z } from 'zod';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
-import { readItems, unreadableIssuesOf } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
-import { remoteChanged } from '../../remote-changed.ts';
-import type {
-  BatchedCreation,
-  BatchedUpdate,
-  BatchOutcome,
-  ExternalState,
-  ProviderRecord,
-  ResourceWriter,
-  WriteOptions,
-} from '../../provider.ts';
-import { missingObject, OBJECT_NOT_FOUND, requestIdOf, unreadableObject } from './ask.ts';
+import type { ExternalState, ProviderRecord, ResourceWriter } from '../../provider.ts';
+import { OBJECT_NOT_FOUND, requestIdOf } from './ask.ts';
 import type { Ask } from './ask.ts';
-import { MOST_ITEMS, writeBatch, writerOfBatches } from './batch.ts';
-import type { BatchItem } from './batch.ts';
-import { idOf, versionOf } from './objects.ts';
 import type { QuickBooksObject } from './objects.ts';
-import { queryObjects } from './lists.ts';
-import { ACTIVE_OR_NOT, quoted, quotedList, select } from './query.ts';
-
-type Body = Readonly<Record<string, unknown>>;
+import { ACTIVE_OR_NOT, quoted } from './query.ts';
+import { createSparseWriter, inactive } from './sparse-writer.ts';
+import type { Body } from './sparse-writer.ts';
 
 /** How objects of an entity with a unique name are written. */
 export interface NamedEntity<Item extends QuickBooksObject> {
@@ -48,82 +34,23 @@ export interface NamedEntity<Item extends QuickBooksObject> {
   readonly changesTo: (item: Item, payload: Body) => Body | Promise<Body>;
 }
 
-type Read<Item> = ReadonlyMap<string, Item | ProviderError>;
-
-/**
- * Writes by batches of 30. An update reads the objects first and sends, sparsely, only what differs, with the SyncToken
- * that was read.
- */
+/** Writes objects that have a unique name by batches and sparse updates. */
 export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named: NamedEntity<Item>): ResourceWriter {
-  const { entity, schema, nameProperty, toRecord } = named;
-  const write = (items: readonly BatchItem[], requestId: string) =>
-    writeBatch(ask, { entity, schema }, { items, requestId });
-  const find = async (condition: string, limit?: number) => {
-    const query = select({ entity, where: [condition, ACTIVE_OR_NOT], ...(limit !== undefined && { limit }) });
-    return readItems(schema, await queryObjects(ask, entity, query), idOf);
-  };
-  const read = async (ids: readonly string[]): Promise<Read<Item>> => {
-    const { items, unreadable } = await find(`Id in ${quotedList(ids)}`, ids.length);
-    return new Map<string, Item | ProviderError>([
-      ...items.map((item) => [item.Id, item] as const),
-      ...unreadable.map(({ externalId, issues }) => [externalId ?? '', unreadableObject(issues)] as const),
-    ]);
-  };
-
-  const create = async (creations: readonly BatchedCreation[], { idempotencyKey }: WriteOptions) => {
-    const bodies = await inOrder(creations, ({ mapped }) => named.newBody(mapped.payload));
-    const sent = bodies.flatMap((body) => (body instanceof ProviderError ? [] : [body]));
-    const items = sent.map((body) => ({ operation: 'create', body }) as const);
-    const written = items.length === 0 ? [] : await write(items, requestIdOf(idempotencyKey));
-    const outcomes = new Map(sent.map((body, index) => [body, written[index]]));
-    return inOrder(creations, ({ mapped }, index) => {
-      const body = bodies[index];
-      if (body === undefined || body instanceof ProviderError) return body ?? missingObject();
-      return createdOutcome(named, outcomes.get(body), mapped.payload);
-    });
-  };
-
-  /** Takes out of use again what was put to use for a write. */
-  const endAgain = async (
-    woken: readonly (Item | ProviderError | undefined)[],
-    idempotencyKey: string,
-  ): Promise<readonly (readonly [string, Item | ProviderError | undefined])[]> => {
-    const changed = woken.flatMap((one) => (one === undefined || one instanceof ProviderError ? [] : [one]));
-    if (changed.length === 0) return [];
-    const items = changed.map((item) => ({ operation: 'update', body: inactive(item) }) as const);
-    const requestId = requestIdOf(idempotencyKey, ...changed.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
-    const written = await write(items, requestId);
-    return changed.map(({ Id }, index) => [Id, written[index]] as const);
-  };
-
-  const update = async (
-    updates: readonly BatchedUpdate[],
-    { idempotencyKey }: WriteOptions,
-  ): Promise<readonly BatchOutcome[]> => {
-    for (const { externalState } of updates) named.learn?.(externalState);
-    const current = await read(updates.map(({ externalId }) => externalId));
-    const { changes, refused, woken } = await changesOf(named, updates, current);
-    // A repeated requestid is answered as before: with the tokens in it, it stands for this state of the objects alone.
-    const requestId = requestIdOf(idempotencyKey, ...changes.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
-    const items = changes.map((body) => ({ operation: 'update', body }) as const);
-    const written = changes.length === 0 ? [] : await write(items, requestId);
-    const outcomes = new Map(changes.map(({ Id }, index) => [Id, written[index]]));
-    for (const [id, outcome] of await endAgain(
-      [...woken].map((id) => outcomes.get(id)),
-      idempotencyKey,
-    ))
-      outcomes.set(id, outcome);
-    return inOrder(updates, ({ externalId }) =>
-      outcomeOf(
-        named,
-        refused.get(externalId) ?? outcomes.get(externalId) ?? presentItem(named, current.get(externalId)),
-      ),
-    );
-  };
-
+  const { nameProperty, toRecord, isActive, keepsInactive } = named;
+  const { write, find, read, ...writer } = createSparseWriter(ask, {
+    ...named,
+    where: [ACTIVE_OR_NOT],
+    // An inactive object that is no record is missing.
+    isThere: (item) => keepsInactive || isActive(item),
+    wake: (item, changed) =>
+      named.wake === undefined || isActive(item) || changed['Active'] === true ? null : named.wake(item),
+    isAsWanted({ fields }, payload) {
+      const made = fields === null ? {} : named.payloadOf(fields);
+      return Object.keys(payload).every((name) => fingerprintOf([made[name]]) === fingerprintOf([payload[name]]));
+    },
+  });
   return {
-    ...writerOfBatches({ size: MOST_ITEMS, create, update }),
-
+    ...writer,
     /** What has a name cannot be deleted: it is made inactive, which frees the name. */
     async archive(externalId, { idempotencyKey }) {
       const found = (await read([externalId])).get(externalId);
@@ -144,7 +71,7 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
     async findRemote({ fields, createdSinceEpochS, excluded = [] }) {
       const { name } = named.payloadOf(fields);
       if (typeof name !== 'string') return { found: null, after: null };
-      const { items } = await find(`${nameProperty} = ${quoted(name)}`);
+      const { items } = await find([`${nameProperty} = ${quoted(name)}`]);
       const found = items.find(
         (item) =>
           named.isActive(item) &&
@@ -154,101 +81,4 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
       return { found: found ? await toRecord(found) : null, after: null };
     },
   };
-}
-
-const inactive = ({ Id, SyncToken }: QuickBooksObject): Body => ({ Id, SyncToken, sparse: true, Active: false });
-
-/** An object as a single update or a batch finds it; an inactive one that is no record is missing. */
-function presentItem<Item extends QuickBooksObject>(
-  { isActive, keepsInactive }: Pick<NamedEntity<Item>, 'isActive' | 'keepsInactive'>,
-  found: Item | ProviderError | undefined,
-): Item | ProviderError {
-  if (found === undefined) return missingObject();
-  return found instanceof ProviderError || keepsInactive || isActive(found) ? found : missingObject();
-}
-
-type Change = Body & { readonly Id: string; readonly SyncToken: string };
-
-interface Changes {
-  readonly changes: readonly Change[];
-  readonly refused: ReadonlyMap<string, ProviderError>;
-  /** Ids of inactive objects that are put to use for the write alone. */
-  readonly woken: ReadonlySet<string>;
-}
-
-/** The sparse updates that make the objects as they are wanted; none for an object that is as wanted already. */
-async function changesOf<Item extends QuickBooksObject>(
-  named: NamedEntity<Item>,
-  updates: readonly BatchedUpdate[],
-  current: Read<Item>,
-): Promise<Changes> {
-  const woken = new Set<string>();
-  const all = await inOrder(updates, async (one): Promise<Change | ProviderError | null> => {
-    const { externalId, mapped } = one;
-    const item = presentItem(named, current.get(externalId));
-    if (item instanceof ProviderError) return item;
-    const newer = remoteChanged('quickbooks', one, versionOf(item));
-    if (newer) return newer;
-    const changed = await named.changesTo(item, mapped.payload);
-    const { Id, SyncToken } = item;
-    if (Object.keys(changed).length === 0) return null;
-    const staysInactive = !named.isActive(item) && changed['Active'] !== true;
-    if (staysInactive) woken.add(Id);
-    return { Id, SyncToken, sparse: true, ...(staysInactive && named.wake?.(item)), ...changed };
-  });
-  return {
-    woken,
-    changes: all.flatMap((one) => (one === null || one instanceof ProviderError ? [] : [one])),
-    refused: new Map(
-      updates.flatMap(({ externalId }, index) => {
-        const one = all[index];
-        return one instanceof ProviderError ? [[externalId, one] as const] : [];
-      }),
-    ),
-  };
-}
-
-/** Results one after the other. What goes wrong with one alone is its result; any other failure is thrown. */
-async function inOrder<Given, Made>(
-  items: readonly Given[],
-  make: (item: Given, index: number) => Made | ProviderError | Promise<Made | ProviderError>,
-): Promise<(Made | ProviderError)[]> {
-  const results: (Made | ProviderError)[] = [];
-  for (const [index, item] of items.entries())
-    try {
-      results.push(await make(item, index));
-    } catch (error) {
-      if (!(error instanceof ProviderError) || !isOfOneObject(error)) throw error;
-      results.push(error);
-    }
-  return results;
-}
-
-/** Refused here, before any call, or unreadable. */
-const isOfOneObject = (error: ProviderError): boolean =>
-  unreadableIssuesOf(error) !== null || (error.details.kind === 'rejected' && error.details.httpStatus === undefined);
-
-async function outcomeOf<Item extends QuickBooksObject>(
-  { toRecord }: Pick<NamedEntity<Item>, 'toRecord'>,
-  written: Item | ProviderError,
-): Promise<BatchOutcome> {
-  return written instanceof ProviderError ? written : toRecord(written);
-}
-
-/**
- * A created object that is not as wanted was answered under a requestid that an earlier version of the record was sent
- * with: the write counts as a conflict, so that the object is looked up and updated.
- */
-async function createdOutcome<Item extends QuickBooksObject>(
-  named: NamedEntity<Item>,
-  written: Item | ProviderError | undefined,
-  wanted: Body,
-): Promise<BatchOutcome> {
-  if (written === undefined) return unreadableObject('BatchItemResponse: an item is missing');
-  const outcome = await outcomeOf(named, written);
-  if (outcome instanceof ProviderError || outcome.fields === null) return outcome;
-  const made = named.payloadOf(outcome.fields);
-  const isAsWanted = Object.keys(wanted).every((name) => fingerprintOf([made[name]]) === fingerprintOf([wanted[name]]));
-  if (isAsWanted) return outcome;
-  return new ProviderError({ provider: 'quickbooks', kind: 'conflict', httpStatus: 200, code: 'answered-otherwise' });
 }

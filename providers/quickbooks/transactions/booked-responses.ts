@@ -7,7 +7,7 @@ import { nullableText, objectFields, orNull, reference } from '../http/objects.t
 
 const itemDetail = orNull(
   z.object({
-    ItemRef: orNull(z.object({ name: nullableText })),
+    ItemRef: orNull(z.object({ value: nullableText, name: nullableText })),
     Qty: orNull(decimalText),
     UnitPrice: orNull(decimalText),
   }),
@@ -18,7 +18,7 @@ const lineSchema = z.object({
   DetailType: nullableText,
   SalesItemLineDetail: itemDetail,
 });
-type BookedLine = z.output<typeof lineSchema>;
+export type BookedLine = z.output<typeof lineSchema>;
 
 /** What every booked object has, https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/salesreceipt, read 2026-11-28. */
 export const bookedFields = {
@@ -54,9 +54,9 @@ export async function currencyOf(
   return currency;
 }
 
-/** Lines with an amount: subtotals repeat others, and some lines are words alone. */
-export const amountLines = (lines: readonly BookedLine[]): readonly BookedLine[] =>
-  lines.filter(({ Amount, DetailType }) => Amount !== null && DetailType !== 'SubTotalLineDetail');
+/** Whether a line has an amount: subtotals repeat others, and some lines are words alone. */
+export const hasAmount = ({ Amount, DetailType }: BookedLine): boolean =>
+  Amount !== null && DetailType !== 'SubTotalLineDetail';
 
 /** A line as kinds of record show it. A discount takes its amount off. */
 export function lineOf(line: BookedLine, currency: string) {

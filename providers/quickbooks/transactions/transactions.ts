@@ -3,7 +3,7 @@ import type { TransactionFields, TransactionKind } from '../../../records/transa
 import type { ProviderRecord } from '../../provider.ts';
 import { decimalText } from '../http/decimals.ts';
 import { customFieldsOf, nullableText, orNull, reference, versionOf, withoutEmpty } from '../http/objects.ts';
-import { amountLines, amountOf, bookedFields, instantOf, isVoided, lineOf } from './booked-responses.ts';
+import { amountOf, bookedFields, hasAmount, instantOf, isVoided, lineOf } from './booked-responses.ts';
 
 /** The objects that become transactions, https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities, read 2026-11-28. */
 export const transactionSchema = z.object({
@@ -68,7 +68,7 @@ function toFields(entity: string, transaction: QuickBooksTransaction, currency: 
     posted: movesMoney ? null : false,
     customerSourceId: null,
     relatedTransactionId: null,
-    lines: amountLines(transaction.Line)
+    lines: transaction.Line.filter(hasAmount)
       .filter(() => entity !== 'Payment' && entity !== 'BillPayment')
       .map((line) => lineOf(line, currency)),
     metadata: factsOf(entity, transaction),

@@ -5,9 +5,18 @@ import type { PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
 import { keyOf, refusal } from '../http/ask.ts';
 import { writeElements } from '../http/elements.ts';
-import { CHANGES, countObjects, list, listRecords, readOne, retrieveRecord } from '../http/lists.ts';
+import {
+  CHANGES,
+  countObjects,
+  list,
+  listRecords,
+  PAGED_IDS,
+  readOne,
+  retrievalOf,
+  retrieveRecord,
+} from '../http/lists.ts';
 import type { Collection } from '../http/lists.ts';
-import { createBatchWriter, PAGED_IDS } from '../http/writer.ts';
+import { createBatchWriter } from '../http/writer.ts';
 import type { WrittenCollection } from '../http/writer.ts';
 import { isActive, postalAddressOf, referenceOf, referencesOf, toFields, toRecord } from './customer-fields.ts';
 import { contentOf } from './customer-mapping.ts';
@@ -40,6 +49,7 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     count: () => countObjects(ask, CONTACTS),
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => retrieveRecord(ask, CONTACTS, externalId),
+    retrieveMany: retrievalOf(ask, CONTACTS),
     writer: {
       ...createBatchWriter(ask, {
         ...WRITTEN,

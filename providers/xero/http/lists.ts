@@ -3,7 +3,7 @@ import { pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import type { PageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import { issuesOf, readItems, textAt, unreadableIssuesOf, unreadableRejection } from '../../items.ts';
 import type { UnreadableItem } from '../../items.ts';
-import type { Cursor, ListQuery, ProviderPage, ProviderRecord } from '../../provider.ts';
+import type { BulkRetrieval, Cursor, ListQuery, ProviderPage, ProviderRecord } from '../../provider.ts';
 import { nullWhenMissing, unreadableObject } from './ask.ts';
 import type { Ask } from './ask.ts';
 import { wireTime } from './objects.ts';
@@ -32,6 +32,23 @@ export interface Collection<Item> {
   /** A record’s id where it is not the object’s own. */
   readonly externalIdOf?: (id: string) => string;
 }
+
+/** How objects are asked for by their ids. */
+export interface LookUp {
+  /** Parameters that ask for the objects with these ids. */
+  readonly withIds: (ids: readonly string[]) => Readonly<Record<string, string>>;
+  /** How many ids one address holds. */
+  readonly mostIds: number;
+}
+
+/**
+ * The objects of a paged collection by their ids: with a page, answers hold lines and the details of a contact. Addresses
+ * longer than some 2,000 characters are refused (https://github.com/XeroAPI/Xero-Java/pull/331, read 2026-11-29).
+ */
+export const PAGED_IDS: LookUp = {
+  mostIds: 40,
+  withIds: (ids) => ({ IDs: ids.join(','), page: '1', pageSize: String(ids.length) }),
+};
 
 /**
  * Where a list goes on. Pages are in the order of changes, and what changes meanwhile moves to the end. The next page is
@@ -162,6 +179,8 @@ export async function readOne<Item>(ask: Ask, collection: Collection<Item>, key:
   return data;
 }
 
+const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
 /** One record by its id; null where it is not there or is no record of the resource. */
 export async function retrieveRecord<Item>(
   ask: Ask,
@@ -169,8 +188,28 @@ export async function retrieveRecord<Item>(
   id: string,
 ): Promise<ProviderRecord | null> {
   // Anything else would be looked for as a number or a name.
-  if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id)) return null;
+  if (!GUID.test(id)) return null;
   const found = await readOne(ask, collection, id);
   const record = found && (await collection.toRecord(found));
   return record?.deleted === false ? record : null;
 }
+
+/** The records that one question finds. */
+export async function readListed<Item>(
+  ask: Ask,
+  collection: Collection<Item>,
+  query: Readonly<Record<string, string>>,
+): Promise<Records> {
+  return readObjects(collection, await askObjects(ask, collection, { query }));
+}
+
+/** As `retrieveRecord` for each of the ids, by one call for up to 40 of them. */
+export const retrievalOf = <Item>(ask: Ask, collection: Collection<Item>): BulkRetrieval => ({
+  size: PAGED_IDS.mostIds,
+  async read(ids) {
+    const known = ids.filter((id) => GUID.test(id));
+    if (known.length === 0) return { records: [] };
+    const { records, unreadable } = await readListed(ask, collection, PAGED_IDS.withIds(known));
+    return { records: records.filter(({ deleted }) => !deleted), rejections: unreadable.map(unreadableRejection) };
+  },
+});

@@ -10,6 +10,10 @@ export const nullableText = z
 export const orNull = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => (value ?? null) as z.output<Schema> | null);
 
+/** A part of an object whose properties may all be missing; so may the part. */
+export const partOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z.preprocess((value) => value ?? {}, z.object(shape));
+
 export const listOf = <Schema extends z.ZodType>(schema: Schema) =>
   z
     .array(schema)

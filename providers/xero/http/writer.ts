@@ -15,24 +15,21 @@ import { keyOf, missingObject, unreadableObject } from './ask.ts';
 import type { Ask } from './ask.ts';
 import { MOST_ELEMENTS, writeElements } from './elements.ts';
 import { askObjects } from './lists.ts';
-import type { Collection } from './lists.ts';
+import type { Collection, LookUp } from './lists.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
 /** How objects of a collection are written. */
-export interface WrittenCollection<Item> {
+export interface WrittenCollection<Item> extends LookUp {
   readonly collection: Collection<Item>;
-  /** Parameters that ask for the objects with these ids. */
-  readonly withIds: (ids: readonly string[]) => Readonly<Record<string, string>>;
-  /** How many ids one address holds. */
-  readonly mostIds: number;
   readonly idOf: (item: Item) => string;
   readonly versionOf: (item: Item) => number;
   /** Whether an object is a record that can be updated. */
   readonly isPresent: (item: Item) => boolean;
   /** Hears what an earlier reading has left with a link. */
   readonly learn?: (state: UpdateOptions['externalState']) => void;
-  readonly toRecord: (item: Item) => ProviderRecord | Promise<ProviderRecord>;
+  /** What a write has left; an error where it is no record any more. */
+  readonly toRecord: (item: Item) => WrittenOutcome | Promise<WrittenOutcome>;
   readonly newBody: (payload: Body) => Body | Promise<Body>;
   /** What is sent in place of a new object that was refused; null where the refusal stands. */
   readonly afterRefusal?: (payload: Body, refused: ProviderError) => Promise<Body | null>;
@@ -40,14 +37,7 @@ export interface WrittenCollection<Item> {
   readonly changesTo: (item: Item, payload: Body) => Body | Promise<Body>;
 }
 
-/**
- * The objects of a paged collection by their ids: with a page, answers hold lines and the details of a contact. Addresses
- * longer than some 2,000 characters are refused (https://github.com/XeroAPI/Xero-Java/pull/331, read 2026-11-29).
- */
-export const PAGED_IDS = {
-  mostIds: 40,
-  withIds: (ids: readonly string[]) => ({ IDs: ids.join(','), page: '1', pageSize: String(ids.length) }),
-};
+type WrittenOutcome = ProviderRecord | ProviderError;
 
 type Read<Item> = ReadonlyMap<string, Item | ProviderError>;
 

@@ -28,9 +28,30 @@ export const duplicateName = (): Refusal =>
       'The name supplied already exists. : Another customer, vendor or employee is already using this name. Please use a different name.',
   });
 
-export const duplicateNumber = (): Refusal =>
-  refusal('6210', 'Duplicate Document Number Error', {
-    detail: 'Duplicate Document Number Error : You must specify a different number. This number has already been used.',
+/** https://quickbooks.intuit.com/learn-support/en-us/other-questions/error-code-6140-duplicate-document-error-manual-invoices-are/00/1533226 (read 2026-11-29). */
+export const duplicateNumber = (number: string, invoice: string): Refusal =>
+  refusal('6140', 'Duplicate Document Number Error', {
+    detail: `Duplicate Document Number Error : You must specify a different number. This number has already been used. DocNumber=${number} is assigned to TxnType=Invoice with TxnId=${invoice}`,
+  });
+
+// The codes are those of https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes (2026-11); the details are the
+// stand-in's words.
+export const amountMiscalculated = (amount: string): Refusal =>
+  refusal('6070', 'Amount calculation incorrect in the request', {
+    detail: `Amount calculation incorrect in the request. Amount is not equal to UnitPrice * Qty. Supplied value:${amount}`,
+    element: 'Line.Amount',
+  });
+
+export const invalidReference = (property: string, id: string): Refusal =>
+  refusal('2500', 'Invalid Reference Id', {
+    detail: `Invalid Reference Id : Names element id ${id} not found`,
+    element: property,
+  });
+
+export const tooLong = (property: string): Refusal =>
+  refusal('2050', 'String length is either shorter or longer than supported by specification', {
+    detail: `String length specified does not match the supported length of ${property}.`,
+    element: property,
   });
 
 export const missing = (parameter: string): Refusal =>

@@ -1,19 +1,21 @@
 import { timeOf, textIn } from '../state/quickbooks-state.ts';
 import type { Company, Entity, WireObject } from '../state/quickbooks-state.ts';
-import { duplicateNumber, notFound, stale } from './faults.ts';
+import { notFound, stale } from './faults.ts';
+import { bookedInvoice, payInvoices } from './invoices.ts';
 
 /** A booked object with its total, its number and what is still to be paid. Throws a `Refusal`. */
 export function booked(company: Company, entity: Entity, object: WireObject): WireObject {
+  if (entity === 'Invoice') return bookedInvoice(company, object);
+  const isNew = company.state.get(company.id, entity, String(object['Id'])) === undefined;
+  if (entity === 'Payment' && isNew) payInvoices(company, object);
   const lines = (Array.isArray(object['Line']) ? object['Line'] : []) as readonly WireObject[];
   const total = entity === 'Payment' ? Number(object['TotalAmt'] ?? 0) : totalOf(lines, object);
   const number =
     entity === 'Payment' ? {} : { DocNumber: textIn(object, 'DocNumber') ?? `${1_000 + Number(object['Id'])}` };
-  if (entity === 'Invoice') checkNumber(company, { ...object, ...number });
   return {
     ...object,
     ...number,
     TotalAmt: total,
-    ...(entity === 'Invoice' && { Balance: Number(object['Balance'] ?? total) }),
   };
 }
 
@@ -27,14 +29,6 @@ function totalOf(lines: readonly WireObject[], object: WireObject): number {
       0,
     );
   return (sum + Math.round(Number(textIn(object, 'TxnTaxDetail', 'TotalTax') ?? 0) * 100)) / 100;
-}
-
-/** A company may forbid that a number is used twice; the stand-in's companies do. */
-function checkNumber({ state, id: company }: Company, object: WireObject): void {
-  const isTaken = state
-    .list(company, 'Invoice')
-    .some(({ Id: id, DocNumber: number }) => number === object['DocNumber'] && id !== object['Id']);
-  if (isTaken) throw duplicateNumber();
 }
 
 /** Deletes a transaction for good; change data capture still tells of it. */

@@ -3,6 +3,7 @@ import { ControlError, parseInput } from '../../core/control-api.ts';
 import type { ControlRoutes } from '../../core/control-api.ts';
 import { account, accountQuery, resetBody } from '../../core/control-schemas.ts';
 import { given } from '../../core/given.ts';
+import type { WebhookQueue } from '../../core/webhook-queue.ts';
 import { baseRoute, isAboutAccounts } from '../../oauth/base-routes.ts';
 import type { AccountBook } from '../../oauth/exchange.ts';
 import type { Ledger } from '../../oauth/ledger.ts';
@@ -10,6 +11,8 @@ import { limitsBody } from '../http/limits.ts';
 import type { Meter } from '../http/limits.ts';
 import { dateOf, ENTITIES, ID_OF, KINDS } from '../state/xero-state.ts';
 import type { Organisation, WireObject, XeroState } from '../state/xero-state.ts';
+import { webhookControls } from '../webhooks.ts';
+import type { XeroWebhooks } from '../webhooks.ts';
 import { seed } from './seeds.ts';
 
 const seedBody = z
@@ -29,10 +32,15 @@ interface ControlParts {
   readonly ledger: Ledger;
   readonly accounts: AccountBook;
   readonly meter: Meter;
+  readonly webhooks: XeroWebhooks;
+  readonly queue: WebhookQueue;
 }
 
 /** The control API of an organisation’s records, beside the routes of `base`, some of which it extends. */
-export function recordControls({ state, ledger, accounts, meter }: ControlParts, base: ControlRoutes): ControlRoutes {
+export function recordControls(
+  { state, ledger, accounts, meter, webhooks, queue }: ControlParts,
+  base: ControlRoutes,
+): ControlRoutes {
   const organisationOf = (id: string | undefined): Organisation => {
     const found = accounts.list().find((one) => id === undefined || one.id === id);
     if (!found)
@@ -42,6 +50,7 @@ export function recordControls({ state, ledger, accounts, meter }: ControlParts,
   };
   return {
     ...base,
+    ...webhookControls(webhooks, queue),
     'POST /reset': (request) => {
       state.reset(parseInput(resetBody, request.body).account ?? null);
       meter.reset();
@@ -51,7 +60,9 @@ export function recordControls({ state, ledger, accounts, meter }: ControlParts,
       if (isAboutAccounts(request.body)) return baseRoute(base, 'POST /seed')(request);
       const { resource, account: id, count, objects = [] } = parseInput(seedBody, request.body);
       const organisation = organisationOf(id);
-      if (count !== undefined) return { json: { resource, ids: seed(organisation, resource, count) } };
+      // Made in the past: whoever listens now hears nothing of it.
+      if (count !== undefined)
+        return { json: { resource, ids: state.untold(() => seed(organisation, resource, count)) } };
       const rows = objects.map((object): readonly [string, WireObject] => [
         String(object[ID_OF[resource]]),
         { UpdatedDateUTC: dateOf(organisation.nowMs), ...object },

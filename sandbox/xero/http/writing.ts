@@ -27,16 +27,23 @@ export class ElementProblem extends Error {
   override readonly name = 'ElementProblem';
 }
 
-/** Writes the elements of a request one after the other. With `summarizeErrors=false` each tells what became of it. */
-export function writeElements(request: OrganisationRequest, written: Written): object | Reply {
-  const { entity } = written;
-  const elements = elementsOf(request, entity);
+/** Writes the elements of a request one after the other. */
+export const writeElements = (request: OrganisationRequest, written: Written): object | Reply =>
+  answerElements(request, written.entity, (element) => writeElement(request, written, element));
+
+/** Answers each element of a request by itself. With `summarizeErrors=false` each tells what became of it. */
+export function answerElements(
+  request: OrganisationRequest,
+  name: string,
+  write: (element: WireObject) => WireObject,
+): object | Reply {
+  const elements = elementsOf(request, name);
   if (elements.length > MOST_ELEMENTS)
     throw badRequest('ValidationException', `A request has at most ${MOST_ELEMENTS} elements.`);
   const summarizes = request.visit.query.get('summarizeErrors') !== 'false';
   const answered = elements.map((element) => {
     try {
-      const object = writeElement(request, written, element);
+      const object = write(element);
       return summarizes ? object : { ...object, StatusAttributeString: 'OK' };
     } catch (error) {
       if (!(error instanceof ElementProblem)) throw error;
@@ -46,7 +53,7 @@ export function writeElements(request: OrganisationRequest, written: Written): o
   });
   const refused = answered.filter((one): one is RefusedElement => 'ValidationErrors' in one);
   if (summarizes && refused.length > 0) return validationException(refused);
-  return { [entity]: answered };
+  return { [name]: answered };
 }
 
 function writeElement(request: OrganisationRequest, written: Written, element: WireObject): WireObject {

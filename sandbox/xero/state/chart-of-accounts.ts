@@ -2,13 +2,17 @@ import { dateOf } from './xero-state.ts';
 import type { Organisation } from './xero-state.ts';
 
 const ACCOUNTS = [
-  { AccountID: '5690f1e8-1d02-4893-90c2-ee1a69eff901', Code: '200', Name: 'Sales', Type: 'REVENUE', Class: 'REVENUE' },
+  {
+    ...{ AccountID: '5690f1e8-1d02-4893-90c2-ee1a69eff901', Code: '200', Name: 'Sales', Type: 'REVENUE' },
+    ...{ Class: 'REVENUE', TaxType: 'OUTPUT2' },
+  },
   {
     AccountID: '5690f1e8-1d02-4893-90c2-ee1a69eff902',
     Code: '090',
     Name: 'Current account',
     Type: 'BANK',
     Class: 'ASSET',
+    TaxType: 'NONE',
   },
 ] as const;
 

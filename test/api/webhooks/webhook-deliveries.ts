@@ -9,14 +9,17 @@ export type Receiver = 'stripe' | 'square';
 export const STRIPE_SECRET = `whsec_${randomBytes(12).toString('hex')}`;
 export const SQUARE_KEY = randomBytes(12).toString('base64url');
 export const QUICKBOOKS_TOKEN = randomBytes(16).toString('hex');
+export const XERO_KEY = randomBytes(16).toString('hex');
 export const QUICKBOOKS_TOKEN_BEFORE = randomBytes(16).toString('hex');
 
-export function providers() {
+/** `xeroKey` is that of a stand-in which signs with one of its own. */
+export function providers({ xeroKey = XERO_KEY } = {}) {
   const apps = allApps('http://127.0.0.1:1');
   return {
     ...apps,
     stripe: { ...apps.stripe, webhookSecret: [new Secret(STRIPE_SECRET)] },
     square: { ...apps.square, webhookSignatureKey: [new Secret(SQUARE_KEY)] },
+    xero: { ...apps.xero, webhookKey: [new Secret(xeroKey)] },
     quickbooks: {
       ...apps.quickbooks,
       webhookToken: [new Secret(QUICKBOOKS_TOKEN), new Secret(QUICKBOOKS_TOKEN_BEFORE)],
@@ -56,8 +59,14 @@ export function revocation(provider: Receiver, account: string): string {
   return JSON.stringify(event, null, 2);
 }
 
+/** Providers that sign the body alone, by HMAC-SHA256 in base64. */
+const BODY_SIGNED = {
+  xero: { header: 'x-xero-signature', key: XERO_KEY },
+  quickbooks: { header: 'intuit-signature', key: QUICKBOOKS_TOKEN },
+} as const;
+
 export function signed(
-  provider: Receiver | 'quickbooks',
+  provider: Receiver | 'quickbooks' | 'xero',
   body: string | Buffer,
   {
     secret,
@@ -65,12 +74,14 @@ export function signed(
     url = `${PUBLIC_URL}/webhooks/square`,
   }: { readonly secret?: string; readonly ageS?: number; readonly url?: string } = {},
 ): Record<string, string> {
-  if (provider === 'quickbooks')
+  if (provider === 'xero' || provider === 'quickbooks') {
+    const { header, key } = BODY_SIGNED[provider];
     return {
-      'intuit-signature': createHmac('sha256', secret ?? QUICKBOOKS_TOKEN)
+      [header]: createHmac('sha256', secret ?? key)
         .update(body)
         .digest('base64'),
     };
+  }
   if (provider === 'square')
     return {
       'x-square-hmacsha256-signature': createHmac('sha256', secret ?? SQUARE_KEY)

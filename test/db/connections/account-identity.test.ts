@@ -25,6 +25,7 @@ const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | 
     fields,
     metadataKeys: [],
     references: null,
+    listReferences: null,
     externalState: null,
   },
   changedAtMs: null,

@@ -88,6 +88,28 @@ describe('the stand-in QuickBooks, asked as in recorded exchanges', () => {
     expect(shapeOf(body['Customer'])).toMatchObject(Object.fromEntries(expected));
   });
 
+  it('books an invoice with what a recorded answer has, but for what a company defines and coordinates', async () => {
+    const { company } = await aQuickBooks();
+    await company.write('customer', { DisplayName: 'Amy’s Bird Sanctuary' });
+    await company.write('item', { Name: 'Services', Type: 'Service', IncomeAccountRef: { value: '1' } });
+    const { path, sent, told } = first('create--invoice');
+    const { body, status } = await company.ask('POST', path, sent);
+    expect(status).toBe(200);
+    const {
+      CustomField: _fields,
+      BillAddr: _bill,
+      ShipAddr: _ship,
+      CurrencyRef: _,
+      ...shape
+    } = shapeOf(told['Invoice']) as Json;
+    expect(shapeOf(body['Invoice'])).toMatchObject(shape);
+    expect(body['Invoice']).toMatchObject({ TotalAmt: 100, Balance: 100, TxnTaxDetail: { TotalTax: 0 } });
+    // The subtotal comes behind the lines.
+    const typesOf = (answer: Json) =>
+      ((answer['Invoice'] as Json)['Line'] as readonly Json[]).map(({ Id: id, DetailType: type }) => [id, type]);
+    expect(typesOf(body)).toEqual(typesOf(told));
+  });
+
   it('updates a customer as recorded', async () => {
     const { company } = await aQuickBooks();
     const [read, write] = recorded('update--customer');

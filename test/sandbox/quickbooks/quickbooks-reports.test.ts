@@ -46,6 +46,7 @@ async function totalOf(
   return cells?.findLast((cell) => /^-?\d+\.\d\d$/.test(cell)) ?? null;
 }
 
+const ITEM = { Name: 'Beds', Type: 'Service', IncomeAccountRef: { value: '1' } };
 const YEAR = ['2026-01-01', '2026-12-31'] as const;
 const sold = (amount: number, item = '1') => ({
   Line: [
@@ -59,6 +60,7 @@ async function aCompanyWithBooks() {
   const { company } = await aQuickBooks();
   const customer = (await company.write('customer', { DisplayName: 'Zum Anker' }))['Customer'] as { Id: string };
   const CustomerRef = { value: customer.Id };
+  await company.write('item', ITEM);
   const book = (entity: string, object: object) => company.write(entity, { TxnDate: '2026-02-01', ...object });
   await book('invoice', { CustomerRef, ...sold(100.1), TxnTaxDetail: { TotalTax: 20.02 } });
   await book('payment', { CustomerRef, TxnDate: '2026-02-10', TotalAmt: 70.07 });
@@ -118,6 +120,8 @@ describe('a report of the stand-in QuickBooks', () => {
 
   it('forgets a voided invoice', async () => {
     const { company } = await aQuickBooks();
+    await company.write('customer', { DisplayName: 'Zum Anker' });
+    await company.write('item', ITEM);
     const invoice = (
       await company.write('invoice', { TxnDate: '2026-02-01', CustomerRef: { value: '1' }, ...sold(9) })
     )['Invoice'] as { Id: string; SyncToken: string };

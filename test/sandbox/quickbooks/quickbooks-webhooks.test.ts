@@ -33,8 +33,10 @@ it('tells of creations, updates, voids, deletions and merges by CloudEvents that
   await company.write('customer', { DisplayName: 'Ada' });
   await company.write('customer', { DisplayName: 'Bea' });
   await company.write('customer', { Id: '1', SyncToken: '0', sparse: true, DisplayName: 'Ada L.' });
+  await company.put('Item', [{ Id: '1', Name: 'Beds', Type: 'Service' }]);
+  const Line = [{ Amount: 9, DetailType: 'SalesItemLineDetail', SalesItemLineDetail: { ItemRef: { value: '1' } } }];
   await company.write('batch', {
-    BatchItemRequest: [{ bId: '0', operation: 'create', Invoice: { CustomerRef: { value: '1' }, Line: [] } }],
+    BatchItemRequest: [{ bId: '0', operation: 'create', Invoice: { CustomerRef: { value: '1' }, Line } }],
   });
   await company.write('invoice?operation=void', { Id: '1', SyncToken: '0' });
   await company.write('invoice?operation=delete', { Id: '1', SyncToken: '1' });

@@ -56,7 +56,7 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
   return {
     api,
     /** Sends an event as its provider does. */
-    async post(provider: Receiver | 'quickbooks', event: object): Promise<void> {
+    async post(provider: Receiver | 'quickbooks' | 'xero', event: object): Promise<void> {
       const body = JSON.stringify(event);
       const answer = await api.send('POST', `/webhooks/${provider}`, {
         token: null,

@@ -1,0 +1,243 @@
+import type { z } from 'zod';
+import { readItems, unreadableIssuesOf } from '../../items.ts';
+import { ProviderError } from '../../provider-error.ts';
+import { remoteChanged } from '../../remote-changed.ts';
+import type {
+  BatchedCreation,
+  BatchedUpdate,
+  BatchOutcome,
+  ExternalState,
+  ProviderRecord,
+  ResourceWriter,
+  WriteOptions,
+} from '../../provider.ts';
+import { missingObject, requestIdOf, unreadableObject } from './ask.ts';
+import type { Ask } from './ask.ts';
+import { MOST_ITEMS, writeBatch, writerOfBatches } from './batch.ts';
+import type { BatchItem } from './batch.ts';
+import { queryObjects } from './lists.ts';
+import { idOf, versionOf } from './objects.ts';
+import type { QuickBooksObject } from './objects.ts';
+import { quotedList, select } from './query.ts';
+
+export type Body = Readonly<Record<string, unknown>>;
+
+/** How objects of an entity are written. */
+export interface SparseEntity<Item extends QuickBooksObject> {
+  readonly entity: string;
+  readonly schema: z.ZodType<Item>;
+  /** Conditions of every query, besides its own. */
+  readonly where?: readonly string[];
+  /** False for an object that is there and counts as missing. */
+  readonly isThere: (item: Item) => boolean;
+  /** Hears what an earlier reading has left with a link. */
+  readonly learn?: (state: ExternalState | null) => void;
+  readonly toRecord: (item: Item) => ProviderRecord | Promise<ProviderRecord>;
+  /** The body of a new object. */
+  readonly newBody: (payload: Body) => Body | Promise<Body>;
+  /** Whether a new object is as it was asked for. */
+  readonly isAsWanted: (made: ProviderRecord, payload: Body) => boolean;
+  /** Only the properties that differ. */
+  readonly changesTo: (item: Item, payload: Body) => Body | Promise<Body>;
+  /** Makes of an object what no sparse update can; null where a sparse update is enough. */
+  readonly instead?: (item: Item, payload: Body, options: WriteOptions) => Promise<Item | ProviderError> | null;
+  /**
+   * What puts an object to use for the time of a write, since QuickBooks changes nothing of an inactive one; null where
+   * it is in use, or put to use by the change itself.
+   */
+  readonly wake?: (item: Item, changed: Body) => Body | null;
+  /** What the answer to a write agrees on; the answer itself by default. */
+  readonly answered?: (record: ProviderRecord, payload: Body) => ProviderRecord;
+}
+
+export type Read<Item> = ReadonlyMap<string, Item | ProviderError>;
+
+export interface SparseWriter<Item> extends Pick<ResourceWriter, 'create' | 'update' | 'batch'> {
+  readonly write: (items: readonly BatchItem[], requestId: string) => Promise<readonly (Item | ProviderError)[]>;
+  readonly find: (
+    conditions: readonly string[],
+    limit?: number,
+  ) => Promise<ReturnType<typeof readItems<z.ZodType<Item>>>>;
+  readonly read: (ids: readonly string[]) => Promise<Read<Item>>;
+}
+
+/**
+ * Writes by batches of 30. An update reads the objects first and sends, sparsely, only what differs, with the SyncToken
+ * that was read.
+ */
+export function createSparseWriter<Item extends QuickBooksObject>(
+  ask: Ask,
+  sparse: SparseEntity<Item>,
+): SparseWriter<Item> {
+  const { entity, schema, where = [] } = sparse;
+  const write = (items: readonly BatchItem[], requestId: string) =>
+    writeBatch(ask, { entity, schema }, { items, requestId });
+  const find = async (conditions: readonly string[], limit?: number) => {
+    const query = select({ entity, where: [...conditions, ...where], ...(limit !== undefined && { limit }) });
+    return readItems(schema, await queryObjects(ask, entity, query), idOf);
+  };
+  const read = async (ids: readonly string[]): Promise<Read<Item>> => {
+    const { items, unreadable } = await find([`Id in ${quotedList(ids)}`], ids.length);
+    return new Map<string, Item | ProviderError>([
+      ...items.map((item) => [item.Id, item] as const),
+      ...unreadable.map(({ externalId, issues }) => [externalId ?? '', unreadableObject(issues)] as const),
+    ]);
+  };
+
+  const create = async (creations: readonly BatchedCreation[], { idempotencyKey }: WriteOptions) => {
+    const bodies = await inOrder(creations, ({ mapped }) => sparse.newBody(mapped.payload));
+    const sent = bodies.flatMap((body) => (body instanceof ProviderError ? [] : [body]));
+    const items = sent.map((body) => ({ operation: 'create', body }) as const);
+    const written = items.length === 0 ? [] : await write(items, requestIdOf(idempotencyKey));
+    const outcomes = new Map(sent.map((body, index) => [body, written[index]]));
+    return inOrder(creations, ({ mapped }, index) => {
+      const body = bodies[index];
+      if (body === undefined || body instanceof ProviderError) return body ?? missingObject();
+      return createdOutcome(sparse, outcomes.get(body), mapped.payload);
+    });
+  };
+
+  /** Takes out of use again what was put to use for a write. */
+  const endAgain = async (
+    woken: readonly (Item | ProviderError | undefined)[],
+    idempotencyKey: string,
+  ): Promise<readonly (readonly [string, Item | ProviderError | undefined])[]> => {
+    const changed = woken.flatMap((one) => (one === undefined || one instanceof ProviderError ? [] : [one]));
+    if (changed.length === 0) return [];
+    const items = changed.map((item) => ({ operation: 'update', body: inactive(item) }) as const);
+    const requestId = requestIdOf(idempotencyKey, ...changed.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
+    const written = await write(items, requestId);
+    return changed.map(({ Id }, index) => [Id, written[index]] as const);
+  };
+
+  const update = async (
+    updates: readonly BatchedUpdate[],
+    { idempotencyKey }: WriteOptions,
+  ): Promise<readonly BatchOutcome[]> => {
+    for (const { externalState } of updates) sparse.learn?.(externalState);
+    const current = await read(updates.map(({ externalId }) => externalId));
+    const { changes, settled, woken } = await changesOf(sparse, updates, current);
+    // A repeated requestid is answered as before: with the tokens in it, it stands for this state of the objects alone.
+    const requestId = requestIdOf(idempotencyKey, ...changes.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
+    const items = changes.map((body) => ({ operation: 'update', body }) as const);
+    const written = changes.length === 0 ? [] : await write(items, requestId);
+    const outcomes = new Map(changes.map(({ Id }, index) => [Id, written[index]]));
+    const ended = await endAgain(
+      woken.map((id) => outcomes.get(id)),
+      idempotencyKey,
+    );
+    for (const [id, outcome] of ended) outcomes.set(id, outcome);
+    return inOrder(updates, ({ externalId, mapped }) =>
+      outcomeOf(
+        sparse,
+        settled.get(externalId) ?? outcomes.get(externalId) ?? presentItem(sparse, current.get(externalId)),
+        mapped.payload,
+      ),
+    );
+  };
+
+  return { ...writerOfBatches({ size: MOST_ITEMS, create, update }), write, find, read };
+}
+
+/** The update that takes an object out of use. */
+export const inactive = ({ Id, SyncToken }: QuickBooksObject): Body => ({ Id, SyncToken, sparse: true, Active: false });
+
+/** An object as a single update or a batch finds it. */
+function presentItem<Item extends QuickBooksObject>(
+  { isThere }: Pick<SparseEntity<Item>, 'isThere'>,
+  found: Item | ProviderError | undefined,
+): Item | ProviderError {
+  if (found === undefined) return missingObject();
+  return found instanceof ProviderError || isThere(found) ? found : missingObject();
+}
+
+type Change = Body & { readonly Id: string; readonly SyncToken: string };
+
+/** What one update comes to: a sparse update, an outcome without one, or nothing to do. */
+type Step<Item> =
+  { readonly change: Change; readonly isWoken: boolean } | { readonly settled: Item | ProviderError } | null;
+
+interface Changes<Item> {
+  readonly changes: readonly Change[];
+  readonly settled: ReadonlyMap<string, Item | ProviderError>;
+  /** Ids of inactive objects that are put to use for the write alone. */
+  readonly woken: readonly string[];
+}
+
+/** The sparse updates that make the objects as they are wanted; none for an object that is as wanted already. */
+async function changesOf<Item extends QuickBooksObject>(
+  sparse: SparseEntity<Item>,
+  updates: readonly BatchedUpdate[],
+  current: Read<Item>,
+): Promise<Changes<Item>> {
+  const steps = await inOrder(updates, async (one): Promise<Step<Item>> => {
+    const { externalId, mapped } = one;
+    const item = presentItem(sparse, current.get(externalId));
+    if (item instanceof ProviderError) return { settled: item };
+    const newer = remoteChanged('quickbooks', one, versionOf(item));
+    if (newer) return { settled: newer };
+    const instead = sparse.instead?.(item, mapped.payload, one) ?? null;
+    if (instead !== null) return { settled: await instead };
+    const changed = await sparse.changesTo(item, mapped.payload);
+    const { Id, SyncToken } = item;
+    if (Object.keys(changed).length === 0) return null;
+    const woken = sparse.wake?.(item, changed) ?? null;
+    return { change: { Id, SyncToken, sparse: true, ...woken, ...changed }, isWoken: woken !== null };
+  });
+  const changing = steps.flatMap((one) => (one !== null && 'change' in one ? [one] : []));
+  return {
+    changes: changing.map(({ change }) => change),
+    woken: changing.flatMap(({ change, isWoken }) => (isWoken ? [change.Id] : [])),
+    settled: new Map(
+      updates.flatMap(({ externalId }, index) => {
+        const one = steps[index] ?? null;
+        if (one instanceof ProviderError) return [[externalId, one] as const];
+        return one !== null && 'settled' in one ? [[externalId, one.settled] as const] : [];
+      }),
+    ),
+  };
+}
+
+/** Results one after the other. What goes wrong with one alone is its result; any other failure is thrown. */
+async function inOrder<Given, Made>(
+  items: readonly Given[],
+  make: (item: Given, index: number) => Made | ProviderError | Promise<Made | ProviderError>,
+): Promise<(Made | ProviderError)[]> {
+  const results: (Made | ProviderError)[] = [];
+  for (const [index, item] of items.entries())
+    try {
+      results.push(await make(item, index));
+    } catch (error) {
+      if (!(error instanceof ProviderError) || !isOfOneObject(error)) throw error;
+      results.push(error);
+    }
+  return results;
+}
+
+/** Refused here, before any call, or unreadable. */
+const isOfOneObject = (error: ProviderError): boolean =>
+  unreadableIssuesOf(error) !== null || (error.details.kind === 'rejected' && error.details.httpStatus === undefined);
+
+async function outcomeOf<Item extends QuickBooksObject>(
+  { toRecord, answered = (record) => record }: Pick<SparseEntity<Item>, 'toRecord' | 'answered'>,
+  written: Item | ProviderError,
+  wanted: Body,
+): Promise<BatchOutcome> {
+  return written instanceof ProviderError ? written : answered(await toRecord(written), wanted);
+}
+
+/**
+ * A created object that is not as wanted was answered under a requestid that an earlier version of the record was sent
+ * with: the write counts as a conflict, so that the object is looked up and updated.
+ */
+async function createdOutcome<Item extends QuickBooksObject>(
+  sparse: SparseEntity<Item>,
+  written: Item | ProviderError | undefined,
+  wanted: Body,
+): Promise<BatchOutcome> {
+  if (written === undefined) return unreadableObject('BatchItemResponse: an item is missing');
+  if (written instanceof ProviderError) return written;
+  const made = await sparse.toRecord(written);
+  if (made.fields === null || sparse.isAsWanted(made, wanted)) return sparse.answered?.(made, wanted) ?? made;
+  return new ProviderError({ provider: 'quickbooks', kind: 'conflict', httpStatus: 200, code: 'answered-otherwise' });
+}

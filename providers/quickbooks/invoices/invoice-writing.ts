@@ -1,0 +1,171 @@
+import { z } from 'zod';
+import { issuesOf } from '../../items.ts';
+import { ProviderError } from '../../provider-error.ts';
+import type { ProviderRecord, ResourceWriter, WriteOptions } from '../../provider.ts';
+import { nullWhenMissing, requestIdOf, unreadableObject } from '../http/ask.ts';
+import type { Ask } from '../http/ask.ts';
+import type { HomeCurrency } from '../http/home-currency.ts';
+import { isoOf, quoted } from '../http/query.ts';
+import { createSparseWriter } from '../http/sparse-writer.ts';
+import type { Body } from '../http/sparse-writer.ts';
+import { currencyOf, isVoided } from '../transactions/booked-responses.ts';
+import { toRecord } from './invoice-fields.ts';
+import { fitLines, mergedLines, newLine, refused } from './invoice-lines.ts';
+import { contentOf } from './invoice-mapping.ts';
+import type { InvoicePayload } from './invoice-mapping.ts';
+import { invoiceSchema } from './invoice-responses.ts';
+import type { QuickBooksInvoice } from './invoice-responses.ts';
+
+/** Without the fields that the connection leaves out. */
+type Sent = Partial<InvoicePayload>;
+
+const answerSchema = z.object({ Invoice: z.unknown() });
+
+/** Writes invoices by batches and sparse updates; voids and deletes them one by one. */
+export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWriter {
+  const recordOf = async (invoice: QuickBooksInvoice) => toRecord(invoice, await currencyOf(invoice, home));
+  const contentNow = async (invoice: QuickBooksInvoice) => contentIn(await recordOf(invoice));
+  const operate = (operation: 'void' | 'delete', { Id, SyncToken }: QuickBooksInvoice, key: WriteOptions) =>
+    ask(answerSchema, {
+      ...{ method: 'POST', path: 'invoice', body: { Id, SyncToken } },
+      query: { operation, requestid: requestIdOf(key.idempotencyKey, operation, SyncToken) },
+    });
+  const {
+    find,
+    read,
+    write: _,
+    ...writer
+  } = createSparseWriter<QuickBooksInvoice>(ask, {
+    entity: 'Invoice',
+    schema: invoiceSchema,
+    isThere: () => true,
+    toRecord: recordOf,
+    newBody: async (payload) => newInvoice(payload as Sent, home),
+    changesTo: async (invoice, payload) => changesTo(invoice, payload as Sent, await contentNow(invoice)),
+    isAsWanted: (made, payload) => fits(payload as Sent, contentIn(made)),
+    answered: (record, payload) => asAgreed(record, payload as Sent),
+    instead(invoice, payload, options) {
+      if (payload['status'] !== 'void' || isVoided(invoice)) return null;
+      return ofOne(async () => readInvoice((await operate('void', invoice, options)).Invoice));
+    },
+  });
+  return {
+    ...writer,
+
+    /** An invoice with payments is left to a person: deleting it would free them. */
+    async archive(externalId, options) {
+      const found = (await read([externalId])).get(externalId);
+      if (found instanceof ProviderError) throw found;
+      if (!found) return 'deleted';
+      if ((found.LinkedTxn ?? []).length > 0) throw refused('invoice-has-payments', 'status');
+      await nullWhenMissing(operate('delete', found, options));
+      return 'deleted';
+    },
+
+    /** No invoice has a place for an id of ours: one that was made since, with the number or with everything that was sent, is the record's. */
+    async findRemote({ fields, refs, listRefs, createdSinceEpochS, excluded = [] }) {
+      const wanted = contentOf({ fields, refs, listRefs });
+      const nothing = { found: null, after: null };
+      const { number, customer } = wanted;
+      if (number === null && customer === null) return nothing;
+      const named = number === null ? `CustomerRef = ${quoted(customer ?? '')}` : `DocNumber = ${quoted(number)}`;
+      const { items } = await find([named, `MetaData.CreateTime >= ${quoted(isoOf(createdSinceEpochS))}`]);
+      for (const item of items) {
+        if (excluded.includes(item.Id)) continue;
+        const record = await recordOf(item);
+        if (isMadeOf(wanted, contentIn(record))) return { found: record, after: null };
+      }
+      return nothing;
+    },
+  };
+}
+
+const contentIn = ({ fields, refs, listRefs }: ProviderRecord): InvoicePayload =>
+  contentOf({ fields: fields ?? {}, refs, listRefs });
+
+function readInvoice(raw: unknown): QuickBooksInvoice {
+  const { data, error } = invoiceSchema.safeParse(raw);
+  if (!data) throw unreadableObject(issuesOf(error));
+  return data;
+}
+
+/** What is refused of one invoice alone is its outcome. */
+async function ofOne(write: () => Promise<QuickBooksInvoice>): Promise<QuickBooksInvoice | ProviderError> {
+  try {
+    return await write();
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    const { kind } = error.details;
+    if (kind === 'rejected' || kind === 'conflict') return error;
+    throw error;
+  }
+}
+
+async function newInvoice(invoice: Sent, home: HomeCurrency): Promise<Body> {
+  const { number, issuedOn, dueOn, customer, currency, lines, status } = invoice;
+  if (status === 'void') throw refused('invoice-void', 'status');
+  if (!customer) throw refused('customer-missing', 'customerSourceId');
+  if (currency === undefined) throw refused('currency-missing', 'currency');
+  if (!lines || lines.length === 0) throw refused('lines-missing');
+  if (!(await home.takes(currency))) throw refused('foreign-currency', 'currency');
+  const isForeign = currency !== (await home.get());
+  return {
+    ...(number && { DocNumber: number }),
+    ...(issuedOn && { TxnDate: issuedOn }),
+    ...(dueOn && { DueDate: dueOn }),
+    CustomerRef: { value: customer },
+    ...(isForeign && { CurrencyRef: { value: currency } }),
+    Line: lines.map((line) => newLine(line, currency)),
+  };
+}
+
+/** Only the properties that differ. What the venue has left empty stays as the company has it. */
+function changesTo(invoice: QuickBooksInvoice, wanted: Sent, held: InvoicePayload): Body {
+  const { number, issuedOn, dueOn, customer, currency = held.currency, lines } = wanted;
+  if (held.status === 'void') {
+    if ((wanted.status ?? 'void') !== 'void') throw refused('invoice-void', 'status');
+    return {};
+  }
+  if (currency !== held.currency) throw refused('foreign-currency', 'currency');
+  return {
+    ...(number && number !== held.number && { DocNumber: number }),
+    ...(issuedOn && issuedOn !== held.issuedOn && { TxnDate: issuedOn }),
+    ...(dueOn && dueOn !== held.dueOn && { DueDate: dueOn }),
+    ...(customer && customer !== held.customer && { CustomerRef: { value: customer } }),
+    ...(lines &&
+      !fitLines(lines, held.lines) && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency }) }),
+  };
+}
+
+const LEFT_TO_COMPANY = ['number', 'issuedOn', 'dueOn', 'customer'] as const;
+
+/** Whether an invoice holds what is wanted of it. */
+const fits = (wanted: Sent, held: InvoicePayload): boolean =>
+  LEFT_TO_COMPANY.every((name) => !wanted[name] || wanted[name] === held[name]) &&
+  (wanted.currency ?? held.currency) === held.currency &&
+  fitLines(wanted.lines ?? held.lines, held.lines);
+
+/** A number is unique, so that an invoice with it is the record's whatever else the record has become. */
+const isMadeOf = (wanted: InvoicePayload, held: InvoicePayload): boolean =>
+  wanted.number === null
+    ? wanted.customer !== null && fits(wanted, held)
+    : wanted.customer === null || wanted.customer === held.customer;
+
+/**
+ * An answer with what QuickBooks computes, and what the venue has left to it, as the record has it. Where the two differ,
+ * the next run finds a change of QuickBooks' and brings it to the venue.
+ */
+function asAgreed(record: ProviderRecord, wanted: Sent): ProviderRecord {
+  if (record.fields === null) return record;
+  const { status, subtotalMinor, taxMinor, totalMinor, amountDueMinor } = wanted;
+  const computed = { status, subtotalMinor, taxMinor, totalMinor, amountDueMinor };
+  const left = { number: wanted.number, issuedAt: wanted.issuedOn, dueAt: wanted.dueOn };
+  return {
+    ...record,
+    fields: {
+      ...record.fields,
+      ...Object.fromEntries(Object.entries(computed).filter(([, value]) => value !== undefined)),
+      ...Object.fromEntries(Object.entries(left).filter(([, value]) => value === null)),
+    },
+  };
+}

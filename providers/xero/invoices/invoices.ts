@@ -1,0 +1,104 @@
+import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
+import type { InvoiceFields } from '../../../records/invoices.ts';
+import type { ProviderRecord, PullPlan, RemoteHint, ResourceSession } from '../../provider.ts';
+import { keyOf, missingObject } from '../http/ask.ts';
+import type { Ask } from '../http/ask.ts';
+import { BaseCurrency } from '../http/base-currency.ts';
+import { writeElements } from '../http/elements.ts';
+import {
+  CHANGES,
+  countObjects,
+  list,
+  listRecords,
+  PAGED_IDS,
+  readListed,
+  readOne,
+  retrievalOf,
+  retrieveRecord,
+} from '../http/lists.ts';
+import type { Collection } from '../http/lists.ts';
+import { createBatchWriter } from '../http/writer.ts';
+import { changesTo, isDraft, newInvoice } from './invoice-bodies.ts';
+import { invoiceSchema, toRecord } from './invoice-fields.ts';
+import type { XeroInvoice } from './invoice-fields.ts';
+import { ItemCodes } from './item-codes.ts';
+import { SalesAccount } from './sales-account.ts';
+
+export const invoicePullPlan: PullPlan = {
+  listing: [[list('invoices')]],
+  changes: changeFeed([[list('changed-invoices')]], CHANGES),
+  mayVanish: true,
+  dates: ['changes', 'deletions'],
+};
+
+/** Bills are kept in the same collection. */
+const SALES = 'Type=="ACCREC"';
+
+export function createInvoiceSession(ask: Ask): ResourceSession {
+  const reading = { base: new BaseCurrency(ask), items: new ItemCodes(ask) };
+  const writing = { ...reading, account: new SalesAccount(ask) };
+  const all: Collection<XeroInvoice> = {
+    ...{ name: 'Invoices', idProperty: 'InvoiceID', schema: invoiceSchema },
+    // A price has four decimals, of which Xero tells two unless it is asked for all.
+    query: { unitdp: '4' },
+    toRecord: (invoice) => toRecord(invoice, reading),
+  };
+  const invoices = { ...all, query: { ...all.query, where: SALES } };
+  return {
+    listPage: (query) => listRecords(ask, invoices, query),
+    count: () => countObjects(ask, invoices),
+    versionOf: (askedAtMs) => askedAtMs,
+    retrieve: (externalId) => retrieveRecord(ask, invoices, externalId),
+    retrieveMany: retrievalOf(ask, invoices),
+    writer: {
+      ...createBatchWriter<XeroInvoice>(ask, {
+        collection: all,
+        ...PAGED_IDS,
+        idOf: ({ InvoiceID }) => InvoiceID,
+        versionOf: ({ UpdatedDateUTC }) => UpdatedDateUTC,
+        isPresent: ({ Type, Status }) => Type === 'ACCREC' && Status !== 'DELETED',
+        toRecord: async (invoice) => (await toRecord(invoice, reading)) ?? missingObject(),
+        newBody: (payload) => newInvoice(payload, writing),
+        changesTo: (invoice, payload) => changesTo(invoice, payload, writing),
+      }),
+
+      /** A draft is deleted. An approved invoice is voided, which stays; Xero refuses it for one with payments. */
+      async archive(externalId, { idempotencyKey }) {
+        const found = await readOne(ask, all, externalId);
+        if (found?.Type !== 'ACCREC' || found.Status === 'DELETED') return 'deleted';
+        if (found.Status === 'VOIDED') return 'archived';
+        const Status = isDraft(found) ? 'DELETED' : 'VOIDED';
+        const [outcome] = await writeElements(ask, all, {
+          method: 'POST',
+          elements: [{ InvoiceID: found.InvoiceID, Status }],
+          idempotencyKey: keyOf(idempotencyKey, String(found.UpdatedDateUTC)),
+        });
+        if (outcome instanceof Error) throw outcome;
+        return Status === 'DELETED' ? 'deleted' : 'archived';
+      },
+
+      async findRemote(hint) {
+        const { number } = hint.fields as InvoiceFields;
+        if (number === null) return NOTHING;
+        const query = { InvoiceNumbers: number.trim(), page: '1' };
+        const { records } = await readListed(ask, invoices, query);
+        return { found: records.find((record) => isOurs(record, hint)) ?? null, after: null };
+      },
+    },
+  };
+}
+
+const NOTHING = { found: null, after: null } as const;
+
+/** No two sales invoices share a number. One that asks another customer or for another sum, or that was there before, is another’s. */
+function isOurs({ externalId, version, fields, refs }: ProviderRecord, hint: RemoteHint): boolean {
+  const isNew = version >= hint.createdSinceEpochS * 1_000 && hint.excluded?.includes(externalId) !== true;
+  const customer = hint.refs?.['customer'] ?? null;
+  const isSameCustomer = customer === null || customer === refs?.['customer'];
+  return (
+    fields !== null && isNew && isSameCustomer && isSameClaim(fields as InvoiceFields, hint.fields as InvoiceFields)
+  );
+}
+
+const isSameClaim = (there: InvoiceFields, here: InvoiceFields): boolean =>
+  there.number === here.number?.trim() && there.totalMinor === here.totalMinor && there.currency === here.currency;
