@@ -35,6 +35,8 @@ const NO_SIGNATURES = ['node:crypto', 'crypto'].map((name) => ({
   message: "Check a provider's signature in its definition of webhooks.",
 }));
 
+// Rules that need types stand in .oxlintrc.json, which takes half of the time for all of them. One of typescript-eslint's strict
+// set has no counterpart there and is not checked: no-unsafe-class-instance-assignment.
 export default tseslint.config(
   {
     ignores: [
@@ -47,14 +49,10 @@ export default tseslint.config(
       '**/*.mjs',
     ],
   },
-  ...tseslint.configs.strictTypeChecked,
+  ...tseslint.configs.strict,
   {
-    languageOptions: { parserOptions: { projectService: true } },
     rules: {
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'separate-type-imports' }],
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
-      '@typescript-eslint/only-throw-error': ['error', { allowThrowingUnknown: true }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
       'max-lines': ['error', { max: 400, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 110, skipBlankLines: true, skipComments: true }],
@@ -84,7 +82,6 @@ export default tseslint.config(
       'max-params': 'off',
       'no-restricted-syntax': 'off',
       'no-restricted-imports': 'off',
-      '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/no-non-null-assertion': 'off',
     },
   },

@@ -104,7 +104,11 @@ async function backfill(
   { secretKey, name }: { readonly secretKey: string; readonly name: string },
 ): Promise<z.output<typeof answer>> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
-  await sql`create database ${sql(name)}`.finally(() => sql.end());
+  try {
+    await sql`create database ${sql(name)}`;
+  } finally {
+    await sql.end().catch(() => undefined);
+  }
   const url = new URL(databaseUrl);
   url.pathname = `/${name}`;
   const output = await runCommand(process.execPath, [path.join(folder, 'driver.cjs')], {

@@ -29,7 +29,7 @@ export async function requestToken(
   const config = new client.Configuration(server, clientId, undefined, clientAuth);
   // The deprecation is meant as a warning. A stand-in on the same machine needs plain HTTP, and the operator's own URL
   // asks for it.
-  // eslint-disable-next-line @typescript-eslint/no-deprecated
+  // oxlint-disable-next-line typescript/no-deprecated
   if (new URL(url).protocol === 'http:') client.allowInsecureRequests(config);
   const transport = createTransport({ provider, calls });
   let granted: Json = {};

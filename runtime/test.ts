@@ -10,7 +10,7 @@ import { readPackageScripts } from './processes/package-scripts.ts';
 
 // The program behind `npm test`: types, formatting, lint and room rules, then every test with coverage. With arguments
 // it runs vitest alone on them.
-const CHECKS = ['types', 'formatting', 'lint', 'rooms'] as const;
+const CHECKS = ['types', 'formatting', 'lint', 'lint-types', 'rooms'] as const;
 
 const results = z.object({
   numPassedTests: z.int(),

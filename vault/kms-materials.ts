@@ -75,7 +75,6 @@ export class KmsMaterials implements NodeMaterialsManager {
     const client = this.#pinnedClient(keyId, (error) => failures.push(toVaultError(error)));
     const keyring = new KmsKeyringNode({ ...input, clientProvider: () => client });
     try {
-      // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- it extends KeyringNode, but its declaration hides that behind a mixin
       return await obtain(new NodeDefaultCryptographicMaterialsManager(keyring));
     } catch (error) {
       throw failures[0] ?? error;

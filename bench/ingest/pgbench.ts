@@ -19,9 +19,11 @@ export async function insertsASecond(
   { folder, clients, seconds }: PgbenchOptions,
 ): Promise<number> {
   const sql = postgres(databaseUrl, { max: 1, onnotice: () => undefined });
-  await sql`create table if not exists pgbench_events (id uuid primary key, body bytea not null)`.finally(() =>
-    sql.end(),
-  );
+  try {
+    await sql`create table if not exists pgbench_events (id uuid primary key, body bytea not null)`;
+  } finally {
+    await sql.end().catch(() => undefined);
+  }
   const script = path.join(folder, 'insert.sql');
   writeFileSync(script, SCRIPT);
   const options = [

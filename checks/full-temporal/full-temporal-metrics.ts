@@ -31,7 +31,7 @@ export async function metricsAt(url: string): Promise<ReadonlySet<string>> {
 }
 
 /** `COMMAND_TYPE_FAIL_WORKFLOW_EXECUTION` (https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/command_type.proto, read 2026-11-21). */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum's own package is none of ours: the SDK brings it along.
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the enum's own package is none of ours: the SDK brings it along.
 const FAIL_WORKFLOW = 5 as temporal.api.enums.v1.CommandType;
 const TAKES_AT_MOST_MS = 30_000;
 

@@ -50,7 +50,11 @@ describe('the databases', () => {
     `postgres://${login}:${encodeURIComponent(password)}@127.0.0.1:${server.port}/${database}`;
   const ask = async (url: string, query: string) => {
     const sql = postgres(url, { max: 1, onnotice: () => undefined });
-    return sql.unsafe(query).finally(() => sql.end({ timeout: 5 }));
+    try {
+      return await sql.unsafe(query);
+    } finally {
+      await sql.end({ timeout: 5 });
+    }
   };
   const service = () => urlOf('interlock', passwords.INTERLOCK_DB_PASSWORD, 'interlock');
   const migrations = () => urlOf('interlock_migrations', passwords.INTERLOCK_MIGRATIONS_DB_PASSWORD, 'interlock');
@@ -69,7 +73,11 @@ describe('the databases', () => {
 
   it('admit the services as a login bound by row-level security', async () => {
     const db = openDatabase({ url: service(), maxConnections: 1, applicationName: 'interlock-test' });
-    await expect(checkDatabase(db).finally(() => db.$client.end({ timeout: 5 }))).resolves.toBeUndefined();
+    try {
+      await expect(checkDatabase(db)).resolves.toBeUndefined();
+    } finally {
+      await db.$client.end({ timeout: 5 });
+    }
   });
 
   it('refuse access to another login’s database', async () => {

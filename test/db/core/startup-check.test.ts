@@ -42,7 +42,11 @@ async function aLogin(attributes = '', ...become: string[]): Promise<string> {
 /** Connects like a service, with the role `interlock_app`. */
 async function check(url: string): Promise<void> {
   const db = openDatabase({ url, maxConnections: 1, applicationName: 'interlock-test' });
-  await checkDatabase(db).finally(() => db.$client.end({ timeout: 5 }));
+  try {
+    await checkDatabase(db);
+  } finally {
+    await db.$client.end({ timeout: 5 });
+  }
 }
 
 describe('the startup check of the database', () => {

@@ -25,7 +25,7 @@ export function openidConfiguration({
     undefined,
     authentication,
   );
-  // eslint-disable-next-line @typescript-eslint/no-deprecated -- marked so to stand out; a stand-in on loopback has no TLS
+  // oxlint-disable-next-line typescript/no-deprecated -- marked so to stand out; a stand-in on loopback has no TLS
   client.allowInsecureRequests(config);
   return config;
 }
