@@ -40,7 +40,7 @@ export async function announceStaleSyncs(deps: StaleSyncDeps, limit: number): Pr
 /** True: subscribers were told. */
 async function lookAt({ silences, staleAfterMs }: StaleSyncDeps, sync: SilentSync): Promise<boolean> {
   const schedule = sync.state === 'suspended' ? null : await findSchedule(sync, staleAfterMs);
-  if (schedule !== null) return silences.judge(sync, schedule);
+  if (schedule !== null) return silences.announceIfStale(sync, schedule);
   await silences.excuse(sync);
   return false;
 }

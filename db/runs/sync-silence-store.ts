@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { ConnectionState, Direction, ProviderId, Resource } from '../../contracts/providers.ts';
 import type { SyncOutcome, SyncPhase } from '../../contracts/sync.ts';
-import { LOOK_AGAIN_MS, judgeSilence } from '../../domain/sync/sync-silence.ts';
+import { LOOK_AGAIN_MS, evaluateSilence } from '../../domain/sync/sync-silence.ts';
 import type { SyncSilence } from '../../domain/sync/sync-silence.ts';
 import { readInstant } from '../core/instants.ts';
 import { withReach, withVenue } from '../core/venue-scope.ts';
@@ -32,7 +32,7 @@ export interface SyncSilenceStore {
   /** Nobody expects a run: its silence does not count until it is looked at again. */
   excuse(sync: SilentSync): Promise<void>;
   /** Tells subscribers when it is stale, once until a good run. True: it has told them. */
-  judge(sync: SilentSync, schedule: LiveSchedule): Promise<boolean>;
+  announceIfStale(sync: SilentSync, schedule: LiveSchedule): Promise<boolean>;
 }
 
 export function createSyncSilenceStore(db: Database): SyncSilenceStore {
@@ -62,11 +62,11 @@ export function createSyncSilenceStore(db: Database): SyncSilenceStore {
           where connection_id = ${connectionId} and resource = ${resource}`);
       }),
 
-    judge: (sync, schedule) => withVenue(db, sync.venueId, (tx) => judge(tx, sync, schedule)),
+    announceIfStale: (sync, schedule) => withVenue(db, sync.venueId, (tx) => announceIfStale(tx, sync, schedule)),
   };
 }
 
-async function judge(
+async function announceIfStale(
   tx: Transaction,
   sync: SilentSync,
   { direction, changedAt, staleAfterMs }: LiveSchedule,
@@ -85,7 +85,7 @@ async function judge(
     toldAt: row.told_at === null ? null : readInstant(row.told_at),
     ...(await readRuns(tx, { connectionId, resource, direction })),
   };
-  const { reason, lookAfter } = judgeSilence(silence, staleAfterMs, readInstant(row.now));
+  const { reason, lookAfter } = evaluateSilence(silence, staleAfterMs, readInstant(row.now));
   await tx.execute(sql`
     update sync_silences set direction = ${direction}, look_after = ${lookAfter.toISOString()}::timestamptz,
       counted_from = ${silence.countedFrom.toISOString()}::timestamptz, told_at = ${reason === null ? sql`told_at` : sql`now()`}

@@ -36,7 +36,7 @@ export interface SilenceVerdict {
 }
 
 /** Whether subscribers are told of a silence. They are told once, until a good run has ended it. */
-export function judgeSilence(silence: SyncSilence, afterMs: number, now: Date): SilenceVerdict {
+export function evaluateSilence(silence: SyncSilence, afterMs: number, now: Date): SilenceVerdict {
   const { countedFrom, toldAt, lastGoodAt, open } = silence;
   const later = (ms: number) => new Date(now.getTime() + Math.min(ms, MAX_PAUSE_MS));
   if (toldAt !== null && (lastGoodAt === null || lastGoodAt <= toldAt))

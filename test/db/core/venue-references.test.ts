@@ -101,6 +101,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into unknown_fields (connection_id, resource, path, venue_id, kind) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 'value')`,
     event_feeds_connection_fk: () =>
       sql`insert into event_feeds (connection_id, venue_id) values (${theirs.connectionId}, ${ours})`,
+    sync_silences_connection_fk: () =>
+      sql`insert into sync_silences (connection_id, resource, venue_id, look_after) values (${theirs.connectionId}, 'customers', ${ours}, now())`,
     deleted_objects_connection_fk: () =>
       sql`insert into deleted_objects (connection_id, resource, external_id, venue_id, external_version) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 1)`,
     deliveries_message_fk: () =>

@@ -1,10 +1,25 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { ConnectionRef, SyncId, VenueId } from '../../../contracts/ids.ts';
+import type { ConnectionRef, ReconciliationId, SyncId, VenueId } from '../../../contracts/ids.ts';
+import { OUTGOING_EVENT_TYPES } from '../../../contracts/outgoing-webhooks.ts';
 import type { OutgoingEventType } from '../../../contracts/outgoing-webhooks.ts';
 import type { SyncConnectionInput, WaitingFor } from '../../../contracts/sync.ts';
 import { createConnectionActionsStore } from '../../../db/connections/connection-actions-store.ts';
 import { createConnectionStore } from '../../../db/connections/connection-store.ts';
+import {
+  announceChanges,
+  announceConnection,
+  announceCustomFields,
+  announceDeadLetters,
+  announceDiscrepancies,
+  announcePause,
+  announceRunEnd,
+  announceSchedulePause,
+  announceStale,
+  announceSuspension,
+  announceUnknownFields,
+} from '../../../db/outgoing/announcements.ts';
+import { withVenue } from '../../../db/core/venue-scope.ts';
 import { createSyncProgressStore } from '../../../db/runs/sync-progress-store.ts';
 import { EVENT_PAYLOADS } from '../../../domain/outgoing/event-payloads.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
@@ -114,5 +129,35 @@ describe('subscribers are told', () => {
         wasFull: true,
       });
     expect((await told()).filter(({ type }) => type === 'backfill.done')).toHaveLength(1);
+  });
+
+  it('of every type by a message with what its schema names', async () => {
+    const run = await aRun();
+    const counts = { read: 1, created: 1, updated: 0, unchanged: 0, archived: 0, rejected: 0, conflicts: 0 };
+    const end = { outcome: 'completed', errorCode: null, counts, firstPass: true } as const;
+    const reconciliationId = uuidv7() as ReconciliationId;
+    await withVenue(database.db, venueId, async (tx) => {
+      await announceRunEnd(tx, run, end);
+      await announceRunEnd(tx, run, { ...end, outcome: 'failed', errorCode: 'internal' });
+      await announcePause(tx, run, { by: 'guard', reason: 'approval', until: null });
+      await announceSuspension(tx, ref);
+      await announceSchedulePause(tx, run);
+      await announceStale(tx, run, { reason: 'failing', lastGoodAt: new Date() });
+      await announceChanges(tx, run, counts);
+      for (const type of ['created', 'failing', 'needs-reauth', 'disconnected'] as const)
+        await announceConnection(tx, ref, `connection.${type}`);
+      for (let times = 0; times < 2; times += 1)
+        await announceDiscrepancies(tx, { ...ref, reconciliationId, provider: 'stripe' }, 2);
+      await announceUnknownFields(tx, run, 1);
+      await announceCustomFields(tx, run, { change: 'added', fields: ['metadata.tier'] });
+      await announceDeadLetters(tx, { venueId, source: 'record', added: 1 });
+      await announceDeadLetters(tx, { venueId, source: 'delivery', added: 1 });
+    });
+    const messages = await told();
+    expect(new Set(messages.map(({ type }) => type))).toEqual(new Set(OUTGOING_EVENT_TYPES));
+    expect(messages.filter(({ type }) => type === 'discrepancy.found')).toMatchObject([
+      { data: { counts: { found: 4 } } },
+    ]);
+    expect(messages.filter(({ type }) => type === 'dead-letter.added')).toMatchObject([{ data: { source: 'record' } }]);
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeSilence, staleAfter } from '../../../domain/sync/sync-silence.ts';
+import { evaluateSilence, staleAfter } from '../../../domain/sync/sync-silence.ts';
 import type { SyncSilence } from '../../../domain/sync/sync-silence.ts';
 
 const HOUR_MS = 3_600_000;
@@ -11,7 +11,7 @@ const silence = (changed: Partial<SyncSilence> = {}): SyncSilence => ({
   ...{ open: null, lastOutcome: null },
   ...changed,
 });
-const judge = (changed?: Partial<SyncSilence>) => judgeSilence(silence(changed), 6 * HOUR_MS, NOW);
+const evaluate = (changed?: Partial<SyncSilence>) => evaluateSilence(silence(changed), 6 * HOUR_MS, NOW);
 
 describe('the time after which a schedule is stale', () => {
   const daily = [0, 24, 48].map((hours) => new Date(NOW.getTime() + hours * HOUR_MS));
@@ -29,20 +29,20 @@ describe('the time after which a schedule is stale', () => {
 
 describe('a silent sync', () => {
   it('is told of once, until a good run', () => {
-    expect(judge({ toldAt: hoursAgo(1) }).reason).toBeNull();
-    expect(judge({ toldAt: hoursAgo(1), lastGoodAt: null }).reason).toBeNull();
-    expect(judge({ toldAt: hoursAgo(8) }).reason).toBe('not-running');
+    expect(evaluate({ toldAt: hoursAgo(1) }).reason).toBeNull();
+    expect(evaluate({ toldAt: hoursAgo(1), lastGoodAt: null }).reason).toBeNull();
+    expect(evaluate({ toldAt: hoursAgo(8) }).reason).toBe('not-running');
   });
 
   it('counts from its last good run, and not from before it was watched', () => {
-    expect(judge({ lastGoodAt: hoursAgo(5) })).toEqual({ reason: null, lookAfter: hoursAgo(-1) });
-    expect(judge({ lastGoodAt: null, countedFrom: hoursAgo(5) }).reason).toBeNull();
-    expect(judge({ lastGoodAt: null }).reason).toBe('not-running');
+    expect(evaluate({ lastGoodAt: hoursAgo(5) })).toEqual({ reason: null, lookAfter: hoursAgo(-1) });
+    expect(evaluate({ lastGoodAt: null, countedFrom: hoursAgo(5) }).reason).toBeNull();
+    expect(evaluate({ lastGoodAt: null }).reason).toBe('not-running');
   });
 
   it('is left alone while a run makes progress', () => {
-    expect(judge({ open: { phase: 'running', advancedAt: hoursAgo(0.5) } }).reason).toBeNull();
-    expect(judge({ open: { phase: 'running', advancedAt: hoursAgo(2) } }).reason).toBe('not-running');
+    expect(evaluate({ open: { phase: 'running', advancedAt: hoursAgo(0.5) } }).reason).toBeNull();
+    expect(evaluate({ open: { phase: 'running', advancedAt: hoursAgo(2) } }).reason).toBe('not-running');
   });
 
   it.each([
@@ -52,11 +52,11 @@ describe('a silent sync', () => {
     ['failing', { lastOutcome: 'failed' }],
     ['not-running', { lastOutcome: 'cancelled' }],
   ] as const)('is told of with the reason %s', (reason, changed) => {
-    expect(judge(changed).reason).toBe(reason);
+    expect(evaluate(changed).reason).toBe(reason);
   });
 
   it('of a rare schedule is looked at within a day, because the schedule may be changed', () => {
-    const { lookAfter } = judgeSilence(silence(), 40 * 24 * HOUR_MS, NOW);
+    const { lookAfter } = evaluateSilence(silence(), 40 * 24 * HOUR_MS, NOW);
     expect(lookAfter).toEqual(hoursAgo(-24));
   });
 });
