@@ -1,7 +1,7 @@
 import { accountPaceOf } from '../providers/limits.ts';
 import { SQUARE_CAPABILITIES } from '../providers/square/capabilities.ts';
 import { consentTo } from './support/consent.ts';
-import { peakMib } from './support/process-usage.ts';
+import { cpuSeconds, peakMib } from './support/process-usage.ts';
 import { load, round } from './support/report.ts';
 import type { Row } from './support/report.ts';
 import { withFolder, withSystem } from './support/system.ts';
@@ -31,7 +31,8 @@ export async function benchFive(options: FiveOptions): Promise<readonly Row[]> {
       for (const provider of PROVIDERS) {
         const venue = await connect(system, await aLoadedVenue(system, options), provider);
         await keepDocumentedLimits(system, options.latencyMs);
-        alone.set(provider, await push(provider, venue));
+        const [cpuS, pushed] = await withCpu(system, () => push(provider, venue));
+        alone.set(provider, { ...pushed, cpuS });
         await liftLimits(system);
       }
       const venueId = await aLoadedVenue(system, options);
@@ -39,20 +40,28 @@ export async function benchFive(options: FiveOptions): Promise<readonly Row[]> {
       const venues: (readonly [Provider, Venue])[] = [];
       for (const provider of PROVIDERS) venues.push([provider, await connect(system, venueId, provider)]);
       await keepDocumentedLimits(system, options.latencyMs);
-      const [beside, ...together] = await Promise.all([
-        push('stripe', neighbour),
-        ...venues.map(([provider, venue]) => push(provider, venue)),
-      ]);
+      const [cpuS, [beside, ...together]] = await withCpu(system, () =>
+        Promise.all([push('stripe', neighbour), ...venues.map(([provider, venue]) => push(provider, venue))] as const),
+      );
       const compared = [
         ...together.map((pushed) => ({ what: pushed.provider, pushed })),
         { what: 'stripe, another venue', pushed: beside },
       ];
       const workerPeakMib = round(peakMib(system.pids.worker), 0);
-      return compared.map(({ what, pushed }) =>
+      const rows = compared.map(({ what, pushed }) =>
         rowOf({ what, pushed, alone: alone.get(pushed.provider), options, workerPeakMib }),
       );
+      return [...rows, { what: 'all at once', besideCpuS: round(cpuS), goal: null, met: null }];
     }),
   );
+}
+
+/** CPU seconds that the system's processes use meanwhile: on a busy machine they say more than the clock. */
+async function withCpu<Result>({ pids }: System, work: () => Promise<Result>): Promise<readonly [number, Result]> {
+  const used = () => Object.values(cpuSeconds(pids)).reduce((sum, seconds) => sum + seconds, 0);
+  const before = used();
+  const result = await work();
+  return [used() - before, result];
 }
 
 /** What each provider documents, and for Square, which documents nothing, what we allow ourselves. */
@@ -100,6 +109,8 @@ async function connect(system: System, id: string, provider: Provider): Promise<
 
 interface Pushed {
   readonly provider: Provider;
+  /** Of all processes; known of a push that ran alone. */
+  readonly cpuS?: number;
   readonly seconds: number;
   readonly created: number;
   readonly rejected: number;
@@ -122,18 +133,22 @@ async function push(provider: Provider, venue: Venue): Promise<Pushed> {
 interface Compared {
   readonly what: string;
   readonly pushed: Pushed;
-  readonly alone: Pushed | undefined;
+  readonly alone?: Pushed | undefined;
   readonly options: FiveOptions;
   readonly workerPeakMib: number;
 }
 
-function rowOf({ what, pushed, alone, options, workerPeakMib }: Compared): Row {
+/** Stands for a push that was not measured. */
+const UNKNOWN = { seconds: Number.NaN, cpuS: Number.NaN };
+
+function rowOf({ what, pushed, alone = { ...pushed, ...UNKNOWN }, options, workerPeakMib }: Compared): Row {
   const { customers, products } = options;
   const expected = customers + (pushed.provider === 'mailchimp' ? 0 : products);
-  const timesSlower = pushed.seconds / (alone?.seconds ?? Number.NaN);
+  const timesSlower = pushed.seconds / alone.seconds;
   return {
     what,
-    aloneSeconds: round(alone?.seconds ?? Number.NaN),
+    aloneSeconds: round(alone.seconds),
+    aloneCpuS: round(alone.cpuS ?? Number.NaN),
     besideSeconds: round(pushed.seconds),
     timesSlower: round(timesSlower),
     created: pushed.created,

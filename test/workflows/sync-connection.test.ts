@@ -146,3 +146,24 @@ describe('a run whose provider is away for longer than a chunk retries', () => {
     await handle.result();
   });
 });
+
+describe('a run of more than 5,000 records', () => {
+  let stage: WorkflowStage;
+  beforeAll(async () => {
+    stage = await createWorkflowStage();
+  }, 120_000);
+  afterAll(() => stage.close());
+
+  it('heartbeats once a chunk, and a smaller one every few seconds', async () => {
+    const { handle } = await stage.play(
+      () => chunk('more', { total: 5_001 }),
+      () => chunk('more', { total: 5_000 }),
+      done,
+    );
+    await handle.result();
+    const scheduled = ((await handle.fetchHistory()).events ?? []).flatMap(
+      ({ activityTaskScheduledEventAttributes: step }) => (step?.activityType?.name === 'syncChunk' ? [step] : []),
+    );
+    expect(scheduled.map(({ heartbeatTimeout }) => Number(heartbeatTimeout?.seconds))).toEqual([20, 240, 20]);
+  });
+});
