@@ -26,6 +26,9 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
   [/lock(ed)? (date|period)|period is locked|end of year/i, 'period-locked'],
   [/not of valid status/i, 'status-not-changeable'],
   [/payment or credit note allocated/i, 'has-payments'],
+  [/not subscribed to currency/i, 'currency-not-enabled'],
+  [/item code .*not valid/i, 'item-unknown'],
+  [/tax ?type/i, 'tax-type'],
   [/used on a transaction/i, 'item-in-use'],
   [/could not be found|does not exist/i, 'not-found'],
   [/not match the expected line total/i, 'line-total'],
@@ -59,9 +62,10 @@ export const XERO_ERRORS: ErrorTable = {
     return body === null ? 'foreign' : wordsOf(body);
   },
   byCode: {
-    // The organisation was disconnected, or the user no longer has access to it.
+    // The organisation was disconnected, its subscription has ended, or the user no longer has access to it
+    // (https://github.com/XeroAPI/xero-php-oauth2/issues/147, read 2026-11-29).
     AuthenticationUnsuccessful: 'needs-reauth',
-    // The consent does not cover the resource.
+    // The consent does not cover the resource (https://github.com/XeroAPI/Xero-NetStandard/issues/97, read 2026-11-29).
     AuthorizationUnsuccessful: 'needs-reauth',
     // An earlier version of the record was sent under this key: it is looked up.
     [KEY_REUSED]: 'conflict',
