@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 export interface CommitterOptions {
   readonly maxBatch: number;
-  /** How long a batch waits for more items. */
+  /** How long a batch waits for more items, unless it is already awaited by `drain`. */
   readonly gatherMs: number;
 }
 
@@ -17,6 +17,8 @@ export class SerialCommitter<Item> {
   #running: Promise<void> | null = null;
   readonly #held: (() => void)[] = [];
   #error: { readonly cause: unknown } | null = null;
+  #draining = 0;
+  #gathering: AbortController | null = null;
 
   constructor(commit: (items: readonly Item[]) => Promise<void>, options: CommitterOptions) {
     this.#commit = commit;
@@ -35,9 +37,15 @@ export class SerialCommitter<Item> {
     return this.#error !== null;
   }
 
-  /** Resolves when everything added is committed. Rejects with the first failure. */
+  /**
+   * Resolves when everything added is committed. Rejects with the first failure. No batch waits for more items
+   * meanwhile, because whoever drains has no more to add.
+   */
   async drain(): Promise<void> {
+    this.#draining += 1;
+    this.#gathering?.abort();
     while (this.#running !== null) await this.#running;
+    this.#draining -= 1;
     if (this.#error) throw this.#error.cause;
   }
 
@@ -56,12 +64,20 @@ export class SerialCommitter<Item> {
     return taken;
   }
 
+  async #gather(): Promise<void> {
+    const { maxBatch, gatherMs } = this.#options;
+    if (gatherMs === 0 || this.#draining > 0 || this.#waiting.length >= maxBatch) return;
+    const gathering = new AbortController();
+    this.#gathering = gathering;
+    await delay(gatherMs, undefined, { signal: gathering.signal }).catch(() => undefined);
+    this.#gathering = null;
+  }
+
   async #run(): Promise<void> {
     try {
       while (this.#waiting.length > 0) {
-        const { maxBatch, gatherMs } = this.#options;
-        if (gatherMs > 0 && this.#waiting.length < maxBatch) await delay(gatherMs);
-        await this.#commit(this.#take(maxBatch));
+        await this.#gather();
+        await this.#commit(this.#take(this.#options.maxBatch));
       }
     } catch (cause) {
       this.#error = { cause };

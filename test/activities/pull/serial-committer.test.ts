@@ -105,4 +105,20 @@ describe('the serial committer', () => {
     await committer.drain();
     expect(batches).toEqual([[1, 2]]);
   });
+
+  it('gathers no longer once it is drained, also what is added during the last commit', async () => {
+    const batches: (readonly number[])[] = [];
+    const committer = new SerialCommitter<number>(
+      (items) => {
+        batches.push(items);
+        if (items.includes(1)) committer.add(3);
+        return Promise.resolve();
+      },
+      { maxBatch: 4, gatherMs: 3_600_000 },
+    );
+    committer.add(1);
+    committer.add(2);
+    await committer.drain();
+    expect(batches).toEqual([[1, 2], [3]]);
+  }, 10_000);
 });
