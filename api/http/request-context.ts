@@ -35,7 +35,15 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () =>
 export function requestContext(req: IncomingMessage, res: ServerResponse, next: () => void): void {
   const given = req.headers['x-request-id'];
   const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUIDv7();
-  contexts.set(req, { requestId, route: null, subject: null, venueId: null, code: null, limit: null, isWithoutBody: false });
+  contexts.set(req, {
+    requestId,
+    route: null,
+    subject: null,
+    venueId: null,
+    code: null,
+    limit: null,
+    isWithoutBody: false,
+  });
   res.setHeader('X-Request-Id', requestId);
   next();
 }

@@ -148,7 +148,10 @@ function ownerRoutes(problemsBy: DescribeProblems, providers: Providers): RouteC
 
 function webhookRoutes(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
   const responses = {
-    200: { description: 'Taken: it need not be sent again. A provider that takes no body is answered without one.', ...json(webhookAnswer) },
+    200: {
+      description: 'Taken: it need not be sent again. A provider that takes no body is answered without one.',
+      ...json(webhookAnswer),
+    },
     ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted),
   };
   return [
