@@ -1,15 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { COUNT_FORM, count } from './variable.ts';
+import { COUNT_FORM, count, formUpTo, upTo } from './variable.ts';
 import type { Variable } from './variable.ts';
-
-const upTo = (max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,9}$/)
-    .transform(Number)
-    .pipe(z.int().min(1).max(max));
-const formUpTo = (max: number): string => `a whole number from 1 to ${max}`;
 
 const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
 
@@ -140,16 +132,6 @@ export const LIMIT_VARIABLES = {
     obtain: 'Choose one.',
     default: '20',
     readBy: ['api'],
-    secret: false,
-  },
-  SYNC_STALE_AFTER_HOURS: {
-    schema: upTo(720),
-    form: formUpTo(720),
-    description:
-      'Subscribers are told by `sync.stale` of a scheduled sync that has not ended well for this long, and of a rare one after two of its times.',
-    obtain: 'Choose one.',
-    default: '6',
-    readBy: ['worker'],
     secret: false,
   },
   PROVIDER_CIRCUIT_SECONDS: {

@@ -24,6 +24,15 @@ export interface Variable {
 
 export const SERVICES = ['api', 'worker'] as const satisfies readonly ProcessName[];
 
+/** A whole number from 1 to `max`. */
+export const upTo = (max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .pipe(z.int().min(1).max(max));
+export const formUpTo = (max: number): string => `a whole number from 1 to ${max}`;
+
 export const text = z.string();
 export const secret = z.string().transform((value) => new Secret(value));
 export const flag = z.enum(['true', 'false']).transform((value) => value === 'true');

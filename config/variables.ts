@@ -5,7 +5,7 @@ import type { ConfigurableProvider } from './provider-settings.ts';
 import { RETENTION_VARIABLES } from './retention-variables.ts';
 import { sandboxVariables } from './sandbox-variables.ts';
 import { SECURITY_VARIABLES } from './security-variables.ts';
-import { PORT_FORM, SERVICES, URL_FORM, httpUrl, port, returnUrls, secret, text } from './variable.ts';
+import { PORT_FORM, SERVICES, URL_FORM, formUpTo, httpUrl, port, returnUrls, secret, text, upTo } from './variable.ts';
 import type { Variable } from './variable.ts';
 
 /** Every environment variable except those of providers and their stand-ins. */
@@ -152,6 +152,16 @@ export const VARIABLES = {
     description: 'TCP port of the API’s Prometheus metrics, at `/metrics`. Without it there are none.',
     obtain: 'Choose a free port that only your monitoring reaches: it asks nobody who they are.',
     readBy: ['api'],
+    secret: false,
+  },
+  SYNC_STALE_AFTER_HOURS: {
+    schema: upTo(720),
+    form: formUpTo(720),
+    description:
+      'Subscribers are told by `sync.stale` of a scheduled sync that has not ended well for this long, and of a rare one after two of its times.',
+    obtain: 'Choose one.',
+    default: '6',
+    readBy: ['worker'],
     secret: false,
   },
   ...SECURITY_VARIABLES,
