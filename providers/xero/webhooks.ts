@@ -40,6 +40,8 @@ const UNKNOWN = 'unknown';
 
 export const xeroWebhooks: WebhookDefinition<XeroSettings> = {
   secrets: 'webhookKey',
+  // "Empty response body" (https://developer.xero.com/documentation/webhooks/configuring-your-server, read 2026-11-29).
+  answersWithoutBody: true,
   signature: {
     isSigned: (header) => SIGNATURE.test(header('x-xero-signature') ?? ''),
     /**
