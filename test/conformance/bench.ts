@@ -109,7 +109,7 @@ export function createBench(provider: ProviderId) {
 function naming(resource: Resource, record: MappableRecord, known: KnownIds): MappableRecord {
   const { references, listReferences: rules } = RECORD_KINDS.get(resource);
   const { refs, listRefs, fields } = record;
-  const externalIdOf = (to: string, sourceId: unknown) => known[to as Resource]?.[String(sourceId)] ?? null;
+  const externalIdOf = (to: string, sourceId: unknown) => known[to]?.[String(sourceId)] ?? null;
   const named = Object.entries(references).map(([name, { to, field }]) => [
     name,
     field === null ? null : externalIdOf(to, fields[field]),

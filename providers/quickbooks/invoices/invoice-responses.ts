@@ -21,7 +21,6 @@ export const invoiceSchema = z.preprocess(
     Balance: orNull(decimalText),
     TxnTaxDetail: orNull(z.object({ TotalTax: orNull(decimalText) })),
     EmailStatus: nullableText,
-    LinkedTxn: orNull(z.array(z.unknown())),
     rawLines: z
       .array(z.record(z.string(), z.unknown()))
       .nullish()

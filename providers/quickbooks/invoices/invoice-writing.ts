@@ -30,34 +30,38 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
       ...{ method: 'POST', path: 'invoice', body: { Id, SyncToken } },
       query: { operation, requestid: requestIdOf(key.idempotencyKey, operation, SyncToken) },
     });
-  const {
-    find,
-    read,
-    write: _,
-    ...writer
-  } = createSparseWriter<QuickBooksInvoice>(ask, {
+  /** An invoice with payments is left to a person: voiding or deleting it would free them. */
+  const keepPayments = async (invoice: QuickBooksInvoice) => {
+    const { amountDueMinor, totalMinor } = await contentNow(invoice);
+    if (amountDueMinor !== totalMinor) throw refused('invoice-has-payments', 'status');
+  };
+  const sparse = createSparseWriter<QuickBooksInvoice>(ask, {
     entity: 'Invoice',
     schema: invoiceSchema,
     isThere: () => true,
     toRecord: recordOf,
-    newBody: async (payload) => newInvoice(payload as Sent, home),
-    changesTo: async (invoice, payload) => changesTo(invoice, payload as Sent, await contentNow(invoice)),
-    isAsWanted: (made, payload) => fits(payload as Sent, contentIn(made)),
-    answered: (record, payload) => asAgreed(record, payload as Sent),
+    newBody: async (payload) => newInvoice(payload, home),
+    changesTo: async (invoice, payload) => changesTo(invoice, payload, await contentNow(invoice)),
+    isAsWanted: (made, payload) => fits(payload, contentIn(made)),
+    answered: (record, payload) => asAgreed(record, payload),
     instead(invoice, payload, options) {
       if (payload['status'] !== 'void' || isVoided(invoice)) return null;
-      return ofOne(async () => readInvoice((await operate('void', invoice, options)).Invoice));
+      return ofOne(async () => {
+        await keepPayments(invoice);
+        return readInvoice((await operate('void', invoice, options)).Invoice);
+      });
     },
   });
   return {
-    ...writer,
+    create: sparse.create,
+    update: sparse.update,
+    ...(sparse.batch && { batch: sparse.batch }),
 
-    /** An invoice with payments is left to a person: deleting it would free them. */
     async archive(externalId, options) {
-      const found = (await read([externalId])).get(externalId);
+      const found = (await sparse.read([externalId])).get(externalId);
       if (found instanceof ProviderError) throw found;
       if (!found) return 'deleted';
-      if ((found.LinkedTxn ?? []).length > 0) throw refused('invoice-has-payments', 'status');
+      await keepPayments(found);
       await nullWhenMissing(operate('delete', found, options));
       return 'deleted';
     },
@@ -69,7 +73,7 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
       const { number, customer } = wanted;
       if (number === null && customer === null) return nothing;
       const named = number === null ? `CustomerRef = ${quoted(customer ?? '')}` : `DocNumber = ${quoted(number)}`;
-      const { items } = await find([named, `MetaData.CreateTime >= ${quoted(isoOf(createdSinceEpochS))}`]);
+      const { items } = await sparse.find([named, `MetaData.CreateTime >= ${quoted(isoOf(createdSinceEpochS))}`]);
       for (const item of items) {
         if (excluded.includes(item.Id)) continue;
         const record = await recordOf(item);
@@ -102,46 +106,59 @@ async function ofOne(write: () => Promise<QuickBooksInvoice>): Promise<QuickBook
 }
 
 async function newInvoice(invoice: Sent, home: HomeCurrency): Promise<Body> {
-  const { number, issuedOn, dueOn, customer, currency, lines, status } = invoice;
-  if (status === 'void') throw refused('invoice-void', 'status');
-  if (!customer) throw refused('customer-missing', 'customerSourceId');
-  if (currency === undefined) throw refused('currency-missing', 'currency');
-  if (!lines || lines.length === 0) throw refused('lines-missing');
+  const { customer, currency, lines } = needed(invoice);
   if (!(await home.takes(currency))) throw refused('foreign-currency', 'currency');
   const isForeign = currency !== (await home.get());
   return {
-    ...(number && { DocNumber: number }),
-    ...(issuedOn && { TxnDate: issuedOn }),
-    ...(dueOn && { DueDate: dueOn }),
+    ...given(invoice),
     CustomerRef: { value: customer },
     ...(isForeign && { CurrencyRef: { value: currency } }),
     Line: lines.map((line) => newLine(line, currency)),
   };
 }
 
+/** What no invoice can be made without. */
+function needed({ customer, currency, lines, status }: Sent) {
+  if (status === 'void') throw refused('invoice-void', 'status');
+  if (!customer) throw refused('customer-missing', 'customerSourceId');
+  if (currency === undefined) throw refused('currency-missing', 'currency');
+  if (!lines || lines.length === 0) throw refused('lines-missing');
+  return { customer, currency, lines };
+}
+
+/** QuickBooks' names of what is left to the company where it is empty. */
+const LEFT_TO_COMPANY = { number: 'DocNumber', issuedOn: 'TxnDate', dueOn: 'DueDate' } as const;
+type Left = keyof typeof LEFT_TO_COMPANY;
+
+/** What is told of it and is not held already. */
+const given = (wanted: Sent, held: Partial<InvoicePayload> = {}): Body =>
+  Object.fromEntries(
+    Object.entries(LEFT_TO_COMPANY).flatMap(([name, property]) => {
+      const value = wanted[name as Left];
+      return value && value !== held[name as Left] ? [[property, value]] : [];
+    }),
+  );
+
 /** Only the properties that differ. What the venue has left empty stays as the company has it. */
 function changesTo(invoice: QuickBooksInvoice, wanted: Sent, held: InvoicePayload): Body {
-  const { number, issuedOn, dueOn, customer, currency = held.currency, lines } = wanted;
+  const { customer, currency = held.currency, lines = held.lines } = wanted;
   if (held.status === 'void') {
     if ((wanted.status ?? 'void') !== 'void') throw refused('invoice-void', 'status');
     return {};
   }
   if (currency !== held.currency) throw refused('foreign-currency', 'currency');
+  const hasLines = fitLines(lines, held.lines);
   return {
-    ...(number && number !== held.number && { DocNumber: number }),
-    ...(issuedOn && issuedOn !== held.issuedOn && { TxnDate: issuedOn }),
-    ...(dueOn && dueOn !== held.dueOn && { DueDate: dueOn }),
+    ...given(wanted, held),
     ...(customer && customer !== held.customer && { CustomerRef: { value: customer } }),
-    ...(lines &&
-      !fitLines(lines, held.lines) && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency }) }),
+    ...(!hasLines && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency }) }),
   };
 }
 
-const LEFT_TO_COMPANY = ['number', 'issuedOn', 'dueOn', 'customer'] as const;
-
 /** Whether an invoice holds what is wanted of it. */
 const fits = (wanted: Sent, held: InvoicePayload): boolean =>
-  LEFT_TO_COMPANY.every((name) => !wanted[name] || wanted[name] === held[name]) &&
+  Object.keys(given(wanted, held)).length === 0 &&
+  (!wanted.customer || wanted.customer === held.customer) &&
   (wanted.currency ?? held.currency) === held.currency &&
   fitLines(wanted.lines ?? held.lines, held.lines);
 

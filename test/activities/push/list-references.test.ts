@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordId } from '../../../contracts/ids.ts';
-import { recordWithin } from '../../../activities/sync/reach.ts';
+import { mappingWithin, recordWithin } from '../../../activities/sync/reach.ts';
 import { agreed } from '../../../activities/sync/push-result.ts';
 import { planPush, sentBy } from '../../../activities/sync/push-work.ts';
 import type { MappedRow } from '../../../activities/sync/mapped-rows.ts';
@@ -91,6 +91,25 @@ describe('a push of a record that names records inside its lists', () => {
     const result = agreed(work, 'updated', anAnswer('B', ['13', 7], ['12', 1]));
     expect(result.answer).toEqual({ number: 'B', lines: known });
     expect(result.remoteFingerprint).toBe(result.fingerprint);
+  });
+});
+
+describe('a connection that leaves a reference out', () => {
+  it('gives the mapping no id of it, and no problem keeps the record back', () => {
+    const naming: ResourceMapping = {
+      ...mapping,
+      toPayload: ({ fields, refs }) => ({
+        payload: { number: fields['number'], customer: refs?.['customer'] ?? null },
+        problems: refs?.['customer'] ? [] : [{ path: 'customerSourceId', message: 'needed' }],
+      }),
+    };
+    const record = { id: 'r-1', sourceId: 'own', fields: { number: 'A' }, refs: { customer: '7' } };
+    const within = (excluded: readonly string[]) =>
+      mappingWithin(naming, { kind: invoices, excluded }).toPayload(record);
+    expect(within(['customerSourceId'])).toMatchObject({ payload: { number: 'A', customer: null }, problems: [] });
+    expect(within(['dueAt'])).toMatchObject({ payload: { customer: '7' }, problems: [] });
+    const nameless = mappingWithin(naming, { kind: invoices, excluded: ['dueAt'] });
+    expect(nameless.toPayload({ ...record, refs: { customer: null } }).problems).toHaveLength(1);
   });
 });
 
