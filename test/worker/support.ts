@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
+import { NODE_COMPILE_CACHE } from '../../runtime/start/home.ts';
 import { freePort } from '../../runtime/start/ports.ts';
 
 export interface WorkerProcess {
@@ -21,6 +22,7 @@ export async function aWorkerProcess(env: Record<string, string | undefined>): P
   const port = await freePort();
   const complete = {
     PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE,
     MOCK_KMS: 'true',
     ENCRYPTION_KEY: randomBytes(32).toString('base64'),
     HEALTH_PORT: String(port),
