@@ -32,11 +32,6 @@ export interface NamedEntity<Item extends QuickBooksObject> {
   readonly isActive: (item: Item) => boolean;
   /** Whether an inactive object is still a record; otherwise it counts as deleted. */
   readonly keepsInactive: boolean;
-  /**
-   * What puts an inactive object to use for the time of a write, since QuickBooks changes nothing of an inactive one.
-   * Absent where an inactive object is no record.
-   */
-  readonly wake?: (item: Item) => Body;
   /** Hears what an earlier reading has left with a link. */
   readonly learn?: (state: ExternalState | null) => void;
   readonly toRecord: (item: Item) => ProviderRecord | Promise<ProviderRecord>;
@@ -83,36 +78,18 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
     });
   };
 
-  /** Takes out of use again what was put to use for a write. */
-  const endAgain = async (
-    woken: readonly (Item | ProviderError | undefined)[],
-    idempotencyKey: string,
-  ): Promise<readonly (readonly [string, Item | ProviderError | undefined])[]> => {
-    const changed = woken.flatMap((one) => (one === undefined || one instanceof ProviderError ? [] : [one]));
-    if (changed.length === 0) return [];
-    const items = changed.map((item) => ({ operation: 'update', body: inactive(item) }) as const);
-    const requestId = requestIdOf(idempotencyKey, ...changed.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
-    const written = await write(items, requestId);
-    return changed.map(({ Id }, index) => [Id, written[index]] as const);
-  };
-
   const update = async (
     updates: readonly BatchedUpdate[],
     { idempotencyKey }: WriteOptions,
   ): Promise<readonly BatchOutcome[]> => {
     for (const { externalState } of updates) named.learn?.(externalState);
     const current = await read(updates.map(({ externalId }) => externalId));
-    const { changes, refused, woken } = await changesOf(named, updates, current);
+    const { changes, refused } = await changesOf(named, updates, current);
     // A repeated requestid is answered as before: with the tokens in it, it stands for this state of the objects alone.
     const requestId = requestIdOf(idempotencyKey, ...changes.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
     const items = changes.map((body) => ({ operation: 'update', body }) as const);
     const written = changes.length === 0 ? [] : await write(items, requestId);
     const outcomes = new Map(changes.map(({ Id }, index) => [Id, written[index]]));
-    for (const [id, outcome] of await endAgain(
-      [...woken].map((id) => outcomes.get(id)),
-      idempotencyKey,
-    ))
-      outcomes.set(id, outcome);
     return inOrder(updates, ({ externalId }) =>
       outcomeOf(
         named,
@@ -131,8 +108,8 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
       if (!found) return 'deleted';
       const end = named.keepsInactive ? 'archived' : 'deleted';
       if (!named.isActive(found)) return end;
-      const items = [{ operation: 'update', body: inactive(found) }] as const;
-      const [outcome] = await write(items, requestIdOf(idempotencyKey, found.SyncToken));
+      const body = { Id: found.Id, SyncToken: found.SyncToken, sparse: true, Active: false };
+      const [outcome] = await write([{ operation: 'update', body }], requestIdOf(idempotencyKey, found.SyncToken));
       if (outcome instanceof ProviderError && outcome.details.code !== OBJECT_NOT_FOUND) throw outcome;
       return end;
     },
@@ -156,8 +133,6 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
   };
 }
 
-const inactive = ({ Id, SyncToken }: QuickBooksObject): Body => ({ Id, SyncToken, sparse: true, Active: false });
-
 /** An object as a single update or a batch finds it; an inactive one that is no record is missing. */
 function presentItem<Item extends QuickBooksObject>(
   { isActive, keepsInactive }: Pick<NamedEntity<Item>, 'isActive' | 'keepsInactive'>,
@@ -169,20 +144,12 @@ function presentItem<Item extends QuickBooksObject>(
 
 type Change = Body & { readonly Id: string; readonly SyncToken: string };
 
-interface Changes {
-  readonly changes: readonly Change[];
-  readonly refused: ReadonlyMap<string, ProviderError>;
-  /** Ids of inactive objects that are put to use for the write alone. */
-  readonly woken: ReadonlySet<string>;
-}
-
 /** The sparse updates that make the objects as they are wanted; none for an object that is as wanted already. */
 async function changesOf<Item extends QuickBooksObject>(
   named: NamedEntity<Item>,
   updates: readonly BatchedUpdate[],
   current: Read<Item>,
-): Promise<Changes> {
-  const woken = new Set<string>();
+): Promise<{ readonly changes: readonly Change[]; readonly refused: ReadonlyMap<string, ProviderError> }> {
   const all = await inOrder(updates, async (one): Promise<Change | ProviderError | null> => {
     const { externalId, mapped } = one;
     const item = presentItem(named, current.get(externalId));
@@ -191,13 +158,9 @@ async function changesOf<Item extends QuickBooksObject>(
     if (newer) return newer;
     const changed = await named.changesTo(item, mapped.payload);
     const { Id, SyncToken } = item;
-    if (Object.keys(changed).length === 0) return null;
-    const staysInactive = !named.isActive(item) && changed['Active'] !== true;
-    if (staysInactive) woken.add(Id);
-    return { Id, SyncToken, sparse: true, ...(staysInactive && named.wake?.(item)), ...changed };
+    return Object.keys(changed).length === 0 ? null : { Id, SyncToken, sparse: true, ...changed };
   });
   return {
-    woken,
     changes: all.flatMap((one) => (one === null || one instanceof ProviderError ? [] : [one])),
     refused: new Map(
       updates.flatMap(({ externalId }, index) => {
