@@ -6,7 +6,7 @@ import { OBJECT_NOT_FOUND, requestIdOf } from './ask.ts';
 import type { Ask } from './ask.ts';
 import type { QuickBooksObject } from './objects.ts';
 import { ACTIVE_OR_NOT, quoted } from './query.ts';
-import { createSparseWriter, inactive } from './sparse-writer.ts';
+import { createSparseWriter } from './sparse-writer.ts';
 import type { Body } from './sparse-writer.ts';
 
 /** How objects of an entity with a unique name are written. */
@@ -18,11 +18,6 @@ export interface NamedEntity<Item extends QuickBooksObject> {
   readonly isActive: (item: Item) => boolean;
   /** Whether an inactive object is still a record; otherwise it counts as deleted. */
   readonly keepsInactive: boolean;
-  /**
-   * What puts an inactive object to use for the time of a write, since QuickBooks changes nothing of an inactive one.
-   * Absent where an inactive object is no record.
-   */
-  readonly wake?: (item: Item) => Body;
   /** Hears what an earlier reading has left with a link. */
   readonly learn?: (state: ExternalState | null) => void;
   readonly toRecord: (item: Item) => ProviderRecord | Promise<ProviderRecord>;
@@ -42,8 +37,6 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
     where: [ACTIVE_OR_NOT],
     // An inactive object that is no record is missing.
     isThere: (item) => keepsInactive || isActive(item),
-    wake: (item, changed) =>
-      named.wake === undefined || isActive(item) || changed['Active'] === true ? null : named.wake(item),
     isAsWanted({ fields }, payload) {
       const made = fields === null ? {} : named.payloadOf(fields);
       return Object.keys(payload).every((name) => fingerprintOf([made[name]]) === fingerprintOf([payload[name]]));
@@ -58,8 +51,8 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
       if (!found) return 'deleted';
       const end = named.keepsInactive ? 'archived' : 'deleted';
       if (!named.isActive(found)) return end;
-      const items = [{ operation: 'update', body: inactive(found) }] as const;
-      const [outcome] = await write(items, requestIdOf(idempotencyKey, found.SyncToken));
+      const body = { Id: found.Id, SyncToken: found.SyncToken, sparse: true, Active: false };
+      const [outcome] = await write([{ operation: 'update', body }], requestIdOf(idempotencyKey, found.SyncToken));
       if (outcome instanceof ProviderError && outcome.details.code !== OBJECT_NOT_FOUND) throw outcome;
       return end;
     },

@@ -41,11 +41,6 @@ export interface SparseEntity<Item extends QuickBooksObject> {
   readonly changesTo: (item: Item, payload: Body) => Body | Promise<Body>;
   /** Makes of an object what no sparse update can; null where a sparse update is enough. */
   readonly instead?: (item: Item, payload: Body, options: WriteOptions) => Promise<Item | ProviderError> | null;
-  /**
-   * What puts an object to use for the time of a write, since QuickBooks changes nothing of an inactive one; null where
-   * it is in use, or put to use by the change itself.
-   */
-  readonly wake?: (item: Item, changed: Body) => Body | null;
   /** What the answer to a write agrees on; the answer itself by default. */
   readonly answered?: (record: ProviderRecord, payload: Body) => ProviderRecord;
 }
@@ -97,36 +92,18 @@ export function createSparseWriter<Item extends QuickBooksObject>(
     });
   };
 
-  /** Takes out of use again what was put to use for a write. */
-  const endAgain = async (
-    woken: readonly (Item | ProviderError | undefined)[],
-    idempotencyKey: string,
-  ): Promise<readonly (readonly [string, Item | ProviderError | undefined])[]> => {
-    const changed = woken.flatMap((one) => (one === undefined || one instanceof ProviderError ? [] : [one]));
-    if (changed.length === 0) return [];
-    const items = changed.map((item) => ({ operation: 'update', body: inactive(item) }) as const);
-    const requestId = requestIdOf(idempotencyKey, ...changed.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
-    const written = await write(items, requestId);
-    return changed.map(({ Id }, index) => [Id, written[index]] as const);
-  };
-
   const update = async (
     updates: readonly BatchedUpdate[],
     { idempotencyKey }: WriteOptions,
   ): Promise<readonly BatchOutcome[]> => {
     for (const { externalState } of updates) sparse.learn?.(externalState);
     const current = await read(updates.map(({ externalId }) => externalId));
-    const { changes, settled, woken } = await changesOf(sparse, updates, current);
+    const { changes, settled } = await changesOf(sparse, updates, current);
     // A repeated requestid is answered as before: with the tokens in it, it stands for this state of the objects alone.
     const requestId = requestIdOf(idempotencyKey, ...changes.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
     const items = changes.map((body) => ({ operation: 'update', body }) as const);
     const written = changes.length === 0 ? [] : await write(items, requestId);
     const outcomes = new Map(changes.map(({ Id }, index) => [Id, written[index]]));
-    const ended = await endAgain(
-      woken.map((id) => outcomes.get(id)),
-      idempotencyKey,
-    );
-    for (const [id, outcome] of ended) outcomes.set(id, outcome);
     return inOrder(updates, ({ externalId, mapped }) =>
       outcomeOf(
         sparse,
@@ -138,9 +115,6 @@ export function createSparseWriter<Item extends QuickBooksObject>(
 
   return { ...writerOfBatches({ size: MOST_ITEMS, create, update }), write, find, read };
 }
-
-/** The update that takes an object out of use. */
-export const inactive = ({ Id, SyncToken }: QuickBooksObject): Body => ({ Id, SyncToken, sparse: true, Active: false });
 
 /** An object as a single update or a batch finds it. */
 function presentItem<Item extends QuickBooksObject>(
@@ -154,22 +128,17 @@ function presentItem<Item extends QuickBooksObject>(
 type Change = Body & { readonly Id: string; readonly SyncToken: string };
 
 /** What one update comes to: a sparse update, an outcome without one, or nothing to do. */
-type Step<Item> =
-  { readonly change: Change; readonly isWoken: boolean } | { readonly settled: Item | ProviderError } | null;
-
-interface Changes<Item> {
-  readonly changes: readonly Change[];
-  readonly settled: ReadonlyMap<string, Item | ProviderError>;
-  /** Ids of inactive objects that are put to use for the write alone. */
-  readonly woken: readonly string[];
-}
+type Step<Item> = { readonly change: Change } | { readonly settled: Item | ProviderError } | null;
 
 /** The sparse updates that make the objects as they are wanted; none for an object that is as wanted already. */
 async function changesOf<Item extends QuickBooksObject>(
   sparse: SparseEntity<Item>,
   updates: readonly BatchedUpdate[],
   current: Read<Item>,
-): Promise<Changes<Item>> {
+): Promise<{
+  readonly changes: readonly Change[];
+  readonly settled: ReadonlyMap<string, Item | ProviderError>;
+}> {
   const steps = await inOrder(updates, async (one): Promise<Step<Item>> => {
     const { externalId, mapped } = one;
     const item = presentItem(sparse, current.get(externalId));
@@ -180,14 +149,10 @@ async function changesOf<Item extends QuickBooksObject>(
     if (instead !== null) return { settled: await instead };
     const changed = await sparse.changesTo(item, mapped.payload);
     const { Id, SyncToken } = item;
-    if (Object.keys(changed).length === 0) return null;
-    const woken = sparse.wake?.(item, changed) ?? null;
-    return { change: { Id, SyncToken, sparse: true, ...woken, ...changed }, isWoken: woken !== null };
+    return Object.keys(changed).length === 0 ? null : { change: { Id, SyncToken, sparse: true, ...changed } };
   });
-  const changing = steps.flatMap((one) => (one !== null && 'change' in one ? [one] : []));
   return {
-    changes: changing.map(({ change }) => change),
-    woken: changing.flatMap(({ change, isWoken }) => (isWoken ? [change.Id] : [])),
+    changes: steps.flatMap((one) => (one !== null && 'change' in one ? [one.change] : [])),
     settled: new Map(
       updates.flatMap(({ externalId }, index) => {
         const one = steps[index] ?? null;

@@ -26,10 +26,7 @@ export const newLine = (line: LinePayload, currency: string): Body => ({
 
 const SOLD = 'SalesItemLineDetail';
 
-/**
- * An amount without an item counts for nothing: QuickBooks takes the line for a remark
- * (https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/invoice, read 2026-11-29).
- */
+/** No line is sent without an item: whether QuickBooks would book it, or take it for a remark, nobody has documented. */
 function itemOf({ product }: LinePayload): Body {
   if (product === null) throw refused('line-without-product');
   return { value: product };
@@ -146,10 +143,7 @@ function changedLine(raw: RawLine, { line, present, currency }: ChangedLine): Bo
 const without = (body: Body, ...names: readonly string[]): Body =>
   Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)));
 
-/**
- * Properties of lines that are numbers, which the transport has given as text
- * (https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/invoice, read 2026-11-29).
- */
+/** Properties of lines that are numbers, which the transport has given as text. One that is missing here goes back as text. */
 const NUMBERS: ReadonlySet<string> = new Set([
   ...['Amount', 'LineNum', 'Qty', 'UnitPrice', 'Quantity', 'DiscountPercent', 'DiscountRate', 'DiscountAmt'],
   ...['TaxInclusiveAmt', 'RatePercent', 'Percent', 'MarkUpIncomePercent'],

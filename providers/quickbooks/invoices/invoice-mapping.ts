@@ -78,7 +78,7 @@ const dayOf = (instant: string | null): string | null => {
   return Number.isNaN(at.getTime()) ? null : at.toISOString().slice(0, 10);
 };
 
-/** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/invoice, read 2026-11-29. */
+/** A number: https://www.chargebee.com/docs/billing/2.0/kb/accounting/qbo-error-code2050, read 2026-11-29. A description: as for items. */
 const LIMITS = { number: 21, description: 4_000 } as const;
 
 type Problems = MappedRecord['problems'];

@@ -29,10 +29,10 @@ export const productMapping: ResourceMapping = {
   concurrency: 'versions',
   holdings: { images: 'nothing', metadata: QUICKBOOKS_METADATA },
   // An update reads the item first, because only changed properties are written and the SyncToken is carried. The home
-  // currency is not known before the first reading. An item out of use is put to use for the write.
+  // currency is not known before the first reading. An item out of use takes the update twice.
   callsToWrite({ payload }, remote) {
     if (remote === null) return 1;
-    return (remote.externalState === null ? 3 : 2) + (payload['active'] === false ? 1 : 0);
+    return (remote.externalState === null ? 3 : 2) + (payload['active'] === false ? 2 : 0);
   },
 };
 

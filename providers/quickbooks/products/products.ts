@@ -14,6 +14,7 @@ import { IncomeAccount } from './income-account.ts';
 import { itemSchema, SOLD_TYPES } from './item-responses.ts';
 import type { QuickBooksItem } from './item-responses.ts';
 import { nameOf, toFields, toRecord } from './product-fields.ts';
+import { withItemsOutOfUse } from './items-out-of-use.ts';
 import { contentOf } from './product-mapping.ts';
 import type { ProductPayload } from './product-mapping.ts';
 
@@ -51,25 +52,26 @@ export function createProductSession(ask: Ask): ResourceSession {
     versionOf: (askedAtMs) => askedAtMs,
     retrieve: (externalId) => retrieveRecord(ask, read, externalId),
     retrieveMany: retrievalOf(ask, read),
-    writer: createNamedWriter<QuickBooksItem>(ask, {
-      entity: 'Item',
-      schema: itemSchema,
-      nameProperty: 'Name',
-      isActive: ({ Active }) => Active,
-      keepsInactive: true,
-      wake: (item) => ({ Active: true, Name: nameOf(item) }),
-      learn: (state) => {
-        home.learn(state);
-      },
-      toRecord: async (item) => toRecord(item, await home.get()),
-      payloadOf: (fields) => ({ ...contentOf(fields as ProductFields) }),
-      newBody: async (payload) => {
-        const product = payload as Sent;
-        const account = await income.get();
-        return newItem(product, { account, currency: await home.get() });
-      },
-      changesTo: async (item, payload) => changesTo(item, payload, await home.get()),
-    }),
+    writer: withItemsOutOfUse(
+      createNamedWriter<QuickBooksItem>(ask, {
+        entity: 'Item',
+        schema: itemSchema,
+        nameProperty: 'Name',
+        isActive: ({ Active }) => Active,
+        keepsInactive: true,
+        learn: (state) => {
+          home.learn(state);
+        },
+        toRecord: async (item) => toRecord(item, await home.get()),
+        payloadOf: (fields) => ({ ...contentOf(fields as ProductFields) }),
+        newBody: async (payload) => {
+          const product = payload as Sent;
+          const account = await income.get();
+          return newItem(product, { account, currency: await home.get() });
+        },
+        changesTo: async (item, payload) => changesTo(item, payload, await home.get()),
+      }),
+    ),
   };
 }
 
@@ -86,8 +88,15 @@ function newItem(product: Sent, company: { readonly account: string; readonly cu
   };
 }
 
-/** Only the properties that differ: a quantity or an account that is sent back would book something. */
+/** What differs. An item that is out of use and stays so is put to use first: QuickBooks changes nothing of it otherwise. */
 function changesTo(item: QuickBooksItem, wanted: Sent, currency: string): Body {
+  const changes = differencesOf(item, wanted, currency);
+  const staysOutOfUse = !item.Active && wanted.active === false && Object.keys(changes).length > 0;
+  return staysOutOfUse ? { Name: nameOf(item), ...changes, Active: true } : changes;
+}
+
+/** Only the properties that differ: a quantity or an account that is sent back would book something. */
+function differencesOf(item: QuickBooksItem, wanted: Sent, currency: string): Body {
   const present = contentOf(toFields(item, currency));
   const differs = (...names: readonly (keyof ProductPayload)[]) =>
     names.some((name) => wanted[name] !== undefined && wanted[name] !== present[name]);

@@ -34,8 +34,8 @@ export const duplicateNumber = (number: string, invoice: string): Refusal =>
     detail: `Duplicate Document Number Error : You must specify a different number. This number has already been used. DocNumber=${number} is assigned to TxnType=Invoice with TxnId=${invoice}`,
   });
 
-// The codes are those of https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes (2026-11); the details are the
-// stand-in's words.
+// The codes are those of https://insighthk.com/service/quickbooksrepair/IPP-Error-Codes.html and
+// https://github.com/intuit/QuickBooks-V3-PHP-SDK/issues/102 (2026-11-29); the details are the stand-in's words.
 export const amountMiscalculated = (amount: string): Refusal =>
   refusal('6070', 'Amount calculation incorrect in the request', {
     detail: `Amount calculation incorrect in the request. Amount is not equal to UnitPrice * Qty. Supplied value:${amount}`,

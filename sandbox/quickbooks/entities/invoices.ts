@@ -10,7 +10,7 @@ import {
   validation,
 } from './faults.ts';
 
-/** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/invoice (2026-11). */
+/** https://www.chargebee.com/docs/billing/2.0/kb/accounting/qbo-error-code2050 (2026-11-29). */
 const LONGEST_NUMBER = 21;
 const SOLD = 'SalesItemLineDetail';
 const SUBTOTAL = 'SubTotalLineDetail';
