@@ -1,15 +1,15 @@
-import { accountPaceOf } from '../providers/limits.ts';
-import { QUICKBOOKS_CAPABILITIES } from '../providers/quickbooks/capabilities.ts';
-import type { QuickBooksCompany } from '../test/support/sandbox/quickbooks-company.ts';
-import { consentTo } from './support/consent.ts';
-import { HistoryReader } from './support/history-cost.ts';
-import { round } from './support/report.ts';
-import type { Row } from './support/report.ts';
-import { withFolder, withSystem } from './support/system.ts';
-import type { System } from './support/system.ts';
-import { Venue } from './support/venue.ts';
-import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from './support/watched-run.ts';
-import type { Watched, Watching } from './support/watched-run.ts';
+import { accountPaceOf } from '../../providers/limits.ts';
+import { QUICKBOOKS_CAPABILITIES } from '../../providers/quickbooks/capabilities.ts';
+import type { QuickBooksCompany } from '../../test/support/sandbox/quickbooks-company.ts';
+import { consentTo } from '../support/consent.ts';
+import { HistoryReader } from '../support/history-cost.ts';
+import { round } from '../support/report.ts';
+import type { Row } from '../support/report.ts';
+import { withFolder, withSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+import { Venue } from '../support/venue.ts';
+import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
+import type { Watched, Watching } from '../support/watched-run.ts';
 
 export interface QuickBooksOptions {
   readonly records: number;

@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { accountPaceOf } from '../providers/limits.ts';
-import { SQUARE_CAPABILITIES } from '../providers/square/capabilities.ts';
-import { HistoryReader } from './support/history-cost.ts';
-import { round } from './support/report.ts';
-import { withFolder, withSystem } from './support/system.ts';
-import { Venue } from './support/venue.ts';
-import type { Row } from './support/report.ts';
-import type { SyncRequest } from './support/venue.ts';
-import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from './support/watched-run.ts';
-import type { Watched, Watching } from './support/watched-run.ts';
+import { accountPaceOf } from '../../providers/limits.ts';
+import { SQUARE_CAPABILITIES } from '../../providers/square/capabilities.ts';
+import { HistoryReader } from '../support/history-cost.ts';
+import { round } from '../support/report.ts';
+import { withFolder, withSystem } from '../support/system.ts';
+import { Venue } from '../support/venue.ts';
+import type { Row } from '../support/report.ts';
+import type { SyncRequest } from '../support/venue.ts';
+import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
+import type { Watched, Watching } from '../support/watched-run.ts';
 
 export interface SquareOptions {
   readonly records: number;

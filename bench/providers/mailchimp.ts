@@ -1,14 +1,14 @@
-import { accountPaceOf } from '../providers/limits.ts';
-import { MAILCHIMP_CAPABILITIES } from '../providers/mailchimp/capabilities.ts';
-import type { MailchimpAccount } from '../test/support/sandbox/mailchimp-account.ts';
-import { HistoryReader } from './support/history-cost.ts';
-import { round } from './support/report.ts';
-import type { Row } from './support/report.ts';
-import { withFolder, withSystem } from './support/system.ts';
-import type { System } from './support/system.ts';
-import { Venue } from './support/venue.ts';
-import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from './support/watched-run.ts';
-import type { Watched, Watching } from './support/watched-run.ts';
+import { accountPaceOf } from '../../providers/limits.ts';
+import { MAILCHIMP_CAPABILITIES } from '../../providers/mailchimp/capabilities.ts';
+import type { MailchimpAccount } from '../../test/support/sandbox/mailchimp-account.ts';
+import { HistoryReader } from '../support/history-cost.ts';
+import { round } from '../support/report.ts';
+import type { Row } from '../support/report.ts';
+import { withFolder, withSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+import { Venue } from '../support/venue.ts';
+import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
+import type { Watched, Watching } from '../support/watched-run.ts';
 
 export interface MailchimpOptions {
   readonly records: number;

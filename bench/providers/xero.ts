@@ -1,15 +1,15 @@
-import { accountPaceOf } from '../providers/limits.ts';
-import { XERO_CAPABILITIES } from '../providers/xero/capabilities.ts';
-import type { XeroOrganisation } from '../test/support/sandbox/xero-organisation.ts';
-import { consentTo } from './support/consent.ts';
-import { HistoryReader } from './support/history-cost.ts';
-import { round } from './support/report.ts';
-import type { Row } from './support/report.ts';
-import { withFolder, withSystem } from './support/system.ts';
-import type { System } from './support/system.ts';
-import { Venue } from './support/venue.ts';
-import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from './support/watched-run.ts';
-import type { Watched, Watching } from './support/watched-run.ts';
+import { accountPaceOf } from '../../providers/limits.ts';
+import { XERO_CAPABILITIES } from '../../providers/xero/capabilities.ts';
+import type { XeroOrganisation } from '../../test/support/sandbox/xero-organisation.ts';
+import { consentTo } from '../support/consent.ts';
+import { HistoryReader } from '../support/history-cost.ts';
+import { round } from '../support/report.ts';
+import type { Row } from '../support/report.ts';
+import { withFolder, withSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+import { Venue } from '../support/venue.ts';
+import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
+import type { Watched, Watching } from '../support/watched-run.ts';
 
 export interface XeroOptions {
   readonly records: number;

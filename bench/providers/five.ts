@@ -1,13 +1,13 @@
-import { accountPaceOf } from '../providers/limits.ts';
-import { SQUARE_CAPABILITIES } from '../providers/square/capabilities.ts';
-import { consentTo } from './support/consent.ts';
-import { cpuSeconds, peakMib } from './support/process-usage.ts';
-import { load, round } from './support/report.ts';
-import type { Row } from './support/report.ts';
-import { withFolder, withSystem } from './support/system.ts';
-import type { System } from './support/system.ts';
-import { Venue } from './support/venue.ts';
-import { PEAK_LIMIT_MIB } from './support/watched-run.ts';
+import { accountPaceOf } from '../../providers/limits.ts';
+import { SQUARE_CAPABILITIES } from '../../providers/square/capabilities.ts';
+import { consentTo } from '../support/consent.ts';
+import { cpuSeconds, peakMib } from '../support/process-usage.ts';
+import { load, round } from '../support/report.ts';
+import type { Row } from '../support/report.ts';
+import { withFolder, withSystem } from '../support/system.ts';
+import type { System } from '../support/system.ts';
+import { Venue } from '../support/venue.ts';
+import { PEAK_LIMIT_MIB } from '../support/watched-run.ts';
 
 export interface FiveOptions {
   readonly customers: number;
