@@ -29,17 +29,17 @@ describe('the unknown fields of a connection’s resource', () => {
     expect(await read('shoes')).toMatchObject({ status: 404, json: { code: 'reach-not-found' } });
   });
 
-  it('are listed with when they were seen, first seen first', async () => {
+  it('are listed with when they were seen and have vanished, first seen first', async () => {
     expect(await read('customers')).toMatchObject({ status: 200, json: { data: [], nextCursor: null } });
     const [first, second, third] = ['01', '02', '03'].map((day) => `2026-11-${day}T00:00:00.000Z`);
     await api.database.admin`
-      insert into unknown_fields (connection_id, resource, path, venue_id, kind, first_seen_at, last_seen_at) values
-        (${connectionId}, 'customers', 'metadata.a', ${venueId}, 'custom-field', ${second!}, ${third!}),
-        (${connectionId}, 'customers', 'status', ${venueId}, 'value', ${first!}, ${first!}),
-        (${connectionId}, 'products', 'metadata.b', ${venueId}, 'custom-field', ${first!}, ${first!})`;
+      insert into unknown_fields (connection_id, resource, path, venue_id, kind, first_seen_at, last_seen_at, vanished_at) values
+        (${connectionId}, 'customers', 'metadata.a', ${venueId}, 'custom-field', ${second!}, ${third!}, ${third!}),
+        (${connectionId}, 'customers', 'status', ${venueId}, 'value', ${first!}, ${first!}, null),
+        (${connectionId}, 'products', 'metadata.b', ${venueId}, 'custom-field', ${first!}, ${first!}, null)`;
     expect((await read('customers')).json.data).toEqual([
-      { path: 'status', kind: 'value', firstSeenAt: first, lastSeenAt: first },
-      { path: 'metadata.a', kind: 'custom-field', firstSeenAt: second, lastSeenAt: third },
+      { path: 'status', kind: 'value', firstSeenAt: first, lastSeenAt: first, vanishedAt: null },
+      { path: 'metadata.a', kind: 'custom-field', firstSeenAt: second, lastSeenAt: third, vanishedAt: third },
     ]);
   });
 });
