@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { readItems, unreadableIssuesOf } from '../../items.ts';
+import { readItems } from '../../items.ts';
+import { inOrder } from '../../outcomes-in-order.ts';
 import { ProviderError } from '../../provider-error.ts';
 import { remoteChanged } from '../../remote-changed.ts';
 import type {
@@ -162,26 +163,6 @@ async function changesOf<Item extends QuickBooksObject>(
     ),
   };
 }
-
-/** Results one after the other. What goes wrong with one alone is its result; any other failure is thrown. */
-async function inOrder<Given, Made>(
-  items: readonly Given[],
-  make: (item: Given, index: number) => Made | ProviderError | Promise<Made | ProviderError>,
-): Promise<(Made | ProviderError)[]> {
-  const results: (Made | ProviderError)[] = [];
-  for (const [index, item] of items.entries())
-    try {
-      results.push(await make(item, index));
-    } catch (error) {
-      if (!(error instanceof ProviderError) || !isOfOneObject(error)) throw error;
-      results.push(error);
-    }
-  return results;
-}
-
-/** Refused here, before any call, or unreadable. */
-const isOfOneObject = (error: ProviderError): boolean =>
-  unreadableIssuesOf(error) !== null || (error.details.kind === 'rejected' && error.details.httpStatus === undefined);
 
 async function outcomeOf<Item extends QuickBooksObject>(
   { toRecord, answered = (record) => record }: Pick<SparseEntity<Item>, 'toRecord' | 'answered'>,
