@@ -95,14 +95,9 @@ describe('the stand-in QuickBooks, asked as in recorded exchanges', () => {
     const { path, sent, told } = first('create--invoice');
     const { body, status } = await company.ask('POST', path, sent);
     expect(status).toBe(200);
-    const {
-      CustomField: _fields,
-      BillAddr: _bill,
-      ShipAddr: _ship,
-      CurrencyRef: _,
-      ...shape
-    } = shapeOf(told['Invoice']) as Json;
-    expect(shapeOf(body['Invoice'])).toMatchObject(shape);
+    const others = ['CustomField', 'BillAddr', 'ShipAddr', 'CurrencyRef'];
+    const expected = Object.entries(shapeOf(told['Invoice']) as Json).filter(([name]) => !others.includes(name));
+    expect(shapeOf(body['Invoice'])).toMatchObject(Object.fromEntries(expected));
     expect(body['Invoice']).toMatchObject({ TotalAmt: 100, Balance: 100, TxnTaxDetail: { TotalTax: 0 } });
     // The subtotal comes behind the lines.
     const typesOf = (answer: Json) =>
