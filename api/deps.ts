@@ -34,7 +34,7 @@ import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { createVenueEventStore } from '../db/webhooks/venue-event-store.ts';
 import { createWebhookEndpointStore } from '../db/webhooks/webhook-endpoint-store.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
-import { createCircuits } from '../providers/circuits.ts';
+import { createCircuits } from '../providers/limits/circuits.ts';
 import { createExpressions } from '../expressions/expressions.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';

@@ -1,4 +1,4 @@
-import { concurrencyOf } from '../providers/limits.ts';
+import { concurrencyOf } from '../providers/limits/limits.ts';
 import { STRIPE_CAPABILITIES } from '../providers/stripe/capabilities.ts';
 import { load, round } from './support/report.ts';
 import { withFolder, withSystem } from './support/system.ts';

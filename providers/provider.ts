@@ -6,7 +6,7 @@ import type { Holdings } from '../domain/mapping/mapping.ts';
 import type { ListReferences } from '../domain/sync/list-references.ts';
 import type { Cursor, PullPlan } from '../domain/sync/pull/pull-plan.ts';
 import type { CredentialValues } from './kit/connect-methods.ts';
-import type { LimitReading } from './limits.ts';
+import type { LimitReading } from './limits/limits.ts';
 import type { ProviderError, ProviderErrorDetails } from './provider-error.ts';
 import type { Secret } from '../vault/secret.ts';
 

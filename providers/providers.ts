@@ -1,6 +1,6 @@
 import type { Environment, GrantAccountKind, OAuthFlow, ProviderId } from '../contracts/providers.ts';
 import type { GrantAccount } from '../domain/grants/account-choice.ts';
-import type { LeaseHolder, LeaseRequest } from './budget.ts';
+import type { LeaseHolder, LeaseRequest } from './limits/budget.ts';
 import type { ProviderDefinition } from './kit/define-provider.ts';
 import type { WebhookSetup } from './kit/webhook-definition.ts';
 import type { OAuthAdapter, OAuthCalls, SessionCredential } from './oauth.ts';

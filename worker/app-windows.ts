@@ -1,6 +1,6 @@
 import { ENVIRONMENTS, MONTH_S } from '../contracts/providers.ts';
 import type { BudgetStatusStore } from '../db/budgets/budget-status-store.ts';
-import { countedWindowsOf } from '../providers/limits.ts';
+import { countedWindowsOf } from '../providers/limits/limits.ts';
 import type { Providers } from '../providers/providers.ts';
 import type { AppWindow, AppWindowSource } from '../telemetry/provider-metrics.ts';
 

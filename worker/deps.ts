@@ -67,7 +67,7 @@ import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
 import { createExpressions } from '../expressions/expressions.ts';
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
-import { createCircuits } from '../providers/circuits.ts';
+import { createCircuits } from '../providers/limits/circuits.ts';
 import { LOOPBACK, guardedFetch } from '../providers/kit/address-guard.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';

@@ -14,7 +14,7 @@ import type {
 } from '../../db/connections/oauth-token-store.ts';
 import { describeRevocation } from '../../domain/grants/grant-advice.ts';
 import type { Grant, OAuthAdapter } from '../../providers/oauth.ts';
-import { isCircuitOpen } from '../../providers/circuits.ts';
+import { isCircuitOpen } from '../../providers/limits/circuits.ts';
 import { ProviderError, leavesOutcomeOpen } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';

@@ -2,7 +2,7 @@ import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { ConnectionTestActivities, TestConnectionInput } from '../../contracts/connections.ts';
 import { FAILURE } from '../../contracts/failures.ts';
-import { isCircuitOpen } from '../../providers/circuits.ts';
+import { isCircuitOpen } from '../../providers/limits/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { AccountChoiceStore } from '../../db/connections/account-choice-store.ts';
 import type { Providers } from '../../providers/providers.ts';

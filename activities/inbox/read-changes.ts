@@ -1,14 +1,14 @@
 import { toDeletion } from '../../db/pull/pull-deletions.ts';
 import type { EventReading } from '../../db/pull/event-readings.ts';
 import type { EventRecordStore, EventTarget } from '../../db/webhooks/event-record-store.ts';
-import { fewAtATime } from '../../providers/few-at-a-time.ts';
+import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderAmendment, ProviderPage, ResourceSession } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Credentials } from '../connections/credentials.ts';
 import { lookUpPart, lookUpParts } from '../sync/look-up.ts';
-import { readRecord } from '../sync/pulled-record.ts';
-import type { Mappings } from '../sync/pulled-record.ts';
+import { readRecord } from '../sync/pull/pulled-record.ts';
+import type { Mappings } from '../sync/pull/pulled-record.ts';
 import { sessionWithin } from '../sync/reach.ts';
 import type { ExcludedFields } from '../sync/reach.ts';
 import type { SinceWork, TargetReading, TargetWork } from './event-work.ts';

@@ -5,11 +5,11 @@ import type { AppliedReading, EventReading } from '../../db/pull/event-readings.
 import type { StoreEach } from '../../db/pull/rejections.ts';
 import type { EventRecordStore, EventTarget, RecordEffect } from '../../db/webhooks/event-record-store.ts';
 import type { WebhookEventId } from '../../contracts/ids.ts';
-import { fewAtATime } from '../../providers/few-at-a-time.ts';
+import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import type { Credentials } from '../connections/credentials.ts';
 import { mappingsOf } from '../sync/resource-mappings.ts';
 import type { MappingsDeps } from '../sync/resource-mappings.ts';
-import { readRecord } from '../sync/pulled-record.ts';
+import { readRecord } from '../sync/pull/pulled-record.ts';
 import { recordWithin } from '../sync/reach.ts';
 import { askFor, workByTarget } from './event-work.ts';
 import type { ChangeEvent, TargetReading, TargetWork } from './event-work.ts';

@@ -4,7 +4,7 @@ import { scheduleId } from '../../contracts/sync.ts';
 import type { ScheduledSyncInput } from '../../contracts/sync.ts';
 import type { LiveSchedule, SilentSync, SyncSilenceStore } from '../../db/runs/sync-silence-store.ts';
 import { staleAfter } from '../../domain/sync/sync-silence.ts';
-import { fewAtATime } from '../../providers/few-at-a-time.ts';
+import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { describe } from '../failures.ts';
 

@@ -16,9 +16,9 @@ import type { ResourceMapping } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { Credentials } from '../connections/credentials.ts';
-import { mapRows } from '../sync/mapped-rows.ts';
-import { planPush, updateOptionsOf } from '../sync/push-work.ts';
-import type { PushWork } from '../sync/push-work.ts';
+import { mapRows } from '../sync/push/mapped-rows.ts';
+import { planPush, updateOptionsOf } from '../sync/push/push-work.ts';
+import type { PushWork } from '../sync/push/push-work.ts';
 import { fieldMappingWithin, mappingWithin } from '../sync/reach.ts';
 
 export interface MappingTrialDeps {

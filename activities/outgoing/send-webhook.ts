@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Webhook } from 'standardwebhooks';
 import type { DeliveryError } from '../../contracts/outgoing-webhooks.ts';
-import { connectionFailureOf } from '../../providers/connection-failure.ts';
+import { connectionFailureOf } from '../../providers/http/connection-failure.ts';
 import { AddressNotAllowedError } from '../../providers/kit/address-guard.ts';
 import { retryAfterMs } from '../../providers/kit/retry-after.ts';
 import type { Secret } from '../../vault/secret.ts';

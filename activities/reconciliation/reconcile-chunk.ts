@@ -11,7 +11,7 @@ import type {
   ReconciliationState,
 } from '../../db/reconciliation/reconciliation-progress-store.ts';
 import { firstCheckpoint } from '../../domain/reconciliation/checkpoint.ts';
-import { isCircuitOpen } from '../../providers/circuits.ts';
+import { isCircuitOpen } from '../../providers/limits/circuits.ts';
 import type { SpanLists } from '../../domain/sync/pull/pull-plan.ts';
 import { transactions } from '../../records/transactions.ts';
 import type { Logger } from '../../telemetry/logger.ts';

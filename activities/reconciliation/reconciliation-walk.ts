@@ -12,7 +12,7 @@ import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { SpanLists, Stream } from '../../domain/sync/pull/pull-plan.ts';
 import { checkPage, restartPart } from '../../domain/sync/pull/strategies.ts';
 import type { Part } from '../../domain/sync/pull/strategies.ts';
-import { fewAtATime } from '../../providers/few-at-a-time.ts';
+import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ProviderPage, ResourceSession } from '../../providers/provider.ts';
 import { lookUpPart, lookUpParts } from '../sync/look-up.ts';

@@ -7,7 +7,7 @@ import type { MappingStore } from '../../db/mappings/mapping-store.ts';
 import { createFieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
-import type { Mappings } from './pulled-record.ts';
+import type { Mappings } from './pull/pulled-record.ts';
 import { fieldMappingWithin, mappingWithin } from './reach.ts';
 import type { ExcludedFields } from './reach.ts';
 

@@ -12,7 +12,7 @@ import type { RunState } from '../../db/runs/run-state.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import { createFieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
-import { isCircuitOpen } from '../../providers/circuits.ts';
+import { isCircuitOpen } from '../../providers/limits/circuits.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { ConcurrencyLease, Providers } from '../../providers/providers.ts';
 import type { RecordKinds } from '../../records/registry.ts';
@@ -24,9 +24,9 @@ import type { Credentials, OpenedConnection } from '../connections/credentials.t
 import { describe, finalAfter, interrupted, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { fieldMappingWithin, mappingWithin, sessionWithin } from './reach.ts';
-import { pullChunk } from './pull-chunk.ts';
-import { pushChunk } from './push-chunk.ts';
-import { previewPush } from './push-preview.ts';
+import { pullChunk } from './pull/pull-chunk.ts';
+import { pushChunk } from './push/push-chunk.ts';
+import { previewPush } from './push/push-preview.ts';
 import { noteOnRun, waitingOfTrouble } from '../trouble.ts';
 
 export interface SyncChunkDeps {

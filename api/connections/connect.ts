@@ -13,7 +13,7 @@ import type { Providers } from '../../providers/providers.ts';
 import type { Secret } from '../../vault/secret.ts';
 import type { Sealer } from '../../vault/vault.ts';
 import { VaultError } from '../../vault/vault-error.ts';
-import { ADDRESS_NOT_ALLOWED } from '../../providers/transport.ts';
+import { ADDRESS_NOT_ALLOWED } from '../../providers/http/transport.ts';
 import { invalidRequest } from '../http/parse.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { tooManyConnections } from './venue-cap-problems.ts';

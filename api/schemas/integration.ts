@@ -3,7 +3,7 @@ import { GRANT_ACCOUNT_KINDS } from '../../contracts/providers.ts';
 import type { Environment, Limit, LimitScope, ProviderCapabilities } from '../../contracts/providers.ts';
 import type { BudgetStatus, WindowStatus } from '../../db/budgets/budget-status-store.ts';
 import type { CircuitStatus } from '../../db/budgets/circuit-store.ts';
-import { concurrencyOf, countedWindowsOf } from '../../providers/limits.ts';
+import { concurrencyOf, countedWindowsOf } from '../../providers/limits/limits.ts';
 import { capabilitiesOf, credentialsMethodOf, oauthMethodOf } from '../../providers/kit/define-provider.ts';
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import type { Integration as IntegrationHere } from '../../providers/providers.ts';

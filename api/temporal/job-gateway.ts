@@ -2,7 +2,7 @@ import type { JobId } from '../../contracts/ids.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
 import { startAttributes } from '../../domain/sync/search-attributes.ts';
-import type { rotateVaultKeys } from '../../workflows/rotate-vault-keys.ts';
+import type { rotateVaultKeys } from '../../workflows/connections/rotate-vault-keys.ts';
 import { callTemporal } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 

@@ -7,8 +7,8 @@ import { WAKE_SIGNAL } from '../../contracts/sync.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import type { Reconciliation } from '../../db/reconciliation/reconciliation-store.ts';
 import { startAttributes } from '../../domain/sync/search-attributes.ts';
-import type { reconcileConnection } from '../../workflows/reconcile-connection.ts';
-import type { repairDiscrepancy } from '../../workflows/repair-discrepancy.ts';
+import type { reconcileConnection } from '../../workflows/reconciliation/reconcile-connection.ts';
+import type { repairDiscrepancy } from '../../workflows/reconciliation/repair-discrepancy.ts';
 import { CALL_TIMEOUT_MS, callTemporal, temporalUnavailable, workerUnavailable } from './temporal-gateway.ts';
 import type { StarterAccess } from './temporal-gateway.ts';
 

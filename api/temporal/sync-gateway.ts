@@ -8,7 +8,7 @@ import { syncInputOf } from '../../db/runs/sync-input.ts';
 import type { SyncRun } from '../../db/runs/sync-run-store.ts';
 import { startAttributes } from '../../domain/sync/search-attributes.ts';
 import { queuedKeywords, syncPriority, syncSummary } from '../../domain/sync/sync-labels.ts';
-import type { syncConnection } from '../../workflows/sync-connection.ts';
+import type { syncConnection } from '../../workflows/syncs/sync-connection.ts';
 import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
 import type { StarterAccess } from './temporal-gateway.ts';
 

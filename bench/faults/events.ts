@@ -1,7 +1,7 @@
 import { API_VERSION } from '../../sandbox/stripe/events/event.ts';
 import type { StripeAccount } from '../../test/support/sandbox/stripe-account.ts';
 import type { System } from '../../test/support/worlds/system.ts';
-import { fewAtATime } from '../../providers/few-at-a-time.ts';
+import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import type { Plan } from './plan.ts';
 
 /** A customer of the stand-in Stripe in the last state that the events tell of. */

@@ -1,4 +1,4 @@
-import { accountPaceOf } from '../../providers/limits.ts';
+import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { SQUARE_CAPABILITIES } from '../../providers/square/capabilities.ts';
 import { consentTo } from '../support/consent.ts';
 import { cpuSeconds, peakMib } from '../support/process-usage.ts';

@@ -1,4 +1,4 @@
-import { accountPaceOf } from '../../providers/limits.ts';
+import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { MAILCHIMP_CAPABILITIES } from '../../providers/mailchimp/capabilities.ts';
 import type { MailchimpAccount } from '../../test/support/sandbox/mailchimp-account.ts';
 import { HistoryReader } from '../support/history-cost.ts';

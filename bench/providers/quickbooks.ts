@@ -1,4 +1,4 @@
-import { accountPaceOf } from '../../providers/limits.ts';
+import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { QUICKBOOKS_CAPABILITIES } from '../../providers/quickbooks/capabilities.ts';
 import type { QuickBooksCompany } from '../../test/support/sandbox/quickbooks-company.ts';
 import { consentTo } from '../support/consent.ts';

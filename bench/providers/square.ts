@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { accountPaceOf } from '../../providers/limits.ts';
+import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { SQUARE_CAPABILITIES } from '../../providers/square/capabilities.ts';
 import { HistoryReader } from '../support/history-cost.ts';
 import { round } from '../support/report.ts';

@@ -1,4 +1,4 @@
-import { accountPaceOf } from '../../providers/limits.ts';
+import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { XERO_CAPABILITIES } from '../../providers/xero/capabilities.ts';
 import type { XeroOrganisation } from '../../test/support/sandbox/xero-organisation.ts';
 import { consentTo } from '../support/consent.ts';

@@ -4,7 +4,7 @@ import { instant } from './columns.ts';
 /**
  * Concurrency leases: how many concurrent requests a holder may make to one provider account. Expired ones do not
  * count. A key that ends with the name of a part of the account, such as `catalogue`, has one slot: the right to write
- * to that part (`providers/exclusive-writes.ts`).
+ * to that part (`providers/limits/exclusive-writes.ts`).
  */
 export const providerLeases = pgTable(
   'provider_leases',

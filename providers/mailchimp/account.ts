@@ -3,7 +3,7 @@ import type { Secret } from '../../vault/secret.ts';
 import { parseAnswer } from '../grants.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderAccount, SessionOptions } from '../provider.ts';
-import { createTransport } from '../transport.ts';
+import { createTransport } from '../http/transport.ts';
 import { MAILCHIMP_ERRORS } from './errors.ts';
 
 export interface MailchimpConfig {

@@ -1,5 +1,5 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
-import { concurrent, perSecond } from '../limits.ts';
+import { concurrent, perSecond } from '../limits/limits.ts';
 import { MAILCHIMP_REPORTS } from './reports/reports.ts';
 
 const LIMITS = [perSecond(10), concurrent(8)];

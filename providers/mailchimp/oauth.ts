@@ -4,8 +4,8 @@ import { Secret } from '../../vault/secret.ts';
 import { contextOf, pageUrl, parseAnswer } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import { requestToken } from '../token-endpoint.ts';
-import { createTransport } from '../transport.ts';
+import { requestToken } from '../http/token-endpoint.ts';
+import { createTransport } from '../http/transport.ts';
 import { apiBaseOf, readMailchimpAccount } from './account.ts';
 import type { MailchimpConfig } from './account.ts';
 

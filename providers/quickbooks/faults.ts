@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Json } from '../transport.ts';
-import { word } from '../transport.ts';
+import type { Json } from '../http/transport.ts';
+import { word } from '../http/transport.ts';
 
 /**
  * The parts of a fault that leave this file. Its message and detail do not: the detail of an expired token quotes the

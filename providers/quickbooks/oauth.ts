@@ -3,9 +3,9 @@ import { Secret } from '../../vault/secret.ts';
 import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import { requestToken } from '../token-endpoint.ts';
-import type { TokenEndpoint } from '../token-endpoint.ts';
-import { createTransport, word } from '../transport.ts';
+import { requestToken } from '../http/token-endpoint.ts';
+import type { TokenEndpoint } from '../http/token-endpoint.ts';
+import { createTransport, word } from '../http/transport.ts';
 import { readCompany, realmOf } from './company.ts';
 import type { QuickBooksConfig } from './company.ts';
 

@@ -1,9 +1,9 @@
 import type { SquareClient } from 'square';
 import type { Secret } from '../../vault/secret.ts';
-import type { ErrorTable } from '../error-table.ts';
+import type { ErrorTable } from '../http/error-table.ts';
 import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import { createTransport, fetchThrough, word } from '../transport.ts';
+import { createTransport, fetchThrough, word } from '../http/transport.ts';
 
 /**
  * Loaded with the first client: the SDK takes some 80 MB and half a second, which a process without Square accounts

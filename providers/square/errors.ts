@@ -1,4 +1,4 @@
-import type { ErrorTable } from '../error-table.ts';
+import type { ErrorTable } from '../http/error-table.ts';
 import { textAt } from '../items.ts';
 
 /**

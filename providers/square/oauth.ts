@@ -5,7 +5,7 @@ import { Secret } from '../../vault/secret.ts';
 import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf } from '../grants.ts';
 import type { Grant, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import { createTransport, word } from '../transport.ts';
+import { createTransport, word } from '../http/transport.ts';
 import { readSquareAccount } from './adapter.ts';
 import type { SquareConfig } from './adapter.ts';
 import { askSquare, createSquareClient } from './client.ts';

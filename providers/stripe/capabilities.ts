@@ -1,5 +1,5 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
-import { concurrent, perSecond } from '../limits.ts';
+import { concurrent, perSecond } from '../limits/limits.ts';
 
 /**
  * Limits: 100 operations/s live and 25/s in a sandbox, per account (https://docs.stripe.com/rate-limits, read

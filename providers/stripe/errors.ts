@@ -1,7 +1,7 @@
 import { Stripe } from 'stripe';
-import { connectionFailureOf } from '../connection-failure.ts';
-import { kindOfFault } from '../error-table.ts';
-import type { ErrorTable, Fault } from '../error-table.ts';
+import { connectionFailureOf } from '../http/connection-failure.ts';
+import { kindOfFault } from '../http/error-table.ts';
+import type { ErrorTable, Fault } from '../http/error-table.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
 import { NOT_STRIPES } from './http/http-client.ts';

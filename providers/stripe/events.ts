@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import { z } from 'zod';
-import { fewAtATime } from '../few-at-a-time.ts';
+import { fewAtATime } from '../http/few-at-a-time.ts';
 import { idIn, rejectionOf } from '../items.ts';
 import type { UnreadableItem } from '../items.ts';
 import type { ListQuery, ProviderRejection } from '../provider.ts';

@@ -6,8 +6,8 @@ import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTo
 import type { Grant, GrantedAccount, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderAdapter, SessionOptions } from '../provider.ts';
-import { requestToken } from '../token-endpoint.ts';
-import { CALL_TIMEOUT_MS, createTransport, word } from '../transport.ts';
+import { requestToken } from '../http/token-endpoint.ts';
+import { CALL_TIMEOUT_MS, createTransport, word } from '../http/transport.ts';
 
 export interface StripeOAuthConfig {
   readonly connectUrl: string;

@@ -1,6 +1,6 @@
 import { resourceTable } from '../kit/resource-table.ts';
 import type { ResourceEntry } from '../kit/resource-table.ts';
-import type { LimitReading } from '../limits.ts';
+import type { LimitReading } from '../limits/limits.ts';
 import type { ProviderAdapterParts, ResourceSession } from '../provider.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { customerMapping } from './customers/customer-mapping.ts';

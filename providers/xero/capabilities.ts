@@ -1,5 +1,5 @@
 import type { ProviderCapabilities } from '../../contracts/providers.ts';
-import { concurrent, perDay, perMinute } from '../limits.ts';
+import { concurrent, perDay, perMinute } from '../limits/limits.ts';
 import { XERO_REPORTS } from './reports/reports.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { ErrorTable } from '../error-table.ts';
+import type { ErrorTable } from '../http/error-table.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { Call } from '../provider.ts';
 

@@ -3,8 +3,8 @@ import { Secret } from '../../vault/secret.ts';
 import { contextOf, dueWithin, expiry, optional, pageUrl, parseAnswer, refreshTokenOf, scopesOf } from '../grants.ts';
 import type { Grant, GrantedAccount, OAuthAdapter, OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
-import { requestToken } from '../token-endpoint.ts';
-import { createTransport } from '../transport.ts';
+import { requestToken } from '../http/token-endpoint.ts';
+import { createTransport } from '../http/transport.ts';
 import { ENVIRONMENT, listOrganisations } from './organisation.ts';
 import type { XeroConfig } from './organisation.ts';
 

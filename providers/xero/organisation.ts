@@ -4,7 +4,7 @@ import { parseAnswer } from '../grants.ts';
 import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderAccount, SessionOptions } from '../provider.ts';
-import { createTransport } from '../transport.ts';
+import { createTransport } from '../http/transport.ts';
 import { XERO_ERRORS } from './errors.ts';
 
 export interface XeroConfig {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { accountPaceOf, concurrencyOf } from '../../providers/limits.ts';
+import { accountPaceOf, concurrencyOf } from '../../providers/limits/limits.ts';
 import { SPOKEN, createBench } from './bench.ts';
 import { SANDBOXES } from './sandboxes.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';

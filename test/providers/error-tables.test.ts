@@ -1,14 +1,14 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { kindOfFault } from '../../providers/error-table.ts';
-import type { ErrorTable } from '../../providers/error-table.ts';
+import { kindOfFault } from '../../providers/http/error-table.ts';
+import type { ErrorTable } from '../../providers/http/error-table.ts';
 import { textAt } from '../../providers/items.ts';
 import { MAILCHIMP_ERRORS } from '../../providers/mailchimp/errors.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import { QUICKBOOKS_ERRORS } from '../../providers/quickbooks/errors.ts';
 import { SQUARE_ERRORS } from '../../providers/square/errors.ts';
-import { createTransport } from '../../providers/transport.ts';
+import { createTransport } from '../../providers/http/transport.ts';
 
 const kindOf = (table: ErrorTable, status: number, json: unknown) => {
   const fault = table.faultIn(json, status);

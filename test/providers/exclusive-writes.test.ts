@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createBudgetStore } from '../../db/budgets/budget-store.ts';
 import type { BudgetStore } from '../../db/budgets/budget-store.ts';
-import { withExclusiveWrites } from '../../providers/exclusive-writes.ts';
-import type { ExclusiveWriteOptions } from '../../providers/exclusive-writes.ts';
+import { withExclusiveWrites } from '../../providers/limits/exclusive-writes.ts';
+import type { ExclusiveWriteOptions } from '../../providers/limits/exclusive-writes.ts';
 import type { MappedRecord, ProviderRecord, ProviderSession, ResourceWriter } from '../../providers/provider.ts';
 import { until } from '../support/eventually.ts';
 import { createTestDatabase } from '../support/services/database.ts';

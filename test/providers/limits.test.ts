@@ -11,9 +11,9 @@ import {
   perMinute,
   perMonth,
   perSecond,
-} from '../../providers/limits.ts';
-import type { LimitReading } from '../../providers/limits.ts';
-import { createPipeline } from '../../providers/pipeline.ts';
+} from '../../providers/limits/limits.ts';
+import type { LimitReading } from '../../providers/limits/limits.ts';
+import { createPipeline } from '../../providers/http/pipeline.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Limit } from '../../contracts/providers.ts';
 import type { Call } from '../../providers/provider.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createBudgetStore } from '../../db/budgets/budget-store.ts';
-import { accountPaceOf, concurrencyOf } from '../../providers/limits.ts';
+import { accountPaceOf, concurrencyOf } from '../../providers/limits/limits.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { createTestProviders } from '../support/test-providers.ts';
 import { ProviderError } from '../../providers/provider-error.ts';

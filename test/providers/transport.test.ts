@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createTransport, fetchThrough } from '../../providers/transport.ts';
+import { createTransport, fetchThrough } from '../../providers/http/transport.ts';
 
 const PAGE = Array.from({ length: 200 }, (_, id) => ({ id, note: 'x'.repeat(10_000) }));
 

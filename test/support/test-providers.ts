@@ -1,6 +1,6 @@
 import type { ProvidersConfig } from '../../config/provider-settings.ts';
-import type { Budget } from '../../providers/budget.ts';
-import type { Circuits } from '../../providers/circuits.ts';
+import type { Budget } from '../../providers/limits/budget.ts';
+import type { Circuits } from '../../providers/limits/circuits.ts';
 import type { MailchimpSettings } from '../../providers/mailchimp/settings.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { QuickBooksSettings } from '../../providers/quickbooks/settings.ts';

@@ -132,7 +132,8 @@ describe('the workflows, signals, queries and updates that the API names', () =>
   });
 
   it('include only signals, queries and updates that some workflow handles', () => {
-    const handlers = readdirSync(`${REPOSITORY}/workflows`)
+    const handlers = readdirSync(`${REPOSITORY}/workflows`, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
       .map((file) => readFileSync(`${REPOSITORY}/workflows/${file}`, 'utf8'))
       .join('\n');
     const handled = new Set(

@@ -1,5 +1,5 @@
 import { ProviderError } from '../../provider-error.ts';
-import { word } from '../../transport.ts';
+import { word } from '../../http/transport.ts';
 import { meaningOf } from '../errors.ts';
 import { hashOf } from './customer-fields.ts';
 import { memberIn, unreadableMember } from './customer-responses.ts';

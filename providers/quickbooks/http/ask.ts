@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import { issuesOf } from '../../items.ts';
-import type { ErrorTable } from '../../error-table.ts';
+import type { ErrorTable } from '../../http/error-table.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { SessionOptions } from '../../provider.ts';
-import { createTransport } from '../../transport.ts';
-import type { CallLimits, Json } from '../../transport.ts';
+import { createTransport } from '../../http/transport.ts';
+import type { CallLimits, Json } from '../../http/transport.ts';
 import { CALL_CLASS } from './limits.ts';
 import { MINOR_VERSION, realmOf } from '../company.ts';
 import { QUICKBOOKS_BATCH_ERRORS, QUICKBOOKS_ERRORS } from '../errors.ts';

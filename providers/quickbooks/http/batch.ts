@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { kindOfFault } from '../../error-table.ts';
+import { kindOfFault } from '../../http/error-table.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { BatchOutcome, BatchWriter, ResourceWriter, WrittenRecord } from '../../provider.ts';
 import { QUICKBOOKS_ERRORS } from '../errors.ts';

@@ -1,5 +1,5 @@
 import type { Limit, ProviderCapabilities } from '../../../contracts/providers.ts';
-import { concurrent, perMinute, perMonth, perSecond } from '../../limits.ts';
+import { concurrent, perMinute, perMonth, perSecond } from '../../limits/limits.ts';
 
 /** The classes of calls that QuickBooks limits apart from the others. */
 export const CALL_CLASS = { read: 'read', batch: 'batch' } as const;

@@ -1,6 +1,6 @@
 import type { ProviderReport, ReportDefinition } from '../../../contracts/reports.ts';
 import type { ReportRequest } from '../../provider.ts';
-import type { CallLimits } from '../../transport.ts';
+import type { CallLimits } from '../../http/transport.ts';
 import type { Ask } from '../http/ask.ts';
 import { reportSchema, toReport } from './report-rows.ts';
 

@@ -1,7 +1,7 @@
-import { kindOfFault } from '../../error-table.ts';
+import { kindOfFault } from '../../http/error-table.ts';
 import { textAt } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
-import { word } from '../../transport.ts';
+import { word } from '../../http/transport.ts';
 import { SQUARE_ERRORS } from '../errors.ts';
 
 /** What went wrong with one entry of a bulk answer, which has no status of its own; null where nothing did. */

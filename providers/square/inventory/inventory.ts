@@ -9,7 +9,7 @@ import type {
   PullPlan,
   ResourceSession,
 } from '../../provider.ts';
-import type { Json } from '../../transport.ts';
+import type { Json } from '../../http/transport.ts';
 import { unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, squareList } from '../http/lists.ts';

@@ -1,6 +1,6 @@
 import type { Stripe } from 'stripe';
 import type { InvoiceFields, InvoiceLine } from '../../../records/invoices.ts';
-import { fewAtATime } from '../../few-at-a-time.ts';
+import { fewAtATime } from '../../http/few-at-a-time.ts';
 import { rejectionOf } from '../../items.ts';
 import { readOnlyMapping } from '../../read-only-mapping.ts';
 import type {

@@ -3,8 +3,8 @@ import type { z } from 'zod';
 import { issuesOf } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { SessionOptions } from '../../provider.ts';
-import { createTransport } from '../../transport.ts';
-import type { CallLimits, Json } from '../../transport.ts';
+import { createTransport } from '../../http/transport.ts';
+import type { CallLimits, Json } from '../../http/transport.ts';
 import { withDayLimit, XERO_ERRORS } from '../errors.ts';
 import { tenantOf } from '../organisation.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { kindOfFault } from '../../error-table.ts';
+import { kindOfFault } from '../../http/error-table.ts';
 import { issuesOf } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 import { wordOf, XERO_ERRORS } from '../errors.ts';

@@ -3,7 +3,7 @@ import type { Direction } from '../../../contracts/providers.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import { excludedSamples } from '../../../domain/reach/field-reach.ts';
-import { createPipeline } from '../../../providers/pipeline.ts';
+import { createPipeline } from '../../../providers/http/pipeline.ts';
 import type { ProviderRecord, ResourceMapping, ResourceSession } from '../../../providers/provider.ts';
 import { PROVIDERS } from '../../../providers/registry.ts';
 import { capabilitiesOf } from '../../../providers/kit/define-provider.ts';

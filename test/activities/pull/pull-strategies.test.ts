@@ -11,7 +11,7 @@ import {
   tokenFeed,
 } from '../../../domain/sync/pull/pull-plan.ts';
 import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
-import { concurrent, perDay, perSecond } from '../../../providers/limits.ts';
+import { concurrent, perDay, perSecond } from '../../../providers/limits/limits.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import { MadeUpLists, PAGE_SIZE, isCursorGone, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';

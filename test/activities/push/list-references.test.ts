@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { RecordId } from '../../../contracts/ids.ts';
 import { mappingWithin, recordWithin } from '../../../activities/sync/reach.ts';
-import { agreed } from '../../../activities/sync/push-result.ts';
-import { planPush, sentBy } from '../../../activities/sync/push-work.ts';
-import type { MappedRow } from '../../../activities/sync/mapped-rows.ts';
+import { agreed } from '../../../activities/sync/push/push-result.ts';
+import { planPush, sentBy } from '../../../activities/sync/push/push-work.ts';
+import type { MappedRow } from '../../../activities/sync/push/mapped-rows.ts';
 import type { ResourceMapping, WrittenRecord } from '../../../providers/provider.ts';
 import { invoices } from '../../../records/invoices.ts';
 

@@ -5,7 +5,7 @@ import { createCircuitStore } from '../../../db/budgets/circuit-store.ts';
 import { CIRCUIT_LIMITS, opened } from '../../../domain/circuits/circuit.ts';
 import { PROVIDERS } from '../../../providers/registry.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
-import { concurrencyOf } from '../../../providers/limits.ts';
+import { concurrencyOf } from '../../../providers/limits/limits.ts';
 import { STRIPE_CAPABILITIES } from '../../../providers/stripe/capabilities.ts';
 import { aConnection } from '../../db/builders.ts';
 import { aToken, createApiWorld } from '../api-world.ts';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createRecordStores } from '../../../db/records/record-store.ts';
 import { createVenueStore } from '../../../db/core/venue-store.ts';
-import { toPulled } from '../../../activities/sync/pulled-record.ts';
+import { toPulled } from '../../../activities/sync/pull/pulled-record.ts';
 import { readOnlyMapping } from '../../../providers/read-only-mapping.ts';
 import type { RecordFields, RecordKind } from '../../../records/record-kind.ts';
 import { createLoyaltyCards, KINDS_WITH_CARDS } from '../../made-up/loyalty-cards.ts';

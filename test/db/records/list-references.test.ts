@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { toPulled } from '../../../activities/sync/pulled-record.ts';
+import { toPulled } from '../../../activities/sync/pull/pulled-record.ts';
 import type { RecordId } from '../../../contracts/ids.ts';
 import { createRecordStores } from '../../../db/records/record-store.ts';
 import type { RecordStores } from '../../../db/records/record-store.ts';

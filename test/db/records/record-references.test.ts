@@ -1,6 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { toPulled } from '../../../activities/sync/pulled-record.ts';
+import { toPulled } from '../../../activities/sync/pull/pulled-record.ts';
 import { readOnlyMapping } from '../../../providers/read-only-mapping.ts';
 import type { RecordId } from '../../../contracts/ids.ts';
 import { migrateDown, migrateUp } from '../../../db/core/migrate.ts';

@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import { parseAnswer } from '../../../providers/grants.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import type { SessionOptions } from '../../../providers/provider.ts';
-import { createTransport } from '../../../providers/transport.ts';
-import type { Answer } from '../../../providers/transport.ts';
+import { createTransport } from '../../../providers/http/transport.ts';
+import type { Answer } from '../../../providers/http/transport.ts';
 import type { CornerDeskSettings } from './settings.ts';
 
 /** One call: the parsed answer, or null where there is no such object. */

@@ -1,6 +1,6 @@
 import { addressField, credentials, oauth2, secretField, textField } from '../../../providers/kit/connect-methods.ts';
 import { defineProvider } from '../../../providers/kit/define-provider.ts';
-import { concurrent, perSecond } from '../../../providers/limits.ts';
+import { concurrent, perSecond } from '../../../providers/limits/limits.ts';
 import { createCornerDeskAdapter } from './adapter.ts';
 import { cornerDeskFlows } from './oauth.ts';
 import { CORNER_DESK_SETTINGS } from './settings.ts';

@@ -2,7 +2,7 @@ import { ClientSecretPost } from 'openid-client';
 import { z } from 'zod';
 import { pageUrl, parseAnswer } from '../../../providers/grants.ts';
 import type { Grant, OAuthAdapter } from '../../../providers/oauth.ts';
-import { requestToken } from '../../../providers/token-endpoint.ts';
+import { requestToken } from '../../../providers/http/token-endpoint.ts';
 import { Secret } from '../../../vault/secret.ts';
 import { readAccount } from './account.ts';
 import { createAsk } from './ask.ts';

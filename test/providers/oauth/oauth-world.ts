@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
 import { onTestFinished } from 'vitest';
-import type { Budget } from '../../../providers/budget.ts';
+import type { Budget } from '../../../providers/limits/budget.ts';
 import type { CodeExchange, Grant, OAuthAdapter, OAuthCalls } from '../../../providers/oauth.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import { createTestProviders } from '../../support/test-providers.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { kindOfFault } from '../../../providers/error-table.ts';
+import { kindOfFault } from '../../../providers/http/error-table.ts';
 import { XERO_ERRORS } from '../../../providers/xero/errors.ts';
 import { allTime } from '../read-list.ts';
 import { aKey, createXeroWorld, detailsOf } from './xero-world.ts';

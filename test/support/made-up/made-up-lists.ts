@@ -1,10 +1,10 @@
 import type { CustomerFields } from '../../../records/customers.ts';
 import type { Limit } from '../../../contracts/providers.ts';
-import type { Budget } from '../../../providers/budget.ts';
-import { concurrent, perSecond } from '../../../providers/limits.ts';
+import type { Budget } from '../../../providers/limits/budget.ts';
+import { concurrent, perSecond } from '../../../providers/limits/limits.ts';
 import { stripe } from '../../../providers/stripe/index.ts';
-import type { SetUpProvider } from '../../../providers/pipeline.ts';
-import { createPipeline } from '../../../providers/pipeline.ts';
+import type { SetUpProvider } from '../../../providers/http/pipeline.ts';
+import { createPipeline } from '../../../providers/http/pipeline.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import type {
   ListQuery,

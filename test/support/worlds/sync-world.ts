@@ -10,7 +10,7 @@ import type { SyncChunkResult, SyncConnectionInput, SyncSummary } from '../../..
 import { createAuditStore } from '../../../db/core/audit-store.ts';
 import { createBudgetStore } from '../../../db/budgets/budget-store.ts';
 import { createCircuitStore } from '../../../db/budgets/circuit-store.ts';
-import { createCircuits } from '../../../providers/circuits.ts';
+import { createCircuits } from '../../../providers/limits/circuits.ts';
 import { createConnectionStore } from '../../../db/connections/connection-store.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { createOAuthTokenStore } from '../../../db/connections/oauth-token-store.ts';
@@ -27,7 +27,7 @@ import { createVenueStore } from '../../../db/core/venue-store.ts';
 import { createExpressions } from '../../../expressions/expressions.ts';
 import { pulledSourceId } from '../../../domain/sync/pull/source-id.ts';
 import type { ProviderAccountName } from '../../../domain/sync/pull/source-id.ts';
-import type { Budget } from '../../../providers/budget.ts';
+import type { Budget } from '../../../providers/limits/budget.ts';
 import type { Providers } from '../../../providers/providers.ts';
 import { createTestProviders } from '../test-providers.ts';
 import { startStripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';

@@ -1,0 +1,189 @@
+import { batchKey } from '../../../domain/sync/push/idempotency-key.ts';
+import type { PushResult, PushStore } from '../../../db/push/push-store.ts';
+import { ProviderError } from '../../../providers/provider-error.ts';
+import type { BatchOutcome, BatchWriter } from '../../../providers/provider.ts';
+import { afterError, isSpentKey, pushRecord } from './push-record.ts';
+import type { MergedAgain } from './push-merge-again.ts';
+import { agreed, rejected } from './push-result.ts';
+import { createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
+import type { PushTools, PushWork } from './push-work.ts';
+
+/** Rounds in which a batch reads anew what somebody else changes meanwhile, before it is cut. */
+const MOST_ROUNDS = 3;
+
+export interface BatchTools extends PushTools {
+  readonly batch: BatchWriter;
+  /** Of a two-way run: reads and merges what has changed since the run read it. */
+  readonly mergeAgain?: (stale: readonly PushWork[]) => Promise<MergedAgain>;
+  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markBatch' | 'tiedTo'>;
+}
+
+/**
+ * How a record may go with others: with those that have the same word. Null for one that goes alone, because it has to be
+ * looked up first or is taken out of use.
+ */
+export function companyOf(planned: PushWork, nowMs: number): string | null {
+  const work = asInBatch(planned, nowMs);
+  if (work.decision === 'update') return 'update';
+  return work.decision === 'create' ? `create ${work.row.link?.batchKey ?? ''}` : null;
+}
+
+/**
+ * A batch is marked with its key before it is sent. A first write without such a mark was never sent, whatever became of
+ * the run that planned it.
+ */
+function asInBatch(planned: PushWork, nowMs: number): PushWork {
+  const work = whenSent(planned, nowMs);
+  const { link } = work.row;
+  const isUnsent = link?.state === 'pending' && link.batchKey === null && link.writeAttempt === 0;
+  return work.decision === 'resolve' && isUnsent && link.externalId === null
+    ? { ...work, decision: 'create', repeatableUntilMs: null }
+    : work;
+}
+
+/**
+ * Writes records of one company in as few calls as it takes; results come in the order of the records. A call that is
+ * refused as a whole has written nothing: it is cut in halves until the record that it was refused for stands alone.
+ * Throws temporary failures as ProviderError.
+ */
+export async function pushBatch(
+  planned: readonly PushWork[],
+  tools: BatchTools,
+  round = 0,
+): Promise<readonly PushResult[]> {
+  const works = planned.map((work) => asInBatch(work, Date.now()));
+  const [creations, updates] = (['create', 'update'] as const).map((decision) =>
+    works.filter((work) => work.decision === decision),
+  );
+  // Keys may have ended since the records were put together.
+  const alone = works.filter(({ decision }) => decision !== 'create' && decision !== 'update');
+  const results = [
+    ...(creations?.length ? await createTogether(creations, tools) : []),
+    ...(updates?.length ? await updateTogether(updates, tools, round) : []),
+    ...(await oneByOne(alone, (work) => pushRecord(work, tools))),
+  ];
+  const byRecord = new Map(results.map((result) => [result.recordId, result]));
+  return works.flatMap(({ row }) => byRecord.get(row.id) ?? []);
+}
+
+async function createTogether(
+  works: readonly PushWork[],
+  tools: BatchTools,
+  isCut = false,
+): Promise<readonly PushResult[]> {
+  const idempotencyKey = (isCut ? null : markedKeyOf(works)) ?? (await markBatch(works, tools));
+  try {
+    const entries = works.map((work) => ({ mapped: work.mapped, idempotencyKey: createKeyOf(work, tools) }));
+    return await settle(works, await tools.batch.create(entries, { idempotencyKey }), tools);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    // The key stands for other content, such as that of an earlier version, which may have been written.
+    if (isSpentKey(error)) return oneByOne(works, (work) => pushRecord({ ...work, decision: 'resolve' }, tools));
+    return cut(error, works, { tools, again: (half) => createTogether(half, tools, true) });
+  }
+}
+
+/** The key that these records were sent under before; null where they were not sent, or alone. */
+const markedKeyOf = ([first]: readonly PushWork[]): string | null => first?.row.link?.batchKey ?? null;
+
+async function markBatch(works: readonly PushWork[], tools: BatchTools): Promise<string> {
+  const key = keyOf(works, tools, { action: 'create', round: 0 });
+  const ids = works.map(({ row }) => row.id);
+  await tools.store.markBatch(tools.scope, ids, key);
+  return key;
+}
+
+/** `round`: how often the same records were refused because a remote record had changed since it was read. */
+async function updateTogether(
+  works: readonly PushWork[],
+  tools: BatchTools,
+  round = 0,
+): Promise<readonly PushResult[]> {
+  const idempotencyKey = keyOf(works, tools, { action: 'update', round });
+  const mayRepeat = round + 1 < MOST_ROUNDS;
+  try {
+    const entries = works.map((work) => ({
+      externalId: work.row.link?.externalId ?? '',
+      mapped: sentBy(work, tools),
+      ...updateOptionsOf(work, tools),
+    }));
+    const outcomes = await tools.batch.update(entries, { idempotencyKey });
+    const isStale = (outcome: BatchOutcome | undefined) =>
+      mayRepeat && outcome instanceof ProviderError && isSpentKey(outcome);
+    const stale = works.filter((_, index) => isStale(outcomes[index]));
+    const settled = await settle(
+      works.filter((_, index) => !isStale(outcomes[index])),
+      outcomes.filter((outcome) => !isStale(outcome)),
+      tools,
+    );
+    return stale.length === 0 ? settled : [...settled, ...(await repeat(stale, tools, round + 1))];
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    if (isSpentKey(error) && mayRepeat) return repeat(works, tools, round + 1);
+    return cut(error, works, { tools, again: (half) => updateTogether(half, tools) });
+  }
+}
+
+/** Updates that met a newer version: a push writes them over it, a two-way run merges first. */
+async function repeat(stale: readonly PushWork[], tools: BatchTools, round: number): Promise<readonly PushResult[]> {
+  if (!tools.mergeAgain) return updateTogether(stale, tools, round);
+  const { works, results } = await tools.mergeAgain(stale);
+  return [...results, ...(await pushBatch(works, tools, round))];
+}
+
+/** A two-way run overwrites no version that it has not merged. */
+function afterRefusal(error: ProviderError, work: PushWork, tools: BatchTools): PushResult | Promise<PushResult> {
+  return tools.mergeAgain && isSpentKey(error) && work.decision === 'update'
+    ? rejected(work, 'keeps-changing', 'The provider’s object changed at every attempt. The next run merges it.')
+    : afterError(error, work, tools);
+}
+
+const keyOf = (
+  works: readonly PushWork[],
+  { scope }: BatchTools,
+  of: { readonly action: 'create' | 'update'; readonly round: number },
+): string =>
+  batchKey(
+    scope.connectionId,
+    works.map(({ row }) => ({ recordId: row.id, recordVersion: row.version, attempt: row.link?.writeAttempt ?? 0 })),
+    of,
+  );
+
+/** Records that were refused by themselves go on alone, as single ones do. */
+function settle(
+  works: readonly PushWork[],
+  outcomes: readonly BatchOutcome[],
+  tools: BatchTools,
+): Promise<readonly PushResult[]> {
+  const action = works[0]?.decision === 'create' ? 'created' : 'updated';
+  return oneByOne(works, (work, index) => {
+    const outcome = outcomes[index];
+    if (outcome === undefined) throw new Error('a batch has an outcome for each of its records');
+    return outcome instanceof ProviderError ? afterRefusal(outcome, work, tools) : agreed(work, action, outcome);
+  });
+}
+
+interface Cutting {
+  readonly tools: BatchTools;
+  readonly again: (half: readonly PushWork[]) => Promise<readonly PushResult[]>;
+}
+
+/** Throws an error that no other composition of the batch would avoid. */
+async function cut(error: ProviderError, works: readonly PushWork[], { tools, again }: Cutting) {
+  const [only] = works;
+  if (only !== undefined && works.length === 1) return [await afterRefusal(error, only, tools)];
+  const { kind, httpStatus } = error.details;
+  // 403 refuses the whole account.
+  if ((kind !== 'rejected' && kind !== 'conflict') || httpStatus === 403) throw error;
+  const middle = Math.ceil(works.length / 2);
+  return [...(await again(works.slice(0, middle))), ...(await again(works.slice(middle)))];
+}
+
+async function oneByOne(
+  works: readonly PushWork[],
+  push: (work: PushWork, index: number) => PushResult | Promise<PushResult>,
+): Promise<readonly PushResult[]> {
+  const results: PushResult[] = [];
+  for (const [index, work] of works.entries()) results.push(await push(work, index));
+  return results;
+}

@@ -1,0 +1,265 @@
+import type { RecordId } from '../../../contracts/ids.ts';
+import type { ArchivingCount } from '../../../contracts/sync.ts';
+import { afterPush } from '../../../domain/sync/checkpoint.ts';
+import type { Checkpoint, PushCheckpoint } from '../../../domain/sync/checkpoint.ts';
+import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
+import { mayArchive } from '../../../domain/sync/pull/blast-radius.ts';
+import type { PullStore } from '../../../db/pull/pull-store.ts';
+import type { PushResult, PushStore } from '../../../db/push/push-store.ts';
+import type { SyncProgressStore } from '../../../db/runs/sync-progress-store.ts';
+import type { BatchWriter, ResourceWriter } from '../../../providers/provider.ts';
+import type { ChunkEnvironment } from '../chunk.ts';
+import { mapRows } from './mapped-rows.ts';
+import { companyOf, pushBatch } from './push-batch.ts';
+import type { BatchTools } from './push-batch.ts';
+import { mergeAgain } from './push-merge-again.ts';
+import { toDoneEntry } from './push-plan.ts';
+import { pushRecord } from './push-record.ts';
+import { planPush } from './push-work.ts';
+import type { PushWork } from './push-work.ts';
+import { SerialCommitter } from '../serial-committer.ts';
+
+const PAGE_SIZE = 1_000;
+/** Maximum of open pages: enough that pages with few changes never leave the lanes idle. */
+const MAX_OPEN_PAGES = 20;
+/** The next page is read when fewer records than this wait. */
+const LOW_WATER = 500;
+const MAX_RESULTS_A_COMMIT = 500;
+/** Results are stored a few times a second: often enough for a live view, rarely enough to be cheap. */
+const GATHER_MS = 200;
+
+export interface PushEnvironment extends ChunkEnvironment {
+  readonly store: PushStore;
+  readonly pulls: Pick<PullStore, 'settleMissing'>;
+  readonly writer: ResourceWriter;
+  readonly progress: SyncProgressStore;
+  /** The count that a person has allowed the run to archive; null without an approval. */
+  readonly approved: ArchivingCount | null;
+}
+
+/** A page of records in progress. The cursor passes it when it and all earlier pages are finished. */
+interface OpenPage {
+  readonly last: RecordId;
+  /** Records equal to what was agreed, counted when the cursor passes. */
+  readonly unchangedCount: number;
+  unfinished: number;
+}
+
+interface Finished extends Waiting {
+  readonly result: PushResult;
+}
+
+interface Waiting {
+  readonly work: PushWork;
+  readonly page: OpenPage;
+}
+
+/**
+ * Writes what changed, several records at once, and commits results as they arrive. The cursor moves by whole pages.
+ */
+export async function pushChunk(environment: PushEnvironment, checkpoint: PushCheckpoint): Promise<void> {
+  const { scope, store, approved, progress, control } = environment;
+  const counted = { ...(await store.blastRadius(scope)), archived: control.progress.counts.archived };
+  if (!mayArchive(counted, approved)) {
+    await progress.awaitApproval(scope, counted);
+    control.awaitApproval(counted);
+    return;
+  }
+  await new PushWalk(environment, checkpoint, counted).run();
+}
+
+class PushWalk {
+  readonly #environment: PushEnvironment;
+  /** What ended together is committed together: a batch that is half known could not be repeated under its key. */
+  readonly #committer: SerialCommitter<readonly Finished[]>;
+  readonly #lowWater: number;
+  readonly #pages: OpenPage[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #running = new Set<Promise<void>>();
+  readonly #newestDeletionEpochUs: number | null;
+  #after: RecordId | null;
+  readonly #first: PushCheckpoint;
+  #atEnd = false;
+
+  constructor(environment: PushEnvironment, checkpoint: PushCheckpoint, counted: ArchivingCount) {
+    this.#environment = environment;
+    this.#newestDeletionEpochUs = counted.newestDeletionEpochUs;
+    this.#first = checkpoint;
+    this.#after = checkpoint.after;
+    this.#lowWater = Math.max(LOW_WATER, environment.writer.batch?.size ?? 0);
+    this.#committer = new SerialCommitter((finished) => this.#commit(finished), {
+      maxBatch: MAX_RESULTS_A_COMMIT,
+      gatherMs: GATHER_MS,
+    });
+  }
+
+  async run(): Promise<void> {
+    while (this.#mayGoOn()) {
+      await this.#readAhead();
+      this.#fillLanes();
+      if (this.#mayReadMore() && this.#hasFreeLane()) continue;
+      if (this.#running.size > 0) await Promise.race(this.#running);
+      else if (this.#waiting.length === 0) await this.#committer.drain();
+    }
+    await Promise.all(this.#running);
+    await this.#committer.drain();
+    this.#environment.control.rethrow();
+  }
+
+  #mayGoOn(): boolean {
+    if (this.#committer.failed || this.#environment.control.stopping) return false;
+    return !this.#atEnd || this.#waiting.length > 0 || this.#running.size > 0;
+  }
+
+  async #readAhead(): Promise<void> {
+    while (this.#mayReadMore() && !this.#committer.failed) await this.#readPage();
+  }
+
+  #mayReadMore(): boolean {
+    if (this.#atEnd || this.#environment.control.stopping) return false;
+    return this.#waiting.length < this.#lowWater && this.#pages.length < MAX_OPEN_PAGES;
+  }
+
+  #hasFreeLane(): boolean {
+    return this.#running.size < this.#environment.control.lanes;
+  }
+
+  async #readPage(): Promise<void> {
+    const { store, scope, mapping } = this.#environment;
+    const read = await store.readPage(scope, {
+      after: this.#after,
+      limit: PAGE_SIZE,
+      newestDeletionEpochUs: this.#newestDeletionEpochUs,
+    });
+    const rows = await mapRows(read, this.#environment);
+    const last = rows.at(-1)?.id;
+    if (last !== undefined) {
+      this.#after = last;
+      const works = rows
+        .filter((row) => row.link?.countedInThisRun !== true)
+        .map((row) => planPush(row, mapping, Date.now()));
+      const open = works.filter((work) => !isSettled(work));
+      await this.#markWrites(open);
+      const page = { last, unchangedCount: works.length - open.length, unfinished: open.length };
+      this.#pages.push(page);
+      this.#waiting.push(...open.map((work) => ({ work, page })));
+    }
+    // Set only now, so that a concurrent commit does not see the end before this page is in line.
+    this.#atEnd = rows.length < PAGE_SIZE;
+    // A page without work passes at once, and an empty one may be the end.
+    this.#committer.add([]);
+  }
+
+  // Marks a first write before it is sent: if its answer is lost, the mark says that there may be a remote record.
+  async #markWrites(works: readonly PushWork[]): Promise<void> {
+    const { store, scope } = this.#environment;
+    const first = works
+      .filter(({ decision, row }) => decision === 'create' && row.link?.state !== 'pending')
+      .map(({ row }) => row.id);
+    if (first.length > 0) await store.markPending(scope, first, 0);
+    const updates = works
+      .filter(({ decision }) => decision === 'update')
+      .map(({ row: { id, version, fields } }) => ({
+        recordId: id,
+        version,
+        metadataKeys: metadataKeysOf(fields),
+      }));
+    if (updates.length > 0) await store.markSent(scope, updates);
+  }
+
+  #fillLanes(): void {
+    const { control } = this.#environment;
+    while (this.#hasFreeLane() && !control.stopping) {
+      const next = this.#takeNext();
+      if (next.length === 0) return;
+      const task: Promise<void> = this.#push(next).finally(() => this.#running.delete(task));
+      this.#running.add(task);
+    }
+  }
+
+  /** The next record, with those behind it that may go in the same call. A call that is not full waits for more pages. */
+  #takeNext(): readonly Waiting[] {
+    const { batch } = this.#environment.writer;
+    if (batch === undefined) return this.#waiting.splice(0, 1);
+    if (this.#mayReadMore()) return [];
+    const nowMs = Date.now();
+    const [first] = this.#waiting;
+    const company = first ? companyOf(first.work, nowMs) : null;
+    if (company === null) return this.#waiting.splice(0, 1);
+    const taken: Waiting[] = [];
+    const left: Waiting[] = [];
+    for (const one of this.#waiting)
+      (taken.length < batch.size && companyOf(one.work, nowMs) === company ? taken : left).push(one);
+    this.#waiting.splice(0, this.#waiting.length, ...left);
+    return taken;
+  }
+
+  async #push(taken: readonly Waiting[]): Promise<void> {
+    const results = await this.#environment.control.attempt(() => this.#write(taken.map(({ work }) => work)));
+    if (results === null) this.#waiting.unshift(...taken);
+    else {
+      const byRecord = new Map(results.map((result) => [result.recordId, result]));
+      this.#committer.add(
+        taken.map((one) => {
+          const result = byRecord.get(one.work.row.id);
+          if (result === undefined) throw new Error('every record that is pushed has a result');
+          return { ...one, result };
+        }),
+      );
+    }
+    await this.#committer.room();
+  }
+
+  async #write(works: readonly PushWork[]): Promise<readonly PushResult[]> {
+    const { batch } = this.#environment.writer;
+    if (batch !== undefined) return pushBatch(works, this.#batchTools(batch));
+    return Promise.all(works.map((work) => pushRecord(work, this.#environment)));
+  }
+
+  #batchTools(batch: BatchWriter): BatchTools {
+    const environment = this.#environment;
+    const tools = { ...environment, batch };
+    return environment.scope.direction === 'both'
+      ? { ...tools, mergeAgain: (stale) => mergeAgain(environment, stale) }
+      : tools;
+  }
+
+  async #commit(finished: readonly (readonly Finished[])[]): Promise<void> {
+    const { store, scope, control } = this.#environment;
+    const ended = finished.flat();
+    for (const { page } of ended) page.unfinished -= 1;
+    const passed = this.#takePassed();
+    // A page was read and is still in progress, so there is nothing yet that counts as progress for a waiting run.
+    if (ended.length === 0 && passed.length === 0 && !(this.#atEnd && this.#pages.length === 0)) return;
+    const results = ended.map(({ result }) => result);
+    const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
+    const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);
+    const delta = control.takeDelta(results.length + unchangedCount);
+    const committed = await store.commit(scope, {
+      results,
+      entries,
+      unchangedCount,
+      checkpoint: this.#checkpointAfter(passed),
+      ...delta,
+    });
+    // Reading a page commits too, but moves nothing.
+    control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
+  }
+
+  /** Finished pages at the front, which the cursor may pass. */
+  #takePassed(): readonly OpenPage[] {
+    const firstOpen = this.#pages.findIndex(({ unfinished }) => unfinished > 0);
+    return this.#pages.splice(0, firstOpen === -1 ? this.#pages.length : firstOpen);
+  }
+
+  #checkpointAfter(passed: readonly OpenPage[]): Checkpoint | null {
+    if (this.#atEnd && this.#pages.length === 0) return afterPush(this.#first);
+    const last = passed.at(-1);
+    return last ? { ...this.#first, after: last.last } : null;
+  }
+}
+
+/** Known to equal what was last agreed, so that no write is needed. */
+function isSettled({ decision, row }: PushWork): boolean {
+  return decision === 'unchanged' && row.link?.recordVersion === row.version;
+}

@@ -1,0 +1,206 @@
+import type { PushLink, PushResult } from '../../../db/push/push-store.ts';
+import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
+import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
+import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
+import { unreadableIssuesOf } from '../../../providers/items.ts';
+import { ProviderError } from '../../../providers/provider-error.ts';
+import type { ProviderRecord, ResourceMapping } from '../../../providers/provider.ts';
+import { describeProblems } from '../pull/pulled-record.ts';
+import { findRemote } from './push-remote-record.ts';
+import { agreed, rejected } from './push-result.ts';
+import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
+import type { PushTools, PushWork } from './push-work.ts';
+
+/** Stored failures in a row after which a record is set aside, so that one record cannot block a run. */
+const MAX_WRITE_ATTEMPTS = 5;
+
+/**
+ * Writes one record to the provider. Returns a rejected record as a result, and throws temporary failures as
+ * ProviderError.
+ */
+export async function pushRecord(planned: PushWork, tools: PushTools): Promise<PushResult> {
+  const work = whenSent(planned, Date.now());
+  const { decision, mapped } = work;
+  if (decision === 'unchanged') return agreed(work, 'unchanged', null);
+  if (decision === 'reject') return rejected(work, 'not-mappable', describeProblems(mapped.problems));
+  try {
+    return await WRITES[decision](work, tools);
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    return afterError(error, work, tools);
+  }
+}
+
+/** What becomes of a record whose write was refused or answered unreadably. Throws an error that is no matter of one record. */
+export async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { decision } = work;
+  // A spent key stands for a stored failure, or for the same record with other content. The result of that write is
+  // looked up.
+  if (isSpentKey(error) && (decision === 'create' || decision === 'update'))
+    return pushRecord({ ...work, decision: 'resolve' }, tools);
+  if (decision === 'update' && isMissing(error) && (await isRemoteGone(work, tools))) return createAnew(work, tools);
+  const issues = unreadableIssuesOf(error);
+  return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
+}
+
+const WRITES: Readonly<
+  Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult>>
+> = {
+  create: write,
+  update: write,
+  archive,
+  resolve,
+};
+
+const isMissing = ({ details }: ProviderError) => details.kind === 'rejected' && details.httpStatus === 404;
+
+/**
+ * Asks the provider, because what an update reports as missing may be another object than the remote record, such as a
+ * price.
+ */
+async function isRemoteGone({ row }: PushWork, { session }: PushTools): Promise<boolean> {
+  const externalId = row.link?.externalId ?? null;
+  try {
+    return externalId !== null && (await session.retrieve(externalId)) === null;
+  } catch (error) {
+    // An unreadable object exists.
+    if (unreadableIssuesOf(error) === null) throw error;
+    return false;
+  }
+}
+
+/**
+ * Creates a remote record that the provider has deleted once more, under a fresh key, because the venue changed the
+ * record since both sides agreed and therefore wants it.
+ */
+async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row } = work;
+  const link = { ...withoutRemote(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
+  await tools.store.markAnew(tools.scope, row.id, link.writeAttempt);
+  const result = await pushRecord(
+    { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null },
+    tools,
+  );
+  return result.action === 'created' ? { ...result, ...CREATED_ANEW } : result;
+}
+
+const CREATED_ANEW = {
+  code: 'created-anew',
+  message: 'The provider had deleted this record, and the venue changed it since: it was created anew.',
+} as const;
+
+export const isSpentKey = ({ details }: ProviderError) =>
+  details.kind === 'conflict' || (details.kind === 'unavailable' && details.replayed === true);
+
+async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row, mapped } = work;
+  const externalId = row.link?.externalId ?? null;
+  if (externalId === null)
+    return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
+  return agreed(
+    work,
+    'updated',
+    await tools.writer.update(externalId, sentBy(work, tools), updateOptionsOf(work, tools)),
+  );
+}
+
+/** Also archives a record whose first write was never answered, because that may have left a remote record. */
+async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const externalId = work.row.link?.externalId ?? (await findRemote(work.row, tools)).remote?.externalId ?? null;
+  const outcome =
+    externalId === null
+      ? 'deleted'
+      : await tools.writer.archive(externalId, { idempotencyKey: archiveKey(identityOf(work, tools)) });
+  const result = agreed(work, externalId === null ? 'unchanged' : 'archived', null);
+  return {
+    ...result,
+    linkState: 'archived',
+    externalId: outcome === 'deleted' ? null : externalId,
+    fingerprint: null,
+    externalState: null,
+  };
+}
+
+/**
+ * Handles a provider that answers but whose answer about this record is unreadable: the write has an unknown outcome,
+ * and this run leaves it there. A first write stays pending under an unused key, so that the next run looks for its
+ * remote record before it writes.
+ */
+async function afterUnreadable(issues: string, work: PushWork, { store, scope }: PushTools): Promise<PushResult> {
+  const { row, decision } = work;
+  if (decision === 'create') await store.markPending(scope, [row.id], (row.link?.writeAttempt ?? 0) + 1);
+  const result = rejected(
+    work,
+    'unreadable-answer',
+    `The provider’s answer cannot be read: ${issues}. The next run finds out whether the record was written.`,
+  );
+  return result.externalId === null ? { ...result, linkState: 'pending' } : result;
+}
+
+function afterRefusal(error: ProviderError, work: PushWork): PushResult {
+  const { kind, httpStatus, code, field } = error.details;
+  // 403 refuses the whole account, not this record.
+  if (kind !== 'rejected' || httpStatus === 403) throw error;
+  const message = `The provider refused this record${field === undefined ? '' : ` because of ${field}`} (http ${httpStatus ?? 'none'}).`;
+  return rejected(work, code ?? 'rejected', message);
+}
+
+/** Looks up what earlier writes of unknown outcome have done, and writes only what is missing, under an unused key. */
+async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
+  const { row } = work;
+  const link = row.link ?? NO_LINK;
+  const { remote, copies } = link.externalId === null ? await findRemote(row, tools) : NO_REMOTE;
+  const note = copies.length === 0 ? {} : COPIED;
+  // For a record that never had other content, only its creation can have been sent.
+  if (remote !== null && !link.recordChangedSince && isAsWanted(remote, work, tools.mapping))
+    return { ...agreed(work, 'created', remote), ...note };
+
+  const writeAttempt = link.writeAttempt + 1;
+  await tools.store.markPending(tools.scope, [row.id], writeAttempt);
+  if (isGivenUp(writeAttempt, tools.scope))
+    return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
+  const again = {
+    ...work,
+    row: { ...row, link: { ...link, writeAttempt, ...remoteOf(remote) } },
+    afterLostUpdate: true,
+  };
+  return { ...(await writeAgain(again, tools)), ...note };
+}
+
+/** A record that was set aside is written again, as often as at first, only when somebody has it retried. */
+const isGivenUp = (writeAttempt: number, { deadLettersOnly }: PushTools['scope']): boolean =>
+  deadLettersOnly === true ? writeAttempt % (MAX_WRITE_ATTEMPTS + 1) === 0 : writeAttempt > MAX_WRITE_ATTEMPTS;
+
+async function writeAgain(work: PushWork, tools: PushTools): Promise<PushResult> {
+  try {
+    return await write(work, tools);
+  } catch (error) {
+    // The remote record changed once more between its reading and this write.
+    if (error instanceof ProviderError && error.details.kind === 'conflict') return resolve(work, tools);
+    throw error;
+  }
+}
+
+const NO_REMOTE = { remote: null, copies: [] } as const;
+const COPIED = {
+  code: 'own-id-copied',
+  message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.',
+} as const;
+
+const remoteOf = (remote: ProviderRecord | null): Partial<PushLink> =>
+  remote
+    ? {
+        externalId: remote.externalId,
+        metadataKeys: metadataKeysOf(remote.fields),
+        externalState: remote.externalState ?? null,
+      }
+    : {};
+
+function isAsWanted(
+  { fields, refs, listRefs }: ProviderRecord,
+  { row: { id, sourceId }, fingerprint }: PushWork,
+  mapping: ResourceMapping,
+): boolean {
+  if (fields === null) return false;
+  return fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs, listRefs }).payload) === fingerprint;
+}

@@ -1,0 +1,101 @@
+import { withOwnIdsInLists } from '../../../domain/sync/list-references.ts';
+import { isSame } from '../../../domain/sync/merge/flat-fields.ts';
+import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
+import type { PushLink, PushResult } from '../../../db/push/push-store.ts';
+import type { WrittenRecord } from '../../../providers/provider.ts';
+import type { MappedRow } from './mapped-rows.ts';
+import { listRefsOf } from './push-work.ts';
+import type { PushWork } from './push-work.ts';
+
+/** The outcome of a write that both sides agree on. */
+export function agreed(work: PushWork, action: PushResult['action'], answer: WrittenRecord | null): PushResult {
+  const { row, fingerprint, fingerprintOfRemote } = work;
+  const written = answer && withoutChangesOfOthers(work, withOwnIds(row, answer));
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action,
+    recordVersion: row.version,
+    linkState: 'linked',
+    ...toldBy(written, row.link),
+    fingerprint,
+    remoteFingerprint: written && fingerprintOfRemote(written),
+    ...writtenOf(row, written),
+    metadataKeys: metadataKeysOf(row.fields),
+    code: null,
+    message: null,
+  };
+}
+
+/** The answer to a write, with our own ids of the records that its lists name. */
+function withOwnIds({ lists }: MappedRow, answer: WrittenRecord): WrittenRecord {
+  const { fields, listRefs } = answer;
+  return lists && fields && listRefs ? { ...answer, fields: withOwnIdsInLists(lists, fields, listRefs) } : answer;
+}
+
+/**
+ * The answer to a write with the known value of each field that the run did not change. What the answer has otherwise
+ * there, somebody else has changed meanwhile: it is not agreed on, and the next run reads it as a change.
+ */
+function withoutChangesOfOthers({ row }: PushWork, answer: WrittenRecord): WrittenRecord {
+  const { fields, atProvider, lists } = row;
+  if (atProvider === undefined || answer.fields === null) return answer;
+  const untouched = Object.fromEntries(
+    Object.entries(atProvider).filter(([name, value]) => isSame(fields[name], value)),
+  );
+  const known = Object.entries(listRefsOf(row, untouched) ?? {}).filter(
+    ([name]) => untouched[lists?.rules[name]?.list ?? ''] !== undefined,
+  );
+  return {
+    ...answer,
+    fields: { ...answer.fields, ...untouched },
+    ...(known.length > 0 && { listRefs: { ...answer.listRefs, ...Object.fromEntries(known) } }),
+  };
+}
+
+/** What was written, and what the provider made of it, both in the venue's fields. */
+function writtenOf(
+  { fields, merging, venueSide }: MappedRow,
+  written: WrittenRecord | null,
+): Pick<PushResult, 'fields' | 'merging' | 'answer'> {
+  const told = written?.fields ?? null;
+  if (venueSide === undefined) return { fields, merging, answer: told };
+  const read = told && venueSide.read(told);
+  return { fields: venueSide.fields, merging, answer: read && read.problems.length === 0 ? read.fields : null };
+}
+
+/** The record in the answer to a write; without an answer the link's. */
+function toldBy(
+  written: WrittenRecord | null,
+  link: PushLink | null,
+): Pick<PushResult, 'externalId' | 'externalVersion' | 'externalState' | 'notes'> {
+  if (written === null)
+    return { externalId: link?.externalId ?? null, externalVersion: 0, externalState: null, notes: [] };
+  return {
+    externalId: written.externalId,
+    externalVersion: written.version,
+    externalState: written.externalState ?? null,
+    notes: written.notes ?? [],
+  };
+}
+
+/** A record that is not written, and why. */
+export function rejected({ row }: PushWork, code: string, message: string): PushResult {
+  return {
+    recordId: row.id,
+    sourceId: row.sourceId,
+    action: 'rejected',
+    recordVersion: row.version,
+    linkState: 'rejected',
+    externalId: row.link?.externalId ?? null,
+    externalVersion: 0,
+    fingerprint: null,
+    remoteFingerprint: null,
+    ...writtenOf(row, null),
+    metadataKeys: [],
+    externalState: null,
+    notes: [],
+    code,
+    message,
+  };
+}

@@ -1,0 +1,200 @@
+import type { DeadLetterId, VenueId } from '../../../contracts/ids.ts';
+import type { DeadLetter, Unchanged } from '../../../db/dead-letters/dead-letter-store.ts';
+import type { RecordChanges, StoredRecord } from '../../../db/records/record-store.ts';
+import type { FieldProblem } from '../../../db/records/record-writing.ts';
+import type { Actor } from '../../admin/audit-trail.ts';
+import type { StartRetries } from '../../dead-letters/retry-starter.ts';
+import { deadLetterAdvice } from '../../../domain/dead-letters/dead-letter-advice.ts';
+import { ApiError } from '../../errors/api-error.ts';
+import { notFound } from '../../errors/not-found.ts';
+import { endpoint } from '../../http/endpoint.ts';
+import type { Endpoint } from '../../http/endpoint.ts';
+import { invalidRequest } from '../../http/parse.ts';
+import { checkChanged } from '../../records/unchanged-fields.ts';
+import {
+  deadLetterAnswer,
+  discardDeadLetterBody,
+  editDeadLetterBody,
+  presentDeadLetter,
+  retriedAnswer,
+  retryDeadLettersBody,
+} from '../../schemas/dead-letter.ts';
+import { schemasOf } from '../../schemas/records/record-schemas.ts';
+import { DEAD_LETTER, DEAD_LETTERS, deadLetterListRoutes, deadLetterReadRoutes } from './dead-letter-routes.ts';
+import type { DeadLetterRouteDeps } from './dead-letter-routes.ts';
+
+export interface DeadLetterActionDeps extends DeadLetterRouteDeps {
+  readonly startRetries: StartRetries;
+}
+
+/** The operations on the list come first, because the path of one entry would match theirs. */
+export const deadLetterRoutes = (deps: DeadLetterActionDeps): Endpoint[] => [
+  ...deadLetterListRoutes(deps),
+  retryAllRoute(deps),
+  ...deadLetterReadRoutes(deps),
+  retryRoute(deps),
+  discardRoute(deps),
+  editRoute(deps),
+];
+
+function retryRoute({ deadLetters, audit, startRetries }: DeadLetterActionDeps): Endpoint {
+  return endpoint({
+    name: 'retryDeadLetter',
+    summary: 'Retry what failed',
+    description:
+      'A record is read or written again by a run of its own, within the provider’s limits and after a run of the same sync that is under way; an event is handled again; an outgoing webhook is sent again as by `resendDelivery`. One that fails again stays the same entry. A discarded entry can be retried too.',
+    tag: 'Dead letters',
+    method: 'post',
+    path: `${DEAD_LETTER}/retry`,
+    role: 'operator',
+    effort: 'start',
+    idempotent: true,
+    answers: { 202: { description: 'It is retried.', schema: deadLetterAnswer } },
+    problems: ['dead-letter-settled', 'dead-letter-not-retryable'],
+    async handle({ ids: { venueId, deadLetterId }, caller, requestId }) {
+      const audited = toEntry({ caller, requestId }, audit, 'dead-letter.retried');
+      const letter = changed(await deadLetters.markRetry(venueId, deadLetterId, audited));
+      // A delivery is on its way already.
+      if (letter.source !== 'delivery') void startRetries(venueId);
+      return { status: 202, body: presentDeadLetter(letter) };
+    },
+  });
+}
+
+function retryAllRoute({ deadLetters, audit, startRetries }: DeadLetterActionDeps): Endpoint {
+  return endpoint({
+    name: 'retryDeadLetters',
+    summary: 'Retry everything open that fits a filter',
+    description:
+      'Without a filter, everything that is open, at most 10,000 entries. Each is retried as if it had been asked for alone; records of one sync share a run. Outgoing webhooks whose subscription is disabled stay open.',
+    tag: 'Dead letters',
+    method: 'post',
+    path: `${DEAD_LETTERS}/retry`,
+    role: 'operator',
+    effort: 'start',
+    idempotent: true,
+    body: retryDeadLettersBody,
+    answers: { 202: { description: 'They are retried.', schema: retriedAnswer } },
+    async handle({ ids: { venueId }, body: filter, caller, requestId }) {
+      const retrying = await deadLetters.markRetries(venueId, filter, (count) =>
+        audit.entry({ caller, requestId }, venueId, {
+          action: 'dead-letters.retried',
+          targetType: 'venue',
+          targetId: venueId,
+          details: {
+            count,
+            ...{ source: filter.source ?? null, provider: filter.provider ?? null, cause: filter.cause ?? null },
+            ...{ connection: filter.connectionId ?? null, resource: filter.resource ?? null },
+          },
+        }),
+      );
+      if (retrying > 0) void startRetries(venueId);
+      return { status: 202, body: { retrying } };
+    },
+  });
+}
+
+function discardRoute({ deadLetters, audit }: DeadLetterActionDeps): Endpoint {
+  return endpoint({
+    name: 'discardDeadLetter',
+    summary: 'Give up what failed',
+    description:
+      'It stays discarded while the same record fails for the same reason, and is open again when it fails for another or after a change. The audit log notes who has discarded it.',
+    tag: 'Dead letters',
+    method: 'post',
+    path: `${DEAD_LETTER}/discard`,
+    role: 'operator',
+    idempotent: true,
+    body: discardDeadLetterBody,
+    answers: { 200: { description: 'It is discarded.', schema: deadLetterAnswer } },
+    problems: ['dead-letter-settled'],
+    async handle({ ids: { venueId, deadLetterId: id }, body: { reason }, caller, requestId }) {
+      const decision = { by: caller.subject, reason };
+      const audited = toEntry({ caller, requestId }, audit, 'dead-letter.discarded');
+      return {
+        status: 200,
+        body: presentDeadLetter(changed(await deadLetters.discard({ venueId, id }, decision, audited))),
+      };
+    },
+  });
+}
+
+function editRoute(deps: DeadLetterActionDeps): Endpoint {
+  return endpoint({
+    name: 'editDeadLetter',
+    summary: 'Change the record that a push could not write',
+    description:
+      'Changes the venue’s record, under the rules of `PATCH` of the record. Retry the entry afterwards, or leave it to the next push. An object that a pull could not store is the provider’s: it is changed there, and a retry reads it again. `editable` tells them apart.',
+    tag: 'Dead letters',
+    method: 'patch',
+    path: DEAD_LETTER,
+    role: 'operator',
+    body: editDeadLetterBody,
+    answers: { 200: { description: 'The entry; its record is changed.', schema: deadLetterAnswer } },
+    problems: ['dead-letter-settled', 'dead-letter-not-editable'],
+    async handle({ ids: { venueId, deadLetterId }, body: { fields }, caller, requestId }) {
+      const letter = await deps.deadLetters.find(venueId, deadLetterId);
+      if (!letter) throw notFound('dead-letter-not-found');
+      if (letter.state === 'resolved') throw settled();
+      await editRecord(deps, letter, { fields, actor: { caller, requestId } });
+      return { status: 200, body: presentDeadLetter(letter) };
+    },
+  });
+}
+
+/** Throws `invalid-request` with every wrong field; nothing is changed then. */
+async function editRecord(
+  { records, kinds, audit }: DeadLetterActionDeps,
+  letter: DeadLetter,
+  { fields, actor }: { readonly fields: Readonly<Record<string, unknown>>; readonly actor: Actor },
+): Promise<void> {
+  const { id, venueId, resource, recordId } = letter;
+  if (resource === null || recordId === null || !kinds.has(resource)) throw notEditable(deadLetterAdvice(letter));
+  const kind = kinds.get(resource);
+  const store = records.of(kind);
+  const parsed = await checkChanged(schemasOf(kind).changes, fields, {
+    readShown: () => store.find(venueId, recordId),
+    fields: Object.keys(kind.fields),
+  });
+  if (!parsed.ok) throw invalidRequest(parsed.errors.map(inFields));
+  const { sourceId, ...changes } = parsed.value as RecordChanges & { readonly sourceId?: string };
+  if (sourceId !== undefined) throw invalidRequest([inFields({ path: 'sourceId', message: 'Cannot be changed' })]);
+  const result = await store.update({ venueId, id: recordId }, changes, ({ id: record }: StoredRecord) =>
+    audit.entry(actor, venueId, {
+      action: 'dead-letter.edited',
+      targetType: 'dead-letter',
+      targetId: id,
+      details: { resource, record, fields: Object.keys(fields).sort().join(' ') },
+    }),
+  );
+  if (result === null) throw notEditable('The record is deleted: discard the entry.');
+  if (Array.isArray(result)) throw invalidRequest((result as readonly FieldProblem[]).map(inFields));
+}
+
+const inFields = ({ path, message }: FieldProblem): FieldProblem => ({ path: `fields.${path}`, message });
+
+const notEditable = (advice: string) =>
+  new ApiError('dead-letter-not-editable', `Nothing can be edited here. ${advice}`);
+const settled = () => new ApiError('dead-letter-settled', 'It is resolved or discarded already.');
+
+function changed(outcome: DeadLetter | Unchanged | null): DeadLetter {
+  if (outcome === null) throw notFound('dead-letter-not-found');
+  if (outcome === 'settled') throw settled();
+  if (outcome === 'unsendable')
+    throw new ApiError(
+      'dead-letter-not-retryable',
+      'The delivery has expired or was accepted, or its subscription is not enabled.',
+    );
+  if (outcome === 'unnamed')
+    throw new ApiError('dead-letter-not-retryable', 'The provider’s object has no readable id.');
+  return outcome;
+}
+
+/** The audit row of an action on one entry. */
+const toEntry =
+  (actor: Actor, audit: DeadLetterActionDeps['audit'], action: string) =>
+  ({ id, venueId, source, code }: { id: DeadLetterId; venueId: VenueId; source: string; code: string }) =>
+    audit.entry(actor, venueId, {
+      ...{ action, targetType: 'dead-letter', targetId: id },
+      details: { source, cause: code },
+    });
