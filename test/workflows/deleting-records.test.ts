@@ -43,7 +43,7 @@ describe('a disconnection that deletes records', () => {
         connection,
         namespace,
         taskQueue: laneQueue('interactive'),
-        activities: { revokeGrant: () => 'revoked' },
+        activities: { removeWebhookAddress: () => ({ outcome: 'none' }), revokeGrant: () => 'revoked' },
       }),
     ]);
     const running = Promise.all(workers.map((worker) => worker.run()));
