@@ -100,7 +100,7 @@ it('a running sync shows an operator in the Temporal Web UI where it stands, by 
   const run = await push(venue);
   await atWork(venue, run);
   expect(await handleOf(run).query<string>('__stack_trace')).toMatch(
-    /syncConnection.*workflows\/sync-connection\.ts:\d+/,
+    /syncConnection.*workflows\/syncs\/sync-connection\.ts:\d+/,
   );
   await system.api.cancel(venue.venueId, run.id);
 });
