@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AskedOnce } from '../../http/asked-once.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { Ask } from './ask.ts';
 
@@ -11,7 +12,7 @@ const listsSchema = z.object({ lists: z.array(z.object({ id: z.string().min(1) }
 export class Audience {
   readonly #ask: Ask;
   readonly #chosen: readonly string[] | null;
-  #found: Promise<string> | null = null;
+  readonly #found = new AskedOnce<string>(() => this.#find());
 
   constructor(ask: Ask, chosen: readonly string[] | null) {
     this.#ask = ask;
@@ -20,11 +21,7 @@ export class Audience {
 
   /** Its id. One HTTP call in a session without a choice. Throws ProviderError where it is not clear which. */
   id(): Promise<string> {
-    this.#found ??= this.#find().catch((error: unknown) => {
-      this.#found = null;
-      throw error;
-    });
-    return this.#found;
+    return this.#found.get();
   }
 
   /** `lists/{id}`, and what follows. */

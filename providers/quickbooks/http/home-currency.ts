@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AskedOnce } from '../../http/asked-once.ts';
 import { issuesOf } from '../../items.ts';
 import type { ExternalState } from '../../provider.ts';
 import { unreadableObject } from './ask.ts';
@@ -26,7 +27,7 @@ interface CurrencyPreferences {
  */
 export class HomeCurrency {
   readonly #ask: Ask;
-  #found: Promise<CurrencyPreferences> | null = null;
+  readonly #found = new AskedOnce<CurrencyPreferences>(() => this.#read());
   /** As an earlier reading has left it. */
   #learnt: string | null = null;
 
@@ -53,11 +54,7 @@ export class HomeCurrency {
 
   /** Asked once per session, and again when the answer was lost. */
   #preferences(): Promise<CurrencyPreferences> {
-    this.#found ??= this.#read().catch((error: unknown) => {
-      this.#found = null;
-      throw error;
-    });
-    return this.#found;
+    return this.#found.get();
   }
 
   async #read(): Promise<CurrencyPreferences> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AskedOnce } from '../../http/asked-once.ts';
 import { readItems } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { Ask } from '../http/ask.ts';
@@ -15,7 +16,7 @@ const accountSchema = z.object({ Id: z.string().min(1), AccountSubType: nullable
  */
 export class IncomeAccount {
   readonly #ask: Ask;
-  #found: Promise<string> | null = null;
+  readonly #found = new AskedOnce<string>(() => this.#read());
 
   constructor(ask: Ask) {
     this.#ask = ask;
@@ -23,11 +24,7 @@ export class IncomeAccount {
 
   /** Its id. Asked once per session, and again when the answer was lost. */
   get(): Promise<string> {
-    this.#found ??= this.#read().catch((error: unknown) => {
-      this.#found = null;
-      throw error;
-    });
-    return this.#found;
+    return this.#found.get();
   }
 
   async #read(): Promise<string> {

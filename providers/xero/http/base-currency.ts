@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AskedOnce } from '../../http/asked-once.ts';
 import type { ExternalState } from '../../provider.ts';
 import type { Ask } from './ask.ts';
 
@@ -15,7 +16,7 @@ const organisationAnswer = z.object({
  */
 export class BaseCurrency {
   readonly #ask: Ask;
-  #found: Promise<string> | null = null;
+  readonly #found = new AskedOnce<string>(() => this.#read());
 
   constructor(ask: Ask) {
     this.#ask = ask;
@@ -23,18 +24,17 @@ export class BaseCurrency {
 
   /** Asked once per session, and again when the answer was lost. */
   get(): Promise<string> {
-    this.#found ??= this.#ask(organisationAnswer, { method: 'GET', path: 'Organisation' })
-      .then(({ Organisations: [organisation] }) => organisation.BaseCurrency)
-      .catch((error: unknown) => {
-        this.#found = null;
-        throw error;
-      });
-    return this.#found;
+    return this.#found.get();
   }
 
   /** Takes it from what an earlier reading has left with a link. */
   learn(state: ExternalState | null): void {
     const told = state?.[BASE_CURRENCY];
-    if (typeof told === 'string') this.#found ??= Promise.resolve(told);
+    if (typeof told === 'string') this.#found.learn(told);
+  }
+
+  async #read(): Promise<string> {
+    const { Organisations } = await this.#ask(organisationAnswer, { method: 'GET', path: 'Organisation' });
+    return Organisations[0].BaseCurrency;
   }
 }

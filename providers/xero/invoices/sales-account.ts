@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AskedOnce } from '../../http/asked-once.ts';
 import { readItems, textAt } from '../../items.ts';
 import { refusal } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
@@ -13,7 +14,7 @@ const accountSchema = z.object({ Code: z.string().min(1), Type: nullableText });
  */
 export class SalesAccount {
   readonly #ask: Ask;
-  #found: Promise<string> | null = null;
+  readonly #found = new AskedOnce<string>(() => this.#read());
 
   constructor(ask: Ask) {
     this.#ask = ask;
@@ -21,11 +22,7 @@ export class SalesAccount {
 
   /** Its code. Asked once per session, and again when the answer was lost. */
   get(): Promise<string> {
-    this.#found ??= this.#read().catch((error: unknown) => {
-      this.#found = null;
-      throw error;
-    });
-    return this.#found;
+    return this.#found.get();
   }
 
   async #read(): Promise<string> {
