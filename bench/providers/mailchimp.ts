@@ -1,51 +1,29 @@
 import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { MAILCHIMP_CAPABILITIES } from '../../providers/mailchimp/capabilities.ts';
 import type { MailchimpAccount } from '../../test/support/sandbox/mailchimp-account.ts';
-import { HistoryReader } from '../support/history-cost.ts';
 import { round } from '../support/report.ts';
 import type { Row } from '../support/report.ts';
-import { withFolder, withSystem } from '../support/system.ts';
 import type { System } from '../support/system.ts';
 import { Venue } from '../support/venue.ts';
 import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
-import type { Watched, Watching } from '../support/watched-run.ts';
-
-export interface MailchimpOptions {
-  readonly records: number;
-  readonly latencyMs: number;
-}
+import type { Watched } from '../support/watched-run.ts';
+import { noNewsRow, pullRow, withProviderBench } from './provider-run.ts';
+import type { ProviderBench, ProviderBenchOptions } from './provider-run.ts';
 
 /** What Mailchimp documents, which the stand-in refuses more than: connections at once. It tells no rate. */
 const DOCUMENTED = { connections: 10 } as const;
 const WITHOUT_LIMITS = { connections: 0, latencyMs: 0 } as const;
 const PAGE_SIZE = 1_000;
 const BATCH_SIZE = 500;
-const ROWS_PER_SECOND = 19_000;
-const MOST_CALLS_WITHOUT_NEWS = 2;
 const LIMIT_MS = 300_000;
 const RATE = accountPaceOf(MAILCHIMP_CAPABILITIES.limits.production);
 
-interface Bench extends Watching {
-  readonly options: MailchimpOptions;
-}
-
 /** Pulls and pushes members of a Mailchimp audience within the documented limits. */
-export async function benchMailchimp(options: MailchimpOptions): Promise<readonly Row[]> {
-  return withFolder((home) =>
-    withSystem({ home, requestsPerSecond: 100 }, async (system) => {
-      const history = await HistoryReader.connect(system);
-      const bench = { system, history, options };
-      try {
-        return [...(await pull(bench)), ...(await push(bench))];
-      } finally {
-        await history.close();
-      }
-    }),
-  );
-}
+export const benchMailchimp = (options: ProviderBenchOptions): Promise<readonly Row[]> =>
+  withProviderBench(options, async (bench) => [...(await pull(bench)), ...(await push(bench))]);
 
 /** A first pull, and an incremental one that finds nothing new. */
-async function pull(bench: Bench): Promise<readonly Row[]> {
+async function pull(bench: ProviderBench): Promise<readonly Row[]> {
   const { system, options } = bench;
   const { records, latencyMs } = options;
   await system.mailchimp.limits(WITHOUT_LIMITS);
@@ -56,30 +34,14 @@ async function pull(bench: Bench): Promise<readonly Row[]> {
   const first = await watched(bench, { venue, account, request });
   const second = await watched(bench, { venue, account, request: { ...request, mode: 'incremental' } });
   const pages = Math.ceil(records / PAGE_SIZE);
-  const floorS = Math.max(first.calls.length / RATE, (pages * latencyMs) / 1_000, records / ROWS_PER_SECOND);
-  const goalS = 1.15 * floorS + 1;
   return [
-    {
-      what: `pull ${records} members`,
-      seconds: round(first.run.wallS),
-      floorS: round(floorS),
-      created: first.run.counts.created,
-      ...figuresOf(bench, first),
-      goal: `≤ ${round(goalS)} s, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
-      met: first.run.wallS <= goalS && first.run.counts.created === records && isWithin(bench, first),
-    },
-    {
-      what: 'pull members again, nothing new',
-      seconds: round(second.run.wallS),
-      ...figuresOf(bench, second),
-      goal: `≤ ${MOST_CALLS_WITHOUT_NEWS} calls`,
-      met: second.calls.length <= MOST_CALLS_WITHOUT_NEWS && second.run.counts.updated === 0,
-    },
+    pullRow(bench, first, { what: `pull ${records} members`, records, pages, rate: RATE }),
+    noNewsRow(bench, second, 'pull members again, nothing new'),
   ];
 }
 
 /** A first push, which adds every member, one of changed names, and a last one, which has nothing to write. */
-async function push(bench: Bench): Promise<readonly Row[]> {
+async function push(bench: ProviderBench): Promise<readonly Row[]> {
   const { system, options } = bench;
   const { records, latencyMs } = options;
   await system.mailchimp.limits(WITHOUT_LIMITS);
@@ -106,7 +68,7 @@ interface Expected {
   readonly updated: number;
 }
 
-function pushRow(bench: Bench, { run, cost, calls }: Watched, expected: Expected): Row {
+function pushRow(bench: ProviderBench, { run, cost, calls }: Watched, expected: Expected): Row {
   const { created, updated, unchanged, rejected } = run.counts;
   const batches = calls.filter(({ method, path }) => method === 'POST' && /\/lists\/[^/]+$/.test(path)).length;
   const others = calls.filter(({ written }) => written).length - batches;

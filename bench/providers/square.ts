@@ -1,19 +1,14 @@
 import { z } from 'zod';
 import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { SQUARE_CAPABILITIES } from '../../providers/square/capabilities.ts';
-import { HistoryReader } from '../support/history-cost.ts';
 import { round } from '../support/report.ts';
-import { withFolder, withSystem } from '../support/system.ts';
 import { Venue } from '../support/venue.ts';
 import type { Row } from '../support/report.ts';
 import type { SyncRequest } from '../support/venue.ts';
 import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
-import type { Watched, Watching } from '../support/watched-run.ts';
-
-export interface SquareOptions {
-  readonly records: number;
-  readonly latencyMs: number;
-}
+import type { Watched } from '../support/watched-run.ts';
+import { pullRow, withProviderBench } from './provider-run.ts';
+import type { ProviderBench, ProviderBenchOptions } from './provider-run.ts';
 
 type Resource = NonNullable<SyncRequest['resource']>;
 
@@ -33,7 +28,6 @@ const WRITES: readonly { readonly resource: 'customers' | 'products' | 'inventor
   { resource: 'inventory', batchSize: 100 },
 ];
 
-const ROWS_PER_SECOND = 19_000;
 const LIMIT_MS = 600_000;
 const RATE = accountPaceOf(SQUARE_CAPABILITIES.limits.sandbox);
 
@@ -42,33 +36,20 @@ const integration = z.object({
 });
 
 /** Pulls and pushes every resource of Square that its adapter declares, within the budget that it declares. */
-export async function benchSquare(options: SquareOptions): Promise<readonly Row[]> {
-  return withFolder((home) =>
-    withSystem({ home, requestsPerSecond: 100 }, async (system) => {
-      const { resources } = integration.parse(await system.api.get('/v1/integrations/square'));
-      const can = (resource: string, direction: string): boolean =>
-        resources.some((one) => one.resource === resource && one.directions.includes(direction));
-      const history = await HistoryReader.connect(system);
-      const rows: Row[] = [];
-      try {
-        for (const read of READS.filter(({ resource }) => can(resource, 'pull')))
-          rows.push(await pull({ system, history, options }, read));
-        for (const write of WRITES.filter(({ resource }) => can(resource, 'push')))
-          rows.push(...(await push({ system, history, options }, write)));
-      } finally {
-        await history.close();
-      }
-      return rows;
-    }),
-  );
-}
-
-interface Bench extends Watching {
-  readonly options: SquareOptions;
-}
+export const benchSquare = (options: ProviderBenchOptions): Promise<readonly Row[]> =>
+  withProviderBench(options, async (bench) => {
+    const { resources } = integration.parse(await bench.system.api.get('/v1/integrations/square'));
+    const can = (resource: string, direction: string): boolean =>
+      resources.some((one) => one.resource === resource && one.directions.includes(direction));
+    const rows: Row[] = [];
+    for (const read of READS.filter(({ resource }) => can(resource, 'pull'))) rows.push(await pull(bench, read));
+    for (const write of WRITES.filter(({ resource }) => can(resource, 'push')))
+      rows.push(...(await push(bench, write)));
+    return rows;
+  });
 
 /** A page takes more calls where its records lie in other objects too; the floor counts the calls that were made. */
-async function pull(bench: Bench, { resource, seed, pageSize }: (typeof READS)[number]): Promise<Row> {
+async function pull(bench: ProviderBench, { resource, seed, pageSize }: (typeof READS)[number]): Promise<Row> {
   const { system, options } = bench;
   const { records, latencyMs } = options;
   await system.square.limits({ latencyMs: 0, requestsPerSecond: 0 });
@@ -76,27 +57,17 @@ async function pull(bench: Bench, { resource, seed, pageSize }: (typeof READS)[n
   await merchant.seed(seed, records);
   const venue = await Venue.create(system.api, merchant.token, 'square');
   await system.square.limits({ latencyMs, requestsPerSecond: RATE });
-  const { run, cost, calls } = await watched(bench, {
+  const pulled = await watched(bench, {
     venue,
     account: merchant,
     request: { direction: 'pull', resource, limitMs: LIMIT_MS },
   });
   const pages = Math.ceil(records / pageSize);
-  const floorS = Math.max(calls.length / RATE, (pages * latencyMs) / 1_000, records / ROWS_PER_SECOND);
-  const goalS = 1.15 * floorS + 1;
-  return {
-    what: `pull ${records} ${resource} at ${RATE}/s`,
-    seconds: round(run.wallS),
-    floorS: round(floorS),
-    created: run.counts.created,
-    ...figuresOf(bench, { cost, calls }),
-    goal: `≤ ${round(goalS)} s, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
-    met: run.wallS <= goalS && run.counts.created === records && isWithin(bench, { cost, calls }),
-  };
+  return pullRow(bench, pulled, { what: `pull ${records} ${resource} at ${RATE}/s`, records, pages, rate: RATE });
 }
 
 /** A first push, which creates every record, and a second one, which has nothing to write. */
-async function push(bench: Bench, { resource, batchSize }: (typeof WRITES)[number]): Promise<readonly Row[]> {
+async function push(bench: ProviderBench, { resource, batchSize }: (typeof WRITES)[number]): Promise<readonly Row[]> {
   const { system, options } = bench;
   const { records, latencyMs } = options;
   const { venue, merchant } = await aLoadedVenue(bench, resource);
@@ -113,7 +84,10 @@ async function push(bench: Bench, { resource, batchSize }: (typeof WRITES)[numbe
   ];
 }
 
-async function aLoadedVenue({ system, options: { records } }: Bench, resource: (typeof WRITES)[number]['resource']) {
+async function aLoadedVenue(
+  { system, options: { records } }: ProviderBench,
+  resource: (typeof WRITES)[number]['resource'],
+) {
   await system.square.limits({ latencyMs: 0, requestsPerSecond: 0 });
   const merchant = await system.square.addMerchant();
   const venue = await Venue.create(system.api, merchant.token, 'square');
@@ -128,7 +102,7 @@ async function aLoadedVenue({ system, options: { records } }: Bench, resource: (
 }
 
 function pushRow(
-  bench: Bench,
+  bench: ProviderBench,
   { run, cost, calls }: Watched,
   expected: { readonly what: string; readonly batches: number; readonly created: number },
 ): Row {

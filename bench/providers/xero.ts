@@ -2,29 +2,19 @@ import { accountPaceOf } from '../../providers/limits/limits.ts';
 import { XERO_CAPABILITIES } from '../../providers/xero/capabilities.ts';
 import type { XeroOrganisation } from '../../test/support/sandbox/xero-organisation.ts';
 import { consentTo } from '../support/consent.ts';
-import { HistoryReader } from '../support/history-cost.ts';
-import { round } from '../support/report.ts';
 import type { Row } from '../support/report.ts';
-import { withFolder, withSystem } from '../support/system.ts';
 import type { System } from '../support/system.ts';
 import { Venue } from '../support/venue.ts';
-import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
-import type { Watched, Watching } from '../support/watched-run.ts';
-
-export interface XeroOptions {
-  readonly records: number;
-  readonly latencyMs: number;
-}
+import { watched } from '../support/watched-run.ts';
+import type { Call } from '../support/watched-run.ts';
+import { noNewsRow, pacedPushRow, pullRow, withProviderBench } from './provider-run.ts';
+import type { ProviderBench, ProviderBenchOptions } from './provider-run.ts';
 
 /** What Xero documents for an organisation and an app, which the stand-in refuses more than. */
 const DOCUMENTED = { requestsPerMinute: 60, requestsPerDay: 5_000, appRequestsPerMinute: 10_000 } as const;
 const WITHOUT_LIMITS = { requestsPerMinute: 0, requestsPerDay: 0, appRequestsPerMinute: 0, latencyMs: 0 } as const;
 const PAGE_SIZE = 1_000;
 const BATCH_SIZE = 50;
-const ROWS_PER_SECOND = 19_000;
-/** Share of the documented rate that a push has to reach. */
-const GOAL_SHARE = 0.95;
-const MOST_CALLS_WITHOUT_NEWS = 2;
 const LIMIT_MS = 600_000;
 const RATE = accountPaceOf(XERO_CAPABILITIES.limits.production);
 
@@ -35,29 +25,16 @@ const READ = [
   { resource: 'transactions', collections: ['Payments', 'CreditNotes', 'BankTransactions'] },
 ] as const;
 
-interface Bench extends Watching {
-  readonly options: XeroOptions;
-}
-
 /** Pulls and pushes records of Xero at its documented limits. */
-export async function benchXero(options: XeroOptions): Promise<readonly Row[]> {
-  return withFolder((home) =>
-    withSystem({ home, requestsPerSecond: 100 }, async (system) => {
-      const history = await HistoryReader.connect(system);
-      const bench = { system, history, options };
-      try {
-        const rows: Row[] = [];
-        for (const read of READ) rows.push(...(await pull(bench, read)));
-        return [...rows, ...(await push(bench))];
-      } finally {
-        await history.close();
-      }
-    }),
-  );
-}
+export const benchXero = (options: ProviderBenchOptions): Promise<readonly Row[]> =>
+  withProviderBench(options, async (bench) => {
+    const rows: Row[] = [];
+    for (const read of READ) rows.push(...(await pull(bench, read)));
+    return [...rows, ...(await push(bench))];
+  });
 
 /** A first pull, and an incremental one that finds nothing new. */
-async function pull(bench: Bench, { resource, collections }: (typeof READ)[number]): Promise<readonly Row[]> {
+async function pull(bench: ProviderBench, { resource, collections }: (typeof READ)[number]): Promise<readonly Row[]> {
   const { system, options } = bench;
   const { latencyMs } = options;
   await system.xero.limits(WITHOUT_LIMITS);
@@ -70,30 +47,14 @@ async function pull(bench: Bench, { resource, collections }: (typeof READ)[numbe
   const first = await watched(bench, { venue, account: organisation, request });
   const second = await watched(bench, { venue, account: organisation, request: { ...request, mode: 'incremental' } });
   const pages = Math.ceil(each / PAGE_SIZE) * collections.length;
-  const floorS = Math.max(first.calls.length / RATE, (pages * latencyMs) / 1_000, records / ROWS_PER_SECOND);
-  const goalS = 1.15 * floorS + 1;
   return [
-    {
-      what: `pull ${records} ${resource}`,
-      seconds: round(first.run.wallS),
-      floorS: round(floorS),
-      created: first.run.counts.created,
-      ...figuresOf(bench, first),
-      goal: `≤ ${round(goalS)} s, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
-      met: first.run.wallS <= goalS && first.run.counts.created === records && isWithin(bench, first),
-    },
-    {
-      what: `pull ${resource} again, nothing new`,
-      seconds: round(second.run.wallS),
-      ...figuresOf(bench, second),
-      goal: `≤ ${MOST_CALLS_WITHOUT_NEWS} calls`,
-      met: second.calls.length <= MOST_CALLS_WITHOUT_NEWS && second.run.counts.updated === 0,
-    },
+    pullRow(bench, first, { what: `pull ${records} ${resource}`, records, pages, rate: RATE }),
+    noNewsRow(bench, second, `pull ${resource} again, nothing new`),
   ];
 }
 
 /** A first push, which creates every contact, and a second one, which has nothing to write. */
-async function push(bench: Bench): Promise<readonly Row[]> {
+async function push(bench: ProviderBench): Promise<readonly Row[]> {
   const { system, options } = bench;
   const { records, latencyMs } = options;
   await system.xero.limits(WITHOUT_LIMITS);
@@ -105,40 +66,16 @@ async function push(bench: Bench): Promise<readonly Row[]> {
   const second = await watched(bench, { venue, account: organisation, request });
   const batches = Math.ceil(records / BATCH_SIZE);
   return [
-    pushRow(bench, first, { what: `push ${records} contacts, new`, batches, created: records }),
-    pushRow(bench, second, { what: `push ${records} contacts, unchanged`, batches: 0, created: 0 }),
+    pacedPushRow(bench, first, { ...PACED, what: `push ${records} contacts, new`, batches, created: records }),
+    pacedPushRow(bench, second, { ...PACED, what: `push ${records} contacts, unchanged`, batches: 0, created: 0 }),
   ];
 }
 
-function pushRow(
-  bench: Bench,
-  { run, cost, calls }: Watched,
-  expected: { readonly what: string; readonly batches: number; readonly created: number },
-): Row {
+const PACED = {
+  perMinute: DOCUMENTED.requestsPerMinute,
   // A refused call is counted with the 429s, and is sent again.
-  const writes = calls.filter(({ method, status }) => method !== 'GET' && status !== 429);
-  const times = writes.map(({ at }) => at);
-  const minutes = (Math.max(...times) - Math.min(...times)) / 60_000;
-  const writesPerMinute = times.length < 2 ? null : round((times.length - 1) / minutes);
-  const goalPerMinute = GOAL_SHARE * DOCUMENTED.requestsPerMinute;
-  return {
-    what: expected.what,
-    seconds: round(run.wallS),
-    created: run.counts.created,
-    unchanged: run.counts.unchanged,
-    rejected: run.counts.rejected,
-    writes: writes.length,
-    writesPerMinute,
-    ...figuresOf(bench, { cost, calls }),
-    goal: `≤ ${expected.batches} writes, ≥ ${goalPerMinute} a minute, 429s ≤ 1 %, peak ≤ ${PEAK_LIMIT_MIB} MiB, ≤ ${ACTIONS_LIMIT} actions`,
-    met:
-      writes.length <= expected.batches &&
-      (writesPerMinute === null || writesPerMinute >= goalPerMinute) &&
-      run.counts.created === expected.created &&
-      run.counts.rejected === 0 &&
-      isWithin(bench, { cost, calls }),
-  };
-}
+  isWrite: ({ method, status }: Call) => method !== 'GET' && status !== 429,
+} as const;
 
 /** A venue whose owner has approved the access to a new organisation. */
 async function aConnectedVenue(
