@@ -13,7 +13,8 @@ import { INVOICE_DELETED, INVOICE_EVENTS, goneInvoice, toInvoiceRecord } from '.
 import { productEventSubject } from './products/product-responses.ts';
 import { PRODUCT_DELETED, PRODUCT_EVENTS, deletedProduct, productIdOf } from './products/product-session.ts';
 import { transactionEventSubject } from './transactions/transaction-responses.ts';
-import { PAID_INVOICE_EVENTS, TRANSACTION_EVENTS, eventRecord } from './transactions/transaction-session.ts';
+import { PAID_INVOICE_EVENTS } from './transactions/payment-invoices.ts';
+import { TRANSACTION_EVENTS, eventRecord } from './transactions/transaction-session.ts';
 import { progressOf } from './transactions/transactions.ts';
 
 interface StripeEvent extends RawEvent {

@@ -1,29 +1,25 @@
 import type { Stripe } from 'stripe';
-import { z } from 'zod';
-import { idIn, rejectionOf } from '../../items.ts';
+import type { z } from 'zod';
+import { rejectionOf } from '../../items.ts';
 import type { ListQuery, ProviderPage, ProviderRecord, ProviderRejection, ResourceSession } from '../../provider.ts';
-import { allPaymentsOf, amendmentsOf, arePaymentsComplete, retrieveInvoice, linesOf } from '../invoices/invoices.ts';
-import type { PaymentAmendment } from '../invoices/invoices.ts';
 import { Rereading, asToday, listEvents } from '../events.ts';
 import type { ChangedObject } from '../events.ts';
-import { createdWithin, startingAfter, toPage, versionOfEvent } from '../http/lists.ts';
-import { PAGE_SIZE } from '../customers/names.ts';
+import { toPage, versionOfEvent } from '../http/lists.ts';
 import { nullWhenMissing } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
-import { idOf, listSchema } from '../http/responses.ts';
+import { listSchema } from '../http/responses.ts';
+import { listedInvoices, paidInvoices, rangeOf, rejecting, rereadInvoice } from './payment-invoices.ts';
+import type { Calls, PaymentInvoices } from './payment-invoices.ts';
 import {
   chargeSchema,
   disputeSchema,
-  invoiceEventSubject,
-  invoiceLineSchema,
-  invoiceSchema,
   movementSchema,
   paidIntentSchema,
   paymentIntentSchema,
   refundSchema,
   transactionEventSubject,
 } from './transaction-responses.ts';
-import type { StripeInvoice, StripeInvoicePayment, StripeMovement } from './transaction-responses.ts';
+import type { StripeMovement } from './transaction-responses.ts';
 import {
   adjustmentRecord,
   chargeRecord,
@@ -45,30 +41,17 @@ export const TRANSACTION_EVENTS = [
     (event) => `payment_intent.${event}`,
   ),
 ];
-export const PAID_INVOICE_EVENTS = ['invoice.paid', 'invoice_payment.paid'];
 
 const EXPANDED_MOVEMENT = { expand: ['data.balance_transaction'] };
 const EXPANDED_SOURCE = { expand: ['data.source'] };
 
-interface Calls {
-  readonly stripe: Stripe;
-  readonly ask: Ask;
-}
-
-interface Reader extends Calls {
+interface Reader extends PaymentInvoices {
   /** Reads an object that events only said has changed. Null: gone, or no transaction. */
   readonly transactions: Rereading<ProviderRecord | null>;
-  readonly invoices: Rereading<StripeInvoice | null>;
 }
 
 /** One of Stripe's lists: how it is requested and what its objects become. */
 type ReadStream = (reader: Reader, query: ListQuery) => Promise<ProviderPage>;
-
-const rangeOf = (query: ListQuery) => ({
-  limit: PAGE_SIZE,
-  created: createdWithin(query),
-  ...startingAfter(query.after),
-});
 
 const STREAMS: Readonly<Record<string, ReadStream>> = {
   charges: listOf(chargeSchema, ({ charges }, range) => charges.list({ ...range, ...EXPANDED_MOVEMENT }), [
@@ -298,11 +281,6 @@ export function eventRecord(object: z.output<typeof transactionEventSubject>, ve
   }
 }
 
-const rejecting = (rejections: readonly ProviderRejection[], page: ProviderPage): ProviderPage => ({
-  ...page,
-  rejections: [...(page.rejections ?? []), ...rejections],
-});
-
 /** One reading per record and page; of equal versions the first, which is newer. */
 function newestOfEach(records: Told): Told {
   const newest = new Map<string, ProviderRecord>();
@@ -311,112 +289,4 @@ function newestOfEach(records: Told): Told {
     if (!seen || record.version > seen.version) newest.set(record.externalId, record);
   }
   return [...newest.values()];
-}
-
-/** Amendments from a page of invoices; an invoice with over ten lines takes one more call. */
-async function listedInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
-  const { stripe, ask } = reader;
-  const page = await ask(listSchema(invoiceSchema), () =>
-    stripe.invoices.list({ ...rangeOf(query), expand: ['data.payments'] }),
-  );
-  const told = new ToldInvoices();
-  for (const invoice of page.data)
-    await told.add(invoice.id, async () => amend(reader, invoice, await allPaymentsOf(stripe, ask, invoice)));
-  return told.onto(toPage(page, []));
-}
-
-/**
- * An invoice's event does not name its payments, nor a payment's event its invoice; usually they arrive together. An
- * invoice whose payments are not all on the page, or are not trusted, takes one call.
- */
-async function paidInvoices(reader: Reader, query: ListQuery): Promise<ProviderPage> {
-  const page = await listEvents(reader, query, { types: PAID_INVOICE_EVENTS, read: asToday(invoiceEventSubject) });
-  const changed = new Map(page.changed.map((each) => [invoiceIdOf(each), each]));
-  const told = new ToldInvoices();
-  for (const [id, { invoice, payments, changedAtS }] of byInvoice(page.told)) {
-    if (invoice && arePaymentsComplete(invoice, payments) && !changed.has(id))
-      await told.add(id, () => amend(reader, invoice, payments));
-    else if (!changed.has(id)) changed.set(id, { id, type: 'invoice.paid', object: null, changedAtS });
-  }
-  const { found, rejections } = await reader.invoices.readEach([...changed].map(([id, each]) => ({ ...each, id })));
-  for (const invoice of found)
-    if (invoice)
-      await told.add(invoice.id, async () =>
-        amend(reader, invoice, await allPaymentsOf(reader.stripe, reader.ask, invoice)),
-      );
-  return rejecting(rejections, told.onto(toPage(page, [])));
-}
-
-const invoiceOfPayment = z.object({ invoice: idOf });
-
-/** The invoice's own id or the one that its payment names; the payment's id when it names none. */
-const isOfPayment = ({ type }: Pick<ChangedObject, 'type'>) => type.startsWith('invoice_payment.');
-const invoiceIdOf = ({ id, object, ...changed }: ChangedObject): string =>
-  isOfPayment(changed) ? (invoiceOfPayment.safeParse(object).data?.invoice ?? id) : id;
-
-async function rereadInvoice({ stripe, ask }: Calls, changed: ChangedObject): Promise<StripeInvoice | null> {
-  const { id, object } = changed;
-  const isPayment = isOfPayment(changed) && id === idIn(object);
-  return nullWhenMissing(
-    isPayment
-      ? ask(invoiceOfPayment, () => stripe.invoicePayments.retrieve(id)).then(({ invoice }) =>
-          retrieveInvoice(stripe, ask, invoice),
-        )
-      : retrieveInvoice(stripe, ask, id),
-  );
-}
-
-/**
- * Amendments from the invoices of a page. An invoice that is unreadable, or has an unreadable line, becomes a
- * rejection.
- */
-class ToldInvoices {
-  readonly #amendments: PaymentAmendment[] = [];
-  readonly #rejections: ProviderRejection[] = [];
-
-  async add(externalId: string, tell: () => Promise<readonly PaymentAmendment[]>): Promise<void> {
-    try {
-      this.#amendments.push(...(await tell()));
-    } catch (error) {
-      this.#rejections.push(rejectionOf(externalId, error));
-    }
-  }
-
-  onto(page: ProviderPage): ProviderPage {
-    return { ...page, amendments: this.#amendments, rejections: [...(page.rejections ?? []), ...this.#rejections] };
-  }
-}
-
-interface InvoiceParts {
-  readonly invoice: StripeInvoice | null;
-  readonly payments: readonly StripeInvoicePayment[];
-  readonly changedAtS: number;
-}
-
-/** The feed is newest first, so the first event of an invoice shows its present state. */
-function byInvoice(
-  events: readonly { readonly created: number; readonly object: StripeInvoice | StripeInvoicePayment }[],
-): ReadonlyMap<string, InvoiceParts> {
-  const parts = new Map<string, InvoiceParts>();
-  for (const { created, object: subject } of events) {
-    const id = subject.object === 'invoice' ? subject.id : subject.invoice;
-    const { invoice, payments, changedAtS } = parts.get(id) ?? { invoice: null, payments: [], changedAtS: created };
-    parts.set(
-      id,
-      subject.object === 'invoice'
-        ? { invoice: invoice ?? subject, payments, changedAtS }
-        : { invoice, payments: [...payments, subject], changedAtS },
-    );
-  }
-  return parts;
-}
-
-async function amend(
-  { stripe, ask }: Reader,
-  invoice: StripeInvoice,
-  payments: readonly StripeInvoicePayment[],
-): Promise<readonly PaymentAmendment[]> {
-  if (amendmentsOf(invoice, payments).length === 0) return [];
-  const data = await linesOf({ stripe, ask }, invoice, invoiceLineSchema);
-  return amendmentsOf({ ...invoice, lines: { data, has_more: false } }, payments);
 }
