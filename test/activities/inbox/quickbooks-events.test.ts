@@ -29,14 +29,6 @@ beforeEach(async () => {
 
 const RESOURCES: readonly Resource[] = ['customers', 'products', 'inventory', 'transactions', 'invoices'];
 
-/** Every resource counts as pulled, without a run. */
-async function pulls(one: QuickBooksVenue, ...resources: readonly Resource[]): Promise<void> {
-  const { connectionId, venueId } = one;
-  for (const resource of resources)
-    await world.database.admin`
-      insert into sync_cursors (connection_id, resource, direction, venue_id) values (${connectionId}, ${resource}, 'pull', ${venueId})`;
-}
-
 interface Change {
   readonly entity: string;
   readonly id: string;
@@ -112,7 +104,7 @@ describe.each(FORMATS)('an event of QuickBooks in %s', (_format, eventOf) => {
     ['BillPayment', ['transactions']],
     ['Purchase', ['transactions']],
   ])('makes the records of its object: %s', async (entity, resources) => {
-    await pulls(venue, ...RESOURCES);
+    await inbox.countAsPulled(venue, ...RESOURCES);
     const [id = ''] = await venue.company.seed(entity, 1);
     await post(eventOf({ entity, id, operation: 'created' }));
     await inbox.drain();
@@ -161,7 +153,7 @@ describe.each(FORMATS)('an event of QuickBooks in %s', (_format, eventOf) => {
 
 describe('events of QuickBooks', () => {
   it('also say “voided”, as Intuit’s announcement has it', async () => {
-    await pulls(venue, 'invoices');
+    await inbox.countAsPulled(venue, 'invoices');
     const [id = ''] = await venue.company.seed('Invoice', 1);
     await post([cloudEvent({ entity: 'Invoice', id, operation: 'voided' })]);
     await inbox.drain();
@@ -169,7 +161,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('of entities that nobody syncs, and of operations that nobody knows, are ignored without a call', async () => {
-    await pulls(venue, ...RESOURCES);
+    await inbox.countAsPulled(venue, ...RESOURCES);
     await post([
       cloudEvent({ entity: 'Hologram', id: '1' }),
       cloudEvent({ entity: 'Vendor', id: '1' }),
@@ -181,7 +173,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('without an object are dead, and hold up no other', async () => {
-    await pulls(venue, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
     const { Id: id } = await customer('Ada');
     const nameless = { ...cloudEvent({ entity: 'Customer', id }), intuitentityid: undefined };
     await post([nameless, cloudEvent({ entity: 'Customer', id })]);
@@ -191,7 +183,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('name no path of the API by an id', async () => {
-    await pulls(venue, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
     await post([cloudEvent({ entity: 'Customer', id: "1') or Id > '0" })]);
     await inbox.drain();
     expect(await reads()).toEqual([]);
@@ -199,7 +191,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('of one object are one reading of it, in any order and however often they are sent', async () => {
-    await pulls(venue, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
     const { Id: id } = await customer('First');
     await venue.company.write('customer', { Id: id, SyncToken: '0', sparse: true, DisplayName: 'Newest' });
     const [updated, created] = [
@@ -213,7 +205,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('of 45 objects take two reads, which are metered', async () => {
-    await pulls(venue, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
     const ids = await venue.company.seed('Customer', 45);
     await post(ids.map((id) => cloudEvent({ entity: 'Customer', id })));
     await inbox.drain();
@@ -222,7 +214,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('of transactions of two types take a read for each', async () => {
-    await pulls(venue, 'transactions');
+    await inbox.countAsPulled(venue, 'transactions');
     const [payments, receipts] = [await venue.company.seed('Payment', 2), await venue.company.seed('SalesReceipt', 2)];
     await post([
       ...payments.map((id) => cloudEvent({ entity: 'Payment', id })),
@@ -234,7 +226,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('skip an object that cannot be read, and apply the others of its query', async () => {
-    await pulls(venue, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
     const { Id: good } = await customer('Ada');
     await venue.company.put('Customer', [{ Id: '900', SyncToken: 'none', DisplayName: 'Broken' }]);
     await post([cloudEvent({ entity: 'Customer', id: good }), cloudEvent({ entity: 'Customer', id: '900' })]);
@@ -249,8 +241,8 @@ describe('events of QuickBooks', () => {
 
   it('of two companies of one venue change the records of their own company alone', async () => {
     const other = await world.connectCompany(venue.venueId, await world.quickbooks.addCompany());
-    await pulls(venue, 'customers');
-    await pulls(other, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
+    await inbox.countAsPulled(other, 'customers');
     // Ids begin at 1 in every company.
     const [here, there] = [await customer('Here'), await customer('There', other)];
     expect(here.Id).toBe(there.Id);
@@ -276,7 +268,7 @@ describe('events of QuickBooks', () => {
   });
 
   it('that waited for an adapter are released by the sweep, and those of other providers go on waiting', async () => {
-    await pulls(venue, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
     const { Id: id } = await customer('Waited');
     await post([cloudEvent({ entity: 'Customer', id })]);
     await post([cloudEvent({ entity: 'Vendor', id: '1' })]);

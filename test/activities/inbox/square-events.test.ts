@@ -39,12 +39,7 @@ beforeEach(async () => {
 
 const RESOURCES: readonly Resource[] = ['customers', 'products', 'inventory', 'transactions', 'invoices'];
 /** Every resource counts as pulled, without a run. */
-async function pulls(...resources: readonly Resource[]): Promise<void> {
-  const { connectionId, venueId } = venue;
-  for (const resource of resources)
-    await world.database.admin`
-      insert into sync_cursors (connection_id, resource, direction, venue_id) values (${connectionId}, ${resource}, 'pull', ${venueId})`;
-}
+const pulls = (...resources: readonly Resource[]) => inbox.countAsPulled(venue, ...resources);
 async function post(event: SquareEvent, id = `${venue.connectionId}-${event.event_id}`): Promise<void> {
   const [row] = await world.database.admin<{ account: string }[]>`
     select external_account_id as account from connections where id = ${venue.connectionId}`;

@@ -187,10 +187,7 @@ const SCENES: readonly (readonly [what: string, run: () => Promise<unknown>])[] 
 /** A venue whose connection counts as having pulled everything, without a run and so without records. */
 async function aPullingVenue(): Promise<TestVenue> {
   const venue = await world.aVenue();
-  for (const resource of RESOURCES)
-    await world.database.admin`
-      insert into sync_cursors (connection_id, resource, direction, venue_id)
-      values (${venue.connectionId}, ${resource}, 'pull', ${venue.venueId})`;
+  await inbox.countAsPulled(venue, ...RESOURCES);
   return venue;
 }
 

@@ -160,8 +160,7 @@ describe('an event of Stripe', () => {
     for (const order of orders)
       for (const isOneBatch of [true, false]) {
         const own = await world.aVenue();
-        await world.database
-          .admin`insert into sync_cursors (connection_id, resource, direction, venue_id) values (${own.connectionId}, 'customers', 'pull', ${own.venueId})`;
+        await inbox.countAsPulled(own, 'customers');
         for (const index of order) {
           // Another account's event has another id.
           await post([{ ...events[index], id: `${events[index]!.id}_${own.connectionId}` }], own);

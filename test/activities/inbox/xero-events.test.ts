@@ -25,14 +25,6 @@ beforeEach(async () => {
   venue = await world.aXeroVenue();
 });
 
-/** Every resource counts as pulled, without a run. */
-async function pulls(one: XeroVenue, ...resources: readonly Resource[]): Promise<void> {
-  const { connectionId, venueId } = one;
-  for (const resource of resources)
-    await world.database.admin`
-      insert into sync_cursors (connection_id, resource, direction, venue_id) values (${connectionId}, ${resource}, 'pull', ${venueId})`;
-}
-
 let sequence = 0;
 const eventOf = (category: string, id: string, type = 'UPDATE', tenantId = venue.organisation.id) => ({
   ...{ resourceUrl: `https://api.xero.com/api.xro/2.0/${category}/${id}`, resourceId: id, tenantId },
@@ -60,7 +52,7 @@ describe('events of Xero', () => {
     ['INVOICE', 'Invoices', 'invoices'],
     ['CREDITNOTE', 'CreditNotes', 'transactions'],
   ])('of %s make the record of their object', async (category, collection, resource) => {
-    await pulls(venue, 'customers', 'invoices', 'transactions');
+    await inbox.countAsPulled(venue, 'customers', 'invoices', 'transactions');
     const [id = ''] = await venue.organisation.seed(collection, 1);
     await post(eventOf(category, id, 'CREATE'));
     await inbox.drain();
@@ -93,7 +85,7 @@ describe('events of Xero', () => {
   });
 
   it('of a bill make no record', async () => {
-    await pulls(venue, 'invoices');
+    await inbox.countAsPulled(venue, 'invoices');
     const [id = ''] = await venue.organisation.seed('Invoices', 1);
     const [invoice] = await venue.organisation.objects('Invoices');
     await venue.organisation.put('Invoices', [{ ...invoice, Type: 'ACCPAY' }]);
@@ -104,7 +96,7 @@ describe('events of Xero', () => {
   });
 
   it('of 45 invoices take two readings, and a repeated delivery none', async () => {
-    await pulls(venue, 'invoices');
+    await inbox.countAsPulled(venue, 'invoices');
     const ids = await venue.organisation.seed('Invoices', 45);
     const delivery = {
       ...{ events: ids.map((id) => eventOf('INVOICE', id)), firstEventSequence: 10_001, lastEventSequence: 10_045 },
@@ -119,7 +111,7 @@ describe('events of Xero', () => {
   });
 
   it('of categories that nobody knows, and of what is not pulled, are ignored without a call', async () => {
-    await pulls(venue, 'customers');
+    await inbox.countAsPulled(venue, 'customers');
     await post(eventOf('PREPAYMENT', venue.organisation.id), eventOf('HOLOGRAM', 'x'), eventOf('INVOICE', 'y'));
     await inbox.drain();
     expect(await states()).toEqual(['ignored', 'ignored', 'ignored']);
@@ -127,7 +119,7 @@ describe('events of Xero', () => {
   });
 
   it('name no path of the API by an id', async () => {
-    await pulls(venue, 'invoices', 'transactions');
+    await inbox.countAsPulled(venue, 'invoices', 'transactions');
     await post(eventOf('INVOICE', '../Contacts'), eventOf('CREDITNOTE', 'CN-1:x/../..'));
     await inbox.drain();
     expect(await reads()).toEqual([]);

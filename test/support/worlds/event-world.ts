@@ -1,6 +1,7 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { applyEvents } from '../../../activities/inbox/apply-events.ts';
-import type { WebhookEventId } from '../../../contracts/ids.ts';
+import type { ConnectionRef, WebhookEventId } from '../../../contracts/ids.ts';
+import type { Resource } from '../../../contracts/providers.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { createVenueEventStore } from '../../../db/webhooks/venue-event-store.ts';
 import { createIdempotencyStore } from '../../../db/core/idempotency-store.ts';
@@ -55,6 +56,12 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
   const applying = applyingDeps(db, own);
   return {
     api,
+    /** Counts resources of a connection as pulled, without a run. */
+    async countAsPulled({ connectionId, venueId }: ConnectionRef, ...resources: readonly Resource[]): Promise<void> {
+      for (const resource of resources)
+        await world.database.admin`
+          insert into sync_cursors (connection_id, resource, direction, venue_id) values (${connectionId}, ${resource}, 'pull', ${venueId})`;
+    },
     /** Sends an event as its provider does. */
     async post(provider: Receiver | 'quickbooks' | 'xero', event: object): Promise<void> {
       const body = JSON.stringify(event);
