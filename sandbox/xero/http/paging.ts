@@ -1,3 +1,4 @@
+import type { PageFault } from '../../core/faults.ts';
 import { badRequest } from '../errors.ts';
 import { ID_OF, msOf } from '../state/xero-state.ts';
 import type { Entity, Organisation, WireObject } from '../state/xero-state.ts';
@@ -95,7 +96,14 @@ export function pageOf({ visit }: Pick<OrganisationRequest, 'visit'>, objects: r
     pageCount: Math.ceil(objects.length / pageSize),
     itemCount: objects.length,
   };
-  return { objects: objects.slice((page - 1) * pageSize, page * pageSize), pagination };
+  const { from, to } = rangeOf((page - 1) * pageSize, pageSize, visit.pageFault);
+  return { objects: objects.slice(from, to), pagination };
+}
+
+function rangeOf(from: number, pageSize: number, fault: PageFault | null) {
+  if (fault === 'page-repeat') return { from: Math.max(0, from - pageSize), to: Math.max(pageSize, from) };
+  if (fault === 'page-skip') return { from: from + pageSize, to: from + 2 * pageSize };
+  return { from, to: from + (fault === 'page-shrink' ? Math.ceil(pageSize / 2) : pageSize) };
 }
 
 /** The object of a path, by its id or by one of the unique properties that Xero takes in its place. */

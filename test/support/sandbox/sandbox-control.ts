@@ -9,6 +9,8 @@ export interface SandboxCall {
   readonly status: number;
   readonly idempotencyKey: string | null;
   readonly written: boolean;
+  /** The kind of the fault that struck it. */
+  readonly fault: string | null;
 }
 
 export function sandboxControl(controlUrl: string) {

@@ -56,7 +56,7 @@ export interface ConnectionWorldOptions {
 }
 
 /**
- * Connecting and disconnecting with real parts: database, Temporal, workers, and the four providers' stand-ins. The
+ * Connecting and disconnecting with real parts: database, Temporal, workers, and the providers' stand-ins. The
  * functions that the API calls stand in for the API.
  */
 export async function createConnectionWorld(options: ConnectionWorldOptions = {}) {

@@ -54,7 +54,7 @@ export interface GrantWorldOptions {
 export type GrantWorld = Awaited<ReturnType<typeof createGrantWorld>>;
 
 /**
- * A database, the four stand-ins, Temporal, and connections that their owners have really approved. The test provides
+ * A database, the stand-ins, Temporal, and connections that their owners have really approved. The test provides
  * workers: `aWorker`, or processes with `workerEnv`.
  */
 export async function createGrantWorld(options: GrantWorldOptions = {}) {
