@@ -44,6 +44,7 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --events 20000       faults: made at the provider
   --faults 40          faults: kills, pauses and outages
   --seed <number>      faults: repeats the events and faults of an earlier run
+  --without-control    faults: leaves BullMQ out
   --against <folder>   api, hostile: another checkout that is measured in turn with this one`;
 
 const { values, positionals } = parseArgs({
@@ -66,6 +67,7 @@ const { values, positionals } = parseArgs({
     events: { type: 'string', default: '20000' },
     faults: { type: 'string', default: '40' },
     seed: { type: 'string' },
+    'without-control': { type: 'boolean', default: false },
     against: { type: 'string' },
   },
 });
@@ -125,11 +127,14 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
       ids: toCount(values.records ?? '10000000'),
     }),
   faults: () =>
-    benchFaults({
-      events: toCount(values.events),
-      faults: toCount(values.faults),
-      seed: values.seed === undefined ? randomInt(2 ** 31) : toCount(values.seed),
-    }),
+    benchFaults(
+      {
+        events: toCount(values.events),
+        faults: toCount(values.faults),
+        seed: values.seed === undefined ? randomInt(2 ** 31) : toCount(values.seed),
+      },
+      { hasControl: !values['without-control'] },
+    ),
   square: () => benchSquare({ records, latencyMs }),
   quickbooks: () => benchQuickBooks({ records, latencyMs }),
   mailchimp: () => benchMailchimp({ records, latencyMs }),

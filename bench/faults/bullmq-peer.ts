@@ -149,6 +149,9 @@ export async function startPeerSubject(
         select id, name from customers_by_bullmq where account = ${accounts[account]!.id} and not deleted`;
       return new Map(rows.map(({ id, name }) => [id, name]));
     },
+    // The peer deletes as it is told.
+    heldDeletions: () => Promise.resolve(new Set<string>()),
+    approveDeletions: () => Promise.resolve(),
     async stop() {
       for (const part of Object.values(parts).reverse()) await part.stop('SIGTERM');
     },

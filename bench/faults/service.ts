@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../../test/support/eventually.ts';
 import type { System } from '../../test/support/worlds/system.ts';
-import type { Ground } from './events.ts';
+import type { Account, Ground } from './events.ts';
 import type { PlannedFault } from './plan.ts';
 import type { Application, Subject } from './subject.ts';
 
 type Killed = Parameters<System['kill']>[0];
 
 const RESTART_LIMIT_MS = 120_000;
+const APPROVAL_LIMIT_MS = 300_000;
 /** Events are acknowledged for this long while nobody can be woken for them. */
 const LOST_WAKE_UPS_MS = 1_000;
 const PORTION = 10_000;
@@ -59,7 +60,28 @@ export async function serviceSubject(system: System, { accounts }: Ground): Prom
         where record.venue_id = ${accounts[account]!.venueId} and record.deleted_at is null`;
       return new Map(rows.map(({ id, name }) => [id, name]));
     },
+    async heldDeletions(account) {
+      const rows = await database<{ id: string }[]>`
+        select distinct link.external_id as id from webhook_event_effects effect
+        join record_links link on link.record_id = effect.record_id and link.connection_id = effect.connection_id
+        where effect.connection_id = ${accounts[account]!.connectionId} and effect.reason = 'many-deletions'`;
+      return new Set(rows.map(({ id }) => id));
+    },
+    approveDeletions: (account) => approveDeletions(system, accounts[account]!),
   };
+}
+
+/** A full run finds what is gone at the provider, and waits for a person if that is much. */
+async function approveDeletions({ api }: System, { venueId, connectionId }: Account): Promise<void> {
+  const { id } = await api.start(venueId, { connectionId, direction: 'pull' });
+  const { finishedAt } = await api.reached(venueId, id, {
+    what: 'waits for approval or is over',
+    when: (run) => run.phase === 'awaiting-approval' || run.finishedAt !== null,
+    limitMs: APPROVAL_LIMIT_MS,
+  });
+  if (finishedAt === null) await api.tryPost(`/v1/venues/${venueId}/syncs/${id}/approve`, {});
+  const { outcome } = await api.finished(venueId, id, APPROVAL_LIMIT_MS);
+  if (outcome !== 'completed') throw new Error(`the run that deletes ended as ${outcome}`);
 }
 
 async function countApplications(database: System['database']): Promise<void> {

@@ -15,6 +15,10 @@ export interface Subject {
   applications(): AsyncIterable<readonly Application[]>;
   /** Customers by the provider's id, by venue or account. */
   records(account: number): Promise<ReadonlyMap<string, string | null>>;
+  /** Customers whose deletion waits for a person, by the provider's id. */
+  heldDeletions(account: number): Promise<ReadonlySet<string>>;
+  /** Does as that person, and resolves when the deletions are carried out. */
+  approveDeletions(account: number): Promise<void>;
 }
 
 export interface Application {
