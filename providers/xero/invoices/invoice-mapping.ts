@@ -36,7 +36,14 @@ export interface InvoicePayload {
   readonly lines: readonly LinePayload[];
   /** Null where the lines and their tax do not add up to the total. */
   readonly taxTreatment: TaxTreatment | null;
+  readonly told: Told;
 }
+
+/** What Xero tells and is never sent: it is here so that a payment counts as a change. */
+type Told = {
+  readonly [Name in 'status' | 'subtotalMinor' | 'taxMinor' | 'totalMinor' | 'amountDueMinor']?:
+    InvoiceFields[Name] | undefined;
+};
 
 export const invoiceMapping: ResourceMapping = {
   toPayload({ fields, refs = {}, listRefs = {} }) {
@@ -62,9 +69,10 @@ interface Named {
 
 /** An invoice’s fields in the form in which two readings of one invoice are equal. */
 export function contentOf(
-  { number, status, issuedAt, dueAt, currency, lines = [], taxMinor, totalMinor }: GivenFields,
+  { number, status, issuedAt, dueAt, currency, lines = [], ...sums }: GivenFields,
   { customer, products }: Named,
 ): InvoicePayload {
+  const { subtotalMinor, taxMinor, totalMinor, amountDueMinor } = sums;
   // An invoice without tax has no line with any.
   const untold = taxMinor === 0 ? 0 : null;
   const written = lines.map((line, index) =>
@@ -79,6 +87,7 @@ export function contentOf(
     currency,
     lines: written,
     taxTreatment: treatmentOf(written, totalMinor),
+    told: { status, subtotalMinor, taxMinor, totalMinor, amountDueMinor },
   };
 }
 
