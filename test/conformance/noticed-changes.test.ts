@@ -18,40 +18,33 @@ interface Variant {
   readonly value: unknown;
 }
 
-/** Other values of a type, each with the path of what is other in it. Names of other records and maps are compared elsewhere. */
+/** Values of types that have no parts. Names of other records and maps are compared elsewhere. */
+const VALUES: Readonly<Partial<Record<ValueType['type'], readonly unknown[]>>> = {
+  text: ['another', 'one more'],
+  email: ['another@example.com', 'more@example.com'],
+  url: ['https://example.com/another', 'https://example.com/more'],
+  boolean: [true, false],
+  amount: [0, 1, 2],
+  decimal: ['0', '7', '0.5'],
+  currency: ['GBP', 'EUR'],
+  instant: ['2026-11-07T00:00:00.000Z', '2026-11-08T00:00:00.000Z'],
+};
+
+/** Other values of a type, each with the path of what is other in it. */
 function variantsOf(path: string, type: ValueType, value: unknown): readonly Variant[] {
-  const of = (...values: readonly unknown[]) => values.map((one) => ({ path, value: one }));
-  switch (type.type) {
-    case 'word':
-      return of(...type.words);
-    case 'boolean':
-      return of(true, false);
-    case 'amount':
-      return of(0, 1, 2);
-    case 'decimal':
-      return of('0', '7', '0.5');
-    case 'currency':
-      return of('GBP', 'EUR');
-    case 'instant':
-      return of('2026-11-07T00:00:00.000Z', '2026-11-08T00:00:00.000Z');
-    case 'object':
-      return Object.entries(type.fields).flatMap(([name, { value: inner }]) =>
-        variantsOf(`${path}.${name}`, inner, (value as RecordFields)[name]).map((one) => ({
-          ...one,
-          value: { ...(value as RecordFields), [name]: one.value },
-        })),
-      );
-    case 'list':
-      return (value as readonly unknown[]).flatMap((item) =>
-        variantsOf(path, type.item, item).map((one) => ({ ...one, value: [one.value] })),
-      );
-    case 'string-map':
-    case 'source-id':
-    case 'record-id':
-      return [];
-    default:
-      return of('another@example.com', 'https://example.com/another');
-  }
+  if (type.type === 'object')
+    return Object.entries(type.fields).flatMap(([name, { value: inner }]) =>
+      variantsOf(`${path}.${name}`, inner, (value as RecordFields)[name]).map((one) => ({
+        ...one,
+        value: { ...(value as RecordFields), [name]: one.value },
+      })),
+    );
+  if (type.type === 'list')
+    return (value as readonly unknown[]).flatMap((item) =>
+      variantsOf(path, type.item, item).map((one) => ({ ...one, value: [one.value] })),
+    );
+  const values = type.type === 'word' ? type.words : (VALUES[type.type] ?? []);
+  return values.map((one) => ({ path, value: one }));
 }
 
 describe.each(WRITTEN)('what changes at %s', (provider) => {
