@@ -61,7 +61,7 @@ async function run(
   const deadlineMs = performance.now() + deps.chunkMs;
   const { scope, accounts } = state;
   const lists = spanOf(deps, scope);
-  const { fieldMapping } = await mappingsOf(deps, { ...scope, resource: transactions.name });
+  const { fieldMapping, historyFromEpochS = null } = await mappingsOf(deps, { ...scope, resource: transactions.name });
   let calls = 0;
   const options = { connection: scope, use: READING, accounts, lane: 'bulk', onCall: () => (calls += 1) } as const;
   return withSession(deps, options, async (session) => {
@@ -70,6 +70,7 @@ async function run(
       lists,
       session: session.resource(transactions.name),
       fieldMapping,
+      historyFromEpochS,
       store: deps.reconciliationProgress,
       takeCalls() {
         const taken = calls;
