@@ -113,6 +113,12 @@ describe('a new invoice', () => {
     expect(linesOf((await stored())[0])).toMatchObject([{ ...told, LineAmount: 10 }]);
   });
 
+  it('multiplies to whole yen, although Xero would round to hundredths of one', async () => {
+    const line = { ...LINE, quantity: '3', unitAmount: '33.5', amountMinor: 101, taxMinor: 0 };
+    await create({ currency: 'JPY', lines: [line], totalMinor: 101 });
+    expect(await stored()).toMatchObject([{ Total: 101, LineItems: [{ Quantity: 3, UnitAmount: 33.6667 }] }]);
+  });
+
   it.each<[string, Partial<InvoiceFields>, { readonly customer?: null }, string]>([
     ['no number', { number: ' ' }, {}, 'number'],
     ['a number that is too long', { number: 'x'.repeat(256) }, {}, 'number'],
