@@ -164,7 +164,8 @@ function problemsOf({ lines = [] }: GivenFields, payload: InvoicePayload): Probl
     ),
     ...problem('lines', 'Xero approves no invoice without a line.', isApproved && payload.lines.length === 0),
     ...problem(
-      'totalMinor',
+      // Where a connection leaves lines out, the total says nothing of those at Xero.
+      payload.lines.length === 0 ? 'lines' : 'totalMinor',
       'Xero works the total out: the lines, with the tax of each or without any, do not add up to it.',
       payload.taxTreatment === null,
     ),
