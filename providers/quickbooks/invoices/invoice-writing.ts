@@ -68,8 +68,8 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
     },
 
     /** No invoice has a place for an id of ours: one that was made since, with the number or with everything that was sent, is the record's. */
-    async findRemote({ fields, refs, listRefs, createdSinceEpochS, excluded = [] }) {
-      const wanted = contentOf({ fields, refs, listRefs });
+    async findRemote({ fields, refs, listRefs, timeZone, createdSinceEpochS, excluded = [] }) {
+      const wanted = contentOf({ fields, refs, listRefs, timeZone });
       const nothing = { found: null, after: null };
       const { number, customer } = wanted;
       if (number === null && customer === null) return nothing;

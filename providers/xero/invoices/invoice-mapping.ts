@@ -1,9 +1,10 @@
 import { isLongerThan } from '../../../domain/reference/characters.ts';
+import { accountDay } from '../../../domain/schedule/account-day.ts';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import type { InvoiceFields, InvoiceLine, InvoiceStatus } from '../../../records/invoices.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { XERO_IDEMPOTENCY } from '../http/ask.ts';
-import { dayOf, XERO_METADATA } from '../http/objects.ts';
+import { XERO_METADATA } from '../http/objects.ts';
 import { pricingOf } from './line-amounts.ts';
 import type { Pricing } from './line-amounts.ts';
 
@@ -46,9 +47,10 @@ type Told = {
 };
 
 export const invoiceMapping: ResourceMapping = {
-  toPayload({ fields, refs = {}, listRefs = {} }) {
+  toPayload({ fields, refs = {}, listRefs = {}, timeZone }) {
     const invoice = fields as InvoiceFields;
-    const payload = contentOf(invoice, { customer: refs['customer'] ?? null, products: listRefs['product'] ?? [] });
+    const named = { customer: refs['customer'] ?? null, products: listRefs['product'] ?? [] };
+    const payload = contentOf(invoice, { ...named, timeZone });
     return { payload: { ...payload }, problems: problemsOf(invoice, payload) };
   },
   idempotency: XERO_IDEMPOTENCY,
@@ -65,12 +67,13 @@ type GivenFields = Partial<InvoiceFields> & Pick<InvoiceFields, 'status' | 'curr
 interface Named {
   readonly customer: string | null;
   readonly products: readonly (string | null)[];
+  readonly timeZone?: string | undefined;
 }
 
 /** An invoice’s fields in the form in which two readings of one invoice are equal. */
 export function contentOf(
   { number, status, issuedAt, dueAt, currency, lines = [], ...sums }: GivenFields,
-  { customer, products }: Named,
+  { customer, products, timeZone }: Named,
 ): InvoicePayload {
   const { subtotalMinor, taxMinor, totalMinor, amountDueMinor } = sums;
   // An invoice without tax has no line with any.
@@ -81,8 +84,8 @@ export function contentOf(
   return {
     number: number?.trim() || null,
     status: WRITTEN[status],
-    issuedOn: issuedAt ? dayOf(new Date(issuedAt).toISOString()) : null,
-    dueOn: dueAt ? dayOf(new Date(dueAt).toISOString()) : null,
+    issuedOn: accountDay(issuedAt, timeZone),
+    dueOn: accountDay(dueAt, timeZone),
     customer,
     currency,
     lines: written,

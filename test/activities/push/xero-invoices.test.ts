@@ -98,6 +98,20 @@ describe('a two-way run of Xero’s invoices', () => {
     expect(await state()).toEqual(before);
   });
 
+  it('writes an invoice on the day that the venue has, and leaves the venue’s time as it is', async () => {
+    await named();
+    // October has begun in Berlin.
+    const times = { issuedAt: '2026-09-30T22:30:00.000Z', dueAt: '2026-10-30T23:00:00.000Z' };
+    await load({ ...INVOICE, ...times });
+    await run('both', 'invoices');
+    expect(await atXero()).toMatchObject([{ DateString: '2026-10-01T00:00:00', DueDateString: '2026-10-31T00:00:00' }]);
+    const written = await writes();
+    for (const mode of ['incremental', 'full'] as const)
+      expect(await run('both', 'invoices', mode)).toMatchObject({ counts: { rejected: 0, conflicts: 0 } });
+    expect(await records()).toMatchObject([times]);
+    expect(await writes()).toBe(written);
+  });
+
   it('carries what each side changes to the other, and keeps the ids of lines', async () => {
     await named();
     await load(INVOICE);
