@@ -215,6 +215,13 @@ describe('the number of an invoice', () => {
     expect(await stored()).toHaveLength(1);
   });
 
+  it('is found also where it has a comma, which separates numbers in a query', async () => {
+    const fields = { ...INVOICE, number: 'INV-7, second' };
+    const { externalId } = await create(fields);
+    const hint = { recordId: randomUUID(), email: null, fields, createdSinceEpochS: 0, after: null };
+    expect((await world.writer('invoices').findRemote(hint)).found).toMatchObject({ externalId });
+  });
+
   it('of a bill is no sales invoice’s', async () => {
     await create();
     const [invoice] = await stored();
