@@ -36,6 +36,8 @@ import { createWebhookEndpointStore } from '../db/webhooks/webhook-endpoint-stor
 import { CIRCUIT_LIMITS } from '../domain/circuits/circuit.ts';
 import { createCircuits } from '../providers/limits/circuits.ts';
 import { createExpressions } from '../expressions/expressions.ts';
+import type { Providers } from '../providers/providers.ts';
+import { hasDaysAlone } from '../providers/reconciles.ts';
 import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
@@ -109,7 +111,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     venues: createVenueStore(db),
     kinds,
     records: createRecordStores(db, kinds),
-    summaries: createTransactionSummaryStore(db),
+    summaries: createTransactionSummaryStore(db, providersWithDaysAlone(providers)),
     connections: createConnectionStore(db, venueCaps.connections),
     connectionActions: createConnectionActionsStore(db, venueCaps.connections),
     // The API only reads when grants expire and refreshes nothing.
@@ -183,3 +185,9 @@ function appConfigOf({ publicUrl, returnUrls, trustedProxies, jwt, rateLimits, .
     developmentKeyring: config.keyring.kind === 'local',
   };
 }
+
+const providersWithDaysAlone = (providers: Providers): readonly ProviderId[] =>
+  providers.ids.filter((id) => {
+    const adapter = providers.find(id);
+    return adapter !== null && hasDaysAlone(adapter);
+  });

@@ -239,6 +239,7 @@ export interface RemoteHint {
   /** The provider's ids of the records that it names, as a mapping gets them. */
   readonly refs?: RecordRefs | undefined;
   readonly listRefs?: ListReferences | undefined;
+  readonly timeZone?: string | undefined;
   readonly createdSinceEpochS: number;
   /** When the write was sent at the latest: a search that lags may not show it yet. Absent where nobody knows. */
   readonly sentAtMs?: number;
@@ -319,6 +320,8 @@ export interface MappableRecord {
   readonly refs?: RecordRefs | undefined;
   /** The same inside lists: an element that names a record and has null here names one that the provider does not have yet. */
   readonly listRefs?: ListReferences | undefined;
+  /** The venue's, for a provider that knows days and no times; UTC where it is absent. */
+  readonly timeZone?: string | undefined;
 }
 
 /** What a provider makes of idempotency keys. */
@@ -345,6 +348,8 @@ export interface ResourceMapping {
   readonly concurrency?: 'versions' | 'parts';
   /** With `parts`: what of the payload every update needs. */
   readonly alwaysSent?: readonly string[];
+  /** The venue's, where the mapping is used for one. */
+  readonly timeZone?: string;
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

@@ -20,6 +20,7 @@ import { withHeartbeat } from '../heartbeat.ts';
 import { withSession } from '../provider-session.ts';
 import type { ProviderSessionDeps } from '../provider-session.ts';
 import { MOST_ATTEMPTS, backoffMs } from '../sync/sync-chunk.ts';
+import { sessionWithin } from '../sync/reach.ts';
 import { mappingsOf } from '../sync/resource-mappings.ts';
 import type { MappingsDeps } from '../sync/resource-mappings.ts';
 import { ReconciliationWalk } from './reconciliation-walk.ts';
@@ -61,15 +62,20 @@ async function run(
   const deadlineMs = performance.now() + deps.chunkMs;
   const { scope, accounts } = state;
   const lists = spanOf(deps, scope);
-  const { fieldMapping } = await mappingsOf(deps, { ...scope, resource: transactions.name });
+  const {
+    fieldMapping,
+    reach,
+    historyFromEpochS = null,
+  } = await mappingsOf(deps, { ...scope, resource: transactions.name });
   let calls = 0;
   const options = { connection: scope, use: READING, accounts, lane: 'bulk', onCall: () => (calls += 1) } as const;
   return withSession(deps, options, async (session) => {
     const walk = new ReconciliationWalk({
       scope,
       lists,
-      session: session.resource(transactions.name),
+      session: sessionWithin(session.resource(transactions.name), reach),
       fieldMapping,
+      historyFromEpochS,
       store: deps.reconciliationProgress,
       takeCalls() {
         const taken = calls;

@@ -14,6 +14,8 @@ import type { ReconciliationStore } from '../../db/reconciliation/reconciliation
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { lastDays } from '../../domain/reconciliation/business-days.ts';
 import { explainWaiting } from '../../domain/sync/waiting/waiting-advice.ts';
+import type { Providers } from '../../providers/providers.ts';
+import { zoneOfDays } from '../../providers/reconciles.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { countReconciliation } from '../../telemetry/reconciliation-metrics.ts';
 import { guarded } from '../failures.ts';
@@ -23,6 +25,7 @@ export interface ReconciliationControlDeps {
   readonly venues: Pick<VenueStore, 'find'>;
   readonly reconciliations: ReconciliationStore;
   readonly reconciliationProgress: ReconciliationProgressStore;
+  readonly providers: Providers;
   readonly log: Logger;
 }
 
@@ -47,7 +50,7 @@ export function createReconciliationControlActivities(
 
 /** Opens the reconciliation of a Schedule. A repeat after a lost answer finds the one that it opened. */
 async function begin(
-  { connections, venues, reconciliations }: ReconciliationControlDeps,
+  { connections, venues, reconciliations, providers }: ReconciliationControlDeps,
   { venueId, connectionId, provider, lastDays: count = 1 }: ReconcileConnectionInput,
 ): Promise<BeginReconciliationResult> {
   const connection = await connections.find({ venueId, connectionId });
@@ -60,7 +63,7 @@ async function begin(
   try {
     const { reconciliation, joined } = await reconciliations.openOrJoin({
       ...{ venueId, connectionId, provider },
-      ...{ fromDay: from, toDay: to, timeZone: venue.timeZone },
+      ...{ fromDay: from, toDay: to, timeZone: zoneOfDays(providers.find(provider), venue.timeZone) },
       ...{ requestedBy: by, requestKey: by, workflowId },
     });
     if (joined) return { reconciliationId: null, skipped: 'already-running' };

@@ -14,7 +14,7 @@ import { checkPage, restartPart } from '../../domain/sync/pull/strategies.ts';
 import type { Part } from '../../domain/sync/pull/strategies.ts';
 import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
-import type { ProviderPage, ResourceSession } from '../../providers/provider.ts';
+import type { ProviderPage, ProviderRecord, ResourceSession } from '../../providers/provider.ts';
 import { lookUpPart, lookUpParts } from '../sync/look-up.ts';
 import { factOf } from './transaction-fact.ts';
 
@@ -24,6 +24,8 @@ export interface WalkOptions {
   readonly session: ResourceSession;
   /** The venue's. */
   readonly fieldMapping: Pick<FieldMapping, 'toVenue'>;
+  /** From when on the connection pulls history; null: from the beginning. */
+  readonly historyFromEpochS: number | null;
   readonly store: ReconciliationProgressStore;
   /** Provider calls since the last commit. */
   readonly takeCalls: () => number;
@@ -86,7 +88,9 @@ export class ReconciliationWalk {
     this.#repeats = 0;
     const checkpoint = afterPage(parts, verdict.left);
     const { fieldMapping, store, scope, takeCalls } = this.#options;
-    const told = page.records.map((record) => ({ record, fact: factOf(record, fieldMapping) }));
+    const told = page.records
+      .filter(this.#isWithinHistory)
+      .map((record) => ({ record, fact: factOf(record, fieldMapping) }));
     const unmappable = told.filter(({ fact }) => fact === 'unmappable').length;
     const progress = await store.commitRead(scope, {
       readings: told.flatMap(({ record: { externalId, version }, fact }) =>
@@ -98,6 +102,10 @@ export class ReconciliationWalk {
     });
     return { checkpoint, progress };
   }
+
+  /** What began earlier is unknown here, and not missing. Where the venue has it all the same, it is looked up. */
+  readonly #isWithinHistory = ({ beganAtMs = Infinity }: ProviderRecord): boolean =>
+    beganAtMs >= (this.#options.historyFromEpochS ?? -Infinity) * 1_000;
 
   #streamOf({ stream: name }: Part): Stream {
     const stream = this.#options.lists.streams.find((one) => one.name === name);

@@ -112,8 +112,21 @@ function writerWithin(
   };
 }
 
+/** What a connection leaves out of records, and the time zone of its venue. */
+export interface MappingReach extends ExcludedFields {
+  readonly timeZone?: string;
+}
+
+/** The mapping, whose payloads have days of the venue's. */
+const mappingIn = (mapping: ResourceMapping, timeZone: string): ResourceMapping => ({
+  ...mapping,
+  timeZone,
+  toPayload: (record) => mapping.toPayload({ ...record, timeZone }),
+});
+
 /** The mapping, whose payloads neither send nor clear the fields that are left out. */
-export function mappingWithin(mapping: ResourceMapping, { kind, excluded }: ExcludedFields): ResourceMapping {
+export function mappingWithin(own: ResourceMapping, { kind, excluded, timeZone }: MappingReach): ResourceMapping {
+  const mapping = timeZone === undefined ? own : mappingIn(own, timeZone);
   if (excluded.length === 0) return mapping;
   const samples = excludedSamples(kind, excluded);
   const payloadOf = (fields: MappableRecord['fields']) =>

@@ -30,10 +30,10 @@ export async function mappingsOf(
   const kind = kinds.get(resource);
   const mapping = adapter.mapping(resource);
   const stored = await mappings.find(ref);
-  const { excludedFields: excluded, historyFromEpochS } = await reach.find(ref);
+  const { excludedFields: excluded, historyFromEpochS, timeZone } = await reach.find(ref);
   const within = { kind, excluded };
   return {
-    mapping: mappingWithin(mapping, within),
+    mapping: mappingWithin(mapping, { ...within, timeZone }),
     fieldMapping: fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), within),
     reach: within,
     historyFromEpochS,

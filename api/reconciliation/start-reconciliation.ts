@@ -8,7 +8,7 @@ import type { NewReconciliation, OpenedReconciliation } from '../../db/reconcili
 import type { Reconciliation, ReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { lastDays } from '../../domain/reconciliation/business-days.ts';
 import { dayIn } from '../../domain/schedule/time-zone.ts';
-import { reconciles } from '../../providers/reconciles.ts';
+import { reconciles, zoneOfDays } from '../../providers/reconciles.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { notFound } from '../errors/not-found.ts';
@@ -79,8 +79,9 @@ async function checkOrder(deps: ReconciliationDeps, order: ReconciliationOrder):
   const { timeZone } = venue;
   const { from, to } = daysOf(order, { timeZone, now: deps.clock() });
   return {
-    ...{ venueId, connectionId, requestedBy, requestKey, timeZone },
+    ...{ venueId, connectionId, requestedBy, requestKey },
     ...{ provider: connection.provider, fromDay: from, toDay: to },
+    timeZone: zoneOfDays(deps.providers.find(connection.provider), timeZone),
     workflowId: reconciliationWorkflowId(order),
   };
 }

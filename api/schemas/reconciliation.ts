@@ -64,7 +64,12 @@ export const reconciliationAnswer = z
     provider: z.string(),
     from: z.iso.date(),
     to: z.iso.date(),
-    timeZone: z.string().meta({ description: 'The venue’s when it was started, in which its days begin and end.' }),
+    timeZone: z
+      .string()
+      .meta({
+        description:
+          'In which its days begin and end: the venue’s when it was started, or UTC where the provider tells days and no times.',
+      }),
     phase: z.enum(RECONCILIATION_PHASES).meta({ id: 'ReconciliationPhase' }),
     outcome: orNull(jobOutcome),
     startedAt: timestamp.nullable(),

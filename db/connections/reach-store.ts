@@ -28,6 +28,8 @@ export interface Reach {
 export interface StoredReach extends Reach {
   /** When that day begins. */
   readonly historyFromEpochS: number | null;
+  /** The venue's. */
+  readonly timeZone: string;
 }
 
 /** What connections leave out. */
@@ -99,20 +101,28 @@ const INCLUDED_SINCE = sql`(
 const isEarlier = (day: string | null, than: string | null): boolean => than !== null && (day === null || day < than);
 
 /** Inside the caller's transaction. */
-async function read(tx: Transaction, { connectionId, resource }: ReachRef): Promise<StoredReach> {
+async function read(tx: Transaction, { venueId, connectionId, resource }: ReachRef): Promise<StoredReach> {
   const [row] = await tx
     .select({
       excludedFields: connectionReach.excludedFields,
       historyFrom: connectionReach.historyFrom,
       timeZone: venues.timeZone,
     })
-    .from(connectionReach)
-    .innerJoin(venues, eq(venues.id, connectionReach.venueId))
-    .where(and(eq(connectionReach.connectionId, connectionId), eq(connectionReach.resource, resource)));
-  const { excludedFields = [], historyFrom = null, timeZone = 'UTC' } = row ?? {};
+    .from(venues)
+    .leftJoin(
+      connectionReach,
+      and(
+        eq(connectionReach.venueId, venues.id),
+        eq(connectionReach.connectionId, connectionId),
+        eq(connectionReach.resource, resource),
+      ),
+    )
+    .where(eq(venues.id, venueId));
+  const { excludedFields, historyFrom = null, timeZone = 'UTC' } = row ?? {};
   return {
-    excludedFields,
+    excludedFields: excludedFields ?? [],
     historyFrom,
+    timeZone: timeZoneOfStored(timeZone),
     historyFromEpochS: historyFrom === null ? null : startOf(historyFrom, timeZone),
   };
 }

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
 import type { TransactionKind, TransactionStatus } from '../../records/transactions.ts';
 import { offsetPeriods } from '../../domain/schedule/time-zone.ts';
 import type { OffsetPeriod } from '../../domain/schedule/time-zone.ts';
@@ -48,11 +49,15 @@ export interface TransactionSummaryStore {
   summarise(venueId: VenueId, filter: SummaryFilter): Promise<readonly TransactionSum[]>;
 }
 
-export function createTransactionSummaryStore(db: Database): TransactionSummaryStore {
+/** `daysAlone`: providers whose transactions have days and no times, told as the first instant of their day in UTC. */
+export function createTransactionSummaryStore(
+  db: Database,
+  daysAlone: readonly ProviderId[] = [],
+): TransactionSummaryStore {
   return {
     summarise: (venueId, filter) =>
       withVenue(db, venueId, async (tx) => {
-        const rows = await tx.execute<Row>(summaryQuery(filter));
+        const rows = await tx.execute<Row>(summaryQuery(filter, daysAlone));
         if (rows.length > MAX_SUMS) throw new TooManySumsError();
         return rows.map((row) => ({
           day: row.day,
@@ -89,16 +94,20 @@ const posted = sql`coalesce(t.posted, t.status in ('succeeded', 'won', 'lost') o
  * requested days; the day itself decides, so that clock changes at midnight do not matter. A transaction belongs to the
  * first connection that it was linked to.
  */
-const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId }: SummaryFilter) => {
+const summaryQuery = (
+  { from, to, timeZone, status, kind, currency, connectionId }: SummaryFilter,
+  daysAlone: readonly ProviderId[],
+) => {
   const periods = offsetPeriods(timeZone, new Date(Date.parse(from) - DAY_MS), new Date(Date.parse(to) + 2 * DAY_MS));
   return sql`
   select d.day::text as day, t.kind, t.currency, l.connection_id, count(*)::int as count,
     sum(t.amount_minor)::text as amount_minor, coalesce(sum(t.fee_minor), 0)::text as fee_minor
   from transactions t
-  cross join lateral (select (t.occurred_at at time zone 'UTC' + make_interval(secs => ${offsetOf(periods)}))::date as day) d
   left join lateral (
     select connection_id from record_links where record_id = t.id and resource = 'transactions' order by created_at, connection_id limit 1
   ) l on true
+  cross join lateral (select (t.occurred_at at time zone 'UTC' + make_interval(secs => case when l.connection_id = any (${ofProviders(daysAlone)}) then 0
+    else ${offsetOf(periods)} end))::date as day) d
   where t.occurred_at >= ${iso(periods.at(0)?.startsAt)} and t.occurred_at < ${iso(periods.at(-1)?.endsAt)}
     and d.day between ${from}::date and ${to}::date
     and t.deleted_at is null
@@ -110,6 +119,10 @@ const summaryQuery = ({ from, to, timeZone, status, kind, currency, connectionId
   order by d.day, t.kind, t.currency, l.connection_id nulls first
   limit ${MAX_SUMS + 1}`;
 };
+
+/** The venue's connections of these providers, which Postgres reads once. */
+const ofProviders = (providers: readonly ProviderId[]) =>
+  sql`array(select id from connections where provider in (select jsonb_array_elements_text(${JSON.stringify(providers)}::jsonb)))`;
 
 const DAY_MS = 86_400_000;
 

@@ -80,8 +80,17 @@ function changeBetween(beforeMs: number, afterMs: number, isAfter: (ms: number) 
   return afterS * 1_000;
 }
 
+/** One reader for each zone: making one takes longer than many readings. */
+const READERS = new Map<string, (epochMs: number) => number>();
+
 /** Returns a function for the zone's offset from UTC at a time, in milliseconds. */
 function offsetReader(timeZone: string): (epochMs: number) => number {
+  const reader = READERS.get(timeZone) ?? makeOffsetReader(timeZone);
+  READERS.set(timeZone, reader);
+  return reader;
+}
+
+function makeOffsetReader(timeZone: string): (epochMs: number) => number {
   const numeric = 'numeric' as const;
   const format = new Intl.DateTimeFormat('en-u-ca-gregory-nu-latn', {
     timeZone,

@@ -70,7 +70,9 @@ describe.each(WRITTEN)('fields that are left out of what %s is sent', (provider)
     if (sandbox().hasUniqueNames) await sandbox().remove(resource, twin.externalId);
     const created = await write(resource).create(mapping.toPayload(record), aKey());
     const before = await read(resource, created.externalId);
-    await write(resource).update(created.externalId, within(resource, excluded).toPayload(other), changing(created));
+    const sent = within(resource, excluded).toPayload(other);
+    expect(sent.problems).toEqual([]);
+    await write(resource).update(created.externalId, sent, changing(created));
     const after = await read(resource, created.externalId);
     // Entries of metadata are the provider's own facts where it holds no other.
     const { holdings = {} } = mapping;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Resource } from '../../contracts/providers.ts';
+import { until } from '../support/eventually.ts';
 import { later } from '../support/later.ts';
 import { ownerBrowser } from '../support/owner-browser.ts';
 import { quickbooksSandboxControl } from '../support/sandbox/quickbooks-company.ts';
@@ -29,8 +30,9 @@ interface ConnectedVenue {
 }
 
 /** A venue whose owner has approved the access to a new company. */
-async function aConnectedVenue(): Promise<ConnectedVenue> {
-  const venueId = await system.api.createVenue();
+async function aConnectedVenue(timeZone = 'Europe/Berlin'): Promise<ConnectedVenue> {
+  const made = await system.api.tryPost('/v1/venues', { name: 'A venue', timeZone, currency: 'EUR' });
+  const { id: venueId } = made.body as { readonly id: string };
   const { body } = await system.api.tryPost(`/v1/venues/${venueId}/connections`, {
     ...{ provider: 'quickbooks', environment: 'sandbox' },
   });
@@ -122,7 +124,47 @@ describe('a company’s customers', () => {
   });
 });
 
+interface Reconciled {
+  readonly finishedAt: string | null;
+  readonly timeZone: string;
+  readonly totals: readonly object[];
+  readonly discrepancies: readonly { readonly kind: string; readonly externalId: string }[];
+}
+
 describe('a company’s books', () => {
+  it('are reconciled and summed by their own days, in a venue where those begin hours later', async () => {
+    const venue = await aConnectedVenue('America/New_York');
+    await venue.company.seed('Customer', 1);
+    const [customer] = await venue.company.objects<{ readonly Id: string }>('Customer');
+    for (const [TxnDate, TotalAmt] of [
+      ['2026-11-04', 1],
+      ['2026-11-05', 12.5],
+      ['2026-11-06', 3],
+    ])
+      await venue.company.write('payment', { CustomerRef: { value: customer?.Id }, TxnDate, TotalAmt });
+    const base = `/v1/venues/${venue.venueId}`;
+    const reconcile = async () => {
+      const day = { from: '2026-11-05', to: '2026-11-05' };
+      const started = await system.api.tryPost(`${base}/reconciliations`, { connectionId: venue.connectionId, ...day });
+      const { id } = started.body as { readonly id: string };
+      return until(
+        async () => {
+          const found = await system.api.get<Reconciled>(`${base}/reconciliations/${id}`);
+          return found.finishedAt === null ? null : found;
+        },
+        { limitMs: 30_000, what: 'the reconciliation is over' },
+      );
+    };
+    const total = { day: '2026-11-05', kind: 'payment', there: { count: 1, amountMinor: 1_250 } };
+    const before = await reconcile();
+    expect(before).toMatchObject({ timeZone: 'UTC', discrepancies: [{ kind: 'missing-here' }], totals: [total] });
+    await sync(venue, 'transactions');
+    const after = await reconcile();
+    expect(after).toMatchObject({ discrepancies: [], totals: [{ ...total, here: total.there }] });
+    const summary = await system.api.get(`${base}/transactions/summary?from=2026-11-05&to=2026-11-05`);
+    expect(summary).toMatchObject({ data: [{ day: '2026-11-05', count: 1, amountMinor: 1_250 }] });
+  });
+
   it('are pulled with their references: products, stock, transactions and invoices', async () => {
     const venue = await aConnectedVenue();
     const { company } = venue;

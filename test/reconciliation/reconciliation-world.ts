@@ -118,6 +118,14 @@ export async function createReconciliationWorld() {
     ...{ aVenue, aSquareVenue, pull, start, find, finished, reconcile, repair, transactions },
     transaction: async (venue: ReconciledVenue, externalId: string) =>
       (await transactions(venue)).find(({ links }) => links[0]?.externalId === externalId),
+    reach: async (
+      venue: ReconciledVenue,
+      reach: { readonly excludedFields?: string[]; readonly historyFrom?: string },
+    ) => {
+      const path = `${base(venue)}/connections/${venue.connectionId}/reach/transactions`;
+      const answer = await service.send('PUT', path, { json: { excludedFields: [], ...reach } });
+      expect(answer.status).toBe(200);
+    },
     /** Changes the venue's side behind everybody's back, as a bug or a restored backup would. */
     spoil: async (venue: ReconciledVenue, externalId: string, columns: Readonly<Record<string, unknown>>) => {
       const { admin } = service.database;

@@ -60,6 +60,34 @@ describe('a reconciliation of one business day', () => {
     expect(await venue.account.writes()).toEqual([]);
   });
 
+  it('misses nothing from before the day on which history begins, and compares what the venue has of it', async () => {
+    const [known, unknown] = [await world.aVenue(), await world.aVenue()];
+    for (const venue of [known, unknown]) await aLedger(venue);
+    await world.pull(known);
+    for (const venue of [known, unknown]) await world.reach(venue, { historyFrom: '2026-03-09' });
+    const days = { from: DAY, to: '2026-03-09' };
+    expect((await world.reconcile(unknown, days)).discrepancies.map(({ externalId }) => externalId)).toEqual([
+      'ch_after',
+    ]);
+    await world.spoil(known, 'ch_noon', { amount_minor: 1 });
+    const ended = await world.reconcile(known, days);
+    expect(ended.discrepancies.map(({ externalId, kind }) => `${externalId} ${kind}`)).toEqual([
+      'ch_noon amount-differs',
+    ]);
+    expect(totalOf(ended, 'payment', 'JPY')).toMatchObject({ here: { count: 1 }, there: { count: 1 } });
+  });
+
+  it('reads nothing of a field that the connection leaves out, and finds no difference in it', async () => {
+    const venue = await world.aVenue();
+    await aLedger(venue);
+    await world.reach(venue, { excludedFields: ['posted'] });
+    const missing = await world.reconcile(venue, { from: DAY, to: DAY });
+    expect(missing.discrepancies).toHaveLength(6);
+    expect(missing.discrepancies.every(({ there }) => there?.posted === null)).toBe(true);
+    await world.pull(venue);
+    expect((await world.reconcile(venue, { from: DAY, to: DAY })).discrepancies).toEqual([]);
+  });
+
   it('finds nothing after a pull, with totals that are equal on both sides and to the summary', async () => {
     const venue = await world.aVenue();
     await aLedger(venue);

@@ -1,7 +1,7 @@
 import type { PushRow, PushStore } from '../../../db/push/push-store.ts';
 import { listRefsOf } from './push-work.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
-import type { ProviderRecord, ResourceWriter, RemoteHint } from '../../../providers/provider.ts';
+import type { ProviderRecord, RemoteHint, ResourceMapping, ResourceWriter } from '../../../providers/provider.ts';
 
 export interface FoundRemote {
   readonly remote: ProviderRecord | null;
@@ -12,6 +12,7 @@ export interface FoundRemote {
 export interface RemoteTools {
   readonly scope: RunScope;
   readonly writer: ResourceWriter;
+  readonly mapping: Pick<ResourceMapping, 'timeZone'>;
   readonly store: Pick<PushStore, 'tiedTo'>;
 }
 
@@ -27,7 +28,8 @@ export async function findRemote(row: PushRow, tools: RemoteTools): Promise<Foun
   const sentAtMs = link?.createdAt.getTime() ?? Date.now();
   const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
   const email = typeof fields['email'] === 'string' ? fields['email'] : null;
-  const hint = { recordId, fields, refs, listRefs: listRefsOf(row, fields), createdSinceEpochS, sentAtMs };
+  const { timeZone } = tools.mapping;
+  const hint = { recordId, fields, refs, listRefs: listRefsOf(row, fields), timeZone, createdSinceEpochS, sentAtMs };
   const found = await searchRemote({ ...hint, email }, tools);
   return found.remote === null && email !== null && link?.recordChangedSince === true
     ? searchRemote({ ...hint, email: null }, tools)

@@ -26,7 +26,7 @@ export function transactionSummaryRoute({ venues, summaries, clock }: Transactio
     summary: 'Sum up transactions by day, kind, currency and connection',
     description: [
       'Counts the money that is `posted`: on the day on which it came to or left the provider’s balance, whatever became of it since. What undoes it, such as a bank that takes a payment back, is an adjustment of its own day, so a day that is over does not change. Where `posted` is null, what has `succeeded` is counted, and every dispute. `status` counts the transactions of that status instead.',
-      'Deleted transactions are left out. Days begin and end at midnight in the venue’s time zone, and a day without transactions has no row. At most 366 days.',
+      'Deleted transactions are left out. Days begin and end at midnight in the venue’s time zone; where a provider tells days and no times, its own day counts. A day without transactions has no row. At most 366 days.',
       'A transaction counts for the first connection that it came from.',
     ].join(' '),
     tag: 'Records',

@@ -32,6 +32,8 @@ export interface SpanLists {
   readonly streams: readonly Stream[];
   /** How much earlier an object may have been created whose own time is in the span. */
   readonly lookBackS: number;
+  /** Transactions have days of the account's and no times; each is told as its day's first instant in UTC. */
+  readonly hasDaysAlone?: true;
 }
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };

@@ -11,6 +11,7 @@ import type {
   ProviderRecord,
   ResourceWriter,
   WriteOptions,
+  WrittenRecord,
 } from '../../provider.ts';
 import { missingObject, requestIdOf, unreadableObject } from './ask.ts';
 import type { Ask } from './ask.ts';
@@ -43,7 +44,7 @@ export interface SparseEntity<Item extends QuickBooksObject> {
   /** Makes of an object what no sparse update can; null where a sparse update is enough. */
   readonly instead?: (item: Item, payload: Body, options: WriteOptions) => Promise<Item | ProviderError> | null;
   /** What the answer to a write agrees on; the answer itself by default. */
-  readonly answered?: (record: ProviderRecord, payload: Body) => ProviderRecord;
+  readonly answered?: (record: ProviderRecord, payload: Body) => WrittenRecord;
 }
 
 export type Read<Item> = ReadonlyMap<string, Item | ProviderError>;

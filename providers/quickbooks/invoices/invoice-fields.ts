@@ -21,7 +21,8 @@ export function toRecord(invoice: QuickBooksInvoice, currency: string): Provider
 
 function toFields(invoice: QuickBooksInvoice, currency: string): InvoiceFields {
   const totalMinor = amountOf(invoice.TotalAmt, currency, 'TotalAmt');
-  const amountDueMinor = amountOf(invoice.Balance ?? '0', currency, 'Balance');
+  // An answer without a balance does not say that nothing is left to be paid.
+  const amountDueMinor = invoice.Balance === null ? null : amountOf(invoice.Balance, currency, 'Balance');
   const tax = invoice.TxnTaxDetail?.TotalTax ?? null;
   const taxMinor = tax === null ? null : amountOf(tax, currency, 'TxnTaxDetail.TotalTax');
   return {
@@ -45,7 +46,7 @@ function toFields(invoice: QuickBooksInvoice, currency: string): InvoiceFields {
 }
 
 /** An invoice is booked from its first moment: QuickBooks has no draft. */
-function statusOf(invoice: QuickBooksInvoice, amountDueMinor: number): InvoiceStatus {
+function statusOf(invoice: QuickBooksInvoice, amountDueMinor: number | null): InvoiceStatus {
   if (isVoided(invoice)) return 'void';
   return amountDueMinor === 0 ? 'paid' : 'open';
 }

@@ -1,4 +1,5 @@
 import { isLongerThan } from '../../../domain/reference/characters.ts';
+import { accountDay } from '../../../domain/schedule/account-day.ts';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import type { InvoiceFields, InvoiceLine } from '../../../records/invoices.ts';
 import { plainDecimal, timesMinor } from '../../decimals.ts';
@@ -50,13 +51,14 @@ export function contentOf({
   fields,
   refs = {},
   listRefs = {},
-}: Pick<MappableRecord, 'fields' | 'refs' | 'listRefs'>): InvoicePayload {
+  timeZone,
+}: Pick<MappableRecord, 'fields' | 'refs' | 'listRefs' | 'timeZone'>): InvoicePayload {
   const { number, issuedAt, dueAt, currency, lines, status, ...sums } = fields as InvoiceFields;
   const { subtotalMinor, taxMinor, totalMinor, amountDueMinor } = sums;
   return {
     number: number || null,
-    issuedOn: dayOf(issuedAt),
-    dueOn: dayOf(dueAt),
+    issuedOn: accountDay(issuedAt, timeZone),
+    dueOn: accountDay(dueAt, timeZone),
     customer: refs['customer'] ?? null,
     currency,
     lines: lines.map((line, index) => lineContent(line, listRefs['product']?.[index] ?? null)),
@@ -71,12 +73,6 @@ const lineContent = (line: InvoiceLine, product: string | null): LinePayload => 
   amountMinor: line.amountMinor,
   product,
 });
-
-/** The day of an instant in UTC, as a day of QuickBooks is read. */
-const dayOf = (instant: string | null): string | null => {
-  const at = new Date(instant ?? '');
-  return Number.isNaN(at.getTime()) ? null : at.toISOString().slice(0, 10);
-};
 
 /** A number: https://www.chargebee.com/docs/billing/2.0/kb/accounting/qbo-error-code2050, read 2026-11-29. A description: as for items. */
 const LIMITS = { number: 21, description: 4_000 } as const;

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { issuesOf } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
-import type { ProviderRecord, ResourceWriter, WriteOptions } from '../../provider.ts';
+import type { RecordNote } from '../../../contracts/records.ts';
+import type { ProviderRecord, ResourceWriter, WriteOptions, WrittenRecord } from '../../provider.ts';
 import { nullWhenMissing, requestIdOf, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import type { HomeCurrency } from '../http/home-currency.ts';
@@ -67,8 +68,8 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
     },
 
     /** No invoice has a place for an id of ours: one that was made since, with the number or with everything that was sent, is the record's. */
-    async findRemote({ fields, refs, listRefs, createdSinceEpochS, excluded = [] }) {
-      const wanted = contentOf({ fields, refs, listRefs });
+    async findRemote({ fields, refs, listRefs, timeZone, createdSinceEpochS, excluded = [] }) {
+      const wanted = contentOf({ fields, refs, listRefs, timeZone });
       const nothing = { found: null, after: null };
       const { number, customer } = wanted;
       if (number === null && customer === null) return nothing;
@@ -172,13 +173,15 @@ const isMadeOf = (wanted: InvoicePayload, held: InvoicePayload): boolean =>
  * An answer with what QuickBooks computes, and what the venue has left to it, as the record has it. Where the two differ,
  * the next run finds a change of QuickBooks' and brings it to the venue.
  */
-function asAgreed(record: ProviderRecord, wanted: Sent): ProviderRecord {
+function asAgreed(record: ProviderRecord, wanted: Sent): WrittenRecord {
   if (record.fields === null) return record;
   const { status, subtotalMinor, taxMinor, totalMinor, amountDueMinor } = wanted;
+  const isOtherTotal = totalMinor !== undefined && totalMinor !== record.fields['totalMinor'] && status !== 'void';
   const computed = { status, subtotalMinor, taxMinor, totalMinor, amountDueMinor };
   const left = { number: wanted.number, issuedAt: wanted.issuedOn, dueAt: wanted.dueOn };
   return {
     ...record,
+    ...(isOtherTotal && { notes: [TOTAL_DIFFERS] }),
     fields: {
       ...record.fields,
       ...Object.fromEntries(Object.entries(computed).filter(([, value]) => value !== undefined)),
@@ -186,3 +189,8 @@ function asAgreed(record: ProviderRecord, wanted: Sent): ProviderRecord {
     },
   };
 }
+
+const TOTAL_DIFFERS: RecordNote = {
+  code: 'total-differs',
+  message: 'QuickBooks works the total out from the lines and its own tax rates, and has another one than the record.',
+};

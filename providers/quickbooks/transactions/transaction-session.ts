@@ -18,7 +18,7 @@ export const transactionPullPlan: PullPlan = {
   listing: [LISTS.map(([name]) => entityList(name))],
   changes: changeFeed([[changeList('changed-transactions')]], CHANGES),
   mayVanish: true,
-  span: { streams: DATED.map(([name]) => entityList(name)), lookBackS: 0 },
+  span: { streams: DATED.map(([name]) => entityList(name)), lookBackS: 0, hasDaysAlone: true },
 };
 
 export function createTransactionSession(ask: Ask): ResourceSession {

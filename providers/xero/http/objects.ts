@@ -37,9 +37,6 @@ export const wireTime = z
 /** A day of the organisation as its first instant in UTC. */
 export const instantOf = (dayMs: number): string => new Date(dayMs).toISOString();
 
-/** The day of an instant, as Xero takes it. */
-export const dayOf = (instant: string): string => instant.slice(0, 10);
-
 /** Only what has a value: metadata says nothing of what is empty. */
 export const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
   Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => Boolean(entry[1])));

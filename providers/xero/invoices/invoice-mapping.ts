@@ -1,9 +1,10 @@
 import { isLongerThan } from '../../../domain/reference/characters.ts';
+import { accountDay } from '../../../domain/schedule/account-day.ts';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import type { InvoiceFields, InvoiceLine, InvoiceStatus } from '../../../records/invoices.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { XERO_IDEMPOTENCY } from '../http/ask.ts';
-import { dayOf, XERO_METADATA } from '../http/objects.ts';
+import { XERO_METADATA } from '../http/objects.ts';
 import { pricingOf } from './line-amounts.ts';
 import type { Pricing } from './line-amounts.ts';
 
@@ -36,12 +37,20 @@ export interface InvoicePayload {
   readonly lines: readonly LinePayload[];
   /** Null where the lines and their tax do not add up to the total. */
   readonly taxTreatment: TaxTreatment | null;
+  readonly told: Told;
 }
 
+/** What Xero tells and is never sent: it is here so that a payment counts as a change. */
+type Told = {
+  readonly [Name in 'status' | 'subtotalMinor' | 'taxMinor' | 'totalMinor' | 'amountDueMinor']?:
+    InvoiceFields[Name] | undefined;
+};
+
 export const invoiceMapping: ResourceMapping = {
-  toPayload({ fields, refs = {}, listRefs = {} }) {
+  toPayload({ fields, refs = {}, listRefs = {}, timeZone }) {
     const invoice = fields as InvoiceFields;
-    const payload = contentOf(invoice, { customer: refs['customer'] ?? null, products: listRefs['product'] ?? [] });
+    const named = { customer: refs['customer'] ?? null, products: listRefs['product'] ?? [] };
+    const payload = contentOf(invoice, { ...named, timeZone });
     return { payload: { ...payload }, problems: problemsOf(invoice, payload) };
   },
   idempotency: XERO_IDEMPOTENCY,
@@ -58,13 +67,15 @@ type GivenFields = Partial<InvoiceFields> & Pick<InvoiceFields, 'status' | 'curr
 interface Named {
   readonly customer: string | null;
   readonly products: readonly (string | null)[];
+  readonly timeZone?: string | undefined;
 }
 
 /** An invoice’s fields in the form in which two readings of one invoice are equal. */
 export function contentOf(
-  { number, status, issuedAt, dueAt, currency, lines = [], taxMinor, totalMinor }: GivenFields,
-  { customer, products }: Named,
+  { number, status, issuedAt, dueAt, currency, lines = [], ...sums }: GivenFields,
+  { customer, products, timeZone }: Named,
 ): InvoicePayload {
+  const { subtotalMinor, taxMinor, totalMinor, amountDueMinor } = sums;
   // An invoice without tax has no line with any.
   const untold = taxMinor === 0 ? 0 : null;
   const written = lines.map((line, index) =>
@@ -73,12 +84,13 @@ export function contentOf(
   return {
     number: number?.trim() || null,
     status: WRITTEN[status],
-    issuedOn: issuedAt ? dayOf(new Date(issuedAt).toISOString()) : null,
-    dueOn: dueAt ? dayOf(new Date(dueAt).toISOString()) : null,
+    issuedOn: accountDay(issuedAt, timeZone),
+    dueOn: accountDay(dueAt, timeZone),
     customer,
     currency,
     lines: written,
     taxTreatment: treatmentOf(written, totalMinor),
+    told: { status, subtotalMinor, taxMinor, totalMinor, amountDueMinor },
   };
 }
 
@@ -155,7 +167,8 @@ function problemsOf({ lines = [] }: GivenFields, payload: InvoicePayload): Probl
     ),
     ...problem('lines', 'Xero approves no invoice without a line.', isApproved && payload.lines.length === 0),
     ...problem(
-      'totalMinor',
+      // Where a connection leaves lines out, the total says nothing of those at Xero.
+      payload.lines.length === 0 ? 'lines' : 'totalMinor',
       'Xero works the total out: the lines, with the tax of each or without any, do not add up to it.',
       payload.taxTreatment === null,
     ),

@@ -44,6 +44,13 @@ export function createInvoiceSession(ask: Ask): ResourceSession {
     toRecord: (invoice) => toRecord(invoice, reading),
   };
   const invoices = { ...all, query: { ...all.query, where: SALES } };
+  const withNumber = async (number: string): Promise<readonly ProviderRecord[]> => {
+    if (!number.includes(',')) return (await readListed(ask, invoices, { InvoiceNumbers: number, page: '1' })).records;
+    // A comma separates numbers in a query. A path takes a number in place of an id.
+    const found = await readOne(ask, invoices, number);
+    const record = found && (await toRecord(found, reading));
+    return record ? [record] : [];
+  };
   return {
     listPage: (query) => listRecords(ask, invoices, query),
     count: () => countObjects(ask, invoices),
@@ -80,8 +87,7 @@ export function createInvoiceSession(ask: Ask): ResourceSession {
       async findRemote(hint) {
         const { number } = hint.fields as InvoiceFields;
         if (number === null) return NOTHING;
-        const query = { InvoiceNumbers: number.trim(), page: '1' };
-        const { records } = await readListed(ask, invoices, query);
+        const records = await withNumber(number.trim());
         return { found: records.find((record) => isOurs(record, hint)) ?? null, after: null };
       },
     },

@@ -2,6 +2,8 @@ import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 
 /** Quantities and unit amounts have four decimals (https://developer.xero.com/documentation/api/accounting/invoices, read 2026-11-29). */
 const PLACES = 4;
+/** Xero rounds an amount to two decimals in every currency, also in one that has none. */
+const ROUNDED_TO = 2;
 const ONE = 10n ** BigInt(PLACES);
 
 /** How many, at which price, as Xero multiplies it. */
@@ -20,7 +22,7 @@ export function pricingOf(
   currency: string,
 ): Pricing | null {
   if (quantity === null && unitAmount === null && amountMinor === 0) return null;
-  const amount = { minor: BigInt(amountMinor), digits: Math.min(minorDigitsOf(currency) ?? 2, PLACES) };
+  const amount = amountOf(amountMinor, minorDigitsOf(currency) ?? ROUNDED_TO);
   const count = scaled(quantity ?? '1');
   const unit = count === null ? null : unitOf(unitAmount, count, amount);
   return count === null || unit === null
@@ -54,6 +56,11 @@ function textOf(value: bigint): string {
 interface Amount {
   readonly minor: bigint;
   readonly digits: number;
+}
+
+function amountOf(minor: number, currencyDigits: number): Amount {
+  const digits = Math.min(Math.max(currencyDigits, ROUNDED_TO), PLACES);
+  return { minor: BigInt(minor) * 10n ** BigInt(Math.max(digits - currencyDigits, 0)), digits };
 }
 
 const productOf = (count: bigint, unit: bigint, digits: number): bigint =>

@@ -17,7 +17,7 @@ export const transactionPullPlan: PullPlan = {
   changes: changeFeed([listsOf('changed')], CHANGES),
   mayVanish: false,
   dates: ['changes'],
-  span: { streams: listsOf(DATED), lookBackS: 0 },
+  span: { streams: listsOf(DATED), lookBackS: 0, hasDaysAlone: true },
 };
 
 export function createTransactionSession(ask: Ask): ResourceSession {

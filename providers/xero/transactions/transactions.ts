@@ -3,6 +3,7 @@ import type { TransactionFields, TransactionKind, TransactionStatus } from '../.
 import { decimalText } from '../../decimals.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import type { BaseCurrency } from '../http/base-currency.ts';
+import { unreadableObject } from '../http/ask.ts';
 import { guid, instantOf, nullableText, orNull, partOf, wireTime, withoutEmpty } from '../http/objects.ts';
 import { amountOf, bookedFields, contactReference, currencyOf, lineOf } from './booked-responses.ts';
 
@@ -50,6 +51,8 @@ const BANK_TRANSACTIONS = {
 const wordsOf = <Word extends string>(meanings: Readonly<Record<Word, Meaning>>) =>
   z.enum(Object.keys(meanings) as [Word, ...Word[]]);
 
+const SETTLED = { CurrencyCode: nullableText, Contact: contactReference };
+
 /** https://developer.xero.com/documentation/api/accounting/payments, read 2026-11-29: as far as it is read here. */
 const paymentSchema = z.object({
   PaymentID: guid,
@@ -59,13 +62,14 @@ const paymentSchema = z.object({
   PaymentType: wordsOf(PAYMENTS),
   Status: z.enum(['AUTHORISED', 'DELETED']),
   Account: partOf({ Code: nullableText }),
-  // What is paid, of whichever type. It has the currency of the amount.
-  Invoice: partOf({
-    InvoiceID: nullableText,
-    InvoiceNumber: nullableText,
-    CurrencyCode: nullableText,
-    Contact: contactReference,
-  }),
+  // Of an amount that is not in the organisation’s own currency.
+  CurrencyRate: orNull(decimalText),
+  // What is paid, which has the currency of the amount. Seen under `Invoice` for whichever type; Xero’s description of its
+  // API has the others too (xero-node, accounting 2.0.5, read 2026-11-29).
+  Invoice: partOf({ ...SETTLED, InvoiceID: nullableText, InvoiceNumber: nullableText }),
+  CreditNote: partOf({ ...SETTLED, CreditNoteID: nullableText, CreditNoteNumber: nullableText }),
+  Overpayment: partOf({ ...SETTLED, OverpaymentID: nullableText }),
+  Prepayment: partOf({ ...SETTLED, PrepaymentID: nullableText }),
   UpdatedDateUTC: wireTime,
 });
 
@@ -159,12 +163,30 @@ const contactOf = ({ isOfCustomer }: Meaning, { ContactID: id }: z.output<typeof
   supplier: isOfCustomer ? null : id,
 });
 
+/** The document that a payment settles, under whichever name it is told. Throws where its currency cannot be known. */
+function settledBy({ Invoice, CreditNote, Overpayment, Prepayment, CurrencyRate: rate }: Payment) {
+  const documents = [
+    { ...Invoice, id: Invoice.InvoiceID, number: Invoice.InvoiceNumber },
+    { ...CreditNote, id: CreditNote.CreditNoteID, number: CreditNote.CreditNoteNumber },
+    { ...Overpayment, id: Overpayment.OverpaymentID, number: null },
+    { ...Prepayment, id: Prepayment.PrepaymentID, number: null },
+  ];
+  const settled = documents.find(({ id }) => id !== null) ?? NOTHING_SETTLED;
+  // The organisation’s own currency has no rate, or 1.
+  if (settled.CurrencyCode === null && rate !== null && Number(rate) !== 1)
+    throw unreadableObject('Invoice.CurrencyCode: expected a currency of an amount that has a rate');
+  return settled;
+}
+
+const NOTHING_SETTLED = { id: null, number: null, CurrencyCode: null, Contact: { ContactID: null } };
+
 async function ofPayment(payment: Payment, base: BaseCurrency): Promise<ProviderRecord> {
-  const { PaymentID: id, PaymentType: type, Invoice: settled } = payment;
+  const { PaymentID: id, PaymentType: type } = payment;
   const meaning = PAYMENTS[type];
+  const settled = settledBy(payment);
   const currency = await currencyOf(settled.CurrencyCode, base);
   const { customer, supplier } = contactOf(meaning, settled.Contact);
-  const noteId = type === 'ARCREDITPAYMENT' ? settled.InvoiceID : null;
+  const noteId = type === 'ARCREDITPAYMENT' ? settled.id : null;
   return recordOf(externalIdOf('Payments', id), payment, {
     kind: meaning.kind,
     amountMinor: signed(amountOf(payment.Amount, currency, 'Amount'), meaning.sign),
@@ -177,8 +199,8 @@ async function ofPayment(payment: Payment, base: BaseCurrency): Promise<Provider
       xero_reference: payment.Reference,
       xero_account_code: payment.Account.Code,
       // Of the invoice, the bill or the credit note.
-      xero_settled_id: settled.InvoiceID,
-      xero_settled_number: settled.InvoiceNumber,
+      xero_settled_id: settled.id,
+      xero_settled_number: settled.number,
       xero_supplier_id: supplier,
     }),
     refs: { customer, related: noteId && externalIdOf('CreditNotes', noteId) },

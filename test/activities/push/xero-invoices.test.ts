@@ -98,6 +98,20 @@ describe('a two-way run of Xero’s invoices', () => {
     expect(await state()).toEqual(before);
   });
 
+  it('writes an invoice on the day that the venue has, and leaves the venue’s time as it is', async () => {
+    await named();
+    // October has begun in Berlin.
+    const times = { issuedAt: '2026-09-30T22:30:00.000Z', dueAt: '2026-10-30T23:00:00.000Z' };
+    await load({ ...INVOICE, ...times });
+    await run('both', 'invoices');
+    expect(await atXero()).toMatchObject([{ DateString: '2026-10-01T00:00:00', DueDateString: '2026-10-31T00:00:00' }]);
+    const written = await writes();
+    for (const mode of ['incremental', 'full'] as const)
+      expect(await run('both', 'invoices', mode)).toMatchObject({ counts: { rejected: 0, conflicts: 0 } });
+    expect(await records()).toMatchObject([times]);
+    expect(await writes()).toBe(written);
+  });
+
   it('carries what each side changes to the other, and keeps the ids of lines', async () => {
     await named();
     await load(INVOICE);
@@ -118,7 +132,12 @@ describe('a two-way run of Xero’s invoices', () => {
     expect(await records()).toMatchObject([
       { sourceId: 'i-1', dueAt: '2026-11-30T00:00:00.000Z', totalMinor: 2_250, lines: [{ productSourceId: 'chai' }] },
     ]);
+    // The venue has not worked out the other sums anew: Xero's come to it, without a write.
+    const written = await writes();
+    expect(await run('both', 'invoices')).toMatchObject({ counts: { updated: 1, conflicts: 0 } });
+    expect(await records()).toMatchObject([{ subtotalMinor: 1_875, taxMinor: 375, amountDueMinor: 2_250 }]);
     expect(await run('both', 'invoices')).toMatchObject({ counts: { updated: 0, conflicts: 0 } });
+    expect(await writes()).toBe(written);
   });
 
   it('tells the venue that an invoice was paid at Xero, and refuses to change it then, with a reason', async () => {
@@ -140,6 +159,44 @@ describe('a two-way run of Xero’s invoices', () => {
     ]);
     expect(await run('pull', 'transactions')).toMatchObject({ counts: { created: 1 } });
   });
+
+  const unpaid = async () => (await atXero()).find(({ Status: status }) => status === 'AUTHORISED');
+  const pay = async (Amount: number) => {
+    const invoice = await unpaid();
+    await world.xero.clock((aheadMs += 2_000));
+    const token = await world.xero.tokenFor(venue.organisation.id, 'accounting.payments');
+    const body = { Invoice: { InvoiceID: invoice?.['InvoiceID'] }, Account: { Code: '090' }, Amount };
+    const headers = { authorization: `Bearer ${token}` };
+    expect((await venue.organisation.ask('PUT', 'Payments', { body, headers })).status).toBe(200);
+  };
+
+  it.each([
+    ['pull', 'the venue'],
+    ['both', 'the venue'],
+    ['pull', 'Xero'],
+    ['both', 'Xero'],
+  ] as const)(
+    'tells the venue of each payment, and of nothing twice: %s, of an invoice of %s',
+    async (direction, by) => {
+      await named();
+      // The first that is seeded is paid.
+      if (by === 'Xero') await venue.organisation.seed('Invoices', 2);
+      else await load(INVOICE);
+      await run('both', 'invoices');
+      for (const mode of ['incremental', 'full'] as const) await run(direction, 'invoices', mode);
+      const { InvoiceNumber } = (await unpaid()) ?? {};
+      const held = async () => (await records()).find(({ number }) => number === InvoiceNumber);
+      for (const [amount, told] of [
+        [5, { status: 'open', amountDueMinor: 1_000 }],
+        [10, { status: 'paid', amountDueMinor: 0 }],
+      ] as const) {
+        await pay(amount);
+        await run(direction, 'invoices', 'incremental');
+        expect(await held()).toMatchObject(told);
+      }
+      expect(await run(direction, 'invoices')).toMatchObject({ counts: { updated: 0 } });
+    },
+  );
 
   it('rejects a number that another invoice has with a reason, writes the others, and never doubles one', async () => {
     await named();

@@ -62,6 +62,19 @@ describe('the start of a reconciliation', () => {
     );
   });
 
+  it.each(['quickbooks', 'xero'])(
+    'takes the days of %s as they are in its books, whatever zone the venue is in',
+    async (provider) => {
+      const [id, of] = [uuidv7(), await api.aVenue()];
+      await api.database.admin`insert into connections (id, venue_id, provider, environment, state, external_account_id)
+      values (${id}, ${of}, ${provider}, 'production', 'active', ${id})`;
+      expect(await start({ connectionId: id, ...DAYS }, of)).toMatchObject({
+        status: 202,
+        json: { ...DAYS, timeZone: 'UTC' },
+      });
+    },
+  );
+
   it('refuses a connection whose provider cannot be asked by time, and one that does not work', async () => {
     const id = uuidv7();
     await api.database.admin`insert into connections (id, venue_id, provider, environment, state, external_account_id)

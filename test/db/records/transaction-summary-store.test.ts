@@ -56,6 +56,28 @@ describe('sums of transactions', () => {
     expect(await days({ currency: 'USD' })).toEqual(['2026-05-01 1']);
   });
 
+  it('take the days of a provider that tells no times as they are, beside those of others', async () => {
+    const [dated, timed] = [await aConnection(database.db, venueId), await aConnection(database.db, venueId)];
+    await database.admin`update connections set provider = 'quickbooks' where id = ${dated.id}`;
+    for (const { id } of [dated, timed])
+      await database.admin`
+        insert into record_links (connection_id, resource, record_id, venue_id, state)
+        select ${id}, 'transactions', id, venue_id, 'linked' from transactions
+        where venue_id = ${venueId} and source_id = ${await write('2026-05-02T00:00:00Z')}`;
+    const west = { ...ALL, timeZone: 'America/New_York' };
+    const sums = await createTransactionSummaryStore(database.db, ['quickbooks']).summarise(venueId, west);
+    expect(new Map(sums.map(({ connectionId, day }) => [connectionId, day]))).toEqual(
+      new Map([
+        [dated.id, '2026-05-02'],
+        [timed.id, '2026-05-01'],
+      ]),
+    );
+    const ofTheDay = { ...west, from: '2026-05-02', to: '2026-05-02' };
+    expect(await createTransactionSummaryStore(database.db, ['quickbooks']).summarise(venueId, ofTheDay)).toMatchObject(
+      [{ connectionId: dated.id, count: 1 }],
+    );
+  });
+
   it('separate connections, count a transaction linked to two once, and the venue’s own under none', async () => {
     const [one, two] = [await aConnection(database.db, venueId), await aConnection(database.db, venueId)];
     const link = (sourceId: string, connectionId: ConnectionId, createdAt: string) => database.admin`

@@ -65,6 +65,7 @@ describe('a new invoice', () => {
       { DocNumber: 'INV-7', TxnDate: '2026-11-02', DueDate: '2026-12-02', CustomerRef: { value: '1' } },
     ]);
     expect(await atQuickBooks()).toMatchObject({ TotalAmt: 36.1, Balance: 36.1 });
+    expect((await create({ number: 'INV-8' })).notes).toBeUndefined();
     expect(made).toMatchObject({
       refs: { customer: '1' },
       listRefs: { product: ['1', '2'] },
@@ -73,7 +74,8 @@ describe('a new invoice', () => {
   });
 
   it('sends neither tax nor a sum nor a status: the company computes them', async () => {
-    await create({ taxMinor: 720, totalMinor: 4_320, amountDueMinor: 0, status: 'paid' });
+    const made = await create({ taxMinor: 720, totalMinor: 4_320, amountDueMinor: 0, status: 'paid' });
+    expect(made).toMatchObject({ notes: [{ code: 'total-differs' }] });
     const [sent] = lastSent();
     expect(Object.keys(sent ?? {}).sort()).toEqual(['CustomerRef', 'DocNumber', 'DueDate', 'Line', 'TxnDate']);
   });
@@ -291,7 +293,9 @@ describe('an update of an invoice', () => {
 describe('an invoice that ends', () => {
   it('is voided where the venue has voided it, once, and never opened again', async () => {
     const { externalId } = await create();
-    expect(await update(externalId, { status: 'void' })).toMatchObject({ fields: { status: 'void' } });
+    const voided = await update(externalId, { status: 'void' });
+    expect(voided).toMatchObject({ fields: { status: 'void' } });
+    expect(voided.notes).toBeUndefined();
     await update(externalId, { status: 'void', number: 'INV-8' });
     expect(requests('/invoice')).toHaveLength(1);
     expect(await atQuickBooks()).toMatchObject({ TotalAmt: 0, Balance: 0, DocNumber: 'INV-7', SyncToken: '1' });

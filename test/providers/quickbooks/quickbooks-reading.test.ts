@@ -166,6 +166,7 @@ describe('invoices', () => {
     ['open', { Balance: 12.5 }, { status: 'open', amountDueMinor: 1_250 }],
     ['paid in part', { Balance: 2.5 }, { status: 'open', amountDueMinor: 250 }],
     ['paid', { Balance: 0 }, { status: 'paid', amountDueMinor: 0 }],
+    ['told without a balance', { Balance: undefined }, { status: 'open', amountDueMinor: null }],
     ['voided', { Balance: 0, TotalAmt: 0, PrivateNote: 'Voided' }, { status: 'void', totalMinor: 0 }],
   ])('that are %s say so', async (_, fields, told) => {
     const detail = { ItemRef: { value: '1', name: 'Chai' }, Qty: 2, UnitPrice: 5.2083 };

@@ -113,6 +113,12 @@ describe('a new invoice', () => {
     expect(linesOf((await stored())[0])).toMatchObject([{ ...told, LineAmount: 10 }]);
   });
 
+  it('multiplies to whole yen, although Xero would round to hundredths of one', async () => {
+    const line = { ...LINE, quantity: '3', unitAmount: '33.5', amountMinor: 101, taxMinor: 0 };
+    await create({ currency: 'JPY', lines: [line], totalMinor: 101 });
+    expect(await stored()).toMatchObject([{ Total: 101, LineItems: [{ Quantity: 3, UnitAmount: 33.6667 }] }]);
+  });
+
   it.each<[string, Partial<InvoiceFields>, { readonly customer?: null }, string]>([
     ['no number', { number: ' ' }, {}, 'number'],
     ['a number that is too long', { number: 'x'.repeat(256) }, {}, 'number'],
@@ -207,6 +213,13 @@ describe('the number of an invoice', () => {
     expect((await find({}, { createdSinceEpochS: since + 3_600 })).found).toBeNull();
     expect((await find({}, { excluded: [found?.externalId] })).found).toBeNull();
     expect(await stored()).toHaveLength(1);
+  });
+
+  it('is found also where it has a comma, which separates numbers in a query', async () => {
+    const fields = { ...INVOICE, number: 'INV-7, second' };
+    const { externalId } = await create(fields);
+    const hint = { recordId: randomUUID(), email: null, fields, createdSinceEpochS: 0, after: null };
+    expect((await world.writer('invoices').findRemote(hint)).found).toMatchObject({ externalId });
   });
 
   it('of a bill is no sales invoice’s', async () => {

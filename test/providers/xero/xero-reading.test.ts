@@ -205,6 +205,25 @@ describe('transactions', () => {
     expect(refund?.refs).toEqual({ customer: null, related: `CreditNotes:${ID}` });
   });
 
+  it.each([
+    ['CreditNote', 'ARCREDITPAYMENT', { CreditNoteID: ID, CreditNoteNumber: 'CN-1' }],
+    ['Overpayment', 'AROVERPAYMENTPAYMENT', { OverpaymentID: ID }],
+    ['Prepayment', 'ARPREPAYMENTPAYMENT', { PrepaymentID: ID }],
+  ])('have the currency of what they settle also where it is told as %s', async (name, type, document) => {
+    const settled = { ...document, CurrencyCode: 'EUR', Contact: { ContactID: CONTACT } };
+    await payment(type, { CurrencyRate: 0.8, Invoice: undefined, [name]: settled });
+    expect(await read()).toMatchObject([
+      { refs: { customer: CONTACT }, fields: { currency: 'EUR', metadata: { xero_settled_id: ID } } },
+    ]);
+  });
+
+  it('in an unknown foreign currency are rejected, and never taken for the organisation’s own', async () => {
+    await payment('ARCREDITPAYMENT', { CurrencyRate: 0.8, Invoice: undefined });
+    expect(await read()).toEqual([]);
+    await payment('ARCREDITPAYMENT', { CurrencyRate: 1, Invoice: undefined });
+    expect(await read()).toMatchObject([{ fields: { currency: 'GBP' } }]);
+  });
+
   it('of a supplier’s credit note are none', async () => {
     await note({ Type: 'ACCPAYCREDIT' });
     expect(await read()).toEqual([]);
