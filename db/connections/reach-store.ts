@@ -110,12 +110,12 @@ async function read(tx: Transaction, { connectionId, resource }: ReachRef): Prom
     .innerJoin(venues, eq(venues.id, connectionReach.venueId))
     .where(and(eq(connectionReach.connectionId, connectionId), eq(connectionReach.resource, resource)));
   const { excludedFields = [], historyFrom = null, timeZone = 'UTC' } = row ?? {};
-  return {
-    excludedFields,
-    historyFrom,
-    historyFromEpochS: historyFrom === null ? null : startOf(historyFrom, timeZone),
-  };
+  return { excludedFields, historyFrom, historyFromEpochS: historyStart(historyFrom, timeZone) };
 }
+
+/** When the day before which no history is pulled begins. */
+export const historyStart = (day: string | null, timeZone: string): number | null =>
+  day === null ? null : startOf(day, timeZone);
 
 /** A day that a zone has skipped begins as in UTC. */
 const startOf = (day: string, timeZone: string): number =>
