@@ -9,7 +9,8 @@ import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchHostile } from './hostile/hostile.ts';
 import { benchIdle } from './idle.ts';
-import { benchIngest } from './ingest/ingest.ts';
+import { benchIngest, INGEST_PARTS } from './ingest/ingest.ts';
+import type { IngestPart } from './ingest/ingest.ts';
 import { benchMailchimp } from './providers/mailchimp.ts';
 import { benchMappings } from './mappings.ts';
 import { benchMillion } from './million.ts';
@@ -41,6 +42,7 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --repeats 3          pull, api, sync-engine, ingest: runs of each
   --per-second 200     api, hostile (30), soak (30): requests a second
   --seconds 20         api, hostile (each attack), idle (120), soak (1200), ingest (10, each): how long
+  --only rates,path    ingest: these parts alone, of ${INGEST_PARTS.join(', ')}
   --events 20000       faults: made at the provider
   --faults 40          faults: kills, pauses and outages
   --seed <number>      faults: repeats the events and faults of an earlier run
@@ -64,6 +66,7 @@ const { values, positionals } = parseArgs({
     repeats: { type: 'string' },
     'per-second': { type: 'string' },
     seconds: { type: 'string' },
+    only: { type: 'string' },
     events: { type: 'string', default: '20000' },
     faults: { type: 'string', default: '40' },
     seed: { type: 'string' },
@@ -125,6 +128,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
       seconds: toCount(values.seconds ?? '10'),
       repeats: repeats(3),
       ids: toCount(values.records ?? '10000000'),
+      only: values.only === undefined ? null : values.only.split(',').map(toIngestPart),
     }),
   faults: () =>
     benchFaults(
@@ -152,6 +156,12 @@ function toCount(text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 0) throw new Error(`"${text}" is no whole number`);
   return count;
+}
+
+function toIngestPart(name: string): IngestPart {
+  const part = INGEST_PARTS.find((one) => one === name);
+  if (part === undefined) throw new Error(`"${name}" is none of ${INGEST_PARTS.join(', ')}`);
+  return part;
 }
 
 function toResource(name: string): 'customers' | 'products' {

@@ -4,7 +4,8 @@ import type { AccessCheckStore } from '../../db/connections/access-check-store.t
 import type { AccountConnections, AccountRef } from '../../db/connections/account-connections.ts';
 import { isDatabaseAway } from '../../db/core/outage.ts';
 import { EventTakenError, PartitionTakenOverError } from '../../db/webhooks/inbox-store.ts';
-import type { DueEvent, Settle, SettledEvent } from '../../db/webhooks/inbox-store.ts';
+import type { DueEvent, Settle } from '../../db/webhooks/inbox-store.ts';
+import type { SettledEvent } from '../../db/webhooks/settled-events.ts';
 import { grpcStatusOf, isRefusedForGood } from '../../domain/errors/grpc-status.ts';
 import { pauseBeforeRetryMs } from '../../domain/inbox/event-retry.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
@@ -75,7 +76,7 @@ async function applyTogether(
   events: readonly DueEvent[],
 ): Promise<readonly SettledEvent[]> {
   const sorted = await sort(deps, events);
-  const records = await RecordEvents.prepare(deps, sorted.changing);
+  const records = RecordEvents.prepare(deps, sorted.changing);
   const settled = new Map<WebhookEventId, SettledEvent>();
   // A transaction may be repeated: the last outcome of an event counts.
   const note = (outcomes: readonly SettledEvent[]) => {

@@ -10,7 +10,8 @@ import type {
   SweepInboxResult,
 } from '../../contracts/inbox.ts';
 import { EventTakenError } from '../../db/webhooks/inbox-store.ts';
-import type { DueEvent, InboxStore, SettledEvent } from '../../db/webhooks/inbox-store.ts';
+import type { DueEvent, InboxStore } from '../../db/webhooks/inbox-store.ts';
+import type { SettledEvent } from '../../db/webhooks/settled-events.ts';
 import { eventProcessing, inboxWakeUp } from '../../domain/inbox/inbox-drainer.ts';
 import type { DrainInbox, ProcessWebhook } from '../../domain/inbox/inbox-drainer.ts';
 import { tellOwner } from '../connections/connection-owner.ts';
@@ -30,12 +31,13 @@ export interface InboxDeps extends Omit<ApplyingDeps, 'signalRevoked'> {
 const BATCH = 200;
 /** How long a partition without events is watched before its drainer falls asleep. */
 const IDLE_MS = 2_000;
-const POLL_MS = 50;
 /**
- * How long events gather after a batch that was not full. A transaction costs as much as twenty events in it, so that
- * without the pause each drainer would handle a few events at a time, and take the CPU from the acknowledgements.
+ * A drainer begins a batch no more often, unless more events wait than a batch holds. A transaction costs as much as
+ * twenty events in it, so that without the pause each drainer would handle a few events at a time, and take the CPU from
+ * the acknowledgements. What a batch takes is part of the time, so that a slow one delays the next no further. On a busy
+ * machine, where batches are slow, it rests half as long as one takes.
  */
-const GATHER_MS = 40;
+const BATCH_EVERY_MS = 50;
 /** An event that waits for longer than this has no drainer, or a drainer with a long backlog, which a signal does not hurt. */
 const OVERDUE_MS = 10_000;
 
@@ -74,24 +76,26 @@ async function drain(
   let busyAtMs = performance.now();
   while (performance.now() < deadlineMs) {
     if (cancellationSignal.aborted) throw interrupted();
+    const beganAtMs = performance.now();
     const events = await inbox.listDue(partition, BATCH);
     if (events.length > 0) {
       const settled = await applyEvents(applying, (work) => inbox.settle(lease, work), events);
       await processFailing(log, events, settled);
       handled += events.length;
       busyAtMs = performance.now();
-      if (events.length < BATCH) await pause(GATHER_MS);
-    } else if (performance.now() - busyAtMs < IDLE_MS) await pause(POLL_MS);
-    else {
+    } else if (beganAtMs - busyAtMs >= IDLE_MS) {
       await inbox.fallAsleep(lease);
       if ((await inbox.listDue(partition, 1)).length === 0)
         return { handled, more: false, dueInMs: await inbox.nextDueInMs(partition) };
       await inbox.markAwake([partition]);
       busyAtMs = performance.now();
     }
+    if (events.length < BATCH) await pause(restAfterMs(performance.now() - beganAtMs));
   }
   return { handled, more: true, dueInMs: null };
 }
+
+const restAfterMs = (tookMs: number): number => Math.max(BATCH_EVERY_MS - tookMs, tookMs / 2);
 
 /** Gives each failing event a workflow of its own. One that cannot be started is found by the sweep. */
 async function processFailing(

@@ -7,8 +7,8 @@ import type { EventRecordStore, EventTarget, RecordEffect } from '../../db/webho
 import type { WebhookEventId } from '../../contracts/ids.ts';
 import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import type { Credentials } from '../connections/credentials.ts';
-import { mappingsOf } from '../sync/resource-mappings.ts';
-import type { MappingsDeps } from '../sync/resource-mappings.ts';
+import { mappingsWith } from '../sync/resource-mappings.ts';
+import type { TranslationDeps } from '../sync/resource-mappings.ts';
 import { readRecord } from '../sync/pull/pulled-record.ts';
 import { recordWithin } from '../sync/reach.ts';
 import { askFor, workByTarget } from './event-work.ts';
@@ -17,7 +17,7 @@ import { codeOf, isUnusable } from './event-failures.ts';
 import { readChanges } from './read-changes.ts';
 import type { TargetMappings } from './read-changes.ts';
 
-export interface RecordEventDeps extends MappingsDeps {
+export interface RecordEventDeps extends TranslationDeps {
   readonly eventRecords: EventRecordStore;
   readonly credentials: Credentials;
 }
@@ -47,15 +47,17 @@ export class RecordEvents {
     }
   }
 
-  static async prepare(
+  static prepare(
     deps: RecordEventDeps,
     events: readonly (ChangeEvent & { readonly account: AccountRef })[],
-  ): Promise<RecordEvents> {
-    const works: PreparedWork[] = [];
+  ): RecordEvents {
     // All targets of an account hold the same events.
-    for (const [account, own] of Map.groupBy(events, ({ account }) => account))
-      for (const work of workByTarget(own))
-        works.push({ ...work, account, mappings: await mappingsOf(deps, work.target) });
+    const works = [...Map.groupBy(events, ({ account }) => account)].flatMap(([account, own]) =>
+      workByTarget(own).map((work) => ({
+        ...{ ...work, account },
+        mappings: mappingsWith(deps, work.target, work.target.chosen),
+      })),
+    );
     return new RecordEvents(deps, works);
   }
 

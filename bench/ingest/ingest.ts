@@ -4,7 +4,7 @@ import { installBullMq, startBullMq } from './bullmq.ts';
 import type { Front } from './bullmq.ts';
 import { until, untilDrained } from './inbox-watch.ts';
 import { insertsASecond } from './pgbench.ts';
-import { CONNECTIONS, saturate, steady, takerOf, withSender } from './takers.ts';
+import { CONNECTIONS, formatCpu, saturate, steady, takerOf, withSender } from './takers.ts';
 import type { Saturated, Taker } from './takers.ts';
 import { connectAccounts, endToEnd, largeInbox, withoutTemporal } from './whole-path.ts';
 import type { WholePath } from './whole-path.ts';
@@ -22,8 +22,16 @@ export interface IngestOptions {
   readonly repeats: number;
   /** How many ids of earlier events are put into the inbox. */
   readonly ids: number;
+  /** The parts to measure; null: all. */
+  readonly only: readonly IngestPart[] | null;
 }
 
+/** What can be measured alone. */
+export const INGEST_PARTS = ['rates', 'steady', 'spike', 'applied', 'path', 'outage', 'large'] as const;
+export type IngestPart = (typeof INGEST_PARTS)[number];
+
+/** Parts that BullMQ takes part in. */
+const COMPARED: ReadonlySet<IngestPart> = new Set(['rates', 'steady']);
 const STEADY_PER_SECOND = 1_000;
 const USUAL_PER_SECOND = 300;
 const SPIKE_PER_SECOND = 3_000;
@@ -40,33 +48,32 @@ const MAX_GROWTH = 1.5;
 export async function benchIngest(options: IngestOptions): Promise<readonly Row[]> {
   return withFolder((home) =>
     withFolder(async (folder) => {
-      await installBullMq(folder);
+      if (options.only === null || options.only.some((part) => COMPARED.has(part))) await installBullMq(folder);
       return withSystem({ home, requestsPerSecond: 100 }, (system) => inTurn(system, folder, options));
     }),
   );
 }
 
 async function inTurn(system: System, folder: string, options: IngestOptions): Promise<readonly Row[]> {
-  const { seconds, ids } = options;
+  const { seconds, ids, only } = options;
   const sql = postgres(system.databaseUrl, { max: 2, onnotice: () => undefined });
   const path = { system, sql, seconds };
+  const measured = async (part: IngestPart, measure: () => Promise<readonly Row[]>): Promise<readonly Row[]> =>
+    only === null || only.includes(part) ? untilDrained(sql).then(measure) : [];
   try {
     await saturate(takerOf(system), WARM_UP_S);
     const warm = { api: residentMib(system.pids.api), worker: residentMib(system.pids.worker) };
-    const rates = await compareRates(system, folder, options);
-    const latencies = await compareLatencies(system, folder, options);
-    await untilDrained(sql);
     const accounts = await connectAccounts(system);
     return [
-      ...rates,
-      ...latencies,
-      await spike(system, sql, options),
-      await compareApplied(path, { folder, accounts }),
-      ...(await endToEnd(path, accounts)),
-      await withoutTemporal(path),
+      ...(await measured('rates', () => compareRates(system, folder, options))),
+      ...(await measured('steady', () => compareLatencies(system, folder, options))),
+      ...(await measured('spike', async () => [await spike(system, sql, options)])),
+      ...(await measured('applied', async () => [await compareApplied(path, { folder, accounts })])),
+      ...(await measured('path', () => endToEnd(path, accounts))),
+      ...(await measured('outage', async () => [await withoutTemporal(path)])),
       memoryRow('api', system.pids.api, warm.api),
       memoryRow('worker', system.pids.worker, warm.worker),
-      await largeInbox(path, ids),
+      ...(await measured('large', async () => [await largeInbox(path, ids)])),
     ];
   } finally {
     await sql.end();
@@ -96,7 +103,7 @@ async function compareRates(system: System, folder: string, options: IngestOptio
       theirs[front].push(await withBullMq(system, { folder, front }, (peer) => saturate(peer, options.seconds)));
     const { databaseUrl } = system;
     const perSecond = await insertsASecond(databaseUrl, { folder, clients: CONNECTIONS, seconds: options.seconds });
-    inserts.push({ perSecond, cpuUsEach: NaN });
+    inserts.push({ perSecond, cpuUsEach: NaN, cpuUsOf: {} });
   }
   const versus = (what: string, their: readonly Saturated[], least: number): Row => {
     const ratio = medianOf(ours, 'perSecond') / medianOf(their, 'perSecond');
@@ -107,6 +114,7 @@ async function compareRates(system: System, folder: string, options: IngestOptio
       ratio: round(ratio),
       cpuUs: round(medianOf(ours, 'cpuUsEach'), 0),
       theirCpuUs: round(medianOf(their, 'cpuUsEach'), 0),
+      ourCpuUs: formatCpu(ours.at(-1)?.cpuUsOf ?? {}),
       load: load(),
       goal: `ratio ≥ ${least}`,
       met: ratio >= least,
@@ -208,7 +216,7 @@ async function countApplied(sql: postgres.Sql): Promise<number> {
   return row?.count ?? 0;
 }
 
-const medianOf = (values: readonly Saturated[], figure: keyof Saturated): number =>
+const medianOf = (values: readonly Saturated[], figure: 'perSecond' | 'cpuUsEach'): number =>
   percentile(
     values.map((each) => each[figure]),
     0.5,

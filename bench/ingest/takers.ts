@@ -43,18 +43,36 @@ export interface Saturated {
   readonly perSecond: number;
   /** CPU time of all of the taker's processes, what they apply meanwhile included, for each acknowledgement. */
   readonly cpuUsEach: number;
+  /** The same of each process. */
+  readonly cpuUsOf: Readonly<Record<string, number>>;
 }
 
 /** Sends as fast as events are acknowledged. */
 export function saturate(taker: Taker, seconds: number): Promise<Saturated> {
   return withSender(taker, async (sender) => {
-    const sum = () => Object.values(cpuSeconds(taker.pids)).reduce((total, each) => total + each, 0);
     sender.prepare(seconds * 10_000);
-    const before = sum();
+    const before = cpuSeconds(taker.pids);
     const perSecond = await sender.saturate(seconds);
-    return { perSecond, cpuUsEach: ((sum() - before) * 1e6) / (perSecond * seconds) };
+    const cpuUsOf = cpuUsPerEvent(taker.pids, before, perSecond * seconds);
+    return { perSecond, cpuUsOf, cpuUsEach: Object.values(cpuUsOf).reduce((total, each) => total + each, 0) };
   });
 }
+
+/** What each process has used since `before`, in µs for each event. */
+export function cpuUsPerEvent(
+  pids: Taker['pids'],
+  before: ReturnType<typeof cpuSeconds>,
+  events: number,
+): Readonly<Record<string, number>> {
+  const now = Object.entries(cpuSeconds(pids));
+  return Object.fromEntries(now.map(([name, cpuS]) => [name, ((cpuS - (before[name] ?? 0)) * 1e6) / events]));
+}
+
+/** One cell of a table, as in `api 130, worker 90`. */
+export const formatCpu = (cpuUsOf: Readonly<Record<string, number>>): string =>
+  Object.entries(cpuUsOf)
+    .map(([name, cpuUs]) => `${name} ${round(cpuUs, 0)}`)
+    .join(', ');
 
 /** Sends at a steady rate. */
 export function steady(taker: Taker, perSecond: number, seconds: number) {

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import postgres from 'postgres';
 import { INBOX_PARTITIONS, drainInboxWorkflowId } from '../../contracts/inbox.ts';
-import { countWaiting, untilDrained, untilHandled, untilIdle } from './inbox-watch.ts';
-import { saturate, steady, takerOf, withSender } from './takers.ts';
+import { DRAINED_LIMIT_MS, HandledWatch, until, untilDrained, untilIdle } from './inbox-watch.ts';
+import { cpuUsPerEvent, formatCpu, saturate, steady, takerOf, withSender } from './takers.ts';
 import { HistoryReader } from '../support/history-cost.ts';
 import { openLoop, percentile } from '../support/open-loop.ts';
+import { cpuSeconds } from '../support/process-usage.ts';
 import { load, round } from '../support/report.ts';
 import { Venue } from '../support/venue.ts';
 import type { Row } from '../support/report.ts';
@@ -40,14 +41,13 @@ export async function endToEnd({ system, sql, seconds }: WholePath, accounts: re
   const history = await HistoryReader.connect(system);
   const stop = new AbortController();
   const workflows = Array.from({ length: INBOX_PARTITIONS }, (_, partition) => drainInboxWorkflowId(partition));
-  const watcher = postgres(system.databaseUrl, { max: 4, onnotice: () => undefined });
+  const watcher = postgres(system.databaseUrl, { max: 1, onnotice: () => undefined });
+  const watch = new HandledWatch(watcher);
   try {
     const before = await countCustomers(sql);
-    const firstMs = await withSender(
-      takerOf(system),
-      async ({ send }) => untilHandled(watcher, await send()),
-      accounts,
-    );
+    const firstMs = await withSender(takerOf(system), async ({ send }) => watch.tookMs(await send()), accounts);
+    const { pids } = takerOf(system);
+    const cpuBefore = cpuSeconds(pids);
     const heartbeats = workflows.map((id) => history.countHeartbeats(id, stop.signal).catch(() => 0));
     const tookMs: Promise<number>[] = [];
     const events = STEADY_PER_SECOND * seconds;
@@ -57,7 +57,7 @@ export async function endToEnd({ system, sql, seconds }: WholePath, accounts: re
         sender.prepare(events);
         const send = async (index: number): Promise<void> => {
           const id = await sender.send();
-          if (index % WATCHED === 0) tookMs.push(untilHandled(watcher, id));
+          if (index % WATCHED === 0) tookMs.push(watch.tookMs(id));
         };
         const samples = await openLoop({ perSecond: STEADY_PER_SECOND, seconds, send });
         return samples.filter((sample) => sample.failed).length;
@@ -66,12 +66,13 @@ export async function endToEnd({ system, sql, seconds }: WholePath, accounts: re
     );
     const latencies = await Promise.all(tookMs);
     await untilDrained(sql);
+    const cpuUs = formatCpu(cpuUsPerEvent(pids, cpuBefore, events));
     await untilIdle(sql);
     stop.abort();
     const beats = (await Promise.all(heartbeats)).reduce((sum, count) => sum + count, 0);
     const customers = (await countCustomers(sql)) - before;
     return [
-      latencyRow({ latencies, failed, events, customers }),
+      latencyRow({ latencies, failed, events, customers, cpuUs }),
       {
         what: 'the first event after idle, to its effect',
         firstMs: round(firstMs),
@@ -92,11 +93,13 @@ function latencyRow({
   failed,
   events,
   customers,
+  cpuUs,
 }: {
   readonly latencies: readonly number[];
   readonly failed: number;
   readonly events: number;
   readonly customers: number;
+  readonly cpuUs: string;
 }): Row {
   const p99Ms = percentile(latencies, 0.99);
   return {
@@ -106,6 +109,7 @@ function latencyRow({
     events,
     customers,
     failed,
+    cpuUs,
     load: load(),
     goal: 'p99 ≤ 100 ms, none failed',
     met: p99Ms <= 100 && failed === 0,
@@ -136,7 +140,10 @@ async function countCustomers(sql: postgres.Sql): Promise<number> {
   return row?.count ?? 0;
 }
 
-/** Stops Temporal while events go on, and measures how fast what waits is handled once it is back. */
+/**
+ * Stops Temporal while events go on, and measures how fast events are handled from its return until all that had waited
+ * by then are. Events go on to arrive, so that there never is a moment without one that waits.
+ */
 export async function withoutTemporal({ system, sql, seconds }: WholePath): Promise<Row> {
   await untilIdle(sql);
   const { temporal } = system.pids;
@@ -147,30 +154,61 @@ export async function withoutTemporal({ system, sql, seconds }: WholePath): Prom
   } finally {
     process.kill(temporal, 'SIGCONT');
   }
-  const waiting = await countWaiting(sql);
+  const before = await openEvents(sql);
   const startedAt = performance.now();
   const ended = new AbortController();
-  const isDrained = () => ended.signal.aborted;
-  const drained = untilDrained(sql).finally(() => {
+  const drained = drainedSince(sql, before, startedAt).finally(() => {
     ended.abort();
   });
+  const isOver = () => ended.signal.aborted;
   let arrived = 0;
-  while (!isDrained()) {
-    const { failed } = await steady(takerOf(system), STEADY_PER_SECOND, 1);
-    arrived += isDrained() ? 0 : STEADY_PER_SECOND - failed;
+  while (!isOver()) {
+    const { failed } = await steady(takerOf(system), STEADY_PER_SECOND, 0.2);
+    arrived += isOver() ? 0 : STEADY_PER_SECOND * 0.2 - failed;
   }
-  await drained;
-  const drainedPerSecond = (waiting + arrived) / ((performance.now() - startedAt) / 1_000);
+  const { tookS, stillOpen, wokenMs } = await drained;
+  const drainedPerSecond = (before.count + arrived - stillOpen) / tookS;
   return {
     what: `Temporal is stopped for ${seconds} s at ${STEADY_PER_SECOND} a second, which then go on`,
     p99Ms: away.p99Ms,
     failed: away.failed,
-    waiting,
+    waiting: before.count,
+    wokenMs: round(wokenMs, 0),
+    backlogS: round(tookS),
     drainedPerSecond: round(drainedPerSecond, 0),
     load: load(),
     goal: 'none failed, drained at ≥ 2 × arrival',
     met: away.failed === 0 && drainedPerSecond >= 2 * STEADY_PER_SECOND,
   };
+}
+
+interface Backlog {
+  readonly count: number;
+  /** When the newest was received, as the database tells it. */
+  readonly until: string;
+}
+
+async function openEvents(sql: postgres.Sql): Promise<Backlog> {
+  const [row] = await sql<Backlog[]>`
+    select count(*)::int as count, coalesce(max(received_at), now())::text as until
+    from webhook_events where state in ('waiting', 'retrying')`;
+  return row ?? { count: 0, until: 'infinity' };
+}
+
+/** Resolves when all of the backlog are handled. `wokenMs` is when the first of them was. */
+async function drainedSince(sql: postgres.Sql, { count, until: received }: Backlog, startedAt: number) {
+  let wokenMs = NaN;
+  let stillOpen = 0;
+  await until(async () => {
+    const [row] = await sql<{ open: number; waiting: number }[]>`
+      select count(*)::int as open, (count(*) filter (where received_at <= ${received}::timestamptz))::int as waiting
+      from webhook_events where state in ('waiting', 'retrying')`;
+    if (!row) return false;
+    if (Number.isNaN(wokenMs) && row.waiting < count) wokenMs = performance.now() - startedAt;
+    stillOpen = row.open;
+    return row.waiting === 0;
+  }, DRAINED_LIMIT_MS);
+  return { tookS: (performance.now() - startedAt) / 1_000, stillOpen, wokenMs };
 }
 
 /** The rate of acknowledgements before and after the inbox has been filled with ids of earlier events. */

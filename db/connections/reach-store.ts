@@ -123,9 +123,13 @@ async function read(tx: Transaction, { venueId, connectionId, resource }: ReachR
     excludedFields: excludedFields ?? [],
     historyFrom,
     timeZone: timeZoneOfStored(timeZone),
-    historyFromEpochS: historyFrom === null ? null : startOf(historyFrom, timeZone),
+    historyFromEpochS: historyStart(historyFrom, timeZone),
   };
 }
+
+/** When the day before which no history is pulled begins. */
+export const historyStart = (day: string | null, timeZone: string): number | null =>
+  day === null ? null : startOf(day, timeZone);
 
 /** A day that a zone has skipped begins as in UTC. */
 const startOf = (day: string, timeZone: string): number =>

@@ -5,6 +5,7 @@ import { DEFAULT_MAPPING } from '../../domain/mapping/mapping.ts';
 import type { MappingDefinition } from '../../domain/mapping/mapping.ts';
 import { canonicalJson } from '../../domain/sync/fingerprint.ts';
 import { recordWith } from '../core/audit-store.ts';
+import type { StoredReach } from '../connections/reach-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
@@ -57,10 +58,17 @@ export interface MappingStore {
   noteReprojected(ref: MappingRef, version: number): Promise<void>;
 }
 
+/** What a venue has chosen for how a connection's resource is read. */
+export interface ChosenMappings {
+  readonly stored: Pick<StoredMapping, 'version' | 'definition'>;
+  readonly reach: Omit<StoredReach, 'historyFrom'>;
+}
+
 /** Versions that are kept; older ones are removed when one is added. */
 const MAX_VERSIONS = 100;
 
-const DEFAULTS: StoredMapping = {
+/** What is in force while nothing is saved. */
+export const DEFAULTS: StoredMapping = {
   version: 0,
   definition: DEFAULT_MAPPING,
   active: true,

@@ -57,31 +57,15 @@ export async function applyReadings(
     isLate: isLate(one, { row: known.get(one.pulled.externalId), deletions }),
   }));
   const applied = judged.flatMap((each) => (each.isDoubtful || each.isLate ? [] : [each.one]));
-  await write(tx, scope, applied);
-  const created = await recordsOf(
-    tx,
-    scope,
-    applied.filter(({ decision }) => decision === 'create'),
+  // One that lost its link before is used again, under its own id.
+  const created = new Map(
+    (await write(tx, scope, applied)).map(({ pulled, record }) => [pulled.externalId, record.id]),
   );
   return judged.map((each) => {
     const { externalId } = each.one.pulled;
     const told = toApplied(each.one, { isDoubtful: each.isDoubtful && !each.isLate, isLate: each.isLate });
     return { ...told, recordId: created.get(externalId) ?? told.recordId };
   });
-}
-
-/** The ids of created records. One that lost its link before is used again, under its own id. */
-async function recordsOf(
-  tx: Transaction,
-  { connectionId, resource }: KindScope,
-  decided: readonly Decided[],
-): Promise<ReadonlyMap<string, RecordId>> {
-  if (decided.length === 0) return new Map();
-  const rows = await tx.execute<{ external_id: string; record_id: RecordId }>(sql`
-    select w.external_id, l.record_id from jsonb_array_elements_text(${JSON.stringify(decided.map(({ pulled }) => pulled.externalId))}::jsonb) as w(external_id)
-    cross join lateral (select record_id from record_links
-      where connection_id = ${connectionId} and resource = ${resource} and external_id = w.external_id limit 1) l`);
-  return new Map(rows.map((row) => [row.external_id, row.record_id]));
 }
 
 /** An event from before the deletion of its object that arrives after it. */
@@ -172,9 +156,10 @@ function knownVersion(decision: TwoWayDecision, linked: string | null, deleted: 
   return CHANGING.has(decision) && linked !== null ? Number(linked) : null;
 }
 
-async function write(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
+/** Returns those that created a record, with the record of each. */
+async function write(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   const current = decided.filter(({ decision }) => decision !== 'ignore');
-  await applyPulled(
+  const created = await applyPulled(
     tx,
     scope,
     current.filter(({ pulled }) => !pulled.deleted),
@@ -191,6 +176,7 @@ async function write(tx: Transaction, scope: KindScope, decided: readonly Decide
     scope,
     decided.filter((one) => one.pulled.deleted && isUnknown(one)),
   );
+  return created;
 }
 
 /** The versions in which events reported these objects as deleted. */

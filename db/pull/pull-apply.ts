@@ -14,8 +14,15 @@ import { resolveReferences, saveReferences, settleReferences } from '../records/
 import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
-/** Writes all decisions except deletions: records, their links and dependent rows. */
-export async function applyPulled(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
+/**
+ * Writes all decisions except deletions: records, their links and dependent rows. Returns those that created a record, with
+ * the record of each.
+ */
+export async function applyPulled(
+  tx: Transaction,
+  scope: KindScope,
+  decided: readonly Decided[],
+): Promise<readonly Decided[]> {
   const resolved = await resolveReferences(tx, scope, decided);
   const created = await insertRecords(
     tx,
@@ -57,6 +64,7 @@ export async function applyPulled(tx: Transaction, scope: KindScope, decided: re
     ...created,
     ...taken.filter(({ decision }) => decision === 'link' || decision === 'revive'),
   ]);
+  return created;
 }
 
 /** How readings of the scope are stored. */

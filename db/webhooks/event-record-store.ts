@@ -7,9 +7,13 @@ import type { SyncKey } from '../../contracts/sync.ts';
 import { EVENT_DELETIONS_WINDOW_MS, needsApproval } from '../../domain/sync/pull/blast-radius.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { AccountRef } from '../connections/account-connections.ts';
+import { timeZoneOfStored } from '../../domain/schedule/time-zone.ts';
+import { historyStart } from '../connections/reach-store.ts';
 import { runPrepared, statement } from '../core/statement.ts';
 import { moveToVenue, withReach, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { DEFAULTS } from '../mappings/mapping-store.ts';
+import type { ChosenMappings } from '../mappings/mapping-store.ts';
 import { announceChanges } from '../outgoing/announcements.ts';
 import { applyReadings } from '../pull/event-readings.ts';
 import type { AppliedReading, EventReading } from '../pull/event-readings.ts';
@@ -26,6 +30,8 @@ export interface EventTarget extends ConnectionRef {
   readonly direction: 'pull' | 'both';
   /** Of those that the grant opens; null: all. */
   readonly accounts: readonly string[] | null;
+  /** What the venue has chosen for it. */
+  readonly chosen: ChosenMappings;
 }
 
 /** What events told of a target's resource, under the venue's mapping. */
@@ -129,6 +135,12 @@ interface TargetRow {
   readonly resource: Resource;
   readonly direction: EventTarget['direction'];
   readonly chosen_accounts: readonly string[] | null;
+  /** Null: nothing is saved. */
+  readonly mapping_version: number | null;
+  readonly mapping_definition: ChosenMappings['stored']['definition'] | null;
+  readonly excluded_fields: readonly string[] | null;
+  readonly history_from: string | null;
+  readonly time_zone: string;
 }
 
 const { placeholder } = sql;
@@ -154,9 +166,22 @@ async function findTargets(
       venueId: row.venue_id,
       connectionId: row.connection_id,
       accounts: row.chosen_accounts,
+      chosen: chosenIn(row),
     })),
   );
 }
+
+const chosenIn = (row: Omit<TargetRow, 'resource' | 'direction'>): ChosenMappings => ({
+  stored:
+    row.mapping_version === null || row.mapping_definition === null
+      ? DEFAULTS
+      : { version: row.mapping_version, definition: row.mapping_definition },
+  reach: {
+    excludedFields: row.excluded_fields ?? [],
+    historyFromEpochS: historyStart(row.history_from, row.time_zone),
+    timeZone: timeZoneOfStored(row.time_zone),
+  },
+});
 
 /** Held deletions are looked for this far back: bodies of events expire by then, and a full run has long been due. */
 const HELD_DAYS = 30;

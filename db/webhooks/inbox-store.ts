@@ -2,17 +2,17 @@ import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { APP_ENDPOINT, OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
-import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
-import type { ConnectionId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
+import type { WebhookEventState } from '../../contracts/inbox.ts';
+import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
 import { queryBuilder, runPrepared, selectStatement, statement } from '../core/statement.ts';
-import { moveToVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
-import { announceDeadLetters } from '../outgoing/announcements.ts';
 import { withRefusalsIn } from '../pull/rejections.ts';
 import type { StoreEach } from '../pull/rejections.ts';
 import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
 import { webhookInbox } from '../schema/webhooks/webhook-inbox.ts';
+import { markEvents, STABLE_PLANS } from './settled-events.ts';
+import type { SettledEvent } from './settled-events.ts';
 
 /** An event as it was received. */
 export interface ReceivedEvent {
@@ -40,17 +40,6 @@ export interface DueEvent extends Pick<ReceivedEvent, 'provider' | 'type' | 'acc
   readonly attempts: number;
   /** Null once it has expired. */
   readonly body: Uint8Array | null;
-}
-
-/** What became of an event. */
-export interface SettledEvent {
-  readonly id: WebhookEventId;
-  readonly state: Exclude<WebhookEventState, 'waiting'>;
-  readonly errorCode: string | null;
-  /** When `retrying`: the pause before the next attempt. */
-  readonly dueInMs: number | null;
-  /** Effects that are the same for these connections of any venue. */
-  readonly effect: { readonly kind: WebhookEffectKind; readonly connections: readonly ConnectionId[] } | null;
 }
 
 /** Applies what events say inside the transaction that marks them, and returns what became of them. */
@@ -165,13 +154,11 @@ export function createInboxStore(db: Database): InboxStore {
         (inside) => db.transaction(inside),
         async (tx, storeEach) => {
           // The lock makes another drainer wait until this transaction has ended.
-          const [held] = await tx
-            .select({ partition: webhookInbox.partition })
-            .from(webhookInbox)
-            .where(isOf(lease))
-            .for('share');
+          const [held] = await tx.execute(sql`
+            select ${STABLE_PLANS} from webhook_inbox
+            where partition = ${lease.partition}::smallint and fence = ${lease.fence}::bigint for share`);
           if (!held) throw new PartitionTakenOverError();
-          await mark(tx, await work(tx, storeEach));
+          await markEvents(tx, await work(tx, storeEach));
         },
       ),
 
@@ -185,7 +172,7 @@ export function createInboxStore(db: Database): InboxStore {
             .where(and(eq(webhookEvents.id, id), eq(webhookEvents.attempts, attempts), isFailing))
             .for('update');
           if (!held) throw new EventTakenError();
-          await mark(tx, await work(tx, storeEach));
+          await markEvents(tx, await work(tx, storeEach));
         },
       ),
 
@@ -221,7 +208,7 @@ export function createInboxStore(db: Database): InboxStore {
     },
 
     async countUnfinished() {
-      // The condition is that of the partial index.
+      // The conditions are those of the partial indexes.
       const rows = await db.execute<{
         provider: ProviderId;
         state: WebhookEventState;
@@ -229,7 +216,10 @@ export function createInboxStore(db: Database): InboxStore {
         oldest: number;
       }>(sql`
         select provider, state, count(*)::integer as count, extract(epoch from now() - min(received_at))::float8 as oldest
-        from webhook_events where state not in ('applied', 'ignored') group by provider, state`);
+        from (
+          select provider, state, received_at from webhook_events where state in ('waiting', 'retrying')
+          union all select provider, state, received_at from webhook_events where state in ('dead', 'waiting-for-adapter')) unfinished
+        group by provider, state`);
       return rows.map(({ oldest, ...row }) => ({ ...row, oldestSeconds: oldest }));
     },
 
@@ -238,7 +228,7 @@ export function createInboxStore(db: Database): InboxStore {
       const rows = await db.execute<{ partition: number }>(sql`
         update webhook_events set state = 'waiting', attempts = 0, due_at = now(), error_code = null
         where id in (
-          select id from webhook_events where state not in ('applied', 'ignored') and state = 'waiting-for-adapter'
+          select id from webhook_events where state in ('dead', 'waiting-for-adapter') and state = 'waiting-for-adapter'
             and provider in (select jsonb_array_elements_text(${JSON.stringify(providers)}::jsonb))
           order by received_at limit ${limit} for update skip locked)
         returning partition`);
@@ -348,44 +338,3 @@ const toDueEvent = ({
   connectionId: address === APP_ENDPOINT ? null : (address as ConnectionId),
   account: where !== null && whose !== null ? { environment: where, externalAccountId: whose } : null,
 });
-
-async function mark(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
-  const rows = JSON.stringify(
-    events.map(({ id, state, errorCode, dueInMs }) => ({ id, state, error_code: errorCode, due_in_ms: dueInMs ?? 0 })),
-  );
-  await tx.execute(sql`
-    update webhook_events event
-    set state = settled.state, error_code = settled.error_code, attempts = event.attempts + 1,
-      due_at = now() + settled.due_in_ms * interval '1 millisecond'
-    from jsonb_to_recordset(${rows}::jsonb) as settled(id uuid, state text, error_code text, due_in_ms integer)
-    where event.id = settled.id`);
-  for (const { id, effect } of events)
-    if (effect && effect.connections.length > 0)
-      await tx.execute(
-        sql`select record_webhook_effects(${id}::uuid, ${effect.kind}, ${`{${effect.connections.join(',')}}`}::text::uuid[])`,
-      );
-  await listDead(tx, events);
-}
-
-/**
- * Lists dead events as dead letters of every venue that has connected their account, tells the venues' subscribers, and
- * settles those of other events. Leaves the transaction in the scope of one of these venues.
- */
-async function listDead(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
-  const dead = events.filter(({ state }) => state === 'dead');
-  const handled = events.filter(({ state }) => state !== 'dead' && state !== 'retrying');
-  if (handled.length > 0)
-    await tx.execute(sql`select resolve_event_dead_letters(${JSON.stringify(handled.map(({ id }) => id))}::jsonb)`);
-  if (dead.length === 0) return;
-  const rows = dead.map(({ id, errorCode }) => ({ id, code: errorCode ?? 'internal', message: EVENT_IS_DEAD }));
-  const venues = await tx.execute<{ venue_id: VenueId; added: number }>(
-    sql`select venue_id, added from record_event_dead_letters(${JSON.stringify(rows)}::jsonb)`,
-  );
-  // In the order of the venues, so that two transactions that add to the digests of the same ones cannot deadlock.
-  for (const { venue_id: venueId, added } of venues) {
-    await moveToVenue(tx, venueId);
-    await announceDeadLetters(tx, { venueId, source: 'event', added });
-  }
-}
-
-const EVENT_IS_DEAD = 'The event could not be applied, and is not tried again by itself.';

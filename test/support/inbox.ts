@@ -4,8 +4,6 @@ import { INBOX_PARTITIONS } from '../../contracts/inbox.ts';
 import { createAccessCheckStore } from '../../db/connections/access-check-store.ts';
 import { createAccountConnections } from '../../db/connections/account-connections.ts';
 import type { Database } from '../../db/core/venue-scope.ts';
-import { createReachStore } from '../../db/connections/reach-store.ts';
-import { createMappingStore } from '../../db/mappings/mapping-store.ts';
 import { createEventRecordStore } from '../../db/webhooks/event-record-store.ts';
 import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../db/webhooks/inbox-store.ts';
@@ -24,8 +22,6 @@ export function applyingDeps(db: Database, deps: OwnDeps): ApplyingDeps & { read
     accountConnections: createAccountConnections(db),
     accessChecks: createAccessCheckStore(db),
     eventRecords: createEventRecordStore(db, kinds),
-    mappings: createMappingStore(db),
-    reach: createReachStore(db),
     credentials: { open: none, replaceRefused: none },
     kinds,
     ...deps,

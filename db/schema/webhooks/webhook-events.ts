@@ -48,9 +48,9 @@ export const webhookEvents = pgTable(
     index('webhook_events_received').on(table.receivedAt),
     index('webhook_events_bodies')
       .on(table.receivedAt)
-      .where(sql`body is not null`),
+      .where(sql`body is not null and state in ('applied', 'ignored', 'dead')`),
     index('webhook_events_unfinished')
       .on(table.provider, table.state, table.receivedAt)
-      .where(sql`state not in ('applied', 'ignored')`),
+      .where(sql`state in ('dead', 'waiting-for-adapter')`),
   ],
 );

@@ -1,11 +1,13 @@
 import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { applyEvents } from '../../../activities/inbox/apply-events.ts';
 import type { ApplyingDeps } from '../../../activities/inbox/apply-events.ts';
 import { createInboxActivities } from '../../../activities/inbox/drain-inbox.ts';
 import type { ConnectionId, WebhookEventId } from '../../../contracts/ids.ts';
+import { openDatabase } from '../../../db/core/venue-scope.ts';
 import { createInboxStore, EventTakenError, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { MAX_EVENT_ATTEMPTS, pauseBeforeRetryMs } from '../../../domain/inbox/event-retry.ts';
@@ -159,6 +161,29 @@ describe('a batch of events', () => {
 });
 
 describe('the inbox', () => {
+  it('keeps plans by index in the transaction of a batch, and nowhere else', async () => {
+    const { url } = database;
+    const db = openDatabase({ url, maxConnections: 1, applicationName: 'plans' });
+    const store = createInboxStore(db);
+    const plans = async (at: Pick<typeof db, 'execute'>) => {
+      const [row] = await at.execute(sql`
+        select current_setting('plan_cache_mode') as cached, current_setting('enable_seqscan') as scans,
+          current_setting('enable_hashjoin') as hashes, current_setting('enable_mergejoin') as merges`);
+      return row;
+    };
+    const outside = { cached: 'force_custom_plan', scans: 'on', hashes: 'on', merges: 'on' };
+    try {
+      expect(await plans(db)).toEqual(outside);
+      await store.settle(await store.takeOver(PARTITION), async (tx) => {
+        expect(await plans(tx)).toEqual({ cached: 'force_generic_plan', scans: 'off', hashes: 'off', merges: 'off' });
+        return [];
+      });
+      expect(await plans(db)).toEqual(outside);
+    } finally {
+      await db.$client.end();
+    }
+  });
+
   it('wakes once per change from idle to busy, however many ask', async () => {
     await inbox.fallAsleep(await inbox.takeOver(PARTITION));
     const woken = await Promise.all(Array.from({ length: 20 }, () => inbox.markAwake([PARTITION])));

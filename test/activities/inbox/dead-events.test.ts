@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId, WebhookEventId } from '../../../contracts/ids.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
-import type { SettledEvent } from '../../../db/webhooks/inbox-store.ts';
+import type { SettledEvent } from '../../../db/webhooks/settled-events.ts';
 import { aVenue } from '../../db/builders.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';

@@ -313,6 +313,23 @@ describe('an event of Stripe', () => {
   });
 });
 
+describe('an event of a resource whose mapping the venue has saved', () => {
+  it('is read by the version in force when it is handled', async () => {
+    const { connectionId, venueId } = venue;
+    const save = (version: number, values: object) => world.database.admin`
+      insert into field_mappings (connection_id, resource, version, venue_id, definition, active, created_by)
+      values (${connectionId}, 'customers', ${version}, ${venueId},
+        ${world.database.admin.json({ fields: [{ target: 'name', source: 'name', values, direction: 'both', policy: 'provider' }] } as never)}, true, 'test')`;
+    await save(1, { Countess: 'Ada' });
+    await create('Ada');
+    await post(await told());
+    await world.database.admin`update field_mappings set active = false where connection_id = ${connectionId}`;
+    await save(2, { Lovelace: 'Ada' });
+    await inbox.drain();
+    expect(await records()).toMatchObject([{ name: 'Lovelace' }]);
+  });
+});
+
 describe('an event that our own write caused', () => {
   it.each(['push', 'both'] as const)('changes no record and causes no write: %s', async (direction) => {
     await world.customers.upsertMany(venue.venueId, [aCustomer(0, 'Ada')]);

@@ -1,0 +1,81 @@
+import { sql } from 'drizzle-orm';
+import type { WebhookEffectKind, WebhookEventState } from '../../contracts/inbox.ts';
+import type { ConnectionId, VenueId, WebhookEventId } from '../../contracts/ids.ts';
+import { moveToVenue } from '../core/venue-scope.ts';
+import type { Transaction } from '../core/venue-scope.ts';
+import { announceDeadLetters } from '../outgoing/announcements.ts';
+
+/** What became of an event. */
+export interface SettledEvent {
+  readonly id: WebhookEventId;
+  readonly state: Exclude<WebhookEventState, 'waiting'>;
+  readonly errorCode: string | null;
+  /** When `retrying`: the pause before the next attempt. */
+  readonly dueInMs: number | null;
+  /** Effects that are the same for these connections of any venue. */
+  readonly effect: { readonly kind: WebhookEffectKind; readonly connections: readonly ConnectionId[] } | null;
+}
+
+/**
+ * Has Postgres plan the statements of this transaction once per connection, and not each time anew, which takes a third
+ * of its time for a small batch. A plan that is kept must not depend on how full the tables were when it was made: each
+ * looks a few rows up by an index. No other transaction keeps plans (`PLANNING` in `venue-scope.ts`), so that none made
+ * without these settings is met here.
+ */
+export const STABLE_PLANS = sql.raw(
+  Object.entries({
+    plan_cache_mode: 'force_generic_plan',
+    enable_seqscan: 'off',
+    enable_hashjoin: 'off',
+    enable_mergejoin: 'off',
+  })
+    .map(([name, value]) => `set_config('${name}', '${value}', true)`)
+    .join(', '),
+);
+
+/**
+ * Marks events with what became of them, and settles the dead letters of those that are over. May leave the transaction in
+ * the scope of a venue.
+ */
+export async function markEvents(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
+  const rows = JSON.stringify(
+    events.map(({ id, state, errorCode, dueInMs }) => ({ id, state, error_code: errorCode, due_in_ms: dueInMs ?? 0 })),
+  );
+  // Dead letters of events that are over are settled by the same statement: a round trip costs as much as the events do.
+  await tx.execute(sql`
+    with marked as (
+      update webhook_events event
+      set state = settled.state, error_code = settled.error_code, attempts = event.attempts + 1,
+        due_at = now() + settled.due_in_ms * interval '1 millisecond'
+      from jsonb_to_recordset(${rows}::jsonb) as settled(id uuid, state text, error_code text, due_in_ms integer)
+      where event.id = settled.id
+      returning event.id, event.state)
+    select resolve_event_dead_letters(jsonb_agg(id)) from marked
+    where state not in ('dead', 'retrying') having count(*) > 0`);
+  for (const { id, effect } of events)
+    if (effect && effect.connections.length > 0)
+      await tx.execute(
+        sql`select record_webhook_effects(${id}::uuid, ${effect.kind}, ${`{${effect.connections.join(',')}}`}::text::uuid[])`,
+      );
+  await listDead(tx, events);
+}
+
+/**
+ * Lists dead events as dead letters of every venue that has connected their account, and tells the venues' subscribers.
+ * Leaves the transaction in the scope of one of these venues.
+ */
+async function listDead(tx: Transaction, events: readonly SettledEvent[]): Promise<void> {
+  const dead = events.filter(({ state }) => state === 'dead');
+  if (dead.length === 0) return;
+  const rows = dead.map(({ id, errorCode }) => ({ id, code: errorCode ?? 'internal', message: EVENT_IS_DEAD }));
+  const venues = await tx.execute<{ venue_id: VenueId; added: number }>(
+    sql`select venue_id, added from record_event_dead_letters(${JSON.stringify(rows)}::jsonb)`,
+  );
+  // In the order of the venues, so that two transactions that add to the digests of the same ones cannot deadlock.
+  for (const { venue_id: venueId, added } of venues) {
+    await moveToVenue(tx, venueId);
+    await announceDeadLetters(tx, { venueId, source: 'event', added });
+  }
+}
+
+const EVENT_IS_DEAD = 'The event could not be applied, and is not tried again by itself.';
