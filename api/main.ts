@@ -18,29 +18,34 @@ process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
 if (config.keyring.kind === 'local')
   log.warn({}, 'credentials are sealed under a key of this machine (MOCK_KMS=true): for development only');
 
-const deps = await createApiDeps(config, log, REGISTRIES);
-const server = await startServer(createApp(deps), {
-  host: config.host,
-  port: config.port,
-  publicUrl: config.publicUrl,
-  log,
-});
-const metrics =
-  config.metricsPort === null ? null : startInternalServer({ host: config.host, port: config.metricsPort });
-log.info({ host: config.host, port: server.port }, 'api is ready');
+// Not awaited at the top level, which a CommonJS bundle does not allow.
+void run();
 
-let stopping = false;
-const stop = (): void => {
-  if (stopping) return;
-  stopping = true;
-  void (async () => {
-    await server.stop();
-    metrics?.close();
-    await deps.close();
-    log.info({}, 'api has stopped');
-    process.exit(0);
-  })();
-};
-process.on('SIGTERM', stop).on('SIGINT', stop);
-// As a child process, the API stops when its parent is gone, because nobody else would stop it.
-process.once('disconnect', stop);
+async function run(): Promise<void> {
+  const deps = await createApiDeps(config, log, REGISTRIES);
+  const server = await startServer(createApp(deps), {
+    host: config.host,
+    port: config.port,
+    publicUrl: config.publicUrl,
+    log,
+  });
+  const metrics =
+    config.metricsPort === null ? null : startInternalServer({ host: config.host, port: config.metricsPort });
+  log.info({ host: config.host, port: server.port }, 'api is ready');
+
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    void (async () => {
+      await server.stop();
+      metrics?.close();
+      await deps.close();
+      log.info({}, 'api has stopped');
+      process.exit(0);
+    })();
+  };
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  // As a child process, the API stops when its parent is gone, because nobody else would stop it.
+  process.once('disconnect', stop);
+}

@@ -92,7 +92,8 @@ export function cleanError(error: Error, causes = 0): LoggedError {
   // Keep only the frames: the engine repeats the message in the stack.
   const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line));
   return {
-    type: name === 'Error' ? constructor.name : name,
+    // The bundler renames a class that refers to itself, such as Drizzle's, to `_Name`.
+    type: name === 'Error' ? constructor.name.replace(/^_/, '') : name,
     message,
     ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
     ...(frames ? { stack: frames.map(cleanText).join('\n') } : {}),

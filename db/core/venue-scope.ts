@@ -6,15 +6,10 @@ import type { VenueId } from '../../contracts/ids.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { guardTransactions, isConnectionLost } from './lost-connections.ts';
 import { ReadConnections } from './read-connections.ts';
+import { APPLICATION_ROLE } from './service-login.ts';
 import { run, statement as toStatement } from './statement.ts';
 import type { Execution } from './statement.ts';
 import { VenueBusyError } from './venue-busy-error.ts';
-
-/**
- * The role without ownership that every service connection takes on, so that row-level security applies to it.
- * Migrations create it.
- */
-export const APPLICATION_ROLE = 'interlock_app';
 
 export type Database = PostgresJsDatabase & {
   readonly $client: postgres.Sql;

@@ -189,7 +189,7 @@ export async function bringUpService(
   options: { name: 'api' | 'worker'; env: Env; healthUrl: string },
 ): Promise<RunningChild> {
   const { name, env, healthUrl } = options;
-  const entry = name === 'worker' ? await bundleWorker(stage) : 'api/main.ts';
+  const entry = await bundleService(stage, name);
   return stage.supervisor.keep(name, (stop) =>
     startNodeChild({
       stop,
@@ -208,16 +208,16 @@ export async function bringUpService(
   );
 }
 
-/** Bundles the worker into one file, as in the image. */
-async function bundleWorker({ supervisor }: Stage): Promise<string> {
-  const program = ['--disable-warning=ExperimentalWarning', path.join(REPOSITORY, 'worker', 'bundle.ts')];
+/** Bundles a service into one file, as in the image. */
+async function bundleService({ supervisor }: Stage, name: 'api' | 'worker'): Promise<string> {
+  const program = ['--disable-warning=ExperimentalWarning', path.join(REPOSITORY, 'worker', 'bundle.ts'), name];
   try {
     // Pass no secrets, because the bundler needs none.
     return (
       await runCommand(process.execPath, program, { timeoutMs: 120_000, env: COMPILED_ONCE, stop: supervisor.stopping })
     ).trim();
   } catch (error) {
-    throw new StartError(`The worker could not be bundled: ${messageOf(error)}.`, { cause: error });
+    throw new StartError(`The ${name} could not be bundled: ${messageOf(error)}.`, { cause: error });
   }
 }
 

@@ -73,9 +73,10 @@ describe('the image', () => {
       expect(user).toMatch(/^[1-9]\d*:[1-9]\d*$/);
       expect(command[0]).toBe('node');
       const entry = command.slice(1).find((argument) => !argument.startsWith('--'));
-      expect(existsSync(new URL(entry!, ROOT)) || BUNDLES.includes(`node worker/bundle.ts ${entry!}`), entry).toBe(
-        true,
-      );
+      expect(
+        existsSync(new URL(entry!, ROOT)) || BUNDLES.includes(`node worker/bundle.ts ${target} ${entry!}`),
+        entry,
+      ).toBe(true);
       expect(stopSignal).toBe('SIGTERM');
     },
   );

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { NODE_COMPILE_CACHE } from '../../runtime/start/home.ts';
 import { freePort } from '../../runtime/start/ports.ts';
+import { keepServiceBundle } from '../../worker/service-bundle.ts';
 
 export interface WorkerProcess {
   readonly pid: number;
@@ -17,7 +18,7 @@ export interface WorkerProcess {
   exitCode(limitMs?: number): Promise<number | null>;
 }
 
-/** Starts a worker with a complete environment, except for what the test overrides; undefined leaves a variable out. */
+/** Starts a worker as `npm start` does, with a complete environment, except for what the test overrides; undefined leaves a variable out. */
 export async function aWorkerProcess(env: Record<string, string | undefined>): Promise<WorkerProcess> {
   const port = await freePort();
   const complete = {
@@ -28,7 +29,7 @@ export async function aWorkerProcess(env: Record<string, string | undefined>): P
     HEALTH_PORT: String(port),
     ...env,
   };
-  const child = spawn(process.execPath, ['worker/main.ts'], { env: complete, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [await keepServiceBundle('worker')], { env: complete, stdio: ['ignore', 'pipe', 'pipe'] });
   onTestFinished(() => {
     child.kill('SIGKILL');
   });

@@ -7,7 +7,9 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { NODE_COMPILE_CACHE } from '../../../runtime/start/home.ts';
 import { freePort } from '../../../runtime/start/ports.ts';
+import { keepServiceBundle } from '../../../worker/service-bundle.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { until } from '../../support/eventually.ts';
@@ -102,14 +104,16 @@ describe('the server', () => {
 
 describe('the process', () => {
   let database: TestDatabase;
+  let program: string;
   beforeAll(async () => {
-    database = await createTestDatabase();
+    [database, program] = await Promise.all([createTestDatabase(), keepServiceBundle('api')]);
   });
   afterAll(() => database.drop());
 
   function start(extra: Readonly<Record<string, string>> = {}): ChildProcess & { readonly lines: string[] } {
     const env = {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE,
       DATABASE_URL: database.url,
       // Nothing listens there, and the API must start all the same.
       TEMPORAL_ADDRESS: '127.0.0.1:1',
@@ -119,7 +123,7 @@ describe('the process', () => {
       PORT: '0',
       ...extra,
     };
-    const child = fork(new URL('../../../api/main.ts', import.meta.url), {
+    const child = fork(program, {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: [],

@@ -7,6 +7,8 @@ import { freePort } from '../../../runtime/start/ports.ts';
 import { waitForTemporal } from '../../../runtime/temporal/temporal-readiness.ts';
 import { resolveTemporal, startTemporal } from '../../../runtime/temporal/temporal.ts';
 import type { RunningTemporal } from '../../../runtime/temporal/temporal.ts';
+import { BUNDLED_SERVICES, keepServiceBundle } from '../../../worker/service-bundle.ts';
+import { buildWorkflowBundle } from '../../../worker/workflow-bundle.ts';
 import type { SharedService } from './on-demand.ts';
 
 const NAMESPACE = 'default';
@@ -19,27 +21,32 @@ export function createTemporalService(): SharedService {
   const logFile = join(tmpdir(), `interlock_test_${randomBytes(4).toString('hex')}`, 'temporal.log');
   let server: RunningTemporal | null = null;
 
+  async function findOrStart(): Promise<{ readonly address: string; readonly namespace: string }> {
+    const source = await resolveTemporal({
+      cacheFolder: cacheFolderOf(process.env),
+      log: (line) => {
+        process.stderr.write(`${line}\n`);
+      },
+    });
+    if (source.kind === 'server') {
+      await waitForTemporal({ address: source.address, namespace: NAMESPACE, limitMs: 20_000 });
+      return { address: source.address, namespace: NAMESPACE };
+    }
+    server = await startTemporal({
+      binary: source.path,
+      dataFile: null,
+      port: await freePort(),
+      uiPort: null,
+      namespace: NAMESPACE,
+      logFile,
+    });
+    return { address: server.address, namespace: NAMESPACE };
+  }
+
   return {
     start: async () => {
-      const source = await resolveTemporal({
-        cacheFolder: cacheFolderOf(process.env),
-        log: (line) => {
-          process.stderr.write(`${line}\n`);
-        },
-      });
-      if (source.kind === 'server') {
-        await waitForTemporal({ address: source.address, namespace: NAMESPACE, limitMs: 20_000 });
-        return { address: source.address, namespace: NAMESPACE };
-      }
-      server = await startTemporal({
-        binary: source.path,
-        dataFile: null,
-        port: await freePort(),
-        uiPort: null,
-        namespace: NAMESPACE,
-        logFile,
-      });
-      return { address: server.address, namespace: NAMESPACE };
+      const [place] = await Promise.all([findOrStart(), buildBundles()]);
+      return place;
     },
 
     stop: async () => {
@@ -48,3 +55,6 @@ export function createTemporalService(): SharedService {
     },
   };
 }
+
+/** Builds what workers and systems of processes run. Test files that start together would each build it. */
+const buildBundles = () => Promise.all([buildWorkflowBundle(), ...BUNDLED_SERVICES.map(keepServiceBundle)]);
