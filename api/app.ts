@@ -359,10 +359,11 @@ function createBeginning(log: Log, developmentKeyring: boolean): Middleware {
   };
 }
 
-/** Built once, because it depends only on the code. */
+/** Built once, because it depends only on the code, and when first read: building it took most of the time of createApp. */
 function openApi(endpoints: readonly Endpoint[], about: Parameters<typeof buildOpenApi>[1]): RequestHandler {
-  const document = JSON.stringify(buildOpenApi(endpoints, about));
+  let document: string | undefined;
   return (_req, res) => {
+    document ??= JSON.stringify(buildOpenApi(endpoints, about));
     res.set({ 'Content-Type': 'application/json; charset=utf-8', 'Cache-Control': 'no-cache' }).send(document);
   };
 }
