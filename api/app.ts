@@ -359,7 +359,7 @@ function createBeginning(log: Log, developmentKeyring: boolean): Middleware {
   };
 }
 
-/** Built once, because it depends only on the code, and when first read: building it took most of the time of createApp. */
+/** Built once, as it depends only on the code, and when first read: building it took most of the time of createApp. */
 function openApi(endpoints: readonly Endpoint[], about: Parameters<typeof buildOpenApi>[1]): RequestHandler {
   let document: string | undefined;
   return (_req, res) => {
