@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { NODE_COMPILE_CACHE } from '../../../runtime/start/home.ts';
 import { freePort } from '../../../runtime/start/ports.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
@@ -110,6 +111,7 @@ describe('the process', () => {
   function start(extra: Readonly<Record<string, string>> = {}): ChildProcess & { readonly lines: string[] } {
     const env = {
       PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE,
       DATABASE_URL: database.url,
       // Nothing listens there, and the API must start all the same.
       TEMPORAL_ADDRESS: '127.0.0.1:1',
