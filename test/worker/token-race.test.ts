@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { NODE_COMPILE_CACHE } from '../../runtime/start/home.ts';
 import type { NeedTokens } from '../support/caller-process.ts';
 import { createGrantWorld } from '../support/worlds/grant-world.ts';
 import type { GrantWorld, TestGrant } from '../support/worlds/grant-world.ts';
@@ -17,7 +18,7 @@ let processes: ChildProcess[];
 
 async function startProcess(): Promise<ChildProcess> {
   const child = fork(fileURLToPath(new URL('../support/caller-process.ts', import.meta.url)), {
-    env: { PATH: process.env['PATH'], ...world.workerEnv },
+    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE, ...world.workerEnv },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   });
   await once(child, 'message');

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failureOf } from '../../activities/inbox/event-failures.ts';
 import { FAILURE } from '../../contracts/failures.ts';
@@ -11,6 +10,7 @@ import type { WebhookEventId } from '../../contracts/ids.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import { eventProcessing } from '../../domain/inbox/inbox-drainer.ts';
 import type { ProcessWebhook } from '../../domain/inbox/inbox-drainer.ts';
+import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
 import { attributesOf } from '../support/worlds/sync-venue.ts';
 
@@ -21,11 +21,7 @@ const scripts = new Map<WebhookEventId, (() => ProcessWebhookResult)[]>();
 const attempts = new Map<WebhookEventId, number>();
 
 beforeAll(async () => {
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  const [{ address, namespace }, workflowBundle] = await Promise.all([
-    createTestNamespace(),
-    bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
-  ]);
+  const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), buildWorkflowBundle()]);
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const connection = await NativeConnection.connect({ address });
   const processEvent = ({ eventId }: ProcessWebhookInput): ProcessWebhookResult => {

@@ -1,11 +1,11 @@
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { DefaultLogger, NativeConnection, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { REMOVE_EXPIRED_ROWS } from '../../contracts/retention.ts';
 import type { RemoveExpiredChunk, RemoveExpiredInput, RemoveExpiredRowsInput } from '../../contracts/retention.ts';
 import { INTERNAL_QUEUE, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
+import { buildWorkflowBundle } from '../../worker/workflow-bundle.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
 import { attributesOf } from '../support/worlds/sync-venue.ts';
 
@@ -24,11 +24,7 @@ let answer: (input: RemoveExpiredInput) => Promise<RemoveExpiredChunk> | RemoveE
 let asked: RemoveExpiredInput[];
 
 beforeAll(async () => {
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  const [{ address, namespace }, workflowBundle] = await Promise.all([
-    createTestNamespace(),
-    bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
-  ]);
+  const [{ address, namespace }, workflowBundle] = await Promise.all([createTestNamespace(), buildWorkflowBundle()]);
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const connection = await NativeConnection.connect({ address });
   const removeExpired = (input: RemoveExpiredInput) => {

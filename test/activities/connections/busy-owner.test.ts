@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { Client, WithStartWorkflowOperation } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { NativeConnection, Worker } from '@temporalio/worker';
@@ -8,6 +7,7 @@ import { createCredentials } from '../../../activities/connections/credentials.t
 import { ENSURE_FRESH_UPDATE, KEEP_CONNECTION_FRESH } from '../../../contracts/connections.ts';
 import { WORKFLOW_QUEUE } from '../../../contracts/temporal.ts';
 import { createAuditStore } from '../../../db/core/audit-store.ts';
+import { buildWorkflowBundle } from '../../../worker/workflow-bundle.ts';
 import { createGrantWorld } from '../../support/worlds/grant-world.ts';
 import type { GrantWorld } from '../../support/worlds/grant-world.ts';
 
@@ -35,7 +35,7 @@ describe('an activity that needs a fresh token', () => {
       connection: native,
       namespace,
       taskQueue: WORKFLOW_QUEUE,
-      workflowsPath: fileURLToPath(new URL('../../../workflows/index.ts', import.meta.url)),
+      workflowBundle: await buildWorkflowBundle(),
     });
     await worker.runUntil(async () => {
       for (let inFlight = 0; inFlight < MAX_IN_FLIGHT; inFlight += 1) {

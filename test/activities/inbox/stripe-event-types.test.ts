@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Resource } from '../../../contracts/providers.ts';
 import { CHANGE_EVENTS } from '../../../providers/stripe/event-changes.ts';
+import { RECORD_KINDS } from '../../../records/registry.ts';
 import type { StripeEvent } from '../../support/stripe-event.ts';
 import { comparableRecords } from '../../support/worlds/comparable-records.ts';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
@@ -303,5 +304,65 @@ describe('an event of Stripe alone, of the type', () => {
     expect(made.flat()).not.toEqual([]);
     for (const [index, records] of made.entries())
       expect(alone(expected[index]!)).toEqual(expect.arrayContaining(alone(records)));
+  });
+});
+
+describe('events of other resources', () => {
+  let venue: TestVenue;
+  beforeEach(async () => {
+    await world.stripe.reset();
+    venue = await world.aVenue();
+  });
+  const stored = async (resource: string) => {
+    const { admin } = world.database;
+    const { table } = RECORD_KINDS.get(resource);
+    return admin<
+      Readonly<Record<string, unknown>>[]
+    >`select * from ${admin(table)} where venue_id = ${venue.venueId} order by source_id`;
+  };
+  const callsTo = async (path: RegExp) =>
+    (await world.stripe.calls()).filter((call) => call.method === 'GET' && path.test(call.path)).length;
+
+  it('read a product with its price once for all its events', async () => {
+    await world.sync(venue, 'pull', 'full', { resource: 'products' });
+    const { id } = await world.callStripe('POST', 'products', { name: 'Tea' });
+    const price = await world.callStripe('POST', 'prices', { product: id, unit_amount: '350', currency: 'eur' });
+    await world.callStripe('POST', `products/${id}`, { default_price: price.id });
+    await deliver(venue, await told());
+    await inbox.drain();
+    expect(await stored('products')).toMatchObject([{ name: 'Tea', amount_minor: '350', currency: 'EUR' }]);
+    expect(await callsTo(/products\/prod_/)).toBe(1);
+    await later();
+    await world.callStripe('POST', `products/${id}`, { default_price: '' });
+    await world.callStripe('DELETE', `products/${id}`).catch(() => undefined);
+    await deliver(venue, (await told()).slice(-1));
+    await inbox.drain();
+    expect((await inbox.events(venue)).map(({ state }) => state)).toEqual(
+      (await inbox.events(venue)).map(() => 'applied'),
+    );
+  });
+
+  it('take a charge with the fee that its event has not', async () => {
+    await world.sync(venue, 'pull', 'full', { resource: 'transactions' });
+    await world.stripe.seed({ resource: 'charges', count: 1 });
+    const [charge] = (
+      await world.callStripe<{ data: readonly { id: string; balance_transaction: string }[] }>('GET', 'charges?limit=1')
+    ).data;
+    const event = {
+      id: 'evt_charge',
+      type: 'charge.succeeded',
+      created: Math.floor(Date.now() / 1_000),
+      api_version: '2026-10-28.endive',
+      livemode: false,
+      data: { object: charge! },
+    };
+    await deliver(venue, [event]);
+    await inbox.drain();
+    const [transaction] = await stored('transactions');
+    expect(transaction).toMatchObject({ kind: 'payment', status: 'succeeded' });
+    expect(transaction!['fee_minor']).not.toBeNull();
+    expect(await inbox.events(venue)).toMatchObject([
+      { state: 'applied', effects: [{ kind: 'created', resource: 'transactions', recordId: transaction!['id'] }] },
+    ]);
   });
 });

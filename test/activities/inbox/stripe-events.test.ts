@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { RECORD_KINDS } from '../../../records/registry.ts';
 import { listRecords } from '../../support/list-records.ts';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
 import type { EventWorld } from '../../support/worlds/event-world.ts';
@@ -367,62 +366,5 @@ describe('an event of a resource that is synced both ways', () => {
     await world.sync(venue, 'both', 'incremental');
     const remote = (await world.stripe.customers<{ id: string; name: string; phone: string }>())[0];
     expect(remote).toMatchObject({ name: 'Ada Lovelace', phone: '+44 20' });
-  });
-});
-
-describe('events of other resources', () => {
-  const stored = async (resource: string) => {
-    const { admin } = world.database;
-    const { table } = RECORD_KINDS.get(resource);
-    return admin<
-      Readonly<Record<string, unknown>>[]
-    >`select * from ${admin(table)} where venue_id = ${venue.venueId} order by source_id`;
-  };
-  const callsTo = async (path: RegExp) =>
-    (await world.stripe.calls()).filter((call) => call.method === 'GET' && path.test(call.path)).length;
-
-  it('read a product with its price once for all its events', async () => {
-    await world.sync(venue, 'pull', 'full', { resource: 'products' });
-    const { id } = await world.callStripe('POST', 'products', { name: 'Tea' });
-    const price = await world.callStripe('POST', 'prices', { product: id, unit_amount: '350', currency: 'eur' });
-    await world.callStripe('POST', `products/${id}`, { default_price: price.id });
-    await post(await told());
-    await inbox.drain();
-    expect(await stored('products')).toMatchObject([{ name: 'Tea', amount_minor: '350', currency: 'EUR' }]);
-    expect(await callsTo(/products\/prod_/)).toBe(1);
-    await later();
-    await world.callStripe('POST', `products/${id}`, { default_price: '' });
-    await world.callStripe('DELETE', `products/${id}`).catch(() => undefined);
-    await post((await told()).slice(-1));
-    await inbox.drain();
-    expect((await inbox.events(venue)).map(({ state }) => state)).toEqual(
-      (await inbox.events(venue)).map(() => 'applied'),
-    );
-  });
-
-  it('take a charge with the fee that its event has not', async () => {
-    await world.sync(venue, 'pull', 'full', { resource: 'transactions' });
-    await world.stripe.seed({ resource: 'charges', count: 1 });
-    const [charge] = (
-      await world.callStripe<{ data: readonly { id: string; balance_transaction: string }[] }>('GET', 'charges?limit=1')
-    ).data;
-    await post([
-      {
-        id: `evt_${venue.connectionId}`,
-        object: 'event',
-        type: 'charge.succeeded',
-        created: Math.floor(Date.now() / 1_000),
-        api_version: '2026-10-28.endive',
-        livemode: false,
-        data: { object: charge! },
-      },
-    ]);
-    await inbox.drain();
-    const [transaction] = await stored('transactions');
-    expect(transaction).toMatchObject({ kind: 'payment', status: 'succeeded' });
-    expect(transaction!['fee_minor']).not.toBeNull();
-    expect(await inbox.events(venue)).toMatchObject([
-      { state: 'applied', effects: [{ kind: 'created', resource: 'transactions', recordId: transaction!['id'] }] },
-    ]);
   });
 });

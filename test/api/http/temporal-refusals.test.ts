@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { Client, Connection, WithStartWorkflowOperation } from '@temporalio/client';
 import { SearchAttributeType, TypedSearchAttributes, defineSearchAttributeKey } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
@@ -16,6 +15,7 @@ import { WORKFLOW_QUEUE } from '../../../contracts/temporal.ts';
 import { ownerKeywords, ownerOptions } from '../../../domain/grants/connection-owner.ts';
 import { DEFAULT_TIMING } from '../../../domain/schedule/scheduled-sync.ts';
 import { startAttributes } from '../../../domain/sync/search-attributes.ts';
+import { buildWorkflowBundle } from '../../../worker/workflow-bundle.ts';
 import { createTestNamespace } from '../../support/services/temporal.ts';
 import type { TestTemporal } from '../../support/services/temporal.ts';
 
@@ -120,7 +120,7 @@ describe('a caller behind as many updates as a workflow allows', () => {
       connection: native,
       namespace: temporal.namespace,
       taskQueue: WORKFLOW_QUEUE,
-      workflowsPath: fileURLToPath(new URL('../../../workflows/index.ts', import.meta.url)),
+      workflowBundle: await buildWorkflowBundle(),
     });
     await worker.runUntil(async () => {
       const ours = aConnection();

@@ -6,6 +6,7 @@ import type { TestSettings } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 import { oauthControl, startOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
 import type { RunningOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
+import { configOf, withWrongCredentials } from './sandbox-config.ts';
 import { NO_BUDGET, aCode, counted, oauthOf, refusalOf } from './oauth-world.ts';
 import type { AppProvider } from '../../support/test-providers.ts';
 
@@ -366,57 +367,3 @@ describe('an OAuth adapter and its provider', () => {
 
 const grantedAccount = ({ context }: Grant) =>
   context['stripe_user_id'] ?? context['merchant_id'] ?? context['realmId'] ?? context['tenantId'];
-
-function configOf({ stripe, square, quickbooks, mailchimp, xero }: RunningOAuthSandbox): TestSettings {
-  return {
-    stripe: {
-      apiUrl: stripe.apiUrl,
-      requestsPerSecond: null,
-      connectUrl: stripe.connectUrl,
-      marketplaceUrl: stripe.marketplaceUrl,
-      secretKey: new Secret(stripe.platformKey),
-      clientId: stripe.connectClientId,
-      appClientId: stripe.appClientId,
-    },
-    square: {
-      apiUrl: square.apiUrl,
-      sandbox: true,
-      appId: square.clientId,
-      appSecret: new Secret(square.clientSecret),
-    },
-    quickbooks: {
-      apiUrl: quickbooks.apiUrl,
-      authorizeUrl: quickbooks.authorizeUrl,
-      tokenUrl: quickbooks.tokenUrl,
-      revokeUrl: quickbooks.revokeUrl,
-      sandbox: true,
-      clientId: quickbooks.clientId,
-      clientSecret: new Secret(quickbooks.clientSecret),
-    },
-    mailchimp: {
-      loginUrl: mailchimp.apiUrl,
-      apiUrl: mailchimp.apiUrl,
-      clientId: mailchimp.clientId,
-      clientSecret: new Secret(mailchimp.clientSecret),
-    },
-    xero: {
-      apiUrl: xero.apiUrl,
-      authorizeUrl: xero.authorizeUrl,
-      tokenUrl: xero.tokenUrl,
-      clientId: xero.clientId,
-      clientSecret: new Secret(xero.clientSecret),
-    },
-  };
-}
-
-/** Square's PKCE sends no secret, so the app's name is wrong there. */
-function withWrongCredentials({ stripe, square, quickbooks, mailchimp, xero }: TestSettings): TestSettings {
-  const secret = new Secret('canary7f3a_wrong');
-  return {
-    stripe: { ...stripe, secretKey: new Secret('sk_test_canary7f3a_wrong') },
-    square: { ...square, appId: 'sandbox-sq0idb-unknown', appSecret: secret },
-    quickbooks: { ...quickbooks, clientSecret: secret },
-    mailchimp: { ...mailchimp, clientSecret: secret },
-    xero: { ...xero, clientSecret: secret },
-  };
-}

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { NODE_COMPILE_CACHE } from '../../../runtime/start/home.ts';
 import { aHome, clientOf, controlOf, stripeError } from '../support.ts';
 import { later } from '../../support/later.ts';
 import type { StripeSandbox } from '../../../sandbox/stripe/stripe-sandbox.ts';
@@ -152,7 +153,8 @@ describe('the sandbox process', () => {
 });
 
 function launch(env: Record<string, string>, stdio: StdioOptions = ['ignore', 'pipe', 'pipe']) {
-  const child: ChildProcess = spawn(process.execPath, [MAIN], { env: { PATH: process.env['PATH'], ...env }, stdio });
+  const complete = { PATH: process.env['PATH'], NODE_COMPILE_CACHE, ...env };
+  const child: ChildProcess = spawn(process.execPath, [MAIN], { env: complete, stdio });
   later(() => child.kill('SIGKILL'));
   let stderr = '';
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
