@@ -24,7 +24,8 @@ const INSIDE: Readonly<Record<string, readonly string[]>> = {
 export function runQuery(company: Company, text: string, pageFault: PageFault | null = null): object {
   const query = parseQuery(text);
   if (query.entity === 'Preferences') return { Preferences: [preferencesOf(company)], startPosition: 1, maxResults: 1 };
-  const entity = ENTITIES.find((name) => name === query.entity);
+  // In any case: node-quickbooks 2.0.50 writes them all in lower case.
+  const entity = ENTITIES.find((name) => name.toLowerCase() === query.entity.toLowerCase());
   if (entity === undefined) throw invalidQuery(`Entity ${query.entity} is not supported.`);
   const found = sorted(query, entity, matching(company, query, entity));
   if (query.isCount) return { totalCount: found.length };
