@@ -52,6 +52,13 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
       });
     },
   });
+  /** Which record has found an invoice in this session: of several records with equal content each finds another. */
+  const finders = new Map<string, string>();
+  const isFreeFor = (recordId: string, invoiceId: string): boolean => {
+    const finder = finders.get(invoiceId) ?? recordId;
+    finders.set(invoiceId, finder);
+    return finder === recordId;
+  };
   return {
     create: sparse.create,
     update: sparse.update,
@@ -67,7 +74,7 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
     },
 
     /** No invoice has a place for an id of ours: one that was made since, with the number or with everything that was sent, is the record's. */
-    async findRemote({ fields, refs, listRefs, createdSinceEpochS, excluded = [] }) {
+    async findRemote({ recordId, fields, refs, listRefs, createdSinceEpochS, excluded = [] }) {
       const wanted = contentOf({ fields, refs, listRefs });
       const nothing = { found: null, after: null };
       const { number, customer } = wanted;
@@ -77,7 +84,7 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
       for (const item of items) {
         if (excluded.includes(item.Id)) continue;
         const record = await recordOf(item);
-        if (isMadeOf(wanted, contentIn(record))) return { found: record, after: null };
+        if (isMadeOf(wanted, contentIn(record)) && isFreeFor(recordId, item.Id)) return { found: record, after: null };
       }
       return nothing;
     },
