@@ -14,6 +14,8 @@ export interface LinePayload {
   readonly amountMinor: number;
   /** QuickBooks' id of the item. */
   readonly product: string | null;
+  /** Absent where nobody has told the line's tax. QuickBooks tells none of a line. */
+  readonly isTaxed?: boolean;
 }
 
 /**
@@ -70,6 +72,7 @@ const lineContent = (line: InvoiceLine, product: string | null): LinePayload => 
   unitAmount: line.unitAmount && (plainDecimal(line.unitAmount) ?? line.unitAmount),
   amountMinor: line.amountMinor,
   product,
+  ...(line.taxMinor !== null && { isTaxed: line.taxMinor !== 0 }),
 });
 
 /** The day of an instant in UTC, as a day of QuickBooks is read. */
