@@ -16,7 +16,8 @@ export const registerWebhookWorkflowId = (connectionId: ConnectionId, pathDigest
 
 export interface RegisterWebhookInput extends ConnectionRef {
   readonly provider: ProviderId;
-  readonly sealedUrl: SealedText;
+  /** Null where the address has been registered before: the provider is asked for it. */
+  readonly sealedUrl: SealedText | null;
   /** SHA-256 of the address's secret end in hex, which tells it from a later address. */
   readonly pathDigest: string;
 }

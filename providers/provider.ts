@@ -277,6 +277,8 @@ export interface ProviderSession {
 export interface WebhookRegistrar {
   /** Registers the address, or finds it registered; answers the provider's id of it. Throws ProviderError. */
   register(url: Secret): Promise<string>;
+  /** The address behind what `register` has answered; null where it is gone. Throws ProviderError. */
+  addressOf(id: string): Promise<Secret | null>;
   /** Removes what `register` has answered, also when it is gone already. Throws ProviderError. */
   remove(id: string): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../../contracts/failures.ts';
@@ -12,10 +13,11 @@ import type {
 import type { AccountChoiceStore } from '../../db/connections/account-choice-store.ts';
 import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { AuditStore } from '../../db/core/audit-store.ts';
-import type { WebhookEndpointStore } from '../../db/webhooks/webhook-endpoint-store.ts';
+import type { WebhookEndpoint, WebhookEndpointStore } from '../../db/webhooks/webhook-endpoint-store.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { WebhookRegistrar } from '../../providers/provider.ts';
 import type { Logger } from '../../telemetry/logger.ts';
+import type { Secret } from '../../vault/secret.ts';
 import type { Opener } from '../../vault/vault.ts';
 import { describe, guarded } from '../failures.ts';
 import { withSession } from '../provider-session.ts';
@@ -59,15 +61,12 @@ async function register(
   deps: WebhookRegistrationDeps,
   input: RegisterWebhookInput,
 ): Promise<{ readonly outcome: 'registered' | 'superseded' }> {
-  const { webhookEndpoints, vault } = deps;
-  const { venueId, connectionId, sealedUrl, pathDigest } = input;
-  const digest = Buffer.from(pathDigest, 'hex');
+  const { webhookEndpoints } = deps;
+  const digest = Buffer.from(input.pathDigest, 'hex');
   const endpoint = await webhookEndpoints.find(input);
   if (!endpoint || !digest.equals(endpoint.pathDigest)) return { outcome: 'superseded' };
-  const sealed = new Uint8Array(Buffer.from(sealedUrl, 'base64')) as SealedSecret;
-  const url = await vault.open(sealed, { venueId, connectionId, purpose: 'webhook-address' });
   return withRegistrar(deps, input, async (registrar) => {
-    const remoteWebhookId = await registrar.register(url);
+    const remoteWebhookId = await registrar.register(await addressOf(deps, input, { endpoint, registrar }));
     const address = { digest, outcome: { state: 'registered', remoteWebhookId } } as const;
     const entry = entryOf(input, { action: 'connection.webhook-registered', outcome: 'ok' });
     if (!(await webhookEndpoints.noteRegistration(input, address, entry))) {
@@ -78,6 +77,27 @@ async function register(
     if (before !== null && before !== remoteWebhookId) await removeEarlier(deps, input, () => registrar.remove(before));
     return { outcome: 'registered' };
   });
+}
+
+interface RegisteredBefore {
+  readonly endpoint: WebhookEndpoint;
+  readonly registrar: WebhookRegistrar;
+}
+
+/** The address that was sent sealed, or the one that the provider has, where it is the connection's own. */
+async function addressOf(
+  { vault }: WebhookRegistrationDeps,
+  { venueId, connectionId, provider, sealedUrl, pathDigest }: RegisterWebhookInput,
+  { endpoint: { remoteWebhookId }, registrar }: RegisteredBefore,
+): Promise<Secret> {
+  if (sealedUrl !== null) {
+    const sealed = new Uint8Array(Buffer.from(sealedUrl, 'base64')) as SealedSecret;
+    return vault.open(sealed, { venueId, connectionId, purpose: 'webhook-address' });
+  }
+  const url = remoteWebhookId === null ? null : await registrar.addressOf(remoteWebhookId);
+  const secretEnd = url?.expose().split('/').at(-1) ?? '';
+  if (url && createHash('sha256').update(secretEnd).digest('hex') === pathDigest) return url;
+  throw new ProviderError({ provider, kind: 'rejected', code: 'webhook-address-gone' });
 }
 
 /** An earlier address that stays costs a second delivery of each event, which counts once, and is refused in the end. */

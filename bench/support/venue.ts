@@ -110,6 +110,28 @@ export class Venue {
     }
   }
 
+  /** Loads invoices 0 to `count` - 1, each with a number and one line of product 0, of customer 0. */
+  async loadInvoices(count: number, currency: string): Promise<void> {
+    const sums = { subtotalMinor: 1_000, taxMinor: 0, totalMinor: 1_000, amountDueMinor: 1_000 };
+    const line = { description: 'A box', quantity: '1', unitAmount: '10', amountMinor: 1_000 };
+    const records = Array.from({ length: count }, (_, index) => ({
+      ...{ sourceId: `invoice-${index}`, number: `B-${index}`, status: 'open', currency, ...sums },
+      ...{
+        issuedAt: '2026-11-02T00:00:00Z',
+        dueAt: '2026-12-02T00:00:00Z',
+        customerSourceId: aCustomer(0, '').sourceId,
+      },
+      lines: [{ ...line, productSourceId: 'product-0' }],
+    }));
+    for (let from = 0; from < count; from += BATCH) {
+      await this.#api.post(
+        `/v1/venues/${this.id}/records/invoices/batch`,
+        { records: records.slice(from, from + BATCH) },
+        randomUUID(),
+      );
+    }
+  }
+
   /** Loads one count for each of products 0 to `count` - 1, which `loadProducts` has loaded. */
   async loadCounts(count: number, location: string): Promise<void> {
     const records = Array.from({ length: count }, (_, index) => ({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Secret } from '../../vault/secret.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { WebhookRegistrar } from '../provider.ts';
 import { MEMBER_EVENTS } from './event-changes.ts';
@@ -28,12 +29,20 @@ export function createWebhookRegistrar(ask: Ask, audience: Audience): WebhookReg
       return `${list}/${id}`;
     },
 
+    async addressOf(id) {
+      const found = await nullWhenMissing(ask(webhookSchema, { method: 'GET', path: pathOf(id) }));
+      return found && new Secret(found.url);
+    },
+
     async remove(id) {
-      const [list = '', webhook = ''] = id.split('/');
-      const path = ['lists', list, 'webhooks', webhook].map(encodeURIComponent).join('/');
-      await nullWhenMissing(ask.done({ method: 'DELETE', path }));
+      await nullWhenMissing(ask.done({ method: 'DELETE', path: pathOf(id) }));
     },
   };
+}
+
+function pathOf(id: string): string {
+  const [list = '', webhook = ''] = id.split('/');
+  return ['lists', list, 'webhooks', webhook].map(encodeURIComponent).join('/');
 }
 
 /** A user who may only look can register nothing, and still pull: that concerns the address, and not the access. */

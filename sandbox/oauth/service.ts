@@ -7,7 +7,7 @@ import { pageFaultOf } from '../core/faults.ts';
 import type { Fault, Faults } from '../core/faults.ts';
 import { readBody } from '../core/http.ts';
 import { randomId } from '../core/ids.ts';
-import { formOf, jsonOf, Refusal, visitOf } from './exchange.ts';
+import { basicOf, formOf, jsonOf, Refusal, visitOf } from './exchange.ts';
 import type { AccountBook, Reply, Route, Visit } from './exchange.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -208,7 +208,9 @@ const SECRET_FIELDS = ['code', 'refresh_token', 'access_token', 'token'];
 function accountOf(visit: Visit): string | null {
   const { ledger, accounts, headers } = visit;
   const fields: Readonly<Record<string, unknown>> = formOf(visit) ?? jsonOf(visit) ?? {};
-  const secrets = [headers.authorization?.split(' ')[1], ...SECRET_FIELDS.map((name) => fields[name])];
+  const bearer = headers.authorization?.split(' ')[1];
+  // Mailchimp's own client sends a key as the password.
+  const secrets = [bearer, basicOf(visit)?.password, ...SECRET_FIELDS.map((name) => fields[name])];
   const [known] = secrets.flatMap((secret) => (typeof secret === 'string' ? (ledger.accountBehind(secret) ?? []) : []));
   if (known !== undefined) return known;
   const owner = accounts.list().find(({ details }) => Object.values(details).some((value) => secrets.includes(value)));

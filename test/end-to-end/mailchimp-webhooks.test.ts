@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { until } from '../support/eventually.ts';
+import { ownerBrowser } from '../support/owner-browser.ts';
 import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
 import type { MailchimpAccount } from '../support/sandbox/mailchimp-account.ts';
+import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
 
@@ -11,6 +13,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => system.stop());
 
+const browser = ownerBrowser(() => system.apiUrl);
 const mailchimp = () => mailchimpSandboxControl(system.sandbox.mailchimp);
 
 interface Endpoint {
@@ -38,6 +41,23 @@ async function connected(keyOf = (account: MailchimpAccount) => account.apiKey):
   const answer = await system.api.tryPost(`/v1/venues/${venueId}/connections`, body);
   expect(answer.status).toBe(201);
   const { id } = answer.body as { readonly id: string };
+  return { account, venueId, connectionId: id, path: `/v1/venues/${venueId}/connections/${id}/webhook-endpoint` };
+}
+
+/** A connection whose owner has approved, and may choose the audience. */
+async function consented(): Promise<Connected> {
+  const venueId = await system.api.createVenue();
+  const asked = await system.api.tryPost(`/v1/venues/${venueId}/connections`, {
+    ...{ provider: 'mailchimp', environment: 'production' },
+  });
+  const { id, authorizationUrl } = asked.body as { readonly id: string; readonly authorizationUrl: string };
+  const approved = await oauthControl(system.sandbox.mailchimp.controlUrl).approve(
+    await browser.open(authorizationUrl),
+    'new',
+  );
+  await (await browser.visit(approved.redirectUrl)).text();
+  const account = (await mailchimp().accounts()).find((one) => one.id === approved.account);
+  if (!account) throw new Error('the owner has an account');
   return { account, venueId, connectionId: id, path: `/v1/venues/${venueId}/connections/${id}/webhook-endpoint` };
 }
 
@@ -146,6 +166,43 @@ describe('the webhook of an audience', () => {
     await disconnect(venue);
     expect(await urlsAt(venue.account)).toEqual([]);
     expect(await removals(venue)).toEqual(['ok']);
+  });
+
+  it('moves to the audience that is chosen next, at once and with its address', async () => {
+    const venue = await consented();
+    const { account, venueId, connectionId } = venue;
+    await mailchimp().send('POST', '/seed', {
+      ...{ resource: 'lists', account: account.id, objects: [{ id: 'second', name: 'Second' }] },
+    });
+    const accounts = `/v1/venues/${venueId}/connections/${connectionId}/accounts`;
+    const choose = async (list: string) =>
+      expect(await system.api.tryPut(accounts, { chosen: [list] })).toMatchObject({ status: 200 });
+    const isAlone = (list: string) =>
+      until(async () => (await webhooksAt(account)).map((webhook) => webhook['list_id']).join() === list, {
+        limitMs: 30_000,
+        what: `${list} alone has a webhook`,
+      });
+    await choose(account.list);
+    expect(await webhooksAt(account)).toEqual([]);
+    const { url } = await open(venue);
+    await isAlone(account.list);
+    await choose('second');
+    await isAlone('second');
+    expect(await urlsAt(account)).toEqual([url]);
+    await choose('second');
+    await disconnect(venue);
+    expect(await urlsAt(account)).toEqual([]);
+  });
+
+  it('says that its address is gone when somebody has removed it before another audience is chosen', async () => {
+    const venue = await consented();
+    const { account, path, venueId, connectionId } = venue;
+    await open(venue);
+    const [webhook] = await webhooksAt(account);
+    await account.ask('DELETE', `/webhooks/${String(webhook?.id)}`);
+    await system.api.tryPut(`/v1/venues/${venueId}/connections/${connectionId}/accounts`, { chosen: [account.list] });
+    const code = async () => (await system.api.get<Endpoint>(path)).registration?.code ?? null;
+    expect(await until(code, { limitMs: 30_000, what: 'the address shows why' })).toBe('webhook-address-gone');
   });
 
   it('that cannot be removed holds up no disconnection, and the audit log tells it', async () => {

@@ -60,6 +60,16 @@ export class ServiceClient {
     return this.#http.tryPost(path, body, key);
   }
 
+  async tryPut(path: string, body: unknown): Promise<ApiAnswer> {
+    const response = await fetch(`${this.#baseUrl}${path}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(30_000),
+    });
+    return { status: response.status, body: await response.json() };
+  }
+
   async tryDelete(path: string): Promise<ApiAnswer> {
     const response = await fetch(`${this.#baseUrl}${path}`, {
       method: 'DELETE',

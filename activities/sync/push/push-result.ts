@@ -34,8 +34,9 @@ function withOwnIds({ lists }: MappedRow, answer: WrittenRecord): WrittenRecord 
 }
 
 /**
- * The answer to a write with the known value of each field that the run did not change. What the answer has otherwise
- * there, somebody else has changed meanwhile: it is not agreed on, and the next run reads it as a change.
+ * The answer to a write with the known value of each field, and of each key of a map, that the run did not change. What
+ * the answer has otherwise there, somebody else has changed meanwhile: it is not agreed on, and the next run reads it as a
+ * change.
  */
 function withoutChangesOfOthers({ row }: PushWork, answer: WrittenRecord): WrittenRecord {
   const { fields, atProvider, lists } = row;
@@ -43,15 +44,44 @@ function withoutChangesOfOthers({ row }: PushWork, answer: WrittenRecord): Writt
   const untouched = Object.fromEntries(
     Object.entries(atProvider).filter(([name, value]) => isSame(fields[name], value)),
   );
+  const maps = Object.fromEntries(
+    [...(row.merging?.maps ?? [])]
+      .filter((name) => untouched[name] === undefined && name in atProvider)
+      .map((name) => [
+        name,
+        mapWithoutChangesOfOthers({ wanted: fields[name], held: atProvider[name], told: answer.fields?.[name] }),
+      ]),
+  );
   const known = Object.entries(listRefsOf(row, untouched) ?? {}).filter(
     ([name]) => untouched[lists?.rules[name]?.list ?? ''] !== undefined,
   );
   return {
     ...answer,
-    fields: { ...answer.fields, ...untouched },
+    fields: { ...answer.fields, ...untouched, ...maps },
     ...(known.length > 0 && { listRefs: { ...answer.listRefs, ...Object.fromEntries(known) } }),
   };
 }
+
+interface MapReadings {
+  readonly wanted: unknown;
+  readonly held: unknown;
+  readonly told: unknown;
+}
+
+function mapWithoutChangesOfOthers(readings: MapReadings): object {
+  const [wanted, held, told] = [readings.wanted, readings.held, readings.told].map(entriesOf) as [
+    ReadonlyMap<string, unknown>,
+    ReadonlyMap<string, unknown>,
+    ReadonlyMap<string, unknown>,
+  ];
+  const entries = [...new Set([...held.keys(), ...told.keys()])].map((key) => {
+    const isUntouched = isSame(wanted.get(key) ?? null, held.get(key) ?? null);
+    return [key, (isUntouched ? held : told).get(key)] as const;
+  });
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+const entriesOf = (map: unknown): ReadonlyMap<string, unknown> => new Map(Object.entries(map ?? {}));
 
 /** What was written, and what the provider made of it, both in the venue's fields. */
 function writtenOf(

@@ -2,6 +2,7 @@ import type { ConnectionRef } from '../../../contracts/ids.ts';
 import type { AccountChoice } from '../../../domain/grants/account-choice.ts';
 import type { AccountChoiceStore } from '../../../db/connections/account-choice-store.ts';
 import type { Connection, ConnectionStore } from '../../../db/connections/connection-store.ts';
+import type { WebhookEndpointStore } from '../../../db/webhooks/webhook-endpoint-store.ts';
 import type { AccountListing, Providers } from '../../../providers/providers.ts';
 import type { AuditTrail } from '../../admin/audit-trail.ts';
 import { REFUSAL_CODES } from '../../connections/authorization-problems.ts';
@@ -12,12 +13,15 @@ import type { Endpoint } from '../../http/endpoint.ts';
 import { accountChoiceBody, grantAccountsAnswer, presentAccounts } from '../../schemas/connection.ts';
 import { requireActive } from '../../syncs/start-sync.ts';
 import type { ConnectionGateway } from '../../temporal/connection-gateway.ts';
+import type { WebhookRegistrationGateway } from '../../temporal/webhook-registration-gateway.ts';
 
 export interface GrantAccountRouteDeps {
   readonly connections: ConnectionStore;
   readonly accountChoices: AccountChoiceStore;
   readonly connectionGateway: Pick<ConnectionGateway, 'listAccounts'>;
   readonly providers: Providers;
+  readonly webhookEndpoints: Pick<WebhookEndpointStore, 'find'>;
+  readonly webhookRegistrations: WebhookRegistrationGateway;
   readonly audit: AuditTrail;
 }
 
@@ -66,7 +70,7 @@ function chooseRoute(deps: GrantAccountRouteDeps): Endpoint {
     name: 'chooseGrantAccounts',
     summary: 'Choose which of the accounts that a grant opens are synced',
     description:
-      'Holds from the next run on: a run that is on keeps what it began with. The next scheduled pull of each resource is a full pass. What was read of accounts that are no longer chosen is kept. Sending the same again changes nothing.',
+      'Holds from the next run on: a run that is on keeps what it began with. The next scheduled pull of each resource is a full pass. What was read of accounts that are no longer chosen is kept. A webhook address that the service has registered moves along. Sending the same again changes nothing.',
     tag: 'Connections',
     method: 'put',
     path: PATH,
@@ -88,9 +92,22 @@ function chooseRoute(deps: GrantAccountRouteDeps): Endpoint {
         }),
       );
       if (unknown.length > 0) throw notGranted(unknown);
+      await moveWebhook(deps, connection);
       return { status: 200, body: presentAccounts(await choiceOf(deps, ids), listing.kind) };
     },
   });
+}
+
+/** An address that the service has registered at an account, such as an audience, is registered at the one that is chosen now. */
+async function moveWebhook(
+  { webhookEndpoints, webhookRegistrations }: GrantAccountRouteDeps,
+  { venueId, id: connectionId, provider }: Connection,
+): Promise<void> {
+  const ref = { venueId, connectionId };
+  const endpoint = await webhookEndpoints.find(ref);
+  if (endpoint === null || endpoint.remoteWebhookId === null) return;
+  const pathDigest = Buffer.from(endpoint.pathDigest).toString('hex');
+  await webhookRegistrations.start({ ...ref, provider, sealedUrl: null, pathDigest });
 }
 
 /** An audit row takes no list: as many ids as a person reads. */

@@ -5,7 +5,7 @@ import type { RecordNote } from '../../../contracts/records.ts';
 import type { ProviderRecord, ResourceWriter, WriteOptions, WrittenRecord } from '../../provider.ts';
 import { nullWhenMissing, requestIdOf, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import type { HomeCurrency } from '../http/home-currency.ts';
+import type { CompanyPreferences } from '../http/company-preferences.ts';
 import { isoOf, quoted } from '../http/query.ts';
 import { createSparseWriter } from '../http/sparse-writer.ts';
 import type { Body } from '../http/sparse-writer.ts';
@@ -23,7 +23,7 @@ type Sent = Partial<InvoicePayload>;
 const answerSchema = z.object({ Invoice: z.unknown() });
 
 /** Writes invoices by batches and sparse updates; voids and deletes them one by one. */
-export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWriter {
+export function createInvoiceWriter(ask: Ask, home: CompanyPreferences): ResourceWriter {
   const recordOf = async (invoice: QuickBooksInvoice) => toRecord(invoice, await currencyOf(invoice, home));
   const contentNow = async (invoice: QuickBooksInvoice) => contentIn(await recordOf(invoice));
   const operate = (operation: 'void' | 'delete', { Id, SyncToken }: QuickBooksInvoice, key: WriteOptions) =>
@@ -42,7 +42,12 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
     isThere: () => true,
     toRecord: recordOf,
     newBody: async (payload) => newInvoice(payload, home),
-    changesTo: async (invoice, payload) => changesTo(invoice, payload, await contentNow(invoice)),
+    async changesTo(invoice, payload: Sent) {
+      const held = await contentNow(invoice);
+      // Asked for only where it is of use: an update reads nothing else of the company.
+      const marksTax = hasNewTaxedLines(payload, held) && (await home.marksTax());
+      return changesTo(invoice, payload, { held, marksTax });
+    },
     isAsWanted: (made, payload) => fits(payload, contentIn(made)),
     answered: (record, payload) => asAgreed(record, payload),
     instead(invoice, payload, options) {
@@ -53,6 +58,13 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
       });
     },
   });
+  /** Which record has found an invoice in this session: of several records with equal content each finds another. */
+  const finders = new Map<string, string>();
+  const isFreeFor = (recordId: string, invoiceId: string): boolean => {
+    const finder = finders.get(invoiceId) ?? recordId;
+    finders.set(invoiceId, finder);
+    return finder === recordId;
+  };
   return {
     create: sparse.create,
     update: sparse.update,
@@ -68,7 +80,7 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
     },
 
     /** No invoice has a place for an id of ours: one that was made since, with the number or with everything that was sent, is the record's. */
-    async findRemote({ fields, refs, listRefs, timeZone, createdSinceEpochS, excluded = [] }) {
+    async findRemote({ recordId, fields, refs, listRefs, timeZone, createdSinceEpochS, excluded = [] }) {
       const wanted = contentOf({ fields, refs, listRefs, timeZone });
       const nothing = { found: null, after: null };
       const { number, customer } = wanted;
@@ -78,7 +90,7 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
       for (const item of items) {
         if (excluded.includes(item.Id)) continue;
         const record = await recordOf(item);
-        if (isMadeOf(wanted, contentIn(record))) return { found: record, after: null };
+        if (isMadeOf(wanted, contentIn(record)) && isFreeFor(recordId, item.Id)) return { found: record, after: null };
       }
       return nothing;
     },
@@ -106,15 +118,16 @@ async function ofOne(write: () => Promise<QuickBooksInvoice>): Promise<QuickBook
   }
 }
 
-async function newInvoice(invoice: Sent, home: HomeCurrency): Promise<Body> {
+async function newInvoice(invoice: Sent, home: CompanyPreferences): Promise<Body> {
   const { customer, currency, lines } = needed(invoice);
   if (!(await home.takes(currency))) throw refused('foreign-currency', 'currency');
-  const isForeign = currency !== (await home.get());
+  const isForeign = currency !== (await home.currency());
+  const books = { currency, marksTax: await home.marksTax() };
   return {
     ...given(invoice),
     CustomerRef: { value: customer },
     ...(isForeign && { CurrencyRef: { value: currency } }),
-    Line: lines.map((line) => newLine(line, currency)),
+    Line: lines.map((line) => newLine(line, books)),
   };
 }
 
@@ -140,8 +153,16 @@ const given = (wanted: Sent, held: Partial<InvoicePayload> = {}): Body =>
     }),
   );
 
+const hasNewTaxedLines = ({ lines }: Sent, held: InvoicePayload): boolean =>
+  lines !== undefined && !fitLines(lines, held.lines) && lines.some(({ isTaxed }) => isTaxed !== undefined);
+
+interface Held {
+  readonly held: InvoicePayload;
+  readonly marksTax: boolean;
+}
+
 /** Only the properties that differ. What the venue has left empty stays as the company has it. */
-function changesTo(invoice: QuickBooksInvoice, wanted: Sent, held: InvoicePayload): Body {
+function changesTo(invoice: QuickBooksInvoice, wanted: Sent, { held, marksTax }: Held): Body {
   const { customer, currency = held.currency, lines = held.lines } = wanted;
   if (held.status === 'void') {
     if ((wanted.status ?? 'void') !== 'void') throw refused('invoice-void', 'status');
@@ -152,7 +173,7 @@ function changesTo(invoice: QuickBooksInvoice, wanted: Sent, held: InvoicePayloa
   return {
     ...given(wanted, held),
     ...(customer && customer !== held.customer && { CustomerRef: { value: customer } }),
-    ...(!hasLines && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency }) }),
+    ...(!hasLines && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency, marksTax }) }),
   };
 }
 

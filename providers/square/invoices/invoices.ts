@@ -151,13 +151,14 @@ const STATUS: Readonly<Record<SquareInvoice['status'], InvoiceStatus>> = {
 };
 
 function toRecord(invoice: SquareInvoice, order: SquareOrder | null): ProviderRecord {
+  const lines = order?.line_items ?? [];
   const fields: InvoiceFields = {
     number: invoice.invoice_number,
     status: STATUS[invoice.status],
     ...datesOf(invoice),
     customerSourceId: null,
     ...moneyOf(invoice, order?.total_tax_money ?? null),
-    lines: (order?.line_items ?? []).map(toLine),
+    lines: lines.map(toLine),
     metadata: withoutEmpty({
       square_order_id: invoice.order_id,
       square_location_id: invoice.location_id,
@@ -173,6 +174,7 @@ function toRecord(invoice: SquareInvoice, order: SquareOrder | null): ProviderRe
     recordId: null,
     fields,
     refs: { customer: invoice.primary_recipient?.customer_id ?? null },
+    listRefs: { product: lines.map(({ catalog_object_id: variation }) => variation) },
   };
 }
 

@@ -16,6 +16,8 @@ const orderSchema = z.object({
       z.object({
         name: nullableText,
         variation_name: nullableText,
+        // The variation, which is what a product is here.
+        catalog_object_id: nullableText,
         quantity: z.string().regex(/^\d{1,18}(\.\d{1,9})?$/, 'expected a decimal number'),
         base_price_money: orNull(moneySchema),
         total_tax_money: orNull(moneySchema),

@@ -4,7 +4,14 @@ import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { isLongerThan } from '../../../domain/reference/characters.ts';
 import { countryCodeOf } from '../../../domain/reference/countries.ts';
 import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
-import type { MappedRecord, ProviderRecord, PullPlan, ResourceMapping, ResourceSession } from '../../provider.ts';
+import type {
+  MappedRecord,
+  ProviderRecord,
+  PullPlan,
+  ResourceMapping,
+  ResourceSession,
+  UpdateOptions,
+} from '../../provider.ts';
 import { Rereading, asToday, listEvents } from '../events.ts';
 import {
   countOf,
@@ -18,7 +25,7 @@ import {
   remoteAmong,
   versionOfEvent,
 } from '../http/lists.ts';
-import { metadataCodec } from '../http/metadata.ts';
+import { changeOf, metadataCodec } from '../http/metadata.ts';
 import { PAGE_SIZE, RECORD_ID_KEY, STRIPE_IDEMPOTENCY } from './names.ts';
 import { nullWhenMissing, stillThere } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
@@ -149,8 +156,8 @@ export function toCustomerRecord(
 }
 
 /** Omits null values, or writes '' where a null must clear an earlier value. What the payload does not have is left as it is. */
-function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: readonly string[] } | null) {
-  const empty = clearing ? '' : undefined;
+function toParams(mapped: MappedRecord, update: UpdateOptions | null) {
+  const empty = update ? '' : undefined;
   const { name, email, phone, address, metadata } = mapped.payload as unknown as Partial<CustomerPayload>;
   const orEmpty = <Value>(value: Value | null | undefined) => (value === null ? empty : value);
   return {
@@ -161,7 +168,7 @@ function toParams(mapped: MappedRecord, clearing: { readonly metadataKeys: reado
       ? Object.fromEntries(Object.entries(address).map(([part, value]) => [part, value ?? empty]))
       : orEmpty(address),
     ...(metadata && {
-      metadata: { ...(clearing && ourMetadata.clearing(clearing.metadataKeys, mapped.excluded)), ...metadata },
+      metadata: update ? ourMetadata.changes(metadata, changeOf(customerMapping, mapped, update)) : metadata,
     }),
   };
 }
@@ -226,9 +233,10 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
         );
       },
 
-      async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys }) {
+      async update(externalId, mapped, options) {
         const askedAtMs = Date.now();
-        const params = toParams(mapped, { metadataKeys: clearedMetadataKeys }) as Stripe.CustomerUpdateParams;
+        const { idempotencyKey } = options;
+        const params = toParams(mapped, options) as Stripe.CustomerUpdateParams;
         return toCustomerRecord(
           stillThere(await ask(customer, () => stripe.customers.update(externalId, params, { idempotencyKey }))),
           ask.versionOf(askedAtMs),

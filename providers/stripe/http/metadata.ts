@@ -1,5 +1,5 @@
 import { isLongerThan } from '../../../domain/reference/characters.ts';
-import type { MappedRecord } from '../../provider.ts';
+import type { MappedRecord, ResourceMapping, UpdateOptions } from '../../provider.ts';
 import { RECORD_ID_KEY, SOURCE_ID_KEY } from '../customers/names.ts';
 
 type Metadata = Readonly<Record<string, string>>;
@@ -19,8 +19,18 @@ export interface MetadataCodec {
   readonly read: (metadata: Metadata) => Metadata;
   /** What Stripe would refuse in `written`, the result of `write`. */
   readonly problems: (given: Metadata, written: Metadata) => Problems;
-  /** Clears every value of ours that an update does not set, but for fields that are left out, and the keys that the caller names. */
-  readonly clearing: (keys: readonly string[], excluded: readonly string[] | undefined) => Metadata;
+  /**
+   * What an update sends so that the object has `wanted`, the result of `write`: Stripe leaves as they are the keys that it
+   * is not sent, and removes one that is sent empty (https://docs.stripe.com/api/metadata, read 2026-11-29). With `held`
+   * only keys that differ from it are sent, so that what others change of the same object meanwhile stays. Our two ids are
+   * always sent: an object that was pulled first has none yet.
+   */
+  readonly changes: (wanted: Metadata, change: MetadataChange) => Metadata;
+}
+
+export interface MetadataChange extends Pick<UpdateOptions, 'clearedMetadataKeys'>, Pick<MappedRecord, 'excluded'> {
+  /** As `write` would have it of what the object holds; null where nobody knows that. */
+  readonly held: Metadata | null;
 }
 
 /**
@@ -28,7 +38,8 @@ export interface MetadataCodec {
  * dropped.
  */
 export function metadataCodec(extras: Readonly<Record<string, string>>): MetadataCodec {
-  const ours = new Set([RECORD_ID_KEY, SOURCE_ID_KEY, ...Object.keys(extras)]);
+  const ids = new Set([RECORD_ID_KEY, SOURCE_ID_KEY]);
+  const ours = new Set([...ids, ...Object.keys(extras)]);
 
   /** The venue's entries as Stripe would store them, each with its position among all. Stripe stores no empty value. */
   const kept = (metadata: Metadata) =>
@@ -52,11 +63,27 @@ export function metadataCodec(extras: Readonly<Record<string, string>>): Metadat
         ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.keys} metadata keys, ${ours.size} of which are ours.` }]
         : []),
     ],
-    clearing: (keys, excluded = []) => {
+    changes: (wanted, { held, clearedMetadataKeys, excluded = [] }) => {
       const left = Object.keys(extras).filter((key) => !excluded.includes(extras[key] ?? ''));
-      return Object.fromEntries([...left, ...keys].map((key) => [key, '']));
+      const known = excluded.includes('metadata') ? [] : Object.keys(held ?? {}).filter((key) => !ours.has(key));
+      const cleared = [...left, ...known, ...clearedMetadataKeys].map((key) => [key, ''] as const);
+      const whole: Metadata = { ...Object.fromEntries(cleared), ...wanted };
+      if (held === null) return whole;
+      return Object.fromEntries(
+        Object.entries(whole).filter(([key, value]) => ids.has(key) || value !== (held[key] ?? '')),
+      );
     },
   };
+}
+
+/** What an update of a record knows of the object's metadata. */
+export function changeOf(
+  mapping: Pick<ResourceMapping, 'toPayload'>,
+  { excluded }: MappedRecord,
+  { clearedMetadataKeys, readFields }: UpdateOptions,
+): MetadataChange {
+  const held = readFields && mapping.toPayload({ id: '', sourceId: '', fields: readFields }).payload['metadata'];
+  return { held: (held as Metadata | undefined) ?? null, clearedMetadataKeys, ...(excluded && { excluded }) };
 }
 
 /** At most one problem: the key's comes first. */

@@ -14,7 +14,13 @@ const taxes = z
 /** https://docs.stripe.com/api/invoices/line_item, read 2026-11-28. */
 export const wholeLineSchema = invoiceLineSchema.extend({
   pricing: z
-    .object({ unit_amount_decimal: decimalText })
+    .object({
+      price_details: z
+        .object({ product: nullableText })
+        .nullish()
+        .transform((value) => value ?? { product: null }),
+      unit_amount_decimal: decimalText,
+    })
     .nullish()
     .transform((value) => value ?? null),
   taxes,

@@ -185,6 +185,7 @@ export function toInvoiceRecord(invoice: StripeWholeInvoice, version: number): P
     recordId: null,
     fields,
     refs: { customer, related: null, payment: null },
+    listRefs: { product: invoice.lines.data.map(({ pricing }) => pricing?.price_details.product ?? null) },
   };
 }
 

@@ -3,8 +3,9 @@ import type { ResourceWriter } from '../../provider.ts';
 import { createPriceChanger, UNCHANGED_PRICE } from './price-changer.ts';
 import { knownPrice } from './prices.ts';
 import { productSchema } from './product-responses.ts';
-import { productMetadata, productPayload, toProductRecord } from './products.ts';
+import { productMapping, productMetadata, productPayload, toProductRecord } from './products.ts';
 import type { SentProduct } from './products.ts';
+import { changeOf } from '../http/metadata.ts';
 import { nullWhenMissing, stillThere } from '../http/requests.ts';
 import type { Ask } from '../http/requests.ts';
 import { deletable, objectWithId } from '../http/responses.ts';
@@ -35,7 +36,8 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
 
     // A price's amount cannot change, and a default price cannot be retired. So the order is: new price, product,
     // retirement of the earlier price.
-    async update(externalId, mapped, { idempotencyKey, clearedMetadataKeys, externalState, afterLostUpdate = false }) {
+    async update(externalId, mapped, options) {
+      const { idempotencyKey, externalState, afterLostUpdate = false } = options;
       const payload = productPayload(mapped);
       const earlier = knownPrice(externalState);
       const change = { earlier, afterLostUpdate, idempotencyKey };
@@ -44,7 +46,7 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
         price === undefined ? UNCHANGED_PRICE : await prices.change(externalId, { price, metadata }, change);
       const params = updateParams(
         payload,
-        productMetadata.clearing(clearedMetadataKeys, mapped.excluded),
+        productMetadata.changes(metadata, changeOf(productMapping, mapped, options)),
         defaultPrice,
       );
       const askedAtMs = Date.now();
@@ -74,8 +76,8 @@ export function createProductWriter(stripe: Stripe, ask: Ask): Omit<ResourceWrit
  * (https://github.com/stripe/stripe-python/issues/658, read 2026-11-21). A null default price is left as it is.
  */
 function updateParams(
-  { name, description, active, images, metadata }: SentProduct,
-  cleared: Stripe.MetadataParam,
+  { name, description, active, images }: SentProduct,
+  metadata: Stripe.MetadataParam,
   defaultPrice: string | null,
 ): Stripe.ProductUpdateParams {
   return {
@@ -83,7 +85,7 @@ function updateParams(
     ...(active !== undefined && { active }),
     ...(description !== undefined && { description: description ?? '' }),
     ...(images && { images: images.length > 0 ? [...images] : ('' as const) }),
-    metadata: { ...cleared, ...metadata },
+    metadata,
     ...(defaultPrice !== null && { default_price: defaultPrice }),
     ...WITH_PRICE,
   };

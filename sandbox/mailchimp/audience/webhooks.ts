@@ -52,6 +52,15 @@ export const WEBHOOK_ENDPOINTS: readonly Endpoint[] = [
     },
   },
   {
+    method: 'GET',
+    path: /^\/[^/]+\/webhooks\/[^/]+$/,
+    run({ owner, list, rest: [, id = ''] }) {
+      const found = webhooksOf(owner, list).find((known) => known.id === id);
+      if (!found) throw notFound();
+      return found;
+    },
+  },
+  {
     method: 'DELETE',
     path: /^\/[^/]+\/webhooks\/[^/]+$/,
     run({ owner, list, rest: [, id = ''] }) {

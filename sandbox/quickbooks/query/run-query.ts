@@ -24,7 +24,8 @@ const INSIDE: Readonly<Record<string, readonly string[]>> = {
 export function runQuery(company: Company, text: string, pageFault: PageFault | null = null): object {
   const query = parseQuery(text);
   if (query.entity === 'Preferences') return { Preferences: [preferencesOf(company)], startPosition: 1, maxResults: 1 };
-  const entity = ENTITIES.find((name) => name === query.entity);
+  // In any case: node-quickbooks 2.0.50 writes them all in lower case.
+  const entity = ENTITIES.find((name) => name.toLowerCase() === query.entity.toLowerCase());
   if (entity === undefined) throw invalidQuery(`Entity ${query.entity} is not supported.`);
   const found = sorted(query, entity, matching(company, query, entity));
   if (query.isCount) return { totalCount: found.length };
@@ -48,23 +49,39 @@ function matching({ state, id }: Company, { conditions }: Query, entity: Entity)
   return state
     .list(id, entity)
     .filter((object) => asksActive || !isNameEntity(entity) || object['Active'] !== false)
-    .filter((object) => conditions.every((condition) => fulfils(object, condition)));
+    .filter(fulfilling(conditions));
 }
 
-/** An object's own value of a property. */
-function valueOf(object: WireObject, property: string): string | null {
-  if (property === 'Active') return object['Active'] === false ? 'false' : 'true';
-  return textIn(object, ...(INSIDE[property] ?? property.split('.')));
+/** Reads an object's own value of a property. */
+function readerOf(property: string): (object: WireObject) => string | null {
+  if (property === 'Active') return (object) => (object['Active'] === false ? 'false' : 'true');
+  const path = INSIDE[property] ?? property.split('.');
+  return (object) => textIn(object, ...path);
 }
 
-function fulfils(object: WireObject, { property, operator, values }: Condition): boolean {
-  const own = valueOf(object, property);
-  if (own === null) return false;
-  if (operator === 'IN') return values.some((value) => compare(property, own, value) === 0);
+/** Works out once for all objects what the conditions compare with: a company may have many. */
+function fulfilling(conditions: readonly Condition[]): (object: WireObject) => boolean {
+  const tests = conditions.map((condition) => ({ test: testOf(condition), read: readerOf(condition.property) }));
+  return (object) =>
+    tests.every(({ test, read }) => {
+      const own = read(object);
+      return own !== null && test(own);
+    });
+}
+
+function testOf({ property, operator, values }: Condition): (own: string) => boolean {
   const [value = ''] = values;
-  if (operator === 'LIKE') return likePattern(value).test(own);
-  const order = compare(property, own, value);
-  return { '=': order === 0, '<': order < 0, '>': order > 0, '<=': order <= 0, '>=': order >= 0 }[operator];
+  if (operator === 'LIKE') {
+    const pattern = likePattern(value);
+    return (own) => pattern.test(own);
+  }
+  const keys = values.map((one) => keyOf(property, one));
+  if (operator === 'IN') return (own) => keys.includes(keyOf(property, own));
+  const [key = ''] = keys;
+  return (own) => {
+    const order = orderOf(keyOf(property, own), key);
+    return { '=': order === 0, '<': order < 0, '>': order > 0, '<=': order <= 0, '>=': order >= 0 }[operator];
+  };
 }
 
 const likePattern = (value: string): RegExp =>
@@ -77,12 +94,13 @@ const likePattern = (value: string): RegExp =>
   );
 
 /** Times by their moment, numbers by their size, and texts without regard to case, as names at QuickBooks are unique. */
-function compare(property: string, one: string, other: string): number {
-  if (property.startsWith('MetaData.')) return momentOf(one) - momentOf(other);
-  if (property === 'Id' || property === 'TotalAmt' || property === 'Balance') return Number(one) - Number(other);
-  const [left, right] = [one.toLowerCase(), other.toLowerCase()];
-  return left < right ? -1 : left > right ? 1 : 0;
+function keyOf(property: string, text: string): Key {
+  if (property.startsWith('MetaData.')) return momentOf(text);
+  return property === 'Id' || property === 'TotalAmt' || property === 'Balance' ? Number(text) : text.toLowerCase();
 }
+
+type Key = number | string;
+const orderOf = (one: Key, other: Key): number => (one < other ? -1 : one > other ? 1 : 0);
 
 function momentOf(text: string): number {
   const ms = Date.parse(text);
@@ -99,13 +117,17 @@ function sorted({ order }: Query, entity: Entity, objects: readonly WireObject[]
     ? { property: 'FullyQualifiedName', descending: false }
     : { property: 'TxnDate', descending: true };
   const by = order.length > 0 ? order : [usual];
-  return objects.toSorted((one, other) => {
-    for (const { property, descending } of by) {
-      const difference = compare(property, valueOf(one, property) ?? '', valueOf(other, property) ?? '');
-      if (difference !== 0) return descending ? -difference : difference;
-    }
-    return 0;
-  });
+  const readers = by.map(({ property }) => ({ property, read: readerOf(property) }));
+  return objects
+    .map((object) => ({ object, keys: readers.map(({ property, read }) => keyOf(property, read(object) ?? '')) }))
+    .sort((one, other) => {
+      for (const [index, { descending }] of by.entries()) {
+        const difference = orderOf(one.keys[index] ?? '', other.keys[index] ?? '');
+        if (difference !== 0) return descending ? -difference : difference;
+      }
+      return 0;
+    })
+    .map(({ object }) => object);
 }
 
 /** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/preferences (2026-11), as far as it is used. */

@@ -2,7 +2,7 @@ import { json } from '../../oauth/exchange.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { notFound } from '../errors.ts';
 import { findOne, pageOf, wantedOf } from '../http/paging.ts';
-import { ElementProblem, writeElements } from '../http/writing.ts';
+import { ElementProblem, writeElements, WRITES } from '../http/writing.ts';
 import type { Written } from '../http/writing.ts';
 import { textOf } from '../state/xero-state.ts';
 import type { Organisation, WireObject } from '../state/xero-state.ts';
@@ -29,8 +29,8 @@ export const CONTACT_ENDPOINTS: readonly Endpoint[] = [
       return found ? { Contacts: [found] } : notFound();
     },
   },
-  ...(['PUT', 'POST'] as const).map((method): Endpoint => ({
-    ...{ method, collection: 'Contacts', one: false, scopes: WRITE },
+  ...WRITES.map(({ method, one }): Endpoint => ({
+    ...{ method, one, collection: 'Contacts', scopes: WRITE },
     run: (request) => writeElements(request, CONTACTS),
   })),
 ];

@@ -1,7 +1,7 @@
 import { notFound } from '../errors.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { findOne, pageOf, wantedOf } from '../http/paging.ts';
-import { ElementProblem, writeElements } from '../http/writing.ts';
+import { ElementProblem, writeElements, WRITES } from '../http/writing.ts';
 import type { Written } from '../http/writing.ts';
 import { textOf } from '../state/xero-state.ts';
 import type { Organisation, WireObject } from '../state/xero-state.ts';
@@ -32,8 +32,8 @@ export const INVOICE_ENDPOINTS: readonly Endpoint[] = [
       return found ? { Invoices: [shown(request, found)] } : notFound();
     },
   },
-  ...(['PUT', 'POST'] as const).map((method): Endpoint => ({
-    ...{ method, collection: 'Invoices', one: false, scopes: WRITE },
+  ...WRITES.map(({ method, one }): Endpoint => ({
+    ...{ method, one, collection: 'Invoices', scopes: WRITE },
     run(request) {
       const answer = writeElements(request, INVOICES);
       if (!('Invoices' in answer)) return answer;

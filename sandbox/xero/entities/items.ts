@@ -1,7 +1,7 @@
 import { validationException, notFound } from '../errors.ts';
 import type { Endpoint } from '../http/endpoint.ts';
 import { findOne, wantedOf } from '../http/paging.ts';
-import { ElementProblem, writeElements } from '../http/writing.ts';
+import { ElementProblem, writeElements, WRITES } from '../http/writing.ts';
 import type { Written } from '../http/writing.ts';
 import { textOf } from '../state/xero-state.ts';
 import type { Organisation, WireObject } from '../state/xero-state.ts';
@@ -40,8 +40,8 @@ export const ITEM_ENDPOINTS: readonly Endpoint[] = [
       return { status: 204, headers: {}, body: '', changes: [] };
     },
   },
-  ...(['PUT', 'POST'] as const).map((method): Endpoint => ({
-    ...{ method, collection: 'Items', one: false, scopes: WRITE },
+  ...WRITES.map(({ method, one }): Endpoint => ({
+    ...{ method, one, collection: 'Items', scopes: WRITE },
     run(request) {
       const answer = writeElements(request, ITEMS);
       if (!('Items' in answer)) return answer;

@@ -22,14 +22,35 @@ export interface Written {
   readonly next: (organisation: Organisation, element: WireObject, current: WireObject | undefined) => WireObject;
 }
 
+/** A collection is written as a whole, and an object of it by its id. */
+export const WRITES = [
+  { method: 'PUT', one: false },
+  { method: 'POST', one: false },
+  { method: 'POST', one: true },
+] as const;
+
 /** What is wrong with one element. */
 export class ElementProblem extends Error {
   override readonly name = 'ElementProblem';
 }
 
-/** Writes the elements of a request one after the other. */
+/** How an element says that it is wrong besides its status; others have no such property (the models of xero-node 20.0.0). */
+const ERROR_FLAGS: Readonly<Record<string, WireObject>> = {
+  Contacts: { HasValidationErrors: true },
+  Payments: { HasValidationErrors: true },
+  Invoices: { HasErrors: true },
+  CreditNotes: { HasErrors: true },
+};
+
+/** Writes the elements of a request one after the other. A path that names one object writes the first alone, to it. */
 export const writeElements = (request: OrganisationRequest, written: Written): object | Reply =>
-  answerElements(request, written.entity, (element) => writeElement(request, written, element));
+  answerElements(request, written.entity, (element) =>
+    writeElement(
+      request,
+      written,
+      request.rest === '' ? element : { ...element, [ID_OF[written.entity]]: request.rest },
+    ),
+  );
 
 /** Answers each element of a request by itself. With `summarizeErrors=false` each tells what became of it. */
 export function answerElements(
@@ -37,7 +58,8 @@ export function answerElements(
   name: string,
   write: (element: WireObject) => WireObject,
 ): object | Reply {
-  const elements = elementsOf(request, name);
+  const given = elementsOf(request, name);
+  const elements = request.rest === '' ? given : given.slice(0, 1);
   if (elements.length > MOST_ELEMENTS)
     throw badRequest('ValidationException', `A request has at most ${MOST_ELEMENTS} elements.`);
   const summarizes = request.visit.query.get('summarizeErrors') !== 'false';
@@ -48,7 +70,7 @@ export function answerElements(
     } catch (error) {
       if (!(error instanceof ElementProblem)) throw error;
       const refused: RefusedElement = { ...element, ValidationErrors: [{ Message: error.message }] };
-      return summarizes ? refused : { ...refused, HasErrors: true, StatusAttributeString: 'ERROR' };
+      return summarizes ? refused : { ...refused, ...ERROR_FLAGS[name], StatusAttributeString: 'ERROR' };
     }
   });
   const refused = answered.filter((one): one is RefusedElement => 'ValidationErrors' in one);

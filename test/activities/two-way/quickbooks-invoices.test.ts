@@ -188,22 +188,50 @@ describe('invoices that a venue and a QuickBooks company share', () => {
       expect((await sync('invoices', 'push')).counts).toMatchObject({ created: 0, updated: 0, unchanged: 65 });
     });
 
-    it('go to QuickBooks once, although the answer to the batch was lost', async () => {
-      // November has begun in Berlin.
-      await load('one', { number: null, issuedAt: '2026-10-31T23:30:00.000Z' });
+    /** A push whose first batch is answered by nobody, and which goes on hours later, when neither side knows its key. */
+    const pushAcrossALostAnswer = async (kind: 'commit-then-fail' | 'status') => {
       await world.quickbooks.fault({
-        ...{ kind: 'commit-then-fail', times: 1 },
+        ...{ kind, times: 1, ...(kind === 'status' && { status: 503 }) },
         match: { method: 'POST', path: '/v3/company/\\d+/batch', account: venue.company.id },
       });
       const input = await world.open(venue, 'push', 'full', { resource: 'invoices' });
       await world.begin(input);
       await expect(world.chunk(input)).rejects.toThrow();
-      // Hours later neither side knows the key: the invoice is looked up.
       await world.database.admin`update record_links set created_at = created_at - interval '2 hours'`;
       await world.quickbooks.send('POST', '/forget-idempotency-keys', { account: venue.company.id });
       expect(await world.chunk(input)).toMatchObject({ status: 'done' });
-      expect(await world.finish(input)).toMatchObject({ outcome: 'completed', counts: { rejected: 0 } });
+      return world.finish(input);
+    };
+    const links = async () =>
+      (
+        await world.database.admin<{ external_id: string }[]>`
+          select external_id from record_links
+          where connection_id = ${venue.connectionId} and resource = 'invoices' and state = 'linked'`
+      ).map(({ external_id: id }) => id);
+
+    it('go to QuickBooks once, although the answer to the batch was lost', async () => {
+      // November has begun in Berlin.
+      await load('one', { number: null, issuedAt: '2026-10-31T23:30:00.000Z' });
+      expect(await pushAcrossALostAnswer('commit-then-fail')).toMatchObject({
+        outcome: 'completed',
+        counts: { rejected: 0 },
+      });
       expect(await booked()).toMatchObject([{ TxnDate: '2026-11-01' }]);
     });
+
+    it.each(['commit-then-fail', 'status'] as const)(
+      'are as many as the venue has, also where three are equal and have no number (%s)',
+      async (kind) => {
+        for (const sourceId of ['one', 'two', 'three']) await load(sourceId, { number: null });
+        expect(await pushAcrossALostAnswer(kind)).toMatchObject({
+          outcome: 'completed',
+          counts: { rejected: 0 },
+        });
+        const invoices = (await booked()).map(({ Id: id }) => String(id)).sort();
+        expect(invoices).toHaveLength(3);
+        expect((await links()).sort()).toEqual(invoices);
+        expect((await sync('invoices', 'push')).counts).toMatchObject({ created: 0, updated: 0, rejected: 0 });
+      },
+    );
   });
 });

@@ -48,7 +48,10 @@ describe('invoices', () => {
     const line = { name: 'Tea', quantity: '2', base_price_money: gbp(1_250), total_tax_money: gbp(500) };
     await put('orders', {
       ...{ id: 'O', total_money: gbp(3_000), total_tax_money: gbp(500) },
-      line_items: [{ ...line, total_money: gbp(3_000) }],
+      line_items: [
+        { ...line, total_money: gbp(3_000), catalog_object_id: 'VARIATION' },
+        { name: 'Corkage', quantity: '1', total_money: gbp(0) },
+      ],
     });
     const location = await main();
     const expected = {
@@ -58,14 +61,16 @@ describe('invoices', () => {
       deleted: false,
       recordId: null,
       refs: { customer: 'C' },
+      listRefs: { product: ['VARIATION', null] },
       fields: {
         ...{ number: 'INV-7', status: 'open', issuedAt: AT, dueAt: '2026-07-01T00:00:00.000Z' },
         ...{ customerSourceId: null, currency: 'GBP', subtotalMinor: null, taxMinor: 500 },
         ...{ totalMinor: 3_000, amountDueMinor: 1_500 },
         lines: [
-          ...[{ description: 'Tea', quantity: '2', unitAmount: '12.50', amountMinor: 3_000, taxMinor: 500 }].map(
-            (one) => ({ ...one, productSourceId: null }),
-          ),
+          ...[
+            { description: 'Tea', quantity: '2', unitAmount: '12.50', amountMinor: 3_000, taxMinor: 500 },
+            { description: 'Corkage', quantity: '1', unitAmount: null, amountMinor: 0, taxMinor: null },
+          ].map((one) => ({ ...one, productSourceId: null })),
         ],
         metadata: { square_order_id: 'O', square_location_id: location, square_status: 'PARTIALLY_PAID' },
       },

@@ -63,6 +63,7 @@ describe('the invoices of a Stripe account', () => {
         externalId: invoice.id,
         deleted: false,
         refs: { customer: customer.id, related: null, payment: null },
+        listRefs: { product: [product.id] },
       });
       expect(fieldsOf(record)).toEqual({
         number: expect.stringMatching(/-0001$/) as string,
@@ -119,7 +120,10 @@ describe('the invoices of a Stripe account', () => {
         }),
       ).toBe(calls);
     }
-    expect(fieldsOf((await world.resource('invoices').retrieve(invoice.id)) ?? undefined).lines).toHaveLength(112);
+    const whole = await world.resource('invoices').retrieve(invoice.id);
+    expect(fieldsOf(whole ?? undefined).lines).toHaveLength(112);
+    // Lines of an amount alone name no product.
+    expect(whole?.listRefs).toEqual({ product: Array.from({ length: 112 }, () => null) });
   });
 
   it('are deleted with their draft', async () => {
