@@ -58,12 +58,13 @@ export function createBudgetStore(db: Database): BudgetStore {
     ...createQuotaStore(db),
 
     async reserve(key, { app, ...request }) {
-      if (!app) return reserveSlot(db, key, request);
+      const alone = { ...request, isWholeTransaction: true };
+      if (!app) return reserveSlot(db, key, alone);
       const ratePerSecond = Math.min(
         request.ratePerSecond,
         app.ratePerSecond / (await activeAccounts(key, app.keyPrefix)),
       );
-      return reserveSlot(db, key, { ...request, ratePerSecond });
+      return reserveSlot(db, key, { ...alone, ratePerSecond });
     },
 
     async throttle(key, { ratePerSecond, pauseMs }) {

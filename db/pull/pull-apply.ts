@@ -11,6 +11,7 @@ import { agreedVersionOf, saveMerged } from './pull-agreement.ts';
 import { runOf } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
+import { writeMany } from '../core/many-rows.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
@@ -139,7 +140,9 @@ async function insertRecords(
   if (decided.length === 0) return [];
   const pulled = pulledBy(scope);
   // A new record has its first version and the given id, so only the others are returned.
-  const rows = await tx.execute<{ id: RecordId | null; source_id: string; version: number }>(sql`
+  const rows = await writeMany<{ id: RecordId | null; source_id: string; version: number }>(
+    tx,
+    sql`
     with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
       insert into ${tableOf(scope.kind)} as c (id, venue_id, source_id, ${pulled.columns})
       select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from given r
@@ -148,7 +151,8 @@ async function insertRecords(
       where not exists (select from record_links l where l.record_id = c.id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource})
       returning c.id, c.source_id, c.version)
     select id, source_id, version from held where version > 1
-    union all select null, source_id, 0 from given where source_id not in (select source_id from held)`);
+    union all select null, source_id, 0 from given where source_id not in (select source_id from held)`,
+  );
   const others = new Map(rows.map((row) => [row.source_id, row]));
   const held = decided.flatMap((one): readonly Decided[] => {
     const row = others.get(one.record.sourceId);
@@ -249,7 +253,9 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
     external_state: pulled.externalState,
     brought: decision === 'create',
   }));
-  await tx.execute(sql`
+  await writeMany(
+    tx,
+    sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, remote_fingerprint, metadata_keys,
       external_state, state, brought, last_sync_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), coalesce(r.mapping_version, 0), r.fingerprint,
@@ -264,7 +270,8 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
       remote_fingerprint = case when excluded.fingerprint is null then l.remote_fingerprint else excluded.remote_fingerprint end, metadata_keys = excluded.metadata_keys,
       external_state = coalesce(excluded.external_state, l.external_state),
       state = case when l.state = 'archived' then l.state else excluded.state end,
-      last_sync_id = coalesce(excluded.last_sync_id, l.last_sync_id), synced_at = excluded.synced_at, updated_at = now()`);
+      last_sync_id = coalesce(excluded.last_sync_id, l.last_sync_id), synced_at = excluded.synced_at, updated_at = now()`,
+  );
 }
 
 /** A record in a listing exists, even if we know a newer version, so it must not count as missing. */

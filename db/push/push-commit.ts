@@ -14,6 +14,7 @@ import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import { insertLogs } from '../runs/sync-log.ts';
 import { settleReferencesTo } from '../records/record-references.ts';
+import { writeMany } from '../core/many-rows.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** The outcome for one record. */
@@ -116,7 +117,9 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
   }));
   // A remote record that was deleted for good is removed from the link: if the record is restored, it is created anew
   // under another idempotency key.
-  await tx.execute(sql`
+  await writeMany(
+    tx,
+    sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, remote_fingerprint, metadata_keys,
       external_state, state, notes, last_sync_id, last_push_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, ${scope.mapping?.version ?? 0}, r.fingerprint,
@@ -135,7 +138,8 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
       sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
       write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
-      state = excluded.state, last_sync_id = excluded.last_sync_id, last_push_id = excluded.last_push_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`);
+      state = excluded.state, last_sync_id = excluded.last_sync_id, last_push_id = excluded.last_push_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`,
+  );
 }
 
 /** Expected outcomes are logged as info, others at a higher level. */

@@ -8,6 +8,7 @@ import type { RecordKind } from '../../records/record-kind.ts';
 import type { Decided } from '../pull/pull-lookup.ts';
 import { mergedValue } from '../pull/pulled-fields.ts';
 import type { KindScope } from '../runs/run-scope.ts';
+import { writeMany } from '../core/many-rows.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { forgetUnlisted, listedRows, referenceName, renameInLists } from './list-reference-rows.ts';
 import { columnName, columnTypeOf, tableOf } from './record-tables.ts';
@@ -139,7 +140,9 @@ export async function saveReferences(
   const listed = listedRows(scope.kind, { decided, older });
   if (!older) await forgetUnlisted(tx, scope, { decided, listed });
   if (rows.length + listed.length === 0) return;
-  const moved = await tx.execute<MovedReference>(sql`
+  const moved = await writeMany<MovedReference>(
+    tx,
+    sql`
     with saved as (insert into record_references as f (connection_id, resource, record_id, name, venue_id, to_resource, external_id)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, r.name, ${scope.venueId}, r.to_resource, r.external_id
     from jsonb_to_recordset(${JSON.stringify([...rows, ...listed])}::jsonb) as r(record_id uuid, name text, to_resource text, external_id text)
@@ -148,7 +151,8 @@ export async function saveReferences(
         ? sql`do nothing`
         : sql`do update set external_id = excluded.external_id where f.external_id <> excluded.external_id`
     } returning f.record_id, f.name, f.xmax <> 0 as replaced)
-    select record_id, name from saved where replaced`);
+    select record_id, name from saved where replaced`,
+  );
   await emptyMoved(tx, scope, { decided, moved });
 }
 

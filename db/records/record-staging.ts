@@ -5,6 +5,7 @@ import type { AuditOf } from '../core/audit-store.ts';
 import { created, findViolations, incoming, lockKnown, updated } from './record-writing.ts';
 import type { NumberedDocument, Violation, WriteScope } from './record-writing.ts';
 import type { RecordTable } from './record-tables.ts';
+import { writeMany } from '../core/many-rows.ts';
 import { allowLongTransaction, withVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
 
@@ -80,7 +81,8 @@ async function write(scope: WriteScope, { mayWrite, limit }: StagedLoad, total: 
   };
   if (!mayWrite()) return refuse();
   const { tx } = scope;
-  const [inserted] = await tx.execute<{ count: number }>(
+  const [inserted] = await writeMany<{ count: number }>(
+    tx,
     sql`with ${created(scope, STAGED)} select count(*)::int as count from created`,
   );
   const createdCount = inserted?.count ?? 0;

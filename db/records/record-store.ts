@@ -16,6 +16,7 @@ import { created, findViolations, incoming, lockKnown, toDocuments, updated } fr
 import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
 import { ListStatements, statement } from '../core/statement.ts';
 import type { Operand } from '../core/statement.ts';
+import { writeMany } from '../core/many-rows.ts';
 import { readVenue, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
@@ -163,9 +164,11 @@ async function upsert(
 ): Promise<readonly UpsertVerdict[]> {
   if (records.length === 0) return [];
   const documents = toDocuments(records);
-  const rows = await scope.tx.execute<{ source_id: string }>(
-    sql`with ${created(scope, incoming(documents))} select source_id from created`,
-  );
+  const creating = sql`with ${created(scope, incoming(documents))} select source_id from created`;
+  const rows: readonly { source_id: string }[] =
+    documents.length === 1
+      ? await scope.tx.execute<{ source_id: string }>(creating)
+      : await writeMany(scope.tx, creating);
   const verdicts: UpsertVerdict[] = documents.map(() => 'created');
   if (rows.length === documents.length) return verdicts;
   const isNew = new Set(rows.map((row) => row.source_id));

@@ -55,6 +55,31 @@ describe('a budget shared by two processes', () => {
     expect(Math.max(...inAnySecond)).toBeLessThanOrEqual(40 * 1.2 + 5);
   });
 
+  it('reserves without waiting for the disk, and counts long windows durably', async () => {
+    await database.admin.unsafe(`
+      create table commits (key text, synchronous_commit text);
+      grant insert on commits to public;
+      create function note_commit() returns trigger language plpgsql as
+        $$ begin insert into commits values (new.key, current_setting('synchronous_commit')); return null; end $$;
+      create constraint trigger note_commit after insert or update on provider_budgets deferrable initially deferred
+        for each row execute function note_commit();
+      alter database ${new URL(database.url).pathname.slice(1)} set synchronous_commit = on`);
+    const pool = openDatabase({ url: database.url, maxConnections: 1, applicationName: 'interlock-test-3' });
+    try {
+      const budget = createBudgetStore(pool);
+      const [account, app] = [aKey(), aKey()];
+      await budget.reserve(account, { ...BULK, ratePerSecond: 10 });
+      await budget.admit({ pace: { key: app, ratePerSecond: 10 }, quotas: [], maxWaitMs: 1_000, mustPass: false });
+      expect([...(await database.admin`select * from commits order by synchronous_commit`)]).toEqual([
+        { key: account, synchronous_commit: 'off' },
+        { key: app, synchronous_commit: 'on' },
+      ]);
+    } finally {
+      await pool.$client.end();
+      await database.admin`drop trigger note_commit on provider_budgets`;
+    }
+  });
+
   it('sends an interactive call ahead of a backlog of bulk calls, which then wait one slot longer', async () => {
     const key = aKey();
     for (let index = 0; index < 15; index += 1) await here.reserve(key, { ...BULK, ratePerSecond: 10 });

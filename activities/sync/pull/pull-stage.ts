@@ -11,6 +11,7 @@ import type { ProviderPage } from '../../../providers/provider.ts';
 import type { Counting } from '../../../db/pull/pull-store.ts';
 import type { PullEnvironment } from './pull-context.ts';
 import { readRecord } from './pulled-record.ts';
+import type { ReadRecord } from './pulled-record.ts';
 import { SerialCommitter } from '../serial-committer.ts';
 import { UnknownFields } from '../unknown-fields.ts';
 
@@ -22,6 +23,8 @@ const MAX_REPEATS = 3;
 /** A page that was read, and the rest of its part. */
 interface PageRead {
   readonly page: Pick<ProviderPage, 'records' | 'amendments' | 'rejections' | 'positions' | 'feedCursor'>;
+  /** Its records as they are stored: read when the page arrives, while the database is busy with earlier ones. */
+  readonly read: readonly ReadRecord[];
   readonly partId: number;
   readonly left: readonly Part[];
   /** Number of objects that no earlier page had. */
@@ -193,7 +196,8 @@ class StageReader {
     const left = this.#whatIsLeft(verdict.left, page, newCount);
     this.#idle.push(...left);
     const records = page.records.filter(({ externalId }) => !known.has(externalId));
-    this.#committer.add({ page: { ...page, records }, partId: part.id, left, newCount, isReread });
+    const read = records.map((record) => readRecord(record, this.#environment));
+    this.#committer.add({ page: { ...page, records }, read, partId: part.id, left, newCount, isReread });
     await this.#committer.room();
   }
 
@@ -258,11 +262,11 @@ class StageReader {
 
   async #store(pages: readonly PageRead[], checkpoint: Checkpoint): Promise<void> {
     const { scope, control, pulls } = this.#environment;
-    const read = pages.flatMap(({ page }) => page.records).map((record) => readRecord(record, this.#environment));
-    const records = read.flatMap(({ record }) => record ?? []);
+    const all = pages.flatMap(({ read }) => read);
+    const records = all.flatMap(({ record }) => record ?? []);
     const rejections = [
       ...pages.flatMap(({ page }) => page.rejections ?? []),
-      ...read.flatMap(({ rejection }) => rejection ?? []),
+      ...all.flatMap(({ rejection }) => rejection ?? []),
     ];
     const anomalies = this.#noted;
     this.#noted = [];

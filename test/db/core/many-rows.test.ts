@@ -1,0 +1,45 @@
+import { sql } from 'drizzle-orm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VenueId } from '../../../contracts/ids.ts';
+import { writeMany } from '../../../db/core/many-rows.ts';
+import { openDatabase, withVenue } from '../../../db/core/venue-scope.ts';
+import type { Database } from '../../../db/core/venue-scope.ts';
+import { createTestDatabase } from '../../support/services/database.ts';
+import type { TestDatabase } from '../../support/services/database.ts';
+import { aVenue } from '../builders.ts';
+
+const MODE = sql`select current_setting('plan_cache_mode') as mode`;
+
+describe('a statement that writes many rows', () => {
+  let database: TestDatabase;
+  let db: Database;
+  let venueId: VenueId;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    // As a service opens it.
+    db = openDatabase({ url: database.url, maxConnections: 1, applicationName: 'test' });
+    venueId = await aVenue(database.db);
+  });
+  afterAll(async () => {
+    await db.$client.end();
+    await database.drop();
+  });
+
+  it('runs where Postgres keeps the plans of foreign key checks, and no other statement does', async () => {
+    await withVenue(db, venueId, async (tx) => {
+      expect(await writeMany(tx, MODE)).toEqual([{ mode: 'auto' }]);
+      expect([...(await tx.execute(MODE))]).toEqual([{ mode: 'force_custom_plan' }]);
+    });
+    expect([...(await db.execute(MODE))]).toEqual([{ mode: 'force_custom_plan' }]);
+  });
+
+  it('leaves no mark on the connection when it fails', async () => {
+    const failing = () => withVenue(db, venueId, (tx) => writeMany(tx, sql`select 1 / 0`));
+    await expect(failing()).rejects.toMatchObject({ cause: { code: '22012' } });
+    await withVenue(db, venueId, async (tx) => {
+      await tx.transaction((savepoint) => writeMany(savepoint, sql`select 1 / 0`)).catch(() => undefined);
+      expect([...(await tx.execute(MODE))]).toEqual([{ mode: 'force_custom_plan' }]);
+    });
+    expect([...(await db.execute(MODE))]).toEqual([{ mode: 'force_custom_plan' }]);
+  });
+});
