@@ -21,6 +21,9 @@ export async function writeMany<Row extends Record<string, unknown>>(
   return rows as unknown as readonly Row[];
 }
 
-const KEEP_PLANS = sql`set local plan_cache_mode = auto`;
+/** Leaves a transaction alone that keeps all its plans, such as a batch of events. */
+const KEEP_PLANS = sql`
+  select set_config('plan_cache_mode', 'auto', true) where current_setting('plan_cache_mode') = 'force_custom_plan'`;
 /** As `openDatabase` sets it. */
-const PLAN_ANEW = sql`set local plan_cache_mode = force_custom_plan`;
+const PLAN_ANEW = sql`
+  select set_config('plan_cache_mode', 'force_custom_plan', true) where current_setting('plan_cache_mode') = 'auto'`;

@@ -33,6 +33,14 @@ describe('a statement that writes many rows', () => {
     expect([...(await db.execute(MODE))]).toEqual([{ mode: 'force_custom_plan' }]);
   });
 
+  it('leaves a transaction as it is that keeps all its plans', async () => {
+    await withVenue(db, venueId, async (tx) => {
+      await tx.execute(sql`set local plan_cache_mode = force_generic_plan`);
+      expect(await writeMany(tx, MODE)).toEqual([{ mode: 'force_generic_plan' }]);
+      expect([...(await tx.execute(MODE))]).toEqual([{ mode: 'force_generic_plan' }]);
+    });
+  });
+
   it('leaves no mark on the connection when it fails', async () => {
     const failing = () => withVenue(db, venueId, (tx) => writeMany(tx, sql`select 1 / 0`));
     await expect(failing()).rejects.toMatchObject({ cause: { code: '22012' } });
