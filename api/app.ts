@@ -24,6 +24,9 @@ import type { SyncRunStore } from '../db/runs/sync-run-store.ts';
 import type { TransactionSummaryStore } from '../db/records/transaction-summary-store.ts';
 import type { VenueStore } from '../db/core/venue-store.ts';
 import type { InboxStore } from '../db/webhooks/inbox-store.ts';
+import type { RetryStore } from '../db/dead-letters/retry-store.ts';
+import type { DeliveryStore } from '../db/outgoing/delivery-store.ts';
+import { currentKeyOf } from '../vault/wrapping-key.ts';
 import type { VenueEventStore } from '../db/webhooks/venue-event-store.ts';
 import type { DeliveryListStore } from '../db/outgoing/delivery-list-store.ts';
 import type { SubscriptionStore } from '../db/outgoing/subscription-store.ts';
@@ -55,7 +58,8 @@ import type { Endpoint } from './http/endpoint.ts';
 import { createRunner } from './http/endpoint-runner.ts';
 import { createErrorAnswer, createErrorHandler } from './errors/error-handler.ts';
 import type { EventStream } from './http/event-stream.ts';
-import { createReadiness, live, READINESS_TIMEOUT_MS } from './http/health.ts';
+import { createDeepHealth } from './health/deep-health.ts';
+import { createReadiness, live, READINESS_TIMEOUT_MS } from './health/readiness.ts';
 import { createIdempotency } from './http/idempotency.ts';
 import type { DeadLetterStore } from '../db/dead-letters/dead-letter-store.ts';
 import type { DeadLetterGateway } from './temporal/dead-letter-gateway.ts';
@@ -159,6 +163,7 @@ export interface AppDeps {
   readonly events: VenueEventStore;
   readonly subscriptions: SubscriptionStore;
   readonly deliveries: DeliveryListStore;
+  readonly pendingDeliveries: Pick<DeliveryStore, 'countPending'>;
   readonly subscriptionGateway: SubscriptionGateway;
   readonly inboxGateway: InboxGateway;
   readonly webhookEndpoints: WebhookEndpointStore;
@@ -166,7 +171,7 @@ export interface AppDeps {
   readonly runs: SyncRunStore;
   readonly plans: PlanStore;
   readonly budgets: BudgetStatusStore;
-  readonly circuits: Pick<CircuitStore, 'list'>;
+  readonly circuits: Pick<CircuitStore, 'list' | 'count'>;
   readonly idempotency: IdempotencyStore;
   readonly audit: AuditStore;
   readonly providers: Providers;
@@ -178,6 +183,7 @@ export interface AppDeps {
   readonly jobGateway: JobGateway;
   readonly conflicts: ConflictStore;
   readonly deadLetters: DeadLetterStore;
+  readonly unsettledDeadLetters: Pick<RetryStore, 'countUnsettled'>;
   readonly deadLetterGateway: DeadLetterGateway;
   readonly reconciliations: ReconciliationStore;
   readonly reconciliationGateway: ReconciliationGateway;
@@ -216,6 +222,20 @@ export function createApp(deps: AppDeps): App {
     app,
     '/health/ready',
     createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }),
+  );
+  mountGet(
+    app,
+    '/health/deep',
+    createDeepHealth({
+      ...deps,
+      authenticator: common.authenticator,
+      postgres: deps.pingDatabase,
+      temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS),
+      keyService: () => currentKeyOf(deps.sealer),
+      countWorkers: () => deps.gateway.countWorkers(READINESS_TIMEOUT_MS),
+      deliveries: deps.pendingDeliveries,
+      deadLetters: deps.unsettledDeadLetters,
+    }),
   );
   const { kinds, providers } = deps;
   mountGet(app, '/openapi.json', openApi(endpoints, { publicUrl: config.publicUrl, kinds, providers }));

@@ -42,6 +42,8 @@ import { createProviders } from '../providers/registry.ts';
 import type { Registries } from '../providers/registry.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { watchCircuits } from '../telemetry/provider-metrics.ts';
+import { createDeliveryStore } from '../db/outgoing/delivery-store.ts';
+import { createRetryStore } from '../db/dead-letters/retry-store.ts';
 import { createDeliveryListStore } from '../db/outgoing/delivery-list-store.ts';
 import { createSubscriptionStore } from '../db/outgoing/subscription-store.ts';
 import { watchPool } from '../telemetry/metrics.ts';
@@ -131,6 +133,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     events: createVenueEventStore(db),
     subscriptions: createSubscriptionStore(db, venueCaps.subscriptions),
     deliveries: createDeliveryListStore(db),
+    pendingDeliveries: createDeliveryStore(db),
     subscriptionGateway: createSubscriptionGateway(temporal),
     webhookEndpoints: createWebhookEndpointStore(db),
     webhookSecrets: createWebhookSecretOpener(config.keyring),
@@ -150,6 +153,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     jobGateway: createJobGateway(temporal),
     conflicts: createConflictStore(db, kinds),
     deadLetters: createDeadLetterStore(db),
+    unsettledDeadLetters: createRetryStore(db),
     deadLetterGateway: createDeadLetterGateway(temporal),
     reconciliations: createReconciliationStore(db),
     reconciliationGateway: createReconciliationGateway(temporal),

@@ -19,6 +19,7 @@ export type DeadLetterState = (typeof DEAD_LETTER_STATES)[number];
 
 /** States in which somebody still has to act or a retry is under way. */
 export const UNSETTLED_DEAD_LETTER_STATES = ['open', 'retrying'] as const satisfies readonly DeadLetterState[];
+export type UnsettledDeadLetterState = (typeof UNSETTLED_DEAD_LETTER_STATES)[number];
 
 /** One failure of an entry. */
 export interface DeadLetterFailure {

@@ -2,7 +2,7 @@ import type { ResponseConfig, RouteConfig } from '@asteasolutions/zod-to-openapi
 import { z } from 'zod';
 import { REFUSAL_CODES } from '../connections/authorization-problems.ts';
 import { JSON_TYPE } from '../http/body.ts';
-import { readinessAnswer } from '../http/health.ts';
+import { deepHealthAnswer, readinessAnswer } from '../schemas/health.ts';
 import { AUTHORIZE_PATH } from '../connections/authorization-link.ts';
 import { CALLBACK_PATH, CALLBACK_PROBLEMS } from '../connections/oauth-callback.ts';
 import { ATTEMPT_PATH } from '../connections/oauth-outcome-pages.ts';
@@ -40,6 +40,9 @@ const json = (schema: z.ZodType, status = 200) => ({
   headers: headersOf({ ...uncounted, status }),
 });
 const html = (kind: { readonly counted: boolean }) => ({ content: HTML, headers: headersOf({ ...kind, status: 200 }) });
+/** The name of the scheme by which tokens are sent. */
+export const SECURITY = 'token';
+
 const plain = (path: string, name: string, summary: string) => ({
   method: 'get' as const,
   path,
@@ -57,10 +60,10 @@ export type DescribeProblems = (
 
 /** Paths that need no token. */
 export function plainPaths(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
-  return [...serviceRoutes(), ...ownerRoutes(problemsBy, providers), ...webhookRoutes(problemsBy, providers)];
+  return [...serviceRoutes(problemsBy), ...ownerRoutes(problemsBy, providers), ...webhookRoutes(problemsBy, providers)];
 }
 
-function serviceRoutes(): RouteConfig[] {
+function serviceRoutes(problemsBy: DescribeProblems): RouteConfig[] {
   return [
     {
       ...plain('/health/live', 'live', 'Is the process alive?'),
@@ -71,6 +74,17 @@ function serviceRoutes(): RouteConfig[] {
       responses: {
         200: { description: 'Postgres and Temporal answer.', ...json(readinessAnswer) },
         503: { description: 'One of them does not.', ...json(readinessAnswer, 503) },
+      },
+    },
+    {
+      ...plain('/health/deep', 'deepHealth', 'How does everything that the service depends on stand?'),
+      description:
+        'Tells strangers whether each dependency answers. A token that reaches all venues is told the sums of circuits, budgets and backlog too. One answer is shared by all who ask within a second.',
+      security: [{}, { [SECURITY]: [] }],
+      responses: {
+        200: { description: 'Everything answers, or the service works in part.', ...json(deepHealthAnswer) },
+        503: { description: 'Postgres or Temporal does not answer.', ...json(deepHealthAnswer, 503) },
+        ...problemsBy(['not-authenticated'], uncounted),
       },
     },
     {

@@ -9,7 +9,7 @@ import { recordNotFoundCode, recordNotFoundProblem } from '../errors/record-prob
 import type { Problem } from '../errors/service-problems.ts';
 import { headersOf, idempotencyHeader, lastEventHeader, registerHeaders, requestIdHeader } from './openapi-headers.ts';
 import type { AnswerKind } from './openapi-headers.ts';
-import { plainPaths } from './openapi-plain-paths.ts';
+import { plainPaths, SECURITY } from './openapi-plain-paths.ts';
 import { AUTHENTICATION, DESCRIPTION } from './openapi-text.ts';
 import { webhooks } from './openapi-webhooks.ts';
 import { PROBLEMS } from '../errors/problems.ts';
@@ -21,7 +21,6 @@ import { reportName } from '../schemas/report.ts';
 import { provider, PROVIDER_SCHEMA, resource, RESOURCE_SCHEMA } from '../schemas/words.ts';
 
 const PROBLEM_TYPE = 'application/problem+json';
-const SECURITY = 'token';
 
 export interface OpenApiOptions {
   readonly publicUrl: string;

@@ -5,7 +5,7 @@ import { instant, paging, timestamp } from './common.ts';
 
 const word = z.string().min(1).max(255);
 
-const eventState = z.enum(WEBHOOK_EVENT_STATES).meta({
+export const eventState = z.enum(WEBHOOK_EVENT_STATES).meta({
   id: 'EventState',
   description:
     '`waiting` and `retrying` events are handled by themselves; `waiting-for-adapter`, `ignored` and `dead` ones when they are replayed.',

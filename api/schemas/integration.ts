@@ -17,7 +17,7 @@ const callClass = z
   .string()
   .nullable()
   .meta({ description: 'The calls that are counted, by the provider’s word such as `read`; null: all.' });
-const countedWindow = z.object({
+export const countedWindow = z.object({
   perSeconds: slots,
   count: slots.meta({ description: 'Calls that the window takes.' }),
   used: slots,

@@ -64,12 +64,10 @@ export const reconciliationAnswer = z
     provider: z.string(),
     from: z.iso.date(),
     to: z.iso.date(),
-    timeZone: z
-      .string()
-      .meta({
-        description:
-          'In which its days begin and end: the venue’s when it was started, or UTC where the provider tells days and no times.',
-      }),
+    timeZone: z.string().meta({
+      description:
+        'In which its days begin and end: the venue’s when it was started, or UTC where the provider tells days and no times.',
+    }),
     phase: z.enum(RECONCILIATION_PHASES).meta({ id: 'ReconciliationPhase' }),
     outcome: orNull(jobOutcome),
     startedAt: timestamp.nullable(),

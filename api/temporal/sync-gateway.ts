@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
+import type { temporal } from '@temporalio/proto';
 import { APPROVE_SIGNAL, SYNC_CONNECTION, WAKE_SIGNAL } from '../../contracts/sync.ts';
 import type { ApproveSignal } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
@@ -31,7 +32,13 @@ export interface SyncGateway {
   untilClosed(run: SyncRun): Promise<void>;
   /** Throws when Temporal does not answer within `timeoutMs`. */
   ping(timeoutMs: number): Promise<void>;
+  /** How many processes have listened for workflows within the last minutes. Throws as `ping` does. */
+  countWorkers(timeoutMs: number): Promise<number>;
 }
+
+/** `TASK_QUEUE_TYPE_WORKFLOW` of Temporal's API: https://github.com/temporalio/api/blob/master/temporal/api/enums/v1/task_queue.proto (read 2026-11-21). */
+// oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- the SDK's packages export this enum as a type, and none of its values
+const WORKFLOW_TASKS = 1 as temporal.api.enums.v1.TaskQueueType;
 
 export interface SyncGatewayOptions extends StarterAccess {
   readonly namespace: string;
@@ -114,6 +121,18 @@ class TemporalSyncGateway implements SyncGateway {
     await connection.withDeadline(Date.now() + timeoutMs, () =>
       connection.workflowService.describeNamespace({ namespace }),
     );
+  }
+
+  async countWorkers(timeoutMs: number): Promise<number> {
+    const { connection, namespace } = this.#options;
+    const { pollers } = await connection.withDeadline(Date.now() + timeoutMs, () =>
+      connection.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: WORKFLOW_QUEUE },
+        taskQueueType: WORKFLOW_TASKS,
+      }),
+    );
+    return new Set(pollers.map(({ identity }) => identity)).size;
   }
 
   /** Returns null when a workflow with this id is running. */

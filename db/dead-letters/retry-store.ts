@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { DeadLetterSource, DeadLetterState } from '../../contracts/dead-letters.ts';
+import type { DeadLetterSource, UnsettledDeadLetterState } from '../../contracts/dead-letters.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { SyncKey } from '../../contracts/sync.ts';
 import { retriedIn } from '../runs/run-scope.ts';
@@ -9,7 +9,7 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 /** Unsettled entries of all venues. */
 export interface UnsettledDeadLetters {
   readonly source: DeadLetterSource;
-  readonly state: DeadLetterState;
+  readonly state: UnsettledDeadLetterState;
   readonly count: number;
   /** Age of the oldest, in seconds. */
   readonly oldestSeconds: number;
@@ -94,7 +94,7 @@ export function createRetryStore(db: Database): RetryStore {
     async countUnsettled() {
       const rows = await db.execute<{
         source: DeadLetterSource;
-        state: DeadLetterState;
+        state: UnsettledDeadLetters['state'];
         entries: number;
         oldest_seconds: number;
       }>(sql`select source, state, entries, oldest_seconds from count_dead_letters()`);

@@ -34,6 +34,8 @@ import { createSyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { createTransactionSummaryStore } from '../../db/records/transaction-summary-store.ts';
 import { createVenueStore } from '../../db/core/venue-store.ts';
 import { createInboxStore } from '../../db/webhooks/inbox-store.ts';
+import { createDeliveryStore } from '../../db/outgoing/delivery-store.ts';
+import { createRetryStore } from '../../db/dead-letters/retry-store.ts';
 import { createDeliveryListStore } from '../../db/outgoing/delivery-list-store.ts';
 import { createSubscriptionStore } from '../../db/outgoing/subscription-store.ts';
 import { createVenueEventStore } from '../../db/webhooks/venue-event-store.ts';
@@ -213,9 +215,11 @@ export async function createApiWorld(
     events: createVenueEventStore(db),
     subscriptions: createSubscriptionStore(db, caps.subscriptions),
     deliveries: createDeliveryListStore(db),
+    pendingDeliveries: createDeliveryStore(db),
     webhookEndpoints: createWebhookEndpointStore(db),
     conflicts: createConflictStore(db, kinds),
     deadLetters: createDeadLetterStore(db),
+    unsettledDeadLetters: createRetryStore(db),
   };
   const deps: AppDeps = {
     config: {

@@ -29,7 +29,10 @@ export async function aWorkerProcess(env: Record<string, string | undefined>): P
     HEALTH_PORT: String(port),
     ...env,
   };
-  const child = spawn(process.execPath, [await keepServiceBundle('worker')], { env: complete, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [await keepServiceBundle('worker')], {
+    env: complete,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   onTestFinished(() => {
     child.kill('SIGKILL');
   });

@@ -1,9 +1,9 @@
-import { ENVIRONMENTS } from '../../../contracts/providers.ts';
-import type { ProviderCapabilities, ProviderId } from '../../../contracts/providers.ts';
+import type { ProviderId } from '../../../contracts/providers.ts';
 import type { BudgetStatusStore } from '../../../db/budgets/budget-status-store.ts';
 import type { CircuitStore } from '../../../db/budgets/circuit-store.ts';
 import { reconciles } from '../../../providers/reconciles.ts';
 import type { Providers } from '../../../providers/providers.ts';
+import { appWindowsOf } from '../../health/app-windows.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import {
@@ -13,7 +13,6 @@ import {
   presentBudget,
   presentCircuit,
   presentIntegration,
-  presentWindows,
 } from '../../schemas/integration.ts';
 import type { FullRates } from '../../schemas/integration.ts';
 
@@ -79,25 +78,12 @@ function statusRoute({ providers, budgets, circuits }: IntegrationRouteDeps): En
         body: {
           provider,
           budgets: found.map((budget) => presentBudget(budget, capabilities, rates)),
-          appWindows: caller.venues === '*' ? await appWindows(budgets, capabilities) : [],
+          appWindows: caller.venues === '*' ? await appWindowsOf(budgets, capabilities) : [],
           circuits: broken.map(presentCircuit),
         },
       };
     },
   });
-}
-
-/** What is left of the windows that all accounts share. */
-async function appWindows(budgets: BudgetStatusStore, { provider, limits }: ProviderCapabilities) {
-  const found = await Promise.all(
-    ENVIRONMENTS.map(async (environment) =>
-      presentWindows(await budgets.readApp(provider, environment), limits[environment], 'app').map((window) => ({
-        ...window,
-        environment,
-      })),
-    ),
-  );
-  return found.flat();
 }
 
 function describe(providers: Providers, provider: ProviderId) {

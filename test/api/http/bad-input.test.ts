@@ -212,7 +212,7 @@ describe('a path', () => {
     '/v1/providers',
     '/metrics',
     '/health',
-    '/health/deep',
+    '/health/deeper',
     '/docs/swagger-ui.js',
     '/docs/../package.json',
   ])('%s that does not exist is 404 with problem details', async (path) => {

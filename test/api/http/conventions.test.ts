@@ -16,6 +16,7 @@ describe('every answer', () => {
   const paths = [
     '/health/live',
     '/health/ready',
+    '/health/deep',
     '/openapi.json',
     '/docs',
     '/docs/errors',

@@ -120,6 +120,7 @@ describe('the OpenAPI document', () => {
       ],
       ['live', await api.send('GET', '/health/live')],
       ['ready', await api.send('GET', '/health/ready')],
+      ['deepHealth', await api.send('GET', '/health/deep')],
       ['openapi', await api.send('GET', '/openapi.json')],
       ['docs', await api.send('GET', '/docs')],
       ['errors', await api.send('GET', '/docs/errors')],

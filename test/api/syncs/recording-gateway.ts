@@ -14,6 +14,7 @@ export class RecordingGateway implements SyncGateway {
   /** Open workflow run ids, by run. */
   readonly running = new Map<string, string>();
   away = false;
+  workers = 1;
 
   async start(run: SyncRun): Promise<string> {
     this.#mustBeThere();
@@ -61,6 +62,11 @@ export class RecordingGateway implements SyncGateway {
 
   async ping(): Promise<void> {
     this.#mustBeThere();
+  }
+
+  async countWorkers(): Promise<number> {
+    this.#mustBeThere();
+    return this.workers;
   }
 
   #mustBeThere(): void {

@@ -1,10 +1,6 @@
 import type { RequestHandler } from 'express';
-import { z } from 'zod';
-
-const state = z.enum(['ok', 'down']).meta({ id: 'HealthState' });
-export const readinessAnswer = z
-  .object({ status: state, checks: z.object({ postgres: state, temporal: state }) })
-  .meta({ id: 'Readiness' });
+import type { z } from 'zod';
+import type { readinessAnswer } from '../schemas/health.ts';
 
 export interface HealthDeps {
   /** Each throws when its service does not answer. */
