@@ -1,12 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ProviderId } from '../../contracts/providers.ts';
 import { TWO_WAY_STAND_INS } from './two-way-accounts.ts';
 import { createTwoWayWorld } from './two-way-world.ts';
 import type { TwoWayWorld } from './two-way-world.ts';
 
 const PAGES = 1.1;
 
-describe.each(Object.keys(TWO_WAY_STAND_INS) as ProviderId[])('a pull of customers from %s', (provider) => {
+describe.each(Object.keys(TWO_WAY_STAND_INS))('a pull of customers from %s', (provider) => {
   let world: TwoWayWorld;
   beforeAll(async () => {
     world = await createTwoWayWorld(provider);

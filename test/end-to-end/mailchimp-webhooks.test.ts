@@ -175,8 +175,9 @@ describe('the webhook of an audience', () => {
       ...{ resource: 'lists', account: account.id, objects: [{ id: 'second', name: 'Second' }] },
     });
     const accounts = `/v1/venues/${venueId}/connections/${connectionId}/accounts`;
-    const choose = async (list: string) =>
+    const choose = async (list: string) => {
       expect(await system.api.tryPut(accounts, { chosen: [list] })).toMatchObject({ status: 200 });
+    };
     const isAlone = (list: string) =>
       until(async () => (await webhooksAt(account)).map((webhook) => webhook['list_id']).join() === list, {
         limitMs: 30_000,

@@ -26,7 +26,7 @@ type Callback = (error: unknown, data?: unknown) => void;
 const answer = <Data = WireObject & Ref>(call: (callback: Callback) => void): Promise<Data> =>
   new Promise((resolve, reject) => {
     call((error, data) => {
-      if (error) reject(new Refused(error as ClientError));
+      if (error) reject(new Refused(error));
       else resolve(data as Data);
     });
   });
@@ -72,7 +72,11 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
       client.updateCustomer({ ...{ Id: ada.Id, SyncToken: ada.SyncToken }, DisplayName: 'Ada L.' }, done);
     });
     expect(changed).toMatchObject({ DisplayName: 'Ada L.', PrimaryPhone: { FreeFormNumber: '1' }, SyncToken: '1' });
-    expect(await answer((done) => client.getCustomer(ada.Id, done))).toMatchObject({ DisplayName: 'Ada L.' });
+    expect(
+      await answer((done) => {
+        client.getCustomer(ada.Id, done);
+      }),
+    ).toMatchObject({ DisplayName: 'Ada L.' });
     const stale = (done: Callback) => {
       client.updateCustomer({ Id: ada.Id, SyncToken: '0', DisplayName: 'Eve' }, done);
     };
@@ -88,7 +92,11 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
       client.createCustomer({ DisplayName: 'amy' }, done);
     };
     expect(await refusalOf(twice)).toEqual({ type: 'ValidationFault', code: '6240' });
-    expect(await refusalOf((done) => client.getCustomer('999', done))).toMatchObject({ code: '610' });
+    expect(
+      await refusalOf((done) => {
+        client.getCustomer('999', done);
+      }),
+    ).toMatchObject({ code: '610' });
   });
 
   it('queries by names with quotes, counts, orders, and reads all pages', async () => {
@@ -96,7 +104,10 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
     await company.seed('Customer', 5);
     for (const DisplayName of ["O'Hara & Sons", 'Fifty % + 1 #2', 'Inactive'])
       await company.write('customer', { DisplayName });
-    const find = (criteria: object) => answer<Queried>((done) => client.findCustomers(criteria, done));
+    const find = (criteria: object) =>
+      answer<Queried>((done) => {
+        client.findCustomers(criteria, done);
+      });
     for (const name of ["O'Hara & Sons", 'Fifty % + 1 #2']) {
       const { QueryResponse: found } = await find({ DisplayName: name });
       expect(found.Customer).toMatchObject([{ DisplayName: name }]);
@@ -113,7 +124,11 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
     expect(names).toEqual(names.toSorted((one, other) => one.localeCompare(other, 'en', { sensitivity: 'base' })));
     const both = await find([{ field: 'Active', value: [true, false], operator: 'IN' }]);
     expect(both.QueryResponse.Customer).toHaveLength(8);
-    expect(await refusalOf((done) => client.findCustomers({ Colour: 'red' }, done))).toEqual({
+    expect(
+      await refusalOf((done) => {
+        client.findCustomers({ Colour: 'red' }, done);
+      }),
+    ).toEqual({
       ...{ type: 'ValidationFault', code: '4001' },
     });
   });
@@ -148,7 +163,7 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
     const { client, company } = await aClient();
     const create = () =>
       answer((done) => {
-        client.createCustomer({ DisplayName: 'Ada', requestId: 'once' } as never, done);
+        client.createCustomer({ DisplayName: 'Ada', requestId: 'once' }, done);
       });
     expect((await create()).Id).toBe((await create()).Id);
     expect(await company.objects('Customer')).toHaveLength(1);
@@ -164,7 +179,9 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
     await answer((done) => {
       client.updateCustomer({ Id: customer?.Id ?? '', SyncToken: customer?.SyncToken ?? '', Notes: 'new' }, done);
     });
-    await answer((done) => client.deleteInvoice({ Id: invoice.Id, SyncToken: invoice.SyncToken } as never, done));
+    await answer((done) => {
+      client.deleteInvoice({ Id: invoice.Id, SyncToken: invoice.SyncToken }, done);
+    });
     const { CDCResponse: answered } = await answer<{ CDCResponse: readonly { QueryResponse: readonly object[] }[] }>(
       (done) => {
         client.changeDataCapture(['Customer', 'Invoice'], since, done);
@@ -176,7 +193,7 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
     ]);
   });
 
-  it('books an invoice, has it paid, and voids another', async () => {
+  it('books an invoice, and voids another', async () => {
     const { client, company } = await aClient();
     const invoice = await anInvoice(client, company);
     expect(invoice).toMatchObject({
@@ -185,9 +202,9 @@ describe('node-quickbooks at the stand-in QuickBooks', () => {
       Line: [{ Id: '1' }, { DetailType: 'SubTotalLineDetail' }],
     });
     const other = await anInvoice(client, company);
-    const voided = await answer((done) =>
-      client.voidInvoice({ Id: other.Id, SyncToken: other.SyncToken } as never, done),
-    );
+    const voided = await answer((done) => {
+      client.voidInvoice({ Id: other.Id, SyncToken: other.SyncToken }, done);
+    });
     expect(voided).toMatchObject({
       Invoice: { TotalAmt: 0, Balance: 0, PrivateNote: expect.stringMatching(/void/i) as string },
     });
@@ -215,7 +232,7 @@ async function anInvoice(client: Client, company: Awaited<ReturnType<typeof aQui
             SalesItemLineDetail: { ItemRef: { value: itemId }, Qty: 2, UnitPrice: 50 },
           },
         ],
-      } as never,
+      },
       done,
     );
   });
