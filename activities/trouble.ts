@@ -29,7 +29,7 @@ const OF_PROVIDER: Readonly<Record<ProviderErrorKind, Trouble | null>> = {
  * What a run shows as the reason to wait after an attempt ended with this error. Null when it does not wait, or was
  * only interrupted.
  */
-export function troubleOf(error: unknown): Trouble | null {
+function troubleOf(error: unknown): Trouble | null {
   if (error instanceof ProviderError) return OF_PROVIDER[error.details.kind];
   if (error instanceof ApplicationFailure) return waitPolicyFor(error.type ?? '')?.what ?? null;
   if (error instanceof VaultError) return OF_VAULT[error.kind] ?? 'internal';

@@ -27,7 +27,7 @@ const answer = z.object({
 });
 
 /** The formats of a load. */
-export const WAYS = [
+const WAYS = [
   { what: 'NDJSON', type: 'application/x-ndjson', query: '', open: '', between: '\n', close: '\n' },
   { what: 'JSON', type: 'application/json', query: '', open: '{"records":[', between: ',', close: ']}' },
   { what: 'NDJSON, atomic', type: 'application/x-ndjson', query: '?atomic=true', open: '', between: '\n', close: '\n' },
@@ -74,7 +74,7 @@ interface Load {
   readonly records: number;
 }
 
-export async function loadTwice(system: LoadedSystem, { resource, way, records }: Load): Promise<readonly Row[]> {
+async function loadTwice(system: LoadedSystem, { resource, way, records }: Load): Promise<readonly Row[]> {
   const name = `${records} ${resource} as ${way.what}`;
   // Warm up first: compiling the code costs memory and time that no load should be charged for.
   await measured(system, { resource, way, records: WARM_UP_RECORDS, venueId: await aVenue(system) });

@@ -46,7 +46,7 @@ export interface LoggedError {
   readonly cause?: LoggedError;
 }
 
-export function cleanText(text: string): string {
+function cleanText(text: string): string {
   // Redacts before it cuts, and leaves out a word that the first cut went through: half a secret no longer looks like one.
   const bounded = text.length > 2 * MAX_TEXT_LENGTH ? text.slice(0, 2 * MAX_TEXT_LENGTH).replace(/\S+$/, '') : text;
   const cleaned = SECRETS_IN_TEXT.reduce((some, secret) => some.replace(secret, REDACTED), bounded);
@@ -86,7 +86,7 @@ export function cleanFields(fields: object, depth = 0): Record<string, unknown> 
 }
 
 /** Keeps kind, message, code, stack and causes, and drops everything else that an SDK attached to the error. */
-export function cleanError(error: Error, causes = 0): LoggedError {
+function cleanError(error: Error, causes = 0): LoggedError {
   const { name, constructor, cause, code } = error as Error & { readonly code?: unknown };
   const message = messageOf(error);
   // Keep only the frames: the engine repeats the message in the stack.

@@ -23,7 +23,7 @@ export interface DataKeyLimits {
   readonly capacity: number;
 }
 
-export const DATA_KEY_LIMITS: DataKeyLimits = {
+const DATA_KEY_LIMITS: DataKeyLimits = {
   maxAgeMs: 15 * 60_000,
   maxMessages: 1_000,
   maxBytes: 1_048_576,

@@ -1,12 +1,10 @@
-export const VAULT_ERROR_KINDS = ['cannot-open', 'cannot-seal', 'key-service-unavailable'] as const;
-
 /**
  * - `cannot-open`: tampered with, moved from another venue, connection or purpose, or sealed under another key.
  * Retrying does not help.
  * - `cannot-seal`: the key cannot be used for sealing. Retrying does not help.
  * - `key-service-unavailable`: the key service did not answer, or refused to use this key. Retrying later may help.
  */
-export type VaultErrorKind = (typeof VAULT_ERROR_KINDS)[number];
+export type VaultErrorKind = 'cannot-open' | 'cannot-seal' | 'key-service-unavailable';
 
 const MESSAGES: Readonly<Record<VaultErrorKind, string>> = {
   'cannot-open': 'the sealed secret cannot be opened here',

@@ -37,7 +37,7 @@ function definitionOf(retention: RetentionConfig): ScheduleDefinition {
 }
 
 /** The retention rules of this configuration, in the order in which rows are removed. */
-export function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
+function rulesOf(retention: RetentionConfig): readonly RetentionRule[] {
   const { auditDays, runDays, syncLogDays, planDays, webhookBodyDays, webhookEventDays, outgoingMessageDays } =
     retention;
   const keptDays: Partial<Record<RetentionTable, number>> = {

@@ -65,8 +65,7 @@ const APPROVE = 'Open the authorisation URL and approve at the provider.';
  * Where the provider sends account owners back to. It is registered with the provider, so it carries nothing of an
  * attempt.
  */
-export const callbackUrl = (publicUrl: string, provider: ProviderId): string =>
-  `${publicUrl}/oauth/${provider}/callback`;
+const callbackUrl = (publicUrl: string, provider: ProviderId): string => `${publicUrl}/oauth/${provider}/callback`;
 
 /** Starts to connect an account by its owner's consent. Throws ApiError; nothing is stored then. */
 export async function connectByConsent(

@@ -62,7 +62,7 @@ export function logProblem(
   else log.warn(fields, 'a service that this request needs is not available');
 }
 
-export function sendProblem(
+function sendProblem(
   error: ApiError,
   { req, res, publicUrl }: { req: IncomingMessage; res: ServerResponse; publicUrl: string },
 ): void {

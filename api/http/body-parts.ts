@@ -8,7 +8,7 @@ export interface BodyPart {
   readonly bytes: Uint8Array | null;
 }
 
-export const MAX_PART_BYTES = 1_048_576;
+const MAX_PART_BYTES = 1_048_576;
 /** White space between the parts of one body, far more than indentation takes. */
 const MAX_WHITE_SPACE_BYTES = 16 * 1_048_576;
 

@@ -11,8 +11,8 @@ import { Turns } from './turns.ts';
 
 const MIB = 1_048_576;
 
-export const JSON_LIMIT_BYTES = MIB;
-export const BATCH_LIMIT_BYTES = 256 * MIB;
+const JSON_LIMIT_BYTES = MIB;
+const BATCH_LIMIT_BYTES = 256 * MIB;
 
 export const JSON_TYPE = 'application/json';
 export const NDJSON_TYPE = 'application/x-ndjson';

@@ -5,7 +5,7 @@ import type { ForecastEntry } from '../../domain/grants/grant-forecast.ts';
 import { timestamp } from './common.ts';
 import { provider } from './words.ts';
 
-export const reauthorizationAnswer = z
+const reauthorizationAnswer = z
   .object({
     connectionId: z.uuid(),
     provider,

@@ -8,7 +8,7 @@ export const syncProgressAnswer = syncAnswer
   .pick({ id: true, phase: true, progress: true, counts: true, providerCalls: true, waitingFor: true, awaiting: true })
   .meta({ id: 'SyncProgress' });
 
-export const syncPhaseChange = z.object({ phase: syncPhase, at: timestamp }).meta({ id: 'SyncPhaseChange' });
+const syncPhaseChange = z.object({ phase: syncPhase, at: timestamp }).meta({ id: 'SyncPhaseChange' });
 
 const eventOf = <Name extends string, Data extends z.ZodType>(name: Name, data: Data, id: z.ZodString) =>
   z.object({ id, event: z.literal(name), data });

@@ -28,7 +28,7 @@ export interface Ground {
 }
 
 /** Names are recognised in logs by this. */
-export const nameOf = (event: number): string => `Change ${event} of a secret guest`;
+const nameOf = (event: number): string => `Change ${event} of a secret guest`;
 export const SECRETS = /of a secret guest|whsec_|sk_test_/;
 
 const CALLS_AT_ONCE = 8;

@@ -77,7 +77,7 @@ export interface DeadLetterStore {
 }
 
 /** Entries that one request may retry. */
-export const MAX_RETRIES_AT_ONCE = 10_000;
+const MAX_RETRIES_AT_ONCE = 10_000;
 const MAX_GROUPS = 200;
 
 /** A record without any id cannot be looked up: a later sync may store it. */

@@ -24,7 +24,7 @@ interface DigestAnnouncement<Type extends DigestType> {
 }
 
 /** How long a digest collects before it is sent. */
-export const DIGEST_WINDOW_MS = 10_000;
+const DIGEST_WINDOW_MS = 10_000;
 
 /**
  * Tells the venue's subscribers of an event, in the transaction that makes it happen: both are stored or neither. Does

@@ -30,7 +30,7 @@ export interface ComparedPage {
 }
 
 /** Another attempt goes on with this comparison, so that this one must not store anything more. */
-export class ComparisonTakenOverError extends Error {
+class ComparisonTakenOverError extends Error {
   override readonly name = 'ComparisonTakenOverError';
   constructor() {
     super('another attempt goes on with this comparison of events');

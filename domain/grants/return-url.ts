@@ -1,5 +1,5 @@
 /** Appended to a return URL. A caller's own query must not contain them. */
-export const RETURN_PARAMETERS = ['connectionId', 'outcome', 'code'] as const;
+const RETURN_PARAMETERS = ['connectionId', 'outcome', 'code'] as const;
 export type ReturnParameters = Readonly<Record<'connectionId' | 'outcome', string> & Partial<Record<'code', string>>>;
 
 export const MAX_RETURN_URL_LENGTH = 2_000;

@@ -12,7 +12,7 @@ type TypeName = ValueType['type'];
 const FREE_TEXTS: ReadonlySet<TypeName> = new Set(['text', 'email', 'url', 'decimal', 'currency', 'instant']);
 const TEXTS: ReadonlySet<TypeName> = new Set([...FREE_TEXTS, 'word', 'source-id', 'record-id']);
 
-export const isText = ({ type }: ValueType): boolean => TEXTS.has(type);
+const isText = ({ type }: ValueType): boolean => TEXTS.has(type);
 
 /** Types of which a value map can list the values. */
 export const isScalar = (value: ValueType): boolean =>

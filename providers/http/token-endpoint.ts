@@ -75,7 +75,7 @@ function toProviderError(provider: ProviderId, error: unknown): ProviderError {
 }
 
 /** A token endpoint's refusal (RFC 6749, section 5.2). 401 concerns our app: a grant is refused with 400. */
-export function refusal(provider: ProviderId, httpStatus: number, code: string | undefined): ProviderError {
+function refusal(provider: ProviderId, httpStatus: number, code: string | undefined): ProviderError {
   if (code === 'invalid_grant') return new ProviderError({ provider, kind: 'needs-reauth', httpStatus, code });
   if (code === 'invalid_client' || code === 'unauthorized_client' || httpStatus === 401) {
     return new ProviderError({ provider, kind: 'unavailable', httpStatus, code: 'invalid_client' });

@@ -10,7 +10,7 @@ import { NOT_STRIPES } from './http/http-client.ts';
  * Stripe's codes and types (https://docs.stripe.com/error-codes, read 2026-11-21). The status classifies everything
  * else: a 409 says that a call with the same key is in flight or that an object is locked.
  */
-export const STRIPE_ERRORS: Pick<ErrorTable, 'byCode'> = {
+const STRIPE_ERRORS: Pick<ErrorTable, 'byCode'> = {
   byCode: {
     rate_limit: 'rate-limited',
     // The key was used for another call.

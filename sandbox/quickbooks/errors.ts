@@ -16,7 +16,7 @@ interface Problem {
 }
 
 /** A refusal by the gateway in front of the API. Its names are lower-case, as in recorded exchanges. */
-export function gatewayFault(status: number, { message, code, type, detail = '' }: Problem): Reply {
+function gatewayFault(status: number, { message, code, type, detail = '' }: Problem): Reply {
   return json(
     {
       warnings: null,

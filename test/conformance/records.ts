@@ -51,7 +51,7 @@ const INVOICE: InvoiceFields = {
   metadata: { shelf: '7' },
 };
 
-export const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
+const SAMPLES: Readonly<Partial<Record<Resource, Samples>>> = {
   customers: {
     full: CUSTOMER,
     minimal: { name: 'Only a name', email: null, phone: null, address: null, marketingConsent: null, metadata: {} },

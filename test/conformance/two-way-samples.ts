@@ -16,7 +16,7 @@ export interface TwoWaySamples {
 // Square orders counts by the time at which they were made.
 const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000).toISOString();
 
-export const TWO_WAY_SAMPLES: Readonly<Partial<Record<Resource, TwoWaySamples>>> = {
+const TWO_WAY_SAMPLES: Readonly<Partial<Record<Resource, TwoWaySamples>>> = {
   customers: {
     fields: samplesOf('customers').full,
     changes: [{ name: 'Ada Lovelace' }, { email: 'lovelace@example.com' }, { phone: '+4930999999999' }],

@@ -9,7 +9,7 @@ import { connections } from './connections.ts';
  * - `failed`: the provider answered with an error that leaves the code usable, so it may be sent again.
  * - `granted`: `sealed_grant` is what the code brought.
  */
-export const EXCHANGE_STATES = ['sent', 'failed', 'granted'] as const;
+const EXCHANGE_STATES = ['sent', 'failed', 'granted'] as const;
 
 /**
  * The exchange of one authorization code, from before it is sent until its grant is stored, because a code works only

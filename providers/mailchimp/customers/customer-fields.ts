@@ -107,7 +107,7 @@ export const comparableTags = (names: readonly string[]): readonly string[] =>
   [...new Set(names.map((name) => name.trim().toLowerCase()).filter((name) => name !== ''))].sort();
 
 /** What the next write has to know of a member without reading it. Nothing in it tells who the member is. */
-export function stateOf(member: Member): ExternalState {
+function stateOf(member: Member): ExternalState {
   return {
     hash: member.id,
     status: member.status,

@@ -6,7 +6,7 @@ import type { LinePayload } from './invoice-mapping.ts';
 import type { QuickBooksInvoice, RawLine } from './invoice-responses.ts';
 
 /** Whether a line holds what is wanted of it; what is null is left to QuickBooks. */
-export const fitsLine = (wanted: LinePayload, held: LinePayload | undefined): boolean =>
+const fitsLine = (wanted: LinePayload, held: LinePayload | undefined): boolean =>
   held !== undefined &&
   wanted.amountMinor === held.amountMinor &&
   (['description', 'quantity', 'unitAmount', 'product'] as const).every(

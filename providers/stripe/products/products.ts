@@ -109,7 +109,7 @@ function problemsOf(payload: ProductPayload, { sku, images, metadata }: ProductF
   ];
 }
 
-export function toProductFields({
+function toProductFields({
   name,
   description,
   active,

@@ -52,7 +52,7 @@ export function mergedValues(
   return values;
 }
 
-export const invalidFields = (errors: readonly FieldError[]): Refusal =>
+const invalidFields = (errors: readonly FieldError[]): Refusal =>
   new Refusal(problem(400, 'Your merge fields were invalid.', { title: 'Invalid Resource', errors }));
 
 interface Given {

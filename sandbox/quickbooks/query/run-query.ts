@@ -131,7 +131,7 @@ function sorted({ order }: Query, entity: Entity, objects: readonly WireObject[]
 }
 
 /** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/preferences (2026-11), as far as it is used. */
-export const preferencesOf = ({ homeCurrency }: Pick<Company, 'homeCurrency'>) => ({
+const preferencesOf = ({ homeCurrency }: Pick<Company, 'homeCurrency'>) => ({
   CurrencyPrefs: { MultiCurrencyEnabled: true, HomeCurrency: { value: homeCurrency } },
   domain: 'QBO',
   sparse: false,

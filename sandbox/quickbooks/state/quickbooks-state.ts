@@ -5,7 +5,7 @@ import type { WireObject } from '../../core/record-state.ts';
 export type { WireObject } from '../../core/record-state.ts';
 
 /** Entities with a name, which are deactivated and never deleted. */
-export const NAME_ENTITIES = ['Customer', 'Vendor', 'Employee', 'Item', 'Account'] as const;
+const NAME_ENTITIES = ['Customer', 'Vendor', 'Employee', 'Item', 'Account'] as const;
 /** Entities that a company books, which can be deleted. */
 export const TRANSACTION_ENTITIES = [
   'Invoice',

@@ -30,7 +30,7 @@ const address = z.strictObject(
   ),
 );
 const text = (max: number) => z.string().max(max).nullish();
-export const customerFields = {
+const customerFields = {
   given_name: text(300),
   family_name: text(300),
   company_name: text(500),

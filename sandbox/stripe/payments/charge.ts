@@ -57,7 +57,7 @@ export const EMPTY_CHARGE: ChargeFields = {
 };
 
 /** The charge resource of API 2026-10-28.endive: https://docs.stripe.com/api/charges/object. */
-export function renderCharge({ id, created, fields }: Stored<ChargeFields>) {
+function renderCharge({ id, created, fields }: Stored<ChargeFields>) {
   const { amount_captured: captured, amount_refunded: refunded, failure } = fields;
   return {
     id,

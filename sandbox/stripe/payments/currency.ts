@@ -38,7 +38,7 @@ const PER_DOLLAR: Readonly<Record<string, number>> = {
 };
 
 /** The decimal places of a currency's minor unit in Stripe's API. */
-export function decimalsOf(currency: string): number {
+function decimalsOf(currency: string): number {
   if (ZERO_DECIMAL.has(currency)) return 0;
   return THREE_DECIMAL.has(currency) ? 3 : 2;
 }

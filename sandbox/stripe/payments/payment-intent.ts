@@ -56,7 +56,7 @@ export const EMPTY_PAYMENT_INTENT: PaymentIntentFields = {
 };
 
 /** The payment intent resource of API 2026-10-28.endive: https://docs.stripe.com/api/payment_intents/object. */
-export function renderPaymentIntent({ id, created, fields }: Stored<PaymentIntentFields>) {
+function renderPaymentIntent({ id, created, fields }: Stored<PaymentIntentFields>) {
   const method = fields.card === null ? null : derivedId('pm_1', 23, `${id} ${fields.card}`);
   return {
     id,

@@ -9,7 +9,7 @@ export type Receiver = 'stripe' | 'square';
 export const STRIPE_SECRET = `whsec_${randomBytes(12).toString('hex')}`;
 export const SQUARE_KEY = randomBytes(12).toString('base64url');
 export const QUICKBOOKS_TOKEN = randomBytes(16).toString('hex');
-export const XERO_KEY = randomBytes(16).toString('hex');
+const XERO_KEY = randomBytes(16).toString('hex');
 export const QUICKBOOKS_TOKEN_BEFORE = randomBytes(16).toString('hex');
 
 /** `xeroKey` is that of a stand-in which signs with one of its own. */

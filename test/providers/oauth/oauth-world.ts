@@ -12,7 +12,7 @@ import { Secret } from '../../../vault/secret.ts';
 import type { AppProvider } from '../../support/test-providers.ts';
 
 /** Every secret that goes into a call. None may appear in an error. */
-export const CANARY = 'canary7f3a';
+const CANARY = 'canary7f3a';
 export const canary = (name: string) => `${CANARY}_${name}`;
 export const APP_SECRET = canary('app_secret');
 export const PLATFORM_KEY = `sk_test_${canary('platform')}`;
