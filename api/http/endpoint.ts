@@ -165,6 +165,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly allVenues?: boolean;
   /** Counts against what the path's venue may start. */
   readonly effort?: Effort;
+  /** Also for a venue that is being closed, although it is no read. */
+  readonly whileClosing?: boolean;
   readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
 }
 
@@ -201,6 +203,7 @@ interface Common extends Omit<Described, 'recordKind' | 'pathWords' | 'notFound'
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
   readonly effort: Effort | null;
+  readonly whileClosing: boolean;
   readonly allVenues: boolean;
 }
 
@@ -236,6 +239,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     batch: null,
     idempotent: spec.idempotent ?? false,
     effort: spec.effort ?? null,
+    whileClosing: spec.whileClosing ?? false,
     allVenues: spec.allVenues ?? false,
     stream: null,
     handle: spec.handle as Handle,
@@ -252,6 +256,7 @@ export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<
     bodyOptional: false,
     idempotent: true,
     effort: null,
+    whileClosing: false,
     allVenues: false,
     stream: null,
     handle: spec.handle as Handle,
@@ -270,7 +275,12 @@ export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>
     batch: null,
     idempotent: false,
     effort: null,
+    whileClosing: false,
     allVenues: false,
     stream: spec.stream as Stream,
   };
 }
+
+/** Whether the operation changes or starts something of the venue in its path: one that is being closed refuses it. */
+export const needsOpenVenue = ({ method, path, effort, whileClosing }: Endpoint): boolean =>
+  path.includes('{venueId}') && (method !== 'get' || effort !== null) && !whileClosing;
