@@ -1,6 +1,11 @@
 import { Context, getClient } from '@temporalio/activity';
 import { WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
-import { AUTHORIZE_CONNECTION, DISCONNECT_UPDATE, KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
+import {
+  AUTHORIZE_CONNECTION,
+  DISCONNECT_UPDATE,
+  KEEP_CONNECTION_FRESH,
+  keepConnectionFreshWorkflowId,
+} from '../../contracts/connections.ts';
 import type { DisconnectArgs, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { CLOSE_VENUE } from '../../contracts/venues.ts';
@@ -116,6 +121,9 @@ async function shredOne(
   connection: OpenConnection,
   requestedBy: string,
 ): Promise<void> {
+  // It would end only after the provider's answer, and has nothing to keep any more.
+  const owner = getClient().workflow.getHandle(keepConnectionFreshWorkflowId(connection.connectionId));
+  await unlessEnded(() => owner.terminate(TERMINATED));
   await disconnections.begin(connection);
   await disconnections.closeRuns(connection);
   await disconnections.wipe(connection, { revocation: 'failed', records: 'keep', requestedBy });
@@ -123,25 +131,43 @@ async function shredOne(
   log.warn({ venueId, connectionId, provider }, 'credentials were deleted without the provider’s answer');
 }
 
-/** Everything but the closing itself, and also token managers, which have nothing left to keep. */
-function stopWork(venueId: VenueId, terminate: boolean): Promise<number> {
-  return endWorkflows(`VenueId = '${venueId}' AND WorkflowType != '${CLOSE_VENUE}'`, terminate);
+/**
+ * Ends everything but the closing itself. Token managers are waited for: they end with their connections, and may be
+ * revoking what an attempt to connect has brought.
+ */
+async function stopWork(venueId: VenueId, terminate: boolean): Promise<number> {
+  const others = `VenueId = '${venueId}' AND WorkflowType != '${CLOSE_VENUE}'`;
+  if (terminate) return endWorkflows(others, true);
+  const cancelled = await endWorkflows(`${others} AND WorkflowType != '${KEEP_CONNECTION_FRESH}'`, false);
+  return cancelled + (await countRunning(`VenueId = '${venueId}' AND WorkflowType = '${KEEP_CONNECTION_FRESH}'`));
 }
 
-/** Returns how many were running. One that has ended meanwhile is no failure. */
+/** Returns how many were running. */
 async function endWorkflows(query: string, terminate: boolean): Promise<number> {
   const { workflow } = getClient();
   let found = 0;
-  for await (const { workflowId, runId } of workflow.list({ query: `${query} AND ExecutionStatus = 'Running'` })) {
+  for await (const { workflowId, runId } of workflow.list({ query: running(query) })) {
     found += 1;
     const handle = workflow.getHandle(workflowId, runId);
-    try {
-      await (terminate ? handle.terminate('its venue is being closed') : handle.cancel());
-    } catch (error) {
-      if (!(error instanceof WorkflowNotFoundError)) throw error;
-    }
+    await unlessEnded(() => (terminate ? handle.terminate(TERMINATED) : handle.cancel()));
   }
   return found;
+}
+
+async function countRunning(query: string): Promise<number> {
+  return (await getClient().workflow.count(running(query))).count;
+}
+
+const running = (query: string): string => `${query} AND ExecutionStatus = 'Running'`;
+const TERMINATED = 'its venue is being closed';
+
+/** One that has ended meanwhile is no failure. */
+async function unlessEnded(end: () => Promise<unknown>): Promise<void> {
+  try {
+    await end();
+  } catch (error) {
+    if (!(error instanceof WorkflowNotFoundError)) throw error;
+  }
 }
 
 async function erase(

@@ -3,6 +3,7 @@ import { closeVenueWorkflowId, CLOSING_PROGRESS_QUERY } from '../../contracts/ve
 import type { VenueId } from '../../contracts/ids.ts';
 import { REGISTRIES } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
+import { rowsOf } from '../db/closing/full-venue.ts';
 import { until } from '../support/eventually.ts';
 import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
@@ -64,20 +65,11 @@ const finished = (venueId: string, syncId: string) =>
   });
 
 /** Rows of the venue by table, without tables that have none. */
-async function rowsOf(venueId: string): Promise<Readonly<Record<string, number>>> {
-  const tables = await world.database.admin<{ name: string }[]>`
-    select c.relname as name from pg_class c join pg_attribute a on a.attrelid = c.oid
-    where c.relkind = 'r' and c.relnamespace = 'public'::regnamespace and a.attname = 'venue_id' and not a.attisdropped`;
-  const counts: Record<string, number> = {};
-  for (const { name } of tables) {
-    const [row] = await world.database.admin.unsafe<{ count: number }[]>(
-      `select count(*)::int as count from ${name} where venue_id = '${venueId}'`,
-    );
-    if (row && row.count > 0) counts[name] = row.count;
-  }
-  return counts;
+async function remaining(venueId: string): Promise<Readonly<Record<string, number>>> {
+  return Object.fromEntries(
+    Object.entries(await rowsOf(world.database.admin, venueId)).filter(([, count]) => count > 0),
+  );
 }
-
 describe('a venue that is closed', () => {
   let venueId: string;
   beforeEach(async () => {
@@ -91,7 +83,7 @@ describe('a venue that is closed', () => {
     await gone(venueId);
     expect(await handleOf(venueId).result()).toEqual({ disconnected: 0, shredded: 0, erased: 0 });
     expect(await send('DELETE', `/v1/venues/${venueId}`)).toMatchObject({ status: 404 });
-    expect(await rowsOf(venueId)).toEqual({ audit_log: 3 });
+    expect(await remaining(venueId)).toEqual({ audit_log: 3 });
   });
 
   it('leaves nothing but audit rows of a connection, its schedules, records and runs', async () => {
@@ -102,7 +94,7 @@ describe('a venue that is closed', () => {
     await send('POST', `/v1/venues/${venueId}/records/customers/batch`, {
       json: { records: [{ sourceId: 'own', name: 'Own' }] },
     });
-    const before = await rowsOf(venueId);
+    const before = await remaining(venueId);
     expect(before).toMatchObject({
       customers: 31,
       record_links: 30,
@@ -111,7 +103,7 @@ describe('a venue that is closed', () => {
     });
     expect(await send('DELETE', `/v1/venues/${venueId}`)).toMatchObject({ status: 202 });
     await gone(venueId);
-    expect(Object.keys(await rowsOf(venueId))).toEqual(['audit_log']);
+    expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
     const running = [];
     for await (const one of world.temporal.workflow.list({
       query: `VenueId = '${venueId}' AND ExecutionStatus = 'Running' AND WorkflowType != 'closeVenue'`,
@@ -126,5 +118,116 @@ describe('a venue that is closed', () => {
     expect(closed).toMatchObject({ actor: 'test', details: { disconnected: 1, shredded: 0 } });
     expect(closed?.details['erased']).toBeGreaterThan(60);
     expect(await handleOf(venueId).query(CLOSING_PROGRESS_QUERY)).toMatchObject({ step: 'closed', disconnected: 1 });
+  });
+
+  it('cancels a run in progress, which writes nothing afterwards', async () => {
+    const account = await stripe().addAccount();
+    await account.seed(2_000);
+    const connectionId = await connect(venueId, account.secretKey);
+    await stripe().limits({ latencyMs: 200 });
+    try {
+      const syncId = await pull(venueId, connectionId);
+      const run = () => send('GET', `/v1/venues/${venueId}/syncs/${syncId}`);
+      await until(async () => ((await run()).json['progress'] as { done: number }).done > 0, {
+        limitMs: 30_000,
+        what: 'the run has begun to read',
+      });
+      const { workflowId } = (await run()).json as { readonly workflowId: string };
+      await send('DELETE', `/v1/venues/${venueId}`);
+      await gone(venueId);
+      expect((await world.temporal.workflow.getHandle(workflowId).describe()).status.name).not.toBe('RUNNING');
+      const calls = (await account.calls()).length;
+      expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
+      expect((await account.calls()).length).toBe(calls);
+    } finally {
+      await stripe().limits({ latencyMs: 0 });
+    }
+  });
+
+  it('leaves another venue of the same account with its connection, records and runs', async () => {
+    const account = await stripe().addAccount();
+    await account.seed(20);
+    const other = await aVenue();
+    const [here, there] = [await connect(venueId, account.secretKey), await connect(other, account.secretKey)];
+    await finished(venueId, await pull(venueId, here));
+    await finished(other, await pull(other, there));
+    const before = await remaining(other);
+    await send('DELETE', `/v1/venues/${venueId}`);
+    await gone(venueId);
+    expect(await remaining(other)).toMatchObject({
+      customers: before['customers'],
+      record_links: before['record_links'],
+      venue_api_keys: 1,
+      connections: 1,
+    });
+    expect((await send('GET', `/v1/venues/${other}/connections/${there}`)).json).toMatchObject({ state: 'active' });
+    const again = await pull(other, there);
+    await finished(other, again);
+    expect((await send('GET', `/v1/venues/${other}/syncs/${again}`)).json).toMatchObject({ outcome: 'completed' });
+  });
+
+  it('tells its subscribers that the connection is disconnected, and nothing later', async () => {
+    const account = await stripe().addAccount();
+    const connectionId = await connect(venueId, account.secretKey);
+    expect(await send('POST', `/v1/venues/${venueId}/subscriptions`, { json: { url: receiver.url } })).toMatchObject({
+      status: 201,
+    });
+    await send('DELETE', `/v1/venues/${venueId}`);
+    await gone(venueId);
+    expect(receiver.received.map(({ body }) => [body.type, body.data['connectionId']])).toEqual([
+      ['connection.disconnected', connectionId],
+    ]);
+    expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
+  });
+
+  it('is closed by one workflow when several ask at once, and once more while it is at work', async () => {
+    await connect(venueId, (await stripe().addAccount()).secretKey);
+    const answers = await Promise.all(Array.from({ length: 4 }, () => send('DELETE', `/v1/venues/${venueId}`)));
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 202, 202]);
+    expect(new Set(answers.map(({ json }) => json['closingSince'])).size).toBe(1);
+    await gone(venueId);
+    const runs = [];
+    for await (const { runId } of world.temporal.workflow.list({
+      query: `WorkflowId = '${closeVenueWorkflowId(venueId as VenueId)}'`,
+    }))
+      runs.push(runId);
+    expect(runs).toHaveLength(1);
+    expect(
+      await world.database.admin`select 1 from audit_log where venue_id = ${venueId} and action = 'venue.closed'`,
+    ).toHaveLength(1);
+  });
+
+  it('goes on after a restart of the worker in the middle of the erasure, in batches', async () => {
+    await world.database.admin`
+      insert into customers (id, venue_id, source_id, name)
+      select gen_random_uuid(), ${venueId}, 's' || n, 'A' from generate_series(1, 60000) n`;
+    await send('DELETE', `/v1/venues/${venueId}`);
+    const left = async () => (await remaining(venueId))['customers'] ?? 0;
+    await until(async () => (await left()) < 60_000, { limitMs: 30_000, what: 'some are erased', everyMs: 10 });
+    const before = await left();
+    await world.restartWorker();
+    expect(before).toBeGreaterThan(0);
+    await gone(venueId, 90_000);
+    expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
+    const { history } = { history: await handleOf(venueId).fetchHistory() };
+    expect(JSON.stringify(history)).not.toMatch(/A venue|s59999/);
+  });
+
+  it('begins again when something was added while it was being erased', async () => {
+    const { admin } = world.database;
+    await admin`
+      insert into customers (id, venue_id, source_id, name)
+      select gen_random_uuid(), ${venueId}, 's' || n, 'A' from generate_series(1, 20000) n`;
+    await send('DELETE', `/v1/venues/${venueId}`);
+    // A load that was accepted before: its transaction ends after its table was erased.
+    await admin.begin(async (tx) => {
+      await tx`insert into customers (id, venue_id, source_id, name) values (gen_random_uuid(), ${venueId}, 'late', 'Late')`;
+      await until(async () => (await admin`select 1 from customers where venue_id = ${venueId} limit 1`).length === 0, {
+        limitMs: 30_000,
+        what: 'the others are erased',
+      });
+    });
+    await gone(venueId);
+    expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
   });
 });

@@ -346,7 +346,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|read-report|register-webhook|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|close-venue|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|read-report|register-webhook|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 
