@@ -33,6 +33,7 @@ import {
 import { gapRepair } from '../../domain/inbox/event-comparison.ts';
 import { RETENTION_SCHEDULE_ID } from '../../contracts/retention.ts';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
+import { closeVenueWorkflowId } from '../../contracts/venues.ts';
 import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
 import { ServiceClient } from '../support/service-client.ts';
@@ -263,6 +264,13 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     await aVenue(0);
     const { id } = (await api.tryPost('/v1/admin/keys/rotate', {})).body as { readonly id: JobId };
     return { 'rotate-vault-keys.completed': { workflowId: rotateVaultKeysWorkflowId(id), runId: null } };
+  },
+  async 'close-venue.closed'() {
+    const { venueId } = await aVenue(20);
+    await api.tryDelete(`/v1/venues/${venueId}`);
+    const workflowId = closeVenueWorkflowId(venueId as VenueId);
+    await temporal.workflow.getHandle(workflowId).result();
+    return { 'close-venue.closed': { workflowId, runId: null } };
   },
   async 'remove-expired-rows.completed'() {
     return { 'remove-expired-rows.completed': await triggered(RETENTION_SCHEDULE_ID) };
