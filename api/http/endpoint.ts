@@ -224,6 +224,18 @@ const namesOf = ({ recordKind, pathWords, notFound }: Described) => ({
   notFound: { ...NOT_FOUND, ...notFound },
 });
 
+const admissionOf = ({
+  idempotent = false,
+  effort = null,
+  whileClosing = false,
+  allVenues = false,
+}: Partial<Pick<Common, 'idempotent' | 'effort' | 'whileClosing' | 'allVenues'>>) => ({
+  idempotent,
+  effort,
+  whileClosing,
+  allVenues,
+});
+
 // The three functions below drop types that the runner restores at run time, by parsing with the schemas that the types
 // came from.
 
@@ -237,10 +249,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     bodyShown: spec.bodyShown ?? spec.body ?? null,
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
-    idempotent: spec.idempotent ?? false,
-    effort: spec.effort ?? null,
-    whileClosing: spec.whileClosing ?? false,
-    allVenues: spec.allVenues ?? false,
+    ...admissionOf(spec),
     stream: null,
     handle: spec.handle as Handle,
   };

@@ -154,14 +154,21 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   if (endpoint.role !== 'viewer') codes.add('forbidden');
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
-  if (needsOpenVenue(endpoint)) codes.add('venue-closing');
-  for (const id of idsIn(endpoint.path).filter(isOurs)) codes.add(endpoint.notFound[id]);
-  for (const code of (endpoint.problems ?? []).flatMap(withRelated)) codes.add(code);
+  for (const code of ownProblems(endpoint)) codes.add(code);
   return problemsBy(
     { ...problemsNamed(codes), ...recordProblems(endpoint) },
     { counted: true, idempotent: endpoint.idempotent },
   );
 }
+
+/** Problems of what the path names and of what the operation says itself. */
+const ownProblems = (endpoint: Endpoint): ProblemCode[] => [
+  ...(needsOpenVenue(endpoint) ? (['venue-closing'] as const) : []),
+  ...idsIn(endpoint.path)
+    .filter(isOurs)
+    .map((id) => endpoint.notFound[id]),
+  ...(endpoint.problems ?? []).flatMap(withRelated),
+];
 
 /** Temporary problems besides those of 429 and 503. */
 const WAITING_PROBLEMS: readonly string[] = ['idempotency-in-flight', 'connection-disconnecting'];
