@@ -111,8 +111,12 @@ interface ErasedPage {
   readonly erased: number;
 }
 
-async function eraseRows(tx: Transaction, { step, venueId, after, limit }: ErasurePage): Promise<ErasedPage> {
+/** The foreign key of links looks through all links of all venues for each connection, since no index leads to them. */
+const CONNECTIONS_AT_ONCE = 5;
+
+async function eraseRows(tx: Transaction, { step, venueId, after, ...page }: ErasurePage): Promise<ErasedPage> {
   const table = sql.identifier(step.table);
+  const limit = step.table === 'connections' ? Math.min(page.limit, CONNECTIONS_AT_ONCE) : page.limit;
   const found = await idsOf(tx, step.table, { venueId, after, limit });
   const last = found.at(-1);
   if (last === undefined) return { after: null, erased: 0 };

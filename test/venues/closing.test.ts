@@ -70,6 +70,14 @@ async function remaining(venueId: string): Promise<Readonly<Record<string, numbe
     Object.entries(await rowsOf(world.database.admin, venueId)).filter(([, count]) => count > 0),
   );
 }
+/** The types of the venue's running workflows, but for the closing itself. */
+async function workflowsOf(venueId: string): Promise<readonly string[]> {
+  const types: string[] = [];
+  const query = `VenueId = '${venueId}' AND ExecutionStatus = 'Running' AND WorkflowType != 'closeVenue'`;
+  for await (const { type } of world.temporal.workflow.list({ query })) types.push(type);
+  return types;
+}
+
 describe('a venue that is closed', () => {
   let venueId: string;
   beforeEach(async () => {
@@ -104,12 +112,7 @@ describe('a venue that is closed', () => {
     expect(await send('DELETE', `/v1/venues/${venueId}`)).toMatchObject({ status: 202 });
     await gone(venueId);
     expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
-    const running = [];
-    for await (const one of world.temporal.workflow.list({
-      query: `VenueId = '${venueId}' AND ExecutionStatus = 'Running' AND WorkflowType != 'closeVenue'`,
-    }))
-      running.push(one.type);
-    expect(running).toEqual([]);
+    expect(await workflowsOf(venueId)).toEqual([]);
     const schedules = [];
     for await (const { scheduleId } of world.temporal.schedule.list()) schedules.push(scheduleId);
     expect(schedules.filter((id) => id.includes(connectionId))).toEqual([]);
@@ -178,6 +181,36 @@ describe('a venue that is closed', () => {
       ['connection.disconnected', connectionId],
     ]);
     expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
+  });
+
+  it('is not kept by a receiver that fails: the delivery that waits for its next attempt is cancelled', async () => {
+    receiver.answer({ status: 500 });
+    try {
+      await connect(venueId, (await stripe().addAccount()).secretKey);
+      await send('POST', `/v1/venues/${venueId}/subscriptions`, { json: { url: receiver.url } });
+      await send('DELETE', `/v1/venues/${venueId}`);
+      await until(async () => (await workflowsOf(venueId)).includes('deliverWebhooks'), {
+        limitMs: 30_000,
+        what: 'it is delivered',
+        everyMs: 50,
+      });
+      await gone(venueId);
+      expect(await workflowsOf(venueId)).toEqual([]);
+    } finally {
+      receiver.answer({ status: 204 });
+    }
+  });
+
+  it('takes no webhook of its connections any more, at their own address', async () => {
+    const account = await stripe().addAccount();
+    const connectionId = await connect(venueId, account.secretKey);
+    const made = await send('POST', `/v1/venues/${venueId}/connections/${connectionId}/webhook-endpoint`);
+    const { pathname } = new URL(String(made.json['url']));
+    expect((await send('POST', pathname, { anonymous: true, body: '{}' })).status).not.toBe(404);
+    await send('DELETE', `/v1/venues/${venueId}`);
+    await gone(venueId);
+    expect(await send('POST', pathname, { anonymous: true, body: '{}' })).toMatchObject({ status: 404 });
+    expect(await world.database.admin`select 1 from webhook_events where endpoint = ${connectionId}`).toEqual([]);
   });
 
   it('is closed by one workflow when several ask at once, and once more while it is at work', async () => {

@@ -24,7 +24,7 @@ import { showPhase, showWaiting } from '../search-attributes.ts';
 const steps = proxyActivities<VenueClosingActivities>({
   taskQueue: INTERNAL_QUEUE,
   startToCloseTimeout: '2 minutes',
-  heartbeatTimeout: '20 seconds',
+  heartbeatTimeout: '10 seconds',
   // After the last attempt the workflow waits and shows that it does.
   retry: { initialInterval: '500 milliseconds', maximumInterval: '10 seconds', maximumAttempts: 6 },
 });
