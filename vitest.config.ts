@@ -28,6 +28,8 @@ const LONGEST = [
   'conformance/two-way-xero',
   'conformance/two-way-stripe',
   'conformance/two-way-quickbooks',
+  'venues/closing-crashes',
+  'venues/closing',
   'end-to-end/northwind-five',
   'activities/connections/refresh-grant',
   'worker/lost-worker',
@@ -44,6 +46,7 @@ const LONGEST = [
   'api/syncs/sync-processes',
   'workflows/sync-connection',
   'connections/faults',
+  'venues/closing-grants',
   'workflows/sync-waiting',
   'activities/runs/approvals',
 ].map((name) => `/test/${name}.test.ts`);

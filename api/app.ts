@@ -65,6 +65,7 @@ import type { DeadLetterStore } from '../db/dead-letters/dead-letter-store.ts';
 import type { DeadLetterGateway } from './temporal/dead-letter-gateway.ts';
 import type { InboxGateway } from './temporal/inbox-gateway.ts';
 import type { JobGateway } from './temporal/job-gateway.ts';
+import type { VenueGateway } from './temporal/venue-gateway.ts';
 import type { Log } from './http/log.ts';
 import { mount, mountGet } from './http/mount.ts';
 import { oauthCallbackRouter } from './connections/oauth-callback.ts';
@@ -181,6 +182,7 @@ export interface AppDeps {
   readonly scheduleGateway: ScheduleGateway;
   readonly rotations: SecretRotationStore;
   readonly jobGateway: JobGateway;
+  readonly venueGateway: VenueGateway;
   readonly conflicts: ConflictStore;
   readonly deadLetters: DeadLetterStore;
   readonly unsettledDeadLetters: Pick<RetryStore, 'countUnsettled'>;
@@ -307,7 +309,7 @@ function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[]
     publicUrl: config.publicUrl,
   };
   return [
-    ...venueRoutes({ venues, audit }),
+    ...venueRoutes({ venues, audit, venueGateway: deps.venueGateway }),
     ...kinds.all.flatMap((kind) => recordEndpoints({ kind, store: records.of(kind), audit, atomicLoads })),
     transactionSummaryRoute({ venues, summaries: deps.summaries, clock: deps.clock }),
     ...connectionRoutes({ ...authorizing, connectionGateway, schedules, defaultSchedules, audit, runs, gateway, log }),

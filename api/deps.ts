@@ -64,6 +64,7 @@ import { createWebhookRegistrationGateway } from './temporal/webhook-registratio
 import { createReportGateway } from './temporal/report-gateway.ts';
 import { createScheduleGateway } from './temporal/schedule-gateway.ts';
 import { createSubscriptionGateway } from './temporal/subscription-gateway.ts';
+import { createVenueGateway } from './temporal/venue-gateway.ts';
 import { createSyncGateway } from './temporal/sync-gateway.ts';
 
 export interface ApiDeps extends AppDeps {
@@ -151,6 +152,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     scheduleGateway: createScheduleGateway(temporal),
     rotations: createSecretRotationStore(db, audit),
     jobGateway: createJobGateway(temporal),
+    venueGateway: createVenueGateway(temporal),
     conflicts: createConflictStore(db, kinds),
     deadLetters: createDeadLetterStore(db),
     unsettledDeadLetters: createRetryStore(db),

@@ -1,4 +1,5 @@
 import type { ActivateConnectionDeps } from '../activities/connections/activate-connection.ts';
+import type { VenueClosingDeps } from '../activities/venues/close-venue.ts';
 import type { AuthorizingDeps } from '../activities/connections/authorize-connection.ts';
 import type { ConnectionUpkeepDeps } from '../activities/connections/connection-upkeep.ts';
 import { createCredentials } from '../activities/connections/credentials.ts';
@@ -63,6 +64,7 @@ import { createRetryStore } from '../db/dead-letters/retry-store.ts';
 import { createInboxStore } from '../db/webhooks/inbox-store.ts';
 import { openDatabase } from '../db/core/venue-scope.ts';
 import { createVenueStore } from '../db/core/venue-store.ts';
+import { createVenueClosingStore } from '../db/closing/venue-closing-store.ts';
 import { createWorkerPresence } from '../db/runs/worker-presence.ts';
 import type { WorkerPresence } from '../db/runs/worker-presence.ts';
 import { createExpressions } from '../expressions/expressions.ts';
@@ -103,6 +105,7 @@ export type WorkerDeps = SyncChunkDeps &
   AuthorizingDeps &
   ActivateConnectionDeps &
   DisconnectingDeps &
+  VenueClosingDeps &
   RevokingDeps &
   TestingDeps &
   WebhookRegistrationDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
@@ -193,6 +196,7 @@ export async function createDeps(
     vault,
     sealer,
     venues: createVenueStore(db),
+    closings: createVenueClosingStore(db, audit, kinds),
     reconciliations: createReconciliationStore(db),
     reconciliationProgress: createReconciliationProgressStore(db),
     repairs: createRepairStore({ db, kinds, audit }),

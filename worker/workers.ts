@@ -4,6 +4,7 @@ import { createActivateConnectionActivities } from '../activities/connections/ac
 import { createAuthorizingActivities } from '../activities/connections/authorize-connection.ts';
 import { createConnectionUpkeepActivities } from '../activities/connections/connection-upkeep.ts';
 import { createDisconnectingActivities, createRevokingActivities } from '../activities/connections/disconnect.ts';
+import { createVenueClosingActivities } from '../activities/venues/close-venue.ts';
 import { createReconcileChunkActivities } from '../activities/reconciliation/reconcile-chunk.ts';
 import { createReconciliationControlActivities } from '../activities/reconciliation/reconciliation-control.ts';
 import { createRepairActivities } from '../activities/reconciliation/repair.ts';
@@ -191,6 +192,7 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createConnectionUpkeepActivities(deps),
   ...createActivateConnectionActivities(deps),
   ...createDisconnectingActivities(deps),
+  ...createVenueClosingActivities(deps),
   ...createReconciliationControlActivities(deps),
   ...createWebhookRegistrationNotes(deps),
 });

@@ -1,5 +1,6 @@
 // Entry point of the workflow bundle. Each export's name is its workflow type, so renaming one breaks open workflows.
 export { authorizeConnection } from './connections/authorize-connection.ts';
+export { closeVenue } from './venues/close-venue.ts';
 export { deliverWebhooks } from './webhooks/deliver-webhooks.ts';
 export { drainInbox } from './webhooks/drain-inbox.ts';
 export { keepConnectionFresh } from './connections/keep-connection-fresh.ts';

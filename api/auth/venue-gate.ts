@@ -1,32 +1,68 @@
 import type { VenueId } from '../../contracts/ids.ts';
 import type { VenueStore } from '../../db/core/venue-store.ts';
+import { ApiError } from '../errors/api-error.ts';
 import { reaches } from './caller.ts';
 import type { Caller } from './caller.ts';
 import { notFound } from '../errors/not-found.ts';
 
 /** How long a venue's existence is cached, which saves most requests a query. */
 const KNOWN_FOR_MS = 30_000;
+/** How long another process may go on to accept changes of a venue: shorter than a closing waits at its start. */
+const OPEN_FOR_MS = 1_000;
 const MAX_KNOWN = 10_000;
 
 export interface VenueGate {
   /** Throws `venue-not-found` with the same text for a venue outside the token and for one that does not exist. */
   enter(caller: Caller, venueId: VenueId): Promise<void>;
+  /** For a caller that has entered. Throws `venue-closing` for a venue that is being closed. */
+  requireOpen(venueId: VenueId): Promise<void>;
+  /** The venue was changed here: makes the next request look. */
+  forget(venueId: VenueId): void;
+}
+
+interface Known {
+  readonly readAtMs: number;
+  readonly closing: boolean;
 }
 
 export function createVenueGate(venues: VenueStore, clock: () => Date): VenueGate {
-  const knownUntil = new Map<VenueId, number>();
+  const known = new Map<VenueId, Known>();
+
+  async function look(venueId: VenueId, nowMs: number): Promise<Known> {
+    const venue = await venues.find([venueId], venueId);
+    if (!venue) {
+      known.delete(venueId);
+      throw notFound('venue-not-found');
+    }
+    if (known.size >= MAX_KNOWN) known.clear();
+    const read = { readAtMs: nowMs, closing: venue.closingSince !== null };
+    known.set(venueId, read);
+    return read;
+  }
+
+  /** What was read at most `maxAgeMs` ago. */
+  function recent(venueId: VenueId, nowMs: number, maxAgeMs: number): Known | null {
+    const last = known.get(venueId);
+    return last && nowMs - last.readAtMs < maxAgeMs ? last : null;
+  }
 
   return {
     async enter(caller, venueId) {
-      const now = clock().getTime();
       if (!reaches(caller, venueId)) throw notFound('venue-not-found');
-      if ((knownUntil.get(venueId) ?? 0) > now) return;
-      if (!(await venues.find([venueId], venueId))) {
-        knownUntil.delete(venueId);
-        throw notFound('venue-not-found');
-      }
-      if (knownUntil.size >= MAX_KNOWN) knownUntil.clear();
-      knownUntil.set(venueId, now + KNOWN_FOR_MS);
+      const nowMs = clock().getTime();
+      const last = recent(venueId, nowMs, KNOWN_FOR_MS);
+      // A venue that is being closed may be gone at any moment.
+      if (last === null || last.closing) await look(venueId, nowMs);
+    },
+
+    async requireOpen(venueId) {
+      const nowMs = clock().getTime();
+      const { closing } = recent(venueId, nowMs, OPEN_FOR_MS) ?? (await look(venueId, nowMs));
+      if (closing) throw new ApiError('venue-closing', 'The venue is being closed, and takes no more changes.');
+    },
+
+    forget: (venueId) => {
+      known.delete(venueId);
     },
   };
 }

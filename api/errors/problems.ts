@@ -83,6 +83,13 @@ export const PROBLEMS = {
     meaning: 'There is no such venue, or the token does not reach it.',
     remedy: 'Check the id, and the `venues` claim of the token.',
   },
+  'venue-closing': {
+    status: 409,
+    title: 'The venue is being closed',
+    meaning:
+      'Its administrator has had the venue closed: what it has is being ended and erased. It can be read until then, and takes no more changes.',
+    remedy: 'Stop sending for this venue. A closing cannot be taken back; create another venue where one is needed.',
+  },
   'connection-not-found': {
     status: 404,
     title: 'No such connection',

@@ -6,7 +6,7 @@ import type { Authenticator } from '../auth/authentication.ts';
 import type { BodyStream } from './body-stream.ts';
 import { reaches, requireAllVenues, requireRole } from '../auth/caller.ts';
 import type { Caller } from '../auth/caller.ts';
-import { JsonText } from './endpoint.ts';
+import { JsonText, needsOpenVenue } from './endpoint.ts';
 import type { AnyCall, AnyIds, Answer, Endpoint, Exchange } from './endpoint.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { toApiError } from '../errors/error-handler.ts';
@@ -89,6 +89,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     try {
       if (key === null) {
         const answer = await endpoint.handle(prepared.call);
+        if (endpoint.whileClosing && ids.venueId) deps.gate.forget(ids.venueId);
         context.limit = answer.limit ?? null;
         work.spend(send(res, serialise(answer)));
       } else {
@@ -112,6 +113,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestH
     }
     requireRole(caller, endpoint.role);
     if (endpoint.allVenues) requireAllVenues(caller);
+    if (ids.venueId && needsOpenVenue(endpoint)) await deps.gate.requireOpen(ids.venueId);
     if (endpoint.effort && ids.venueId) await deps.limits.countEffort(exchange, endpoint.effort, ids.venueId);
     return ids;
   }

@@ -165,6 +165,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly allVenues?: boolean;
   /** Counts against what the path's venue may start. */
   readonly effort?: Effort;
+  /** Also for a venue that is being closed, although it is no read. */
+  readonly whileClosing?: boolean;
   readonly handle: (call: Call<IdsOf<Path>, Query, Body>) => Promise<Answer>;
 }
 
@@ -201,6 +203,7 @@ interface Common extends Omit<Described, 'recordKind' | 'pathWords' | 'notFound'
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
   readonly idempotent: boolean;
   readonly effort: Effort | null;
+  readonly whileClosing: boolean;
   readonly allVenues: boolean;
 }
 
@@ -221,6 +224,18 @@ const namesOf = ({ recordKind, pathWords, notFound }: Described) => ({
   notFound: { ...NOT_FOUND, ...notFound },
 });
 
+const admissionOf = ({
+  idempotent = false,
+  effort = null,
+  whileClosing = false,
+  allVenues = false,
+}: Partial<Pick<Common, 'idempotent' | 'effort' | 'whileClosing' | 'allVenues'>>) => ({
+  idempotent,
+  effort,
+  whileClosing,
+  allVenues,
+});
+
 // The three functions below drop types that the runner restores at run time, by parsing with the schemas that the types
 // came from.
 
@@ -234,9 +249,7 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     bodyShown: spec.bodyShown ?? spec.body ?? null,
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
-    idempotent: spec.idempotent ?? false,
-    effort: spec.effort ?? null,
-    allVenues: spec.allVenues ?? false,
+    ...admissionOf(spec),
     stream: null,
     handle: spec.handle as Handle,
   };
@@ -252,6 +265,7 @@ export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<
     bodyOptional: false,
     idempotent: true,
     effort: null,
+    whileClosing: false,
     allVenues: false,
     stream: null,
     handle: spec.handle as Handle,
@@ -270,7 +284,12 @@ export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>
     batch: null,
     idempotent: false,
     effort: null,
+    whileClosing: false,
     allVenues: false,
     stream: spec.stream as Stream,
   };
 }
+
+/** Whether the operation changes or starts something of the venue in its path: one that is being closed refuses it. */
+export const needsOpenVenue = ({ method, path, effort, whileClosing }: Endpoint): boolean =>
+  path.includes('{venueId}') && (method !== 'get' || effort !== null) && !whileClosing;

@@ -3,7 +3,7 @@ import type { ResponseConfig, RouteConfig } from '@asteasolutions/zod-to-openapi
 import { z } from 'zod';
 import { JSON_TYPE, NDJSON_TYPE } from '../http/body.ts';
 import type { Endpoint } from '../http/endpoint.ts';
-import { NOT_FOUND } from '../http/endpoint.ts';
+import { NOT_FOUND, needsOpenVenue } from '../http/endpoint.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { recordNotFoundCode, recordNotFoundProblem } from '../errors/record-problems.ts';
 import type { Problem } from '../errors/service-problems.ts';
@@ -153,13 +153,21 @@ function problemsOf(endpoint: Endpoint): RouteConfig['responses'] {
   if (endpoint.role !== 'viewer') codes.add('forbidden');
   if (endpoint.body || endpoint.batch) for (const code of BODY_PROBLEMS) codes.add(code);
   if (endpoint.idempotent) for (const code of IDEMPOTENCY_PROBLEMS) codes.add(code);
-  for (const id of idsIn(endpoint.path).filter(isOurs)) codes.add(endpoint.notFound[id]);
-  for (const code of (endpoint.problems ?? []).flatMap(withRelated)) codes.add(code);
+  for (const code of ownProblems(endpoint)) codes.add(code);
   return problemsBy(
     { ...problemsNamed(codes), ...recordProblems(endpoint) },
     { counted: true, idempotent: endpoint.idempotent },
   );
 }
+
+/** Problems of what the path names and of what the operation says itself. */
+const ownProblems = (endpoint: Endpoint): ProblemCode[] => [
+  ...(needsOpenVenue(endpoint) ? (['venue-closing'] as const) : []),
+  ...idsIn(endpoint.path)
+    .filter(isOurs)
+    .map((id) => endpoint.notFound[id]),
+  ...(endpoint.problems ?? []).flatMap(withRelated),
+];
 
 /** Temporary problems besides those of 429 and 503. */
 const WAITING_PROBLEMS: readonly string[] = ['idempotency-in-flight', 'connection-disconnecting'];

@@ -7,17 +7,20 @@ import type { Endpoint } from '../http/endpoint.ts';
 import { notFound } from '../errors/not-found.ts';
 import { pageOf, paging } from '../schemas/common.ts';
 import { newVenueBody, presentVenue, venueAnswer, venueChangesBody } from '../schemas/venue.ts';
+import type { VenueGateway } from '../temporal/venue-gateway.ts';
+import { closingEntry } from '../../domain/venues/closing.ts';
 import { z } from 'zod';
 
 export interface VenueRouteDeps {
   readonly venues: VenueStore;
   readonly audit: AuditTrail;
+  readonly venueGateway: VenueGateway;
 }
 
 const listQuery = z.strictObject(paging);
 
 export function venueRoutes(deps: VenueRouteDeps): Endpoint[] {
-  return [createVenue(deps), listVenues(deps), getVenue(deps), changeVenue(deps)];
+  return [createVenue(deps), listVenues(deps), getVenue(deps), changeVenue(deps), closeVenue(deps)];
 }
 
 function createVenue({ venues, audit }: VenueRouteDeps): Endpoint {
@@ -101,6 +104,31 @@ function changeVenue({ venues, audit }: VenueRouteDeps): Endpoint {
       const venue = await venues.update(venueId, present(body), () => entry);
       if (!venue) throw notFound('venue-not-found');
       return { status: 200, body: presentVenue(venue) };
+    },
+  });
+}
+
+function closeVenue({ venues, venueGateway }: VenueRouteDeps): Endpoint {
+  return endpoint({
+    name: 'closeVenue',
+    summary: 'Close a venue and erase what it has',
+    description:
+      'Disconnects every connection, stops schedules and runs, then erases records, credentials and history, the venue last; 404 from then on. Meanwhile it can be read, and `closingSince` says since when; changes answer 409 `venue-closing`. A closing cannot be taken back. Asking again is fine.',
+    tag: 'Venues',
+    method: 'delete',
+    path: '/v1/venues/{venueId}',
+    role: 'admin',
+    whileClosing: true,
+    answers: { 202: { description: 'It is being closed.', schema: venueAnswer, location: 'The venue.' } },
+    problems: ['temporal-unavailable'],
+    async handle({ ids: { venueId }, caller, requestId }) {
+      if (!(await venues.find([venueId], venueId))) throw notFound('venue-not-found');
+      const closing = { venueId, requestedBy: caller.subject, requestId };
+      // First, so that a venue that says it is being closed has a workflow that does it.
+      await venueGateway.startClosing(closing);
+      const venue = await venues.beginClosing(venueId, closingEntry(venueId, closing));
+      if (!venue) throw notFound('venue-not-found');
+      return { status: 202, body: presentVenue(venue), headers: { Location: `/v1/venues/${venueId}` } };
     },
   });
 }

@@ -36,6 +36,9 @@ export const venueAnswer = z
     name: z.string(),
     timeZone: z.string(),
     currency: z.string(),
+    closingSince: timestamp.nullable().meta({
+      description: 'Since when it is being closed: it can be read until its rows are erased, and no longer changed.',
+    }),
     createdAt: timestamp,
     updatedAt: timestamp,
   })
@@ -48,6 +51,7 @@ export function presentVenue(venue: Venue): z.input<typeof venueAnswer> {
     name: venue.name,
     timeZone: venue.timeZone,
     currency: venue.currency,
+    closingSince: venue.closingSince?.toISOString() ?? null,
     createdAt: venue.createdAt.toISOString(),
     updatedAt: venue.updatedAt.toISOString(),
   };

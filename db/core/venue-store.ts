@@ -1,9 +1,9 @@
-import { and, asc, eq, gt, inArray } from 'drizzle-orm';
+import { and, asc, eq, gt, inArray, isNull, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import { timeZoneOfStored } from '../../domain/schedule/time-zone.ts';
 import { recordWith } from './audit-store.ts';
-import type { AuditOf } from './audit-store.ts';
+import type { AuditEntry, AuditOf } from './audit-store.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { isLapsed, isMadeBy } from './request-keys.ts';
@@ -18,6 +18,8 @@ export interface Venue {
   /** One of domain/schedule/time-zone-names.ts, or an earlier accepted name that `Intl` knows. */
   readonly timeZone: string;
   readonly currency: string;
+  /** Set once it is being closed, which nothing takes back. */
+  readonly closingSince: Date | null;
   readonly createdAt: Date;
   readonly updatedAt: Date;
 }
@@ -37,6 +39,8 @@ export interface VenueStore {
     changes: Partial<Pick<Venue, 'name' | 'timeZone' | 'currency'>>,
     auditOf?: AuditOf<Venue>,
   ): Promise<Venue | null>;
+  /** Marks the venue as closing; the audit row is written by the first who does. Null when there is no such venue. */
+  beginClosing(id: VenueId, audit: AuditEntry): Promise<Venue | null>;
 }
 
 export function createVenueStore(db: Database): VenueStore {
@@ -72,11 +76,23 @@ export function createVenueStore(db: Database): VenueStore {
           .returning(COLUMNS);
         return row ? recordWith(tx, toVenue(row), auditOf) : null;
       }),
+
+    beginClosing: (id, audit) =>
+      withVenue(db, id, async (tx) => {
+        const [marked] = await tx
+          .update(venues)
+          .set({ closingSince: sql`now()`, updatedAt: sql`now()` })
+          .where(and(eq(venues.id, id), isNull(venues.closingSince)))
+          .returning(COLUMNS);
+        if (marked) return recordWith(tx, toVenue(marked), () => audit);
+        const [row] = await tx.select(COLUMNS).from(venues).where(eq(venues.id, id));
+        return row ? toVenue(row) : null;
+      }),
   };
 }
 
-const { id, sourceId, name, timeZone, currency, createdAt, updatedAt } = venues;
-const COLUMNS = { id, sourceId, name, timeZone, currency, createdAt, updatedAt };
+const { id, sourceId, name, timeZone, currency, closingSince, createdAt, updatedAt } = venues;
+const COLUMNS = { id, sourceId, name, timeZone, currency, closingSince, createdAt, updatedAt };
 
 const toVenue = (row: Venue): Venue => ({ ...row, timeZone: timeZoneOfStored(row.timeZone) });
 

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { pgPolicy, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { VenueId } from '../../contracts/ids.ts';
-import { timestamps } from './columns.ts';
+import { instant, timestamps } from './columns.ts';
 
 /** The venues. A caller sees those of its token: `app.venues` holds their ids, comma-separated, or `*`. */
 export const venues = pgTable(
@@ -15,6 +15,8 @@ export const venues = pgTable(
     currency: text('currency').notNull(),
     /** Digest of the request that created it; null for one without an Idempotency-Key. */
     requestKey: text('request_key'),
+    /** Since when it is being closed: it is readable until its rows are erased. */
+    closingSince: instant('closing_since'),
     ...timestamps(),
   },
   (table) => [

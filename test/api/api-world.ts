@@ -64,6 +64,7 @@ import { RecordedRetries } from './dead-letters/recorded-retries.ts';
 import { RecordedSubscriptions } from './subscriptions/recorded-subscriptions.ts';
 import { RecordedRegistrations } from './webhooks/recorded-registrations.ts';
 import { RecordedInbox } from './webhooks/recorded-inbox.ts';
+import { RecordedClosings } from './venues/recorded-closings.ts';
 import { RecordingGateway } from './syncs/recording-gateway.ts';
 import { RECORD_KINDS } from '../../records/registry.ts';
 
@@ -181,6 +182,7 @@ export async function createApiWorld(
   const reconciliationGateway = new RecordedReconciliations();
   const inboxGateway = new RecordedInbox();
   const deadLetterGateway = new RecordedRetries();
+  const venueGateway = new RecordedClosings();
   const subscriptionGateway = new RecordedSubscriptions();
   const keyring = { kind: 'local', key: new Secret(randomBytes(32).toString('base64')) } as const;
   const audit = createAuditStore(db);
@@ -264,6 +266,7 @@ export async function createApiWorld(
     rotations: createSecretRotationStore(db, stores.audit),
     reconciliationGateway,
     reconciliationScheduleGateway: new RecordedReconciliationSchedules(),
+    venueGateway,
     jobGateway: { startKeyRotation: (jobId) => gateway.startJob(jobId) },
     pingDatabase: () => db.execute(sql`select 1`),
     ...options.deps,
@@ -325,6 +328,7 @@ export async function createApiWorld(
     connectionGateway,
     reconciliationGateway,
     inboxGateway,
+    venueGateway,
     deadLetterGateway,
     subscriptionGateway,
     logLines,

@@ -33,6 +33,7 @@ import {
 import { gapRepair } from '../../domain/inbox/event-comparison.ts';
 import { RETENTION_SCHEDULE_ID } from '../../contracts/retention.ts';
 import { rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
+import { closeVenueWorkflowId } from '../../contracts/venues.ts';
 import { until } from '../support/eventually.ts';
 import type { History } from '../support/history.ts';
 import { ServiceClient } from '../support/service-client.ts';
@@ -264,6 +265,13 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
     const { id } = (await api.tryPost('/v1/admin/keys/rotate', {})).body as { readonly id: JobId };
     return { 'rotate-vault-keys.completed': { workflowId: rotateVaultKeysWorkflowId(id), runId: null } };
   },
+  async 'close-venue.closed'() {
+    const { venueId } = await aVenue(20);
+    await api.tryDelete(`/v1/venues/${venueId}`);
+    const workflowId = closeVenueWorkflowId(venueId as VenueId);
+    await temporal.workflow.getHandle(workflowId).result();
+    return { 'close-venue.closed': { workflowId, runId: null } };
+  },
   async 'remove-expired-rows.completed'() {
     return { 'remove-expired-rows.completed': await triggered(RETENTION_SCHEDULE_ID) };
   },
@@ -346,7 +354,7 @@ const SCENES: Readonly<Record<string, () => Promise<Readonly<Record<string, Exec
 
 const fileOf = (name: string): URL =>
   new URL(
-    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|read-report|register-webhook|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
+    `histories/${/^(scheduled-sync|reconcile-connection|repair-discrepancy|rotate-vault-keys|close-venue|remove-expired-rows|drain-inbox|process-webhook|sweep-inbox|retry-dead-letters|sweep-dead-letters|sweep-connections|repair-gaps|authorize-connection|keep-connection-fresh|test-connection|read-report|register-webhook|deliver-webhooks|test-subscription)\./.test(name) ? name : `sync-connection.${name}`}.json`,
     import.meta.url,
   );
 

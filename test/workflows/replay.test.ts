@@ -11,6 +11,7 @@ import * as outgoingContract from '../../contracts/outgoing-webhooks.ts';
 import * as reportContract from '../../contracts/reports.ts';
 import * as syncContract from '../../contracts/sync.ts';
 import * as vaultContract from '../../contracts/vault.ts';
+import * as venueContract from '../../contracts/venues.ts';
 import { REPOSITORY } from '../../runtime/start/home.ts';
 import * as workflows from '../../workflows/index.ts';
 import { activitiesIn, parseHistory, textOf } from '../support/history.ts';
@@ -27,6 +28,7 @@ const contracts = {
   ...reportContract,
   ...syncContract,
   ...vaultContract,
+  ...venueContract,
 };
 const HISTORIES = new URL('./histories/', import.meta.url);
 const FILES = readdirSync(HISTORIES);

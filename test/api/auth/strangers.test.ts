@@ -298,7 +298,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 65, operator: 17, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 66, operator: 18, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue and changes nothing', async () => {

@@ -68,6 +68,8 @@ async function anApi(options: { readonly maxWaitMs?: number } = {}) {
     gate: {
       enter: (caller, venueId) =>
         reaches(caller, venueId) ? Promise.resolve() : Promise.reject(notFound('venue-not-found')),
+      requireOpen: () => Promise.resolve(),
+      forget: () => undefined,
     },
     idempotency: { run: () => Promise.reject(new Error('no operation here takes a key')) },
     publicUrl: 'https://interlock.test',

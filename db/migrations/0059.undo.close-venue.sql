@@ -1,0 +1,2 @@
+drop function erase_account_events(uuid, integer);
+alter table venues drop column closing_since;
