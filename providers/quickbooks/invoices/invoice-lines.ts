@@ -16,23 +16,12 @@ const fitsLine = (wanted: LinePayload, held: LinePayload | undefined): boolean =
 export const fitLines = (wanted: readonly LinePayload[], held: readonly LinePayload[]): boolean =>
   wanted.length === held.length && wanted.every((line, index) => fitsLine(line, held[index]));
 
-/** The books that lines are written in. */
-export interface Books {
-  readonly currency: string;
-  /** Lines say only whether they are taxed. */
-  readonly marksTax: boolean;
-}
-
-/** A line that the company does not have yet. */
-export const newLine = (line: LinePayload, { currency, marksTax }: Books): Body => ({
+/** The line of a new invoice. */
+export const newLine = (line: LinePayload, currency: string): Body => ({
   ...(line.description !== null && { Description: line.description }),
   Amount: amountBody(line, currency),
   DetailType: SOLD,
-  [SOLD]: {
-    ItemRef: itemOf(line),
-    ...numbersOf(line),
-    ...(marksTax && line.isTaxed !== undefined && { TaxCodeRef: { value: line.isTaxed ? 'TAX' : 'NON' } }),
-  },
+  [SOLD]: { ItemRef: itemOf(line), ...numbersOf(line) },
 });
 
 const SOLD = 'SalesItemLineDetail';
@@ -54,18 +43,18 @@ const numbersOf = ({ quantity, unitAmount }: LinePayload): Body => ({
   ...(unitAmount !== null && { UnitPrice: numberOf(unitAmount) }),
 });
 
-interface LineChange extends Books {
+interface LineChange {
   readonly wanted: readonly LinePayload[];
   /** What the invoice's lines with an amount hold, in their order. */
   readonly held: readonly LinePayload[];
+  readonly currency: string;
 }
 
 /**
  * All lines that the invoice shall have: QuickBooks deletes those that an update leaves out. A line keeps its `Id` and
  * whatever Interlock has no field for, such as a tax code; remarks and computed discounts stay as they are.
  */
-export function mergedLines(invoice: QuickBooksInvoice, { wanted, held, ...books }: LineChange): readonly Body[] {
-  const { currency } = books;
+export function mergedLines(invoice: QuickBooksInvoice, { wanted, held, currency }: LineChange): readonly Body[] {
   const places = invoice.Line.flatMap((line, place) => (hasAmount(line) ? [place] : []));
   const isSold = (index: number) => invoice.Line[places[index] ?? -1]?.DetailType === SOLD;
   const partners = partnersOf(wanted, held, isSold);
@@ -75,7 +64,7 @@ export function mergedLines(invoice: QuickBooksInvoice, { wanted, held, ...books
   const remarks = remarksBehind(invoice);
   const lines = wanted.flatMap((line, at) => {
     const index = partners[at] ?? null;
-    if (index === null) return [newLine(line, books)];
+    if (index === null) return [newLine(line, currency)];
     const place = places[index] ?? -1;
     const [raw, present] = [invoice.rawLines[place] ?? {}, held[index]];
     const own = fitsLine(line, present) ? asSent(raw) : changedLine(raw, { line, present, currency });

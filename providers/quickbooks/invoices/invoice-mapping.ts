@@ -15,8 +15,6 @@ export interface LinePayload {
   readonly amountMinor: number;
   /** QuickBooks' id of the item. */
   readonly product: string | null;
-  /** Absent where nobody has told the line's tax. QuickBooks tells none of a line. */
-  readonly isTaxed?: boolean;
 }
 
 /**
@@ -74,7 +72,6 @@ const lineContent = (line: InvoiceLine, product: string | null): LinePayload => 
   unitAmount: line.unitAmount && (plainDecimal(line.unitAmount) ?? line.unitAmount),
   amountMinor: line.amountMinor,
   product,
-  ...(line.taxMinor !== null && { isTaxed: line.taxMinor !== 0 }),
 });
 
 /** A number: https://www.chargebee.com/docs/billing/2.0/kb/accounting/qbo-error-code2050, read 2026-11-29. A description: as for items. */

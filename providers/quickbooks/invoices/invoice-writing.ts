@@ -5,7 +5,7 @@ import type { RecordNote } from '../../../contracts/records.ts';
 import type { ProviderRecord, ResourceWriter, WriteOptions, WrittenRecord } from '../../provider.ts';
 import { nullWhenMissing, requestIdOf, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import type { CompanyPreferences } from '../http/company-preferences.ts';
+import type { HomeCurrency } from '../http/home-currency.ts';
 import { isoOf, quoted } from '../http/query.ts';
 import { createSparseWriter } from '../http/sparse-writer.ts';
 import type { Body } from '../http/sparse-writer.ts';
@@ -23,7 +23,7 @@ type Sent = Partial<InvoicePayload>;
 const answerSchema = z.object({ Invoice: z.unknown() });
 
 /** Writes invoices by batches and sparse updates; voids and deletes them one by one. */
-export function createInvoiceWriter(ask: Ask, home: CompanyPreferences): ResourceWriter {
+export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWriter {
   const recordOf = async (invoice: QuickBooksInvoice) => toRecord(invoice, await currencyOf(invoice, home));
   const contentNow = async (invoice: QuickBooksInvoice) => contentIn(await recordOf(invoice));
   const operate = (operation: 'void' | 'delete', { Id, SyncToken }: QuickBooksInvoice, key: WriteOptions) =>
@@ -42,12 +42,7 @@ export function createInvoiceWriter(ask: Ask, home: CompanyPreferences): Resourc
     isThere: () => true,
     toRecord: recordOf,
     newBody: async (payload) => newInvoice(payload, home),
-    async changesTo(invoice, payload: Sent) {
-      const held = await contentNow(invoice);
-      // Asked for only where it is of use: an update reads nothing else of the company.
-      const marksTax = hasNewTaxedLines(payload, held) && (await home.marksTax());
-      return changesTo(invoice, payload, { held, marksTax });
-    },
+    changesTo: async (invoice, payload) => changesTo(invoice, payload, await contentNow(invoice)),
     isAsWanted: (made, payload) => fits(payload, contentIn(made)),
     answered: (record, payload) => asAgreed(record, payload),
     instead(invoice, payload, options) {
@@ -118,16 +113,15 @@ async function ofOne(write: () => Promise<QuickBooksInvoice>): Promise<QuickBook
   }
 }
 
-async function newInvoice(invoice: Sent, home: CompanyPreferences): Promise<Body> {
+async function newInvoice(invoice: Sent, home: HomeCurrency): Promise<Body> {
   const { customer, currency, lines } = needed(invoice);
   if (!(await home.takes(currency))) throw refused('foreign-currency', 'currency');
-  const isForeign = currency !== (await home.currency());
-  const books = { currency, marksTax: await home.marksTax() };
+  const isForeign = currency !== (await home.get());
   return {
     ...given(invoice),
     CustomerRef: { value: customer },
     ...(isForeign && { CurrencyRef: { value: currency } }),
-    Line: lines.map((line) => newLine(line, books)),
+    Line: lines.map((line) => newLine(line, currency)),
   };
 }
 
@@ -153,16 +147,8 @@ const given = (wanted: Sent, held: Partial<InvoicePayload> = {}): Body =>
     }),
   );
 
-const hasNewTaxedLines = ({ lines }: Sent, held: InvoicePayload): boolean =>
-  lines !== undefined && !fitLines(lines, held.lines) && lines.some(({ isTaxed }) => isTaxed !== undefined);
-
-interface Held {
-  readonly held: InvoicePayload;
-  readonly marksTax: boolean;
-}
-
 /** Only the properties that differ. What the venue has left empty stays as the company has it. */
-function changesTo(invoice: QuickBooksInvoice, wanted: Sent, { held, marksTax }: Held): Body {
+function changesTo(invoice: QuickBooksInvoice, wanted: Sent, held: InvoicePayload): Body {
   const { customer, currency = held.currency, lines = held.lines } = wanted;
   if (held.status === 'void') {
     if ((wanted.status ?? 'void') !== 'void') throw refused('invoice-void', 'status');
@@ -173,7 +159,7 @@ function changesTo(invoice: QuickBooksInvoice, wanted: Sent, { held, marksTax }:
   return {
     ...given(wanted, held),
     ...(customer && customer !== held.customer && { CustomerRef: { value: customer } }),
-    ...(!hasLines && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency, marksTax }) }),
+    ...(!hasLines && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency }) }),
   };
 }
 

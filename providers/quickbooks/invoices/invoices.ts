@@ -1,7 +1,7 @@
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import type { PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
-import { CompanyPreferences } from '../http/company-preferences.ts';
+import { HomeCurrency } from '../http/home-currency.ts';
 import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts';
 import type { Listed } from '../http/lists.ts';
 import { listChangedRecords, listRecords, retrievalOf, retrieveRecord } from '../http/records.ts';
@@ -21,7 +21,7 @@ export const invoicePullPlan: PullPlan = {
 const INVOICES: Listed = { entity: 'Invoice' };
 
 export function createInvoiceSession(ask: Ask): ResourceSession {
-  const home = new CompanyPreferences(ask);
+  const home = new HomeCurrency(ask);
   const read = {
     listed: INVOICES,
     schema: invoiceSchema,

@@ -2,7 +2,7 @@ import type { ProductFields } from '../../../records/products.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import { unreadableObject } from '../http/ask.ts';
 import { minorOf } from '../http/decimals.ts';
-import { HOME_CURRENCY } from '../http/company-preferences.ts';
+import { HOME_CURRENCY } from '../http/home-currency.ts';
 import { customFieldsOf, versionOf, withoutEmpty } from '../http/objects.ts';
 import type { QuickBooksItem } from './item-responses.ts';
 

@@ -4,7 +4,7 @@ import { ProviderError } from '../../provider-error.ts';
 import type { PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
 import { decimalOf, numberOf } from '../http/decimals.ts';
-import { CompanyPreferences } from '../http/company-preferences.ts';
+import { HomeCurrency } from '../http/home-currency.ts';
 import { CHANGES, changeList, countObjects, entityList } from '../http/lists.ts';
 import type { Listed } from '../http/lists.ts';
 import { createNamedWriter } from '../http/named-writer.ts';
@@ -37,13 +37,13 @@ type Body = Readonly<Record<string, unknown>>;
 type Sent = Partial<ProductPayload>;
 
 export function createProductSession(ask: Ask): ResourceSession {
-  const home = new CompanyPreferences(ask);
+  const home = new HomeCurrency(ask);
   const income = new IncomeAccount(ask);
   const read = {
     listed: ITEMS,
     schema: itemSchema,
     toRecord: async (item: QuickBooksItem) =>
-      SOLD_TYPES.includes(item.Type ?? '') ? toRecord(item, await home.currency()) : null,
+      SOLD_TYPES.includes(item.Type ?? '') ? toRecord(item, await home.get()) : null,
   };
   return {
     listPage: (query) =>
@@ -62,14 +62,14 @@ export function createProductSession(ask: Ask): ResourceSession {
         learn: (state) => {
           home.learn(state);
         },
-        toRecord: async (item) => toRecord(item, await home.currency()),
+        toRecord: async (item) => toRecord(item, await home.get()),
         payloadOf: (fields) => ({ ...contentOf(fields as ProductFields) }),
         newBody: async (payload) => {
           const product = payload as Sent;
           const account = await income.get();
-          return newItem(product, { account, currency: await home.currency() });
+          return newItem(product, { account, currency: await home.get() });
         },
-        changesTo: async (item, payload) => changesTo(item, payload, await home.currency()),
+        changesTo: async (item, payload) => changesTo(item, payload, await home.get()),
       }),
     ),
   };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import { unreadableObject } from '../http/ask.ts';
 import { decimalText, minorOf } from '../http/decimals.ts';
-import type { CompanyPreferences } from '../http/company-preferences.ts';
+import type { HomeCurrency } from '../http/home-currency.ts';
 import { nullableText, objectFields, orNull, reference } from '../http/objects.ts';
 
 const itemDetail = orNull(
@@ -47,9 +47,9 @@ export function amountOf(decimal: string, currency: string, path: string): numbe
 /** The currency of a booked object. Throws for one that is none. */
 export async function currencyOf(
   { CurrencyRef: named }: { readonly CurrencyRef: { readonly value: string } | null },
-  home: CompanyPreferences,
+  home: HomeCurrency,
 ): Promise<string> {
-  const currency = named?.value ?? (await home.currency());
+  const currency = named?.value ?? (await home.get());
   if (minorDigitsOf(currency) === null) throw unreadableObject('CurrencyRef.value: expected a currency of ISO 4217');
   return currency;
 }

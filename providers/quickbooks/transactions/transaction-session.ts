@@ -1,7 +1,7 @@
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import type { FoundRecords, ListQuery, ProviderPage, PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
-import { CompanyPreferences } from '../http/company-preferences.ts';
+import { HomeCurrency } from '../http/home-currency.ts';
 import { CHANGES, changeList, entityList } from '../http/lists.ts';
 import { listChangedRecords, listRecords, MOST_IDS, retrieveObjects, retrieveRecord } from '../http/records.ts';
 import type { ReadEntity } from '../http/records.ts';
@@ -22,7 +22,7 @@ export const transactionPullPlan: PullPlan = {
 };
 
 export function createTransactionSession(ask: Ask): ResourceSession {
-  const home = new CompanyPreferences(ask);
+  const home = new HomeCurrency(ask);
   const readOf = (entity: string): ReadEntity<QuickBooksTransaction> => ({
     listed: { entity },
     schema: transactionSchema,

@@ -80,52 +80,6 @@ describe('a new invoice', () => {
     expect(Object.keys(sent ?? {}).sort()).toEqual(['CustomerRef', 'DocNumber', 'DueDate', 'Line', 'TxnDate']);
   });
 
-  describe('of a company that uses automated sales tax', () => {
-    const automate = (UsingSalesTax = true, PartnerTaxEnabled = true) => {
-      world.proxy().edit((answer) => {
-        const text = JSON.stringify(answer.body);
-        const taxPrefs = JSON.stringify({ UsingSalesTax, PartnerTaxEnabled });
-        answer.body = text.replace('"CurrencyPrefs"', `"TaxPrefs":${taxPrefs},"CurrencyPrefs"`);
-      });
-    };
-    const codesOf = async () =>
-      (await atQuickBooks()).Line.flatMap(({ SalesItemLineDetail: detail }) =>
-        detail === undefined ? [] : [(detail as { TaxCodeRef: { value: string } }).TaxCodeRef.value],
-      );
-    const lastCodes = () =>
-      (lastSent()[0]?.['Line'] as readonly { SalesItemLineDetail?: { TaxCodeRef?: object } }[]).map(
-        ({ SalesItemLineDetail: detail }) => detail?.TaxCodeRef,
-      );
-
-    it('marks each line whose tax the venue knows as taxed or not, and leaves the others to the company', async () => {
-      automate();
-      await create({ lines: [{ ...CHAI, taxMinor: 252 }, { ...MINT, taxMinor: 0 }, CHAI] });
-      expect(lastCodes()).toEqual([{ value: 'TAX' }, { value: 'NON' }, undefined]);
-      expect(await codesOf()).toEqual(['TAX', 'NON', 'NON']);
-    });
-
-    it('marks a line that is added, and leaves the code of one that is there', async () => {
-      automate();
-      await create({ lines: [{ ...CHAI, taxMinor: 252 }] });
-      await update('1', {
-        lines: [
-          { ...CHAI, taxMinor: 0 },
-          { ...MINT, taxMinor: 31 },
-        ],
-      });
-      expect(await codesOf()).toEqual(['TAX', 'TAX']);
-    });
-
-    it.each([
-      ['uses another way of sales tax', true, false],
-      ['uses no sales tax', false, true],
-    ])('and not of one that %s, whose codes are its own', async (_, uses, isAutomated) => {
-      automate(uses, isAutomated);
-      await create({ lines: [{ ...CHAI, taxMinor: 252 }] });
-      expect(lastCodes()).toEqual([undefined]);
-    });
-  });
-
   it('leaves number and days that are empty to the company, and tells them as a change of the company’s', async () => {
     const made = await create({ number: null, issuedAt: null, dueAt: null, totalMinor: 4_000 });
     expect(made.fields).toMatchObject({ number: null, issuedAt: null, dueAt: null, totalMinor: 4_000 });

@@ -14,35 +14,28 @@ const preferencesSchema = z.object({
     MultiCurrencyEnabled: z.boolean().nullish(),
     HomeCurrency: z.object({ value: z.string().regex(/^[A-Z]{3}$/) }),
   }),
-  TaxPrefs: z
-    .object({ UsingSalesTax: z.boolean().nullish(), PartnerTaxEnabled: z.boolean().nullish() })
-    .nullish()
-    .catch(null),
 });
 
-interface Preferences {
+interface CurrencyPreferences {
   readonly home: string;
   readonly isMulti: boolean;
-  readonly marksTax: boolean;
 }
 
 /**
- * What a company's preferences say of money: its own currency, since items have no other and transactions name one only
- * where the company uses several, and how its lines are taxed
- * (https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/preferences, read 2026-11-29).
+ * The company's own currency: items have no other, and transactions name one only where the company uses several
+ * (https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/preferences, read 2026-11-28).
  */
-export class CompanyPreferences {
+export class HomeCurrency {
   readonly #ask: Ask;
-  readonly #found = new AskedOnce<Preferences>(() => this.#read());
-  /** The own currency as an earlier reading has left it. */
+  readonly #found = new AskedOnce<CurrencyPreferences>(() => this.#read());
+  /** As an earlier reading has left it. */
   #learnt: string | null = null;
 
   constructor(ask: Ask) {
     this.#ask = ask;
   }
 
-  /** The company's own currency. */
-  async currency(): Promise<string> {
+  async get(): Promise<string> {
     return this.#learnt ?? (await this.#preferences()).home;
   }
 
@@ -53,32 +46,22 @@ export class CompanyPreferences {
     return isMulti || currency === home;
   }
 
-  /**
-   * Whether a line says only that it is taxed, `TAX` or `NON`, and QuickBooks knows the rate: so in US companies that use
-   * its automated sales tax. Elsewhere a line names one of the company's own tax codes
-   * (https://developer.intuit.com/app/developer/qbo/docs/workflows/manage-sales-tax-for-us-locales, read 2026-11-29).
-   */
-  async marksTax(): Promise<boolean> {
-    return (await this.#preferences()).marksTax;
-  }
-
-  /** Takes the own currency from what an earlier reading has left with a link. */
+  /** Takes it from what an earlier reading has left with a link. */
   learn(state: ExternalState | null): void {
     const told = state?.[HOME_CURRENCY];
     if (typeof told === 'string') this.#learnt ??= told;
   }
 
   /** Asked once per session, and again when the answer was lost. */
-  #preferences(): Promise<Preferences> {
+  #preferences(): Promise<CurrencyPreferences> {
     return this.#found.get();
   }
 
-  async #read(): Promise<Preferences> {
+  async #read(): Promise<CurrencyPreferences> {
     const [preferences] = await queryObjects(this.#ask, 'Preferences', 'select * from Preferences');
     const { data, error } = preferencesSchema.safeParse(preferences);
     if (!data) throw unreadableObject(issuesOf(error));
     const { HomeCurrency: home, MultiCurrencyEnabled: isMulti } = data.CurrencyPrefs;
-    const { UsingSalesTax: usesTax, PartnerTaxEnabled: isAutomated } = data.TaxPrefs ?? {};
-    return { home: home.value, isMulti: isMulti === true, marksTax: usesTax === true && isAutomated === true };
+    return { home: home.value, isMulti: isMulti === true };
   }
 }
