@@ -171,7 +171,7 @@ function settledBy({ Invoice, CreditNote, Overpayment, Prepayment, CurrencyRate:
     { ...Overpayment, id: Overpayment.OverpaymentID, number: null },
     { ...Prepayment, id: Prepayment.PrepaymentID, number: null },
   ];
-  const settled = documents.find(({ id }) => id !== null) ?? NOTHING_SETTLED;
+  const settled = documents.find(({ id, CurrencyCode }) => id !== null || CurrencyCode !== null) ?? NOTHING_SETTLED;
   // The organisation’s own currency has no rate, or 1.
   if (settled.CurrencyCode === null && rate !== null && Number(rate) !== 1)
     throw unreadableObject('Invoice.CurrencyCode: expected a currency of an amount that has a rate');
