@@ -17,6 +17,7 @@ import { REPROJECT_RECORDS, reprojectWorkflowId } from '../../../contracts/mappi
 import { DELIVER_WEBHOOKS, deliverWebhooksWorkflowId } from '../../../contracts/outgoing-webhooks.ts';
 import { syncWorkflowId } from '../../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../../contracts/temporal.ts';
+import { CLOSE_VENUE, closeVenueWorkflowId, SHRED_AFTER_MS } from '../../../contracts/venues.ts';
 import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../../contracts/vault.ts';
 import type { SyncRun } from '../../../db/runs/sync-run-store.ts';
 import { createTestNamespace } from '../../support/services/temporal.ts';
@@ -133,8 +134,14 @@ describe('the signals, queries and updates of the API', () => {
       args: [subscription],
     };
     await client.workflow.start(DELIVER_WEBHOOKS, delivery);
+    const closing = {
+      taskQueue: WORKFLOW_QUEUE,
+      workflowId: closeVenueWorkflowId(run.venueId),
+      args: [{ venueId: run.venueId, requestedBy: 'alice', requestId: null, shredAfterMs: SHRED_AFTER_MS }],
+    };
+    await client.workflow.start(CLOSE_VENUE, closing);
     const told = await Promise.all(
-      [run, rotation, owner, attempt, drainer, reprojection, retry, delivery]
+      [run, rotation, owner, attempt, drainer, reprojection, retry, delivery, closing]
         .map(({ workflowId }) => workflowId)
         .map((id) => client.workflow.getHandle(id).query<WorkflowMetadata>('__temporal_workflow_metadata')),
     );
