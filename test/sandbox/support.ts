@@ -17,6 +17,7 @@ export function aHome(): string {
 
 export interface Call {
   readonly at: number;
+  readonly answeredAt: number;
   readonly method: string;
   readonly path: string;
   readonly status: number;

@@ -96,10 +96,13 @@ describe('limits', () => {
       requestsPerSecond: 100,
       endpointRequestsPerSecond: 0,
     });
+    const startedAt = performance.now();
     const answers = await Promise.allSettled(Array.from({ length: 150 }, () => stripe.accounts.retrieveCurrent()));
+    const tookS = (performance.now() - startedAt) / 1_000;
     const served = answers.filter(({ status }) => status === 'fulfilled').length;
     expect(served).toBeGreaterThanOrEqual(100);
-    expect(served).toBeLessThan(150);
+    // A busy machine takes so long to send them that more are allowed.
+    expect(served).toBeLessThanOrEqual(100 + Math.ceil(tookS * 100));
   });
 
   it('add latency to every answer', async () => {
@@ -107,8 +110,9 @@ describe('limits', () => {
     await control.limits({ latencyMs: 100 });
     const startedAt = performance.now();
     await Promise.all([stripe.customers.list(), stripe.customers.list()]);
-    const took = performance.now() - startedAt;
-    expect(took).toBeGreaterThan(95);
-    expect(took).toBeLessThan(190);
+    expect(performance.now() - startedAt).toBeGreaterThan(95);
+    // They wait side by side.
+    const [one, other] = await control.calls();
+    expect(other!.at).toBeLessThan(one!.answeredAt);
   });
 });
