@@ -219,20 +219,16 @@ export function createApp(deps: AppDeps): App {
 
   const begin = createBeginning(log, config.developmentKeyring);
   app.use(begin);
+  const pings = { postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) };
   mountGet(app, '/health/live', live);
-  mountGet(
-    app,
-    '/health/ready',
-    createReadiness({ postgres: deps.pingDatabase, temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS) }),
-  );
+  mountGet(app, '/health/ready', createReadiness(pings));
   mountGet(
     app,
     '/health/deep',
     createDeepHealth({
       ...deps,
       authenticator: common.authenticator,
-      postgres: deps.pingDatabase,
-      temporal: () => deps.gateway.ping(READINESS_TIMEOUT_MS),
+      ...pings,
       keyService: () => currentKeyOf(deps.sealer),
       countWorkers: () => deps.gateway.countWorkers(READINESS_TIMEOUT_MS),
       deliveries: deps.pendingDeliveries,

@@ -19,8 +19,8 @@ export interface SettledEvent {
 /**
  * Has Postgres plan the statements of this transaction once per connection, and not each time anew, which takes a third
  * of its time for a small batch. A plan that is kept must not depend on how full the tables were when it was made: each
- * looks a few rows up by an index. No other transaction keeps plans (`PLANNING` in `venue-scope.ts`), so that none made
- * without these settings is met here.
+ * looks a few rows up by an index. Elsewhere only Postgres' own checks of foreign keys keep their plans (`PLANNING` in
+ * `venue-scope.ts`, `writeMany`), so that no statement's plan made without these settings is met here.
  */
 export const STABLE_PLANS = sql.raw(
   Object.entries({

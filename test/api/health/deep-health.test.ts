@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aToken, createApiWorld } from '../api-world.ts';
@@ -17,7 +18,7 @@ describe('deep health', () => {
     Object.assign(api.gateway, { away: false, workers: 1 });
     await api.database.admin`truncate provider_circuits, webhook_events, dead_letters cascade`;
     // What was found for an earlier test is over.
-    await new Promise((resolve) => setTimeout(resolve, SHARED_MS + 50));
+    await sleep(SHARED_MS + 50);
   });
 
   const deep = (token?: string | null) => api.send('GET', '/health/deep', token === undefined ? {} : { token });
