@@ -6,7 +6,7 @@ import type { TestSettings } from '../../support/test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 import { oauthControl, startOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
 import type { RunningOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
-import { configOf, withWrongCredentials } from './sandbox-config.ts';
+import { configOf, withWrongCredentials } from '../../support/sandbox/sandbox-config.ts';
 import { NO_BUDGET, aCode, counted, oauthOf, refusalOf } from './oauth-world.ts';
 import type { AppProvider } from '../../support/test-providers.ts';
 

@@ -27,6 +27,7 @@ import { connectTemporal } from '../../../worker/temporal-connection.ts';
 import { createWorkers } from '../../../worker/workers.ts';
 import { createTestDatabase } from '../services/database.ts';
 import { until } from '../eventually.ts';
+import { configOf } from '../sandbox/sandbox-config.ts';
 import { oauthControl, startOAuthSandbox } from '../sandbox/sandbox-oauth.ts';
 import { stripeSandboxOf } from '../sandbox/stripe-account.ts';
 import { createTestNamespace } from '../services/temporal.ts';
@@ -310,38 +311,9 @@ export async function createConnectionWorld(options: ConnectionWorldOptions = {}
 export type ConnectionWorld = Awaited<ReturnType<typeof createConnectionWorld>>;
 
 /** The stand-ins' addresses and our app credentials there. */
-function providersAt({ stripe, square, quickbooks, mailchimp, xero }: Awaited<ReturnType<typeof startOAuthSandbox>>) {
-  const appOf = ({ clientId, clientSecret }: { readonly clientId: string; readonly clientSecret: string }) => ({
-    clientId,
-    clientSecret: new Secret(clientSecret),
-  });
-  return {
-    stripe: {
-      apiUrl: stripe.apiUrl,
-      requestsPerSecond: 2_000,
-      connectUrl: stripe.connectUrl,
-      marketplaceUrl: stripe.marketplaceUrl,
-      secretKey: new Secret(stripe.platformKey),
-      clientId: stripe.connectClientId,
-      appClientId: stripe.appClientId,
-    },
-    square: {
-      apiUrl: square.apiUrl,
-      sandbox: true,
-      appId: square.clientId,
-      appSecret: new Secret(square.clientSecret),
-    },
-    quickbooks: {
-      apiUrl: quickbooks.apiUrl,
-      authorizeUrl: `${quickbooks.apiUrl}/connect/oauth2`,
-      tokenUrl: `${quickbooks.apiUrl}/oauth2/v1/tokens/bearer`,
-      revokeUrl: `${quickbooks.apiUrl}/v2/oauth2/tokens/revoke`,
-      sandbox: true,
-      ...appOf(quickbooks),
-    },
-    mailchimp: { loginUrl: mailchimp.apiUrl, apiUrl: mailchimp.apiUrl, ...appOf(mailchimp) },
-    xero: { apiUrl: xero.apiUrl, authorizeUrl: xero.authorizeUrl, tokenUrl: xero.tokenUrl, ...appOf(xero) },
-  } satisfies TestSettings;
+function providersAt(sandbox: Awaited<ReturnType<typeof startOAuthSandbox>>) {
+  const config = configOf(sandbox);
+  return { ...config, stripe: { ...config.stripe, requestsPerSecond: 2_000 } } satisfies TestSettings;
 }
 
 /** The workers of this process, which tests stop and start. */

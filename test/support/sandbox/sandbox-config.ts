@@ -1,9 +1,9 @@
-import type { RunningOAuthSandbox } from '../../support/sandbox/sandbox-oauth.ts';
-import type { TestSettings } from '../../support/test-providers.ts';
+import type { RunningOAuthSandbox } from './sandbox-oauth.ts';
+import type { TestSettings } from '../test-providers.ts';
 import { Secret } from '../../../vault/secret.ts';
 
 /** Every app of the stand-ins, with its right credentials. */
-export function configOf({ stripe, square, quickbooks, mailchimp, xero }: RunningOAuthSandbox): TestSettings {
+export function configOf({ stripe, square, quickbooks, mailchimp, xero }: RunningOAuthSandbox) {
   return {
     stripe: {
       apiUrl: stripe.apiUrl,
@@ -42,7 +42,7 @@ export function configOf({ stripe, square, quickbooks, mailchimp, xero }: Runnin
       clientId: xero.clientId,
       clientSecret: new Secret(xero.clientSecret),
     },
-  };
+  } satisfies TestSettings;
 }
 
 /** The same apps with wrong credentials. Square's PKCE sends no secret, so the app's name is wrong there. */
