@@ -18,6 +18,7 @@ interface Settling {
 interface Row extends Record<string, unknown> {
   readonly source_id: string;
   readonly version: number;
+  readonly deleted: boolean;
   readonly fields: RecordFields;
   readonly link_version: number | null;
   readonly agreed_venue: RecordFields | null;
@@ -36,7 +37,7 @@ export async function settleConflict(
 ): Promise<readonly FieldProblem[]> {
   // Row-level security leaves no other venue's record. Locked first, in the order of every writer.
   const [row] = await tx.execute<Row>(sql`
-    select c.source_id, c.version, ${fieldsDocument(recordTable(kind), 'c')} as fields,
+    select c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kind), 'c')} as fields,
       l.record_version as link_version, a.venue as agreed_venue, a.provider as agreed_provider
     from ${tableOf(kind)} c
     left join record_links l on l.record_id = c.id and ${ofLink(sql`l`, conflict)}
@@ -47,6 +48,8 @@ export async function settleConflict(
   if (conflict.kind === 'deleted-by-provider') return settleDeletion({ tx, kind }, conflict, resolution);
   // The push takes the remote record of a deleted record out of use.
   if (conflict.kind === 'deleted-by-venue' && resolution.take === 'venue') return [];
+  // Deleted since the conflict was found: its fields were decided, and not whether the record comes back.
+  if (conflict.kind === 'fields' && row.deleted) return [];
   return settleFields({ tx, kind }, { conflict, row }, resolution);
 }
 
@@ -87,13 +90,17 @@ async function settleFields(
     provider: withPaths(agreed.provider, provider, maps),
   };
   const agreement = toStored(now, chosen);
+  const isRestored = conflict.kind === 'deleted-by-venue';
   await saveAgreed(tx, conflict, [{ recordId: conflict.recordId, agreement }]);
   await tx.execute(sql`
-    update record_links l set record_version = ${agreement.venue === null ? sql`c.version` : sql`${OUTSTANDING_VERSION}`}, updated_at = now()
+    update record_links l set record_version = ${agreement.venue === null ? sql`c.version` : sql`${OUTSTANDING_VERSION}`}${isRestored ? AS_SEEN : sql``}, updated_at = now()
     from ${tableOf(kind)} c
     where c.id = l.record_id and l.record_id = ${conflict.recordId} and ${ofLink(sql`l`, conflict)}`);
   return [];
 }
+
+/** The record comes back as the provider has it, so that nothing is left to write. */
+const AS_SEEN = sql`, fingerprint = coalesce(l.remote_fingerprint, l.fingerprint), remote_fingerprint = null`;
 
 /** Writes the record as a load of it would, which also restores it when it is deleted. */
 async function write(

@@ -248,7 +248,8 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
     mapping_version: decision === 'touch' ? null : (scope.mapping?.version ?? 0),
     // Null keeps both. A two-way run has seen the version that it knows, or leaves the link as it is for a conflict.
     fingerprint: merged ? merged.fingerprint : isTwoWay(scope) && KEEPS.has(decision) ? null : fingerprint,
-    remote_fingerprint: merged?.remoteFingerprint ?? null,
+    // With `hold`: the version that the person who decides has seen.
+    remote_fingerprint: decision === 'hold' ? fingerprint : (merged?.remoteFingerprint ?? null),
     metadata_keys: pulled.metadataKeys,
     external_state: pulled.externalState,
     brought: decision === 'create',
@@ -267,7 +268,7 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
       record_version = case when excluded.record_version = 0 then l.record_version else excluded.record_version end,
       mapping_version = case when excluded.record_version = 0 then l.mapping_version else excluded.mapping_version end,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
-      remote_fingerprint = case when excluded.fingerprint is null then l.remote_fingerprint else excluded.remote_fingerprint end, metadata_keys = excluded.metadata_keys,
+      remote_fingerprint = case when excluded.fingerprint is null then coalesce(excluded.remote_fingerprint, l.remote_fingerprint) else excluded.remote_fingerprint end, metadata_keys = excluded.metadata_keys,
       external_state = coalesce(excluded.external_state, l.external_state),
       state = case when l.state = 'archived' then l.state else excluded.state end,
       last_sync_id = coalesce(excluded.last_sync_id, l.last_sync_id), synced_at = excluded.synced_at, updated_at = now()`,

@@ -56,9 +56,11 @@ function ofDeletion(
 function ofDeletedRecord(
   { fingerprint }: PulledVersion,
   { recordUpdatedAtMs, link }: KnownRemote,
-  { policy, providerChangedAtMs, isArchived }: TwoWayState,
+  { policy, providerChangedAtMs, hasOpenConflict, isArchived }: TwoWayState,
 ): TwoWayDecision {
-  if (link === null || isArchived || fingerprint === link.fingerprint) return 'touch';
+  // A version that a person has decided about is told again by the next feed; only another one is another question.
+  const isKnown = fingerprint === link?.fingerprint && !hasOpenConflict;
+  if (link === null || isArchived || isKnown) return 'touch';
   const winner = winnerOf(policy, { venue: recordUpdatedAtMs, provider: providerChangedAtMs });
   if (winner === null) return 'hold';
   return winner === 'venue' ? 'touch' : 'revive';
