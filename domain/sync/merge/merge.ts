@@ -17,8 +17,8 @@ export interface MergeInput {
   readonly venue: Fields;
   /** The provider's object. A missing field was not told, so it counts as unchanged. */
   readonly provider: Fields;
-  /** The policy of a field, by name. */
-  readonly policyOf: (field: string) => MergePolicy;
+  /** The policy of a field, or of a key of a map, by its path. */
+  readonly policyOf: (path: string) => MergePolicy;
   /** When each side last changed. Null when the provider does not tell. */
   readonly changedAtMs: { readonly venue: number; readonly provider: number | null };
   readonly maps: MapFields;
@@ -156,7 +156,7 @@ function outcomeOf(path: string, sides: Sides, input: MergeInput): Outcome {
   if (provider !== undefined && isSame(venue, provider)) return agreedOn(sides, provider, null);
   if (!providerChanged) return { ...sides, travelsTo: venueChanged ? 'provider' : null, conflict: null };
   if (!venueChanged) return takeProvider(sides, null);
-  return settle(sides, winnerOf(input.policyOf(fieldOf(path, input.maps)), input.changedAtMs));
+  return settle(sides, winnerOf(input.policyOf(path), input.changedAtMs));
 }
 
 /** With nothing known of an agreement, what the provider tells counts as changed on both sides. */

@@ -183,6 +183,22 @@ describe('a two-way run', () => {
     expect(await remote()).toMatchObject({ name: 'Venue', phone: '+2', email: 'stripe@example.com' });
   });
 
+  it('settles each key of the metadata by its own policy, and those without a rule by that of the mapping', async () => {
+    await setPolicy('review', {
+      fields: [
+        { source: 'metadata.a', target: 'metadata.a', policy: 'venue' },
+        { source: 'metadata.b', target: 'metadata.b', policy: 'provider' },
+        { expression: 'name', target: 'metadata.label', policy: 'venue' },
+      ],
+    });
+    await load({ metadata: { a: 'venue', b: 'venue', c: 'venue' } });
+    await editAtStripe({ 'metadata[a]': 'stripe', 'metadata[b]': 'stripe', 'metadata[c]': 'stripe' });
+    await both();
+    expect(await conflicts()).toMatchObject([{ fields: [{ field: 'metadata.c' }] }]);
+    expect((await record()).metadata).toMatchObject({ a: 'venue', b: 'stripe', c: 'venue' });
+    expect((await remote()).metadata).toMatchObject({ a: 'venue', b: 'stripe', c: 'stripe' });
+  });
+
   it('settles by the newest change', async () => {
     await setPolicy('newest');
     await load({ name: 'Venue' });

@@ -47,7 +47,7 @@ const anyCase = casesOf(
   fc.oneof(whole, partly),
 );
 const mergeCase = ({ policies: chosen, ...one }: Case): Merged =>
-  merge({ ...one, policyOf: (field) => chosen[field] ?? 'review', maps: MAPS });
+  merge({ ...one, policyOf: (path) => chosen[path.split('.', 1).join()] ?? 'review', maps: MAPS });
 
 /** Every path of these versions, as a pair of field and key. Written apart from the merge's own flattening. */
 function pathsOf(...versions: readonly Fields[]): ReadonlyMap<string, readonly [string, string | null]> {

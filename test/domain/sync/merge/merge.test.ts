@@ -78,14 +78,14 @@ describe('a three-way merge', () => {
     expect(result.venue['email']).toBe('p@example.com');
   });
 
-  it('asks for the policy of the field of a metadata key by the name of the map', () => {
+  it('asks for the policy of a metadata key by its own path', () => {
     const asked: string[] = [];
     merged({
       venue: { ...BASE, metadata: { colour: 'v' } },
       provider: { ...BASE, metadata: { colour: 'p' } },
-      policyOf: (field) => (asked.push(field), 'venue'),
+      policyOf: (path) => (asked.push(path), 'venue'),
     });
-    expect(new Set(asked)).toEqual(new Set(['metadata']));
+    expect(new Set(asked)).toEqual(new Set(['metadata.colour']));
   });
 
   it('does not mistake a value that the provider rewrites for a change', () => {
