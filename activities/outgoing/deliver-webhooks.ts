@@ -89,7 +89,10 @@ async function sendAll(deps: DeliveringDeps, { ref, receiver, due }: Round): Pro
     return { messageId, attempts: made, status, error, retryInMs };
   });
   const gone = outcomes.some(({ status }) => status === GONE);
-  const reason = await deliveries.settle(ref, outcomes, { gone, restMs: restMs(attempts) });
+  const reason = await deliveries.settle(ref, outcomes, {
+    ...{ url: receiver.url, gone },
+    restMs: restMs(attempts),
+  });
   for (const { error, retryInMs } of outcomes)
     countDelivery(error === null ? 'delivered' : retryInMs === null ? 'failed' : 'repeated');
   if (reason) log.warn({ ...ref, reason }, 'a subscription is disabled: its receiver accepts no messages');

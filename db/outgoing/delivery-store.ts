@@ -42,6 +42,8 @@ export interface AttemptOutcome {
 }
 
 interface RoundOptions {
+  /** Where the attempts were sent. What another receiver has answered says nothing of the present one. */
+  readonly url: string;
   /** The receiver wants no more messages. */
   readonly gone: boolean;
   /** For how long the receiver wants no messages; null when it has not said. */
@@ -94,11 +96,13 @@ export function createDeliveryStore(db: Database): DeliveryStore {
     findReceiver: (ref) => withVenue(db, ref.venueId, (tx) => findReceiver(tx, ref)),
     takeDue: (ref, limit) => withVenue(db, ref.venueId, (tx) => takeDue(tx, ref, limit)),
 
-    settle: (ref, outcomes, { gone, restMs }) =>
+    settle: (ref, outcomes, { url, gone, restMs }) =>
       withVenue(db, ref.venueId, async (tx) => {
+        const isPresent = await lockReceiver(tx, ref, url);
         const marked: AttemptOutcome[] = [];
         for (const outcome of outcomes) if (await mark(tx, ref, outcome)) marked.push(outcome);
         await listFailed(tx, ref, marked);
+        if (!isPresent) return null;
         if (restMs !== null) await rest(tx, ref, restMs);
         return noteHealth(tx, ref, { gone, accepted: outcomes.some(({ error }) => error === null) });
       }),
@@ -187,6 +191,16 @@ async function takeDue(tx: Transaction, { subscriptionId }: SubscriptionRef, lim
       .orderBy(asc(deliveries.nextAttemptAt), asc(deliveries.messageId))
       .limit(limit)
   );
+}
+
+/** Whether the subscription still has this URL. Locks it before its deliveries, in the order in which it is disabled. */
+async function lockReceiver(tx: Transaction, { subscriptionId }: SubscriptionRef, url: string): Promise<boolean> {
+  const [row] = await tx
+    .select({ url: subscriptions.url })
+    .from(subscriptions)
+    .where(eq(subscriptions.id, subscriptionId))
+    .for('no key update');
+  return row?.url === url;
 }
 
 /** Leaves the receiver alone: it has asked for it. */

@@ -113,6 +113,7 @@ export function createSubscriptionStore(db: Database, maxPerVenue = Infinity): S
           .set({
             ...{ ...fields, updatedAt: sql`now()` },
             ...((fields.url !== undefined || enabled === true) && { restsUntil: null }),
+            ...(fields.url !== undefined && fields.url !== before.url && { failingSince: null }),
           })
           .where(eq(subscriptions.id, ref.subscriptionId));
         if (enabled === false && before.state === 'enabled') await disable(tx, ref, 'requested');

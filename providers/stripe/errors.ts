@@ -4,6 +4,7 @@ import { kindOfFault } from '../http/error-table.ts';
 import type { ErrorTable, Fault } from '../http/error-table.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { ProviderErrorKind } from '../provider-error.ts';
+import { retryAfterMs } from '../kit/retry-after.ts';
 import { NOT_STRIPES } from './http/http-client.ts';
 
 /**
@@ -79,9 +80,4 @@ export function unreadableObject(requestId: string | undefined, issues: string):
 /** Codes and parameter names are words; anything else might be a customer's data and is dropped. */
 function word(text: string | undefined): string | undefined {
   return text !== undefined && /^[a-z0-9_[\].]{1,64}$/i.test(text) ? text : undefined;
-}
-
-function retryAfterMs(header: string | undefined): number | undefined {
-  const seconds = Number(header);
-  return header !== undefined && seconds > 0 ? seconds * 1_000 : undefined;
 }

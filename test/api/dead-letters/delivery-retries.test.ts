@@ -35,7 +35,7 @@ async function answer(status: number, to = ref, retryInMs: number | null = null)
   const due = await store().takeDue(to, 10);
   const error = status < 300 ? null : 'status';
   const outcomes = due.map(({ id, attempts }) => ({ messageId: id, attempts, status, error, retryInMs }) as const);
-  await store().settle(to, outcomes, { gone: false, restMs: null });
+  await store().settle(to, outcomes, { url: 'https://a.example/', gone: false, restMs: null });
 }
 
 /** A message that its receiver has refused for good. */

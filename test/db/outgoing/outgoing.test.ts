@@ -8,10 +8,13 @@ import { announce } from '../../../db/outgoing/announce.ts';
 import { createDeliveryStore } from '../../../db/outgoing/delivery-store.ts';
 import type { DeliveryStore } from '../../../db/outgoing/delivery-store.ts';
 import { createSubscriptionStore } from '../../../db/outgoing/subscription-store.ts';
+import type { SubscriptionStore } from '../../../db/outgoing/subscription-store.ts';
 import { MAX_DELIVERY_ATTEMPTS, pauseBeforeAttemptMs, restMs } from '../../../domain/outgoing/delivery-schedule.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aVenue } from '../builders.ts';
+
+const RECEIVER = 'https://a.example/';
 
 let database: TestDatabase;
 let store: DeliveryStore;
@@ -30,7 +33,7 @@ async function subscribe(types: readonly OutgoingEventType[] | null = null, venu
   const ref = { venueId: venue, subscriptionId: uuidv7() as SubscriptionId };
   const sealedSecret = new Uint8Array([1]) as SealedSecret;
   await createSubscriptionStore(database.db).create(
-    { ...ref, url: 'https://a.example/', types, description: null, sealedSecret },
+    { ...ref, url: RECEIVER, types, description: null, sealedSecret },
     {
       ...{ venueId: venue, actor: 'a', action: 'subscription.created', targetType: 'subscription' },
       ...{ targetId: ref.subscriptionId, outcome: 'ok', requestId: null },
@@ -53,6 +56,14 @@ const deliveries = () => database.admin`select * from deliveries`;
 const makeDue = () =>
   database.admin`update deliveries set next_attempt_at = now() - interval '1 millisecond' where state = 'pending'`;
 
+const OTHER_RECEIVER = 'https://b.example/';
+const restsUntil = async () => (await database.admin`select rests_until from subscriptions`)[0]?.['rests_until'] as unknown;
+const changeTo = (ref: SubscriptionRef, to: Parameters<SubscriptionStore['change']>[1]) =>
+  createSubscriptionStore(database.db).change(ref, to, {
+    ...{ venueId, actor: 'a', action: 'subscription.changed', targetType: 'subscription' },
+    ...{ targetId: ref.subscriptionId, outcome: 'ok', requestId: null },
+  });
+
 /** Takes what is due, and marks it with the receiver's answer. */
 async function attempt(ref: SubscriptionRef, status: number | null, restMs: number | null = null) {
   const due = await store.takeDue(ref, 10);
@@ -61,7 +72,7 @@ async function attempt(ref: SubscriptionRef, status: number | null, restMs: numb
     ...({ messageId: id, attempts, status, error } as const),
     retryInMs: error === null ? null : pauseBeforeAttemptMs(attempts + 1),
   }));
-  return store.settle(ref, outcomes, { gone: status === 410, restMs });
+  return store.settle(ref, outcomes, { url: RECEIVER, gone: status === 410, restMs });
 }
 
 describe('an announcement', () => {
@@ -141,7 +152,7 @@ describe('a delivery', () => {
     const [{ id: messageId } = { id: '' as never }] = await store.takeDue(ref, 10);
     await attempt(ref, 204);
     const late = { messageId, attempts: 0, status: 500, error: 'status', retryInMs: 5_000 } as const;
-    await store.settle(ref, [late, { ...late, retryInMs: null }], { gone: false, restMs: null });
+    await store.settle(ref, [late, { ...late, retryInMs: null }], { url: RECEIVER, gone: false, restMs: null });
     expect([...(await deliveries())]).toMatchObject([{ state: 'delivered', attempts: 1 }]);
     expect([...(await database.admin`select code from dead_letters`)]).toEqual([]);
   });
@@ -202,20 +213,48 @@ describe('a receiver that has asked for a rest', () => {
     const ref = await subscribe();
     await tell();
     await attempt(ref, 503, 60_000);
-    await store.settle(ref, [], { gone: false, restMs: 1_000 });
+    await store.settle(ref, [], { url: RECEIVER, gone: false, restMs: 1_000 });
     expect(await store.nextDueInMs(ref)).toBeGreaterThan(55_000);
   });
 
   it('rests no longer once its URL is changed or it is enabled again', async () => {
     const ref = await subscribe();
-    const audit = {
-      ...{ venueId, actor: 'a', action: 'subscription.changed', targetType: 'subscription' },
-      ...{ targetId: ref.subscriptionId, outcome: 'ok' as const, requestId: null },
-    };
-    for (const change of [{ url: 'https://b.example/' }, { enabled: true }]) {
-      await store.settle(ref, [], { gone: false, restMs: 60_000 });
-      expect(await createSubscriptionStore(database.db).change(ref, change, audit)).toMatchObject({ restsUntil: null });
+    for (const [url, to] of [
+      [RECEIVER, { url: OTHER_RECEIVER }],
+      [OTHER_RECEIVER, { enabled: true }],
+    ] as const) {
+      await store.settle(ref, [], { url, gone: false, restMs: 60_000 });
+      expect(await restsUntil()).not.toBeNull();
+      expect(await changeTo(ref, to)).toMatchObject({ restsUntil: null });
     }
+  });
+});
+
+describe('a receiver that another one has replaced', () => {
+  it('neither disables the subscription nor has it rest by what it answers late', async () => {
+    const ref = await subscribe();
+    await tell();
+    const [{ id: messageId } = { id: '' as never }] = await store.takeDue(ref, 10);
+    await changeTo(ref, { url: OTHER_RECEIVER });
+    const late = { messageId, attempts: 0, status: 410, error: 'status', retryInMs: 5_000 } as const;
+    expect(await store.settle(ref, [late], { url: RECEIVER, gone: true, restMs: 60_000 })).toBeNull();
+    expect([...(await database.admin`select state, failing_since, rests_until from subscriptions`)]).toEqual([
+      { state: 'enabled', failing_since: null, rests_until: null },
+    ]);
+    expect([...(await deliveries())]).toMatchObject([{ state: 'pending', attempts: 1 }]);
+  });
+
+  it('leaves its successor the whole time that a failing receiver has', async () => {
+    const ref = await subscribe();
+    await tell();
+    await database.admin`update subscriptions set failing_since = now() - interval '73 hours'`;
+    await changeTo(ref, { description: 'The same receiver' });
+    await changeTo(ref, { url: RECEIVER });
+    expect((await database.admin`select failing_since from subscriptions`)[0]?.['failing_since']).not.toBeNull();
+    await changeTo(ref, { url: OTHER_RECEIVER });
+    const [{ id: messageId } = { id: '' as never }] = await store.takeDue(ref, 10);
+    const failed = { messageId, attempts: 0, status: 500, error: 'status', retryInMs: 5_000 } as const;
+    expect(await store.settle(ref, [failed], { url: OTHER_RECEIVER, gone: false, restMs: null })).toBeNull();
   });
 });
 
