@@ -15,5 +15,4 @@ export function retryAfterMs(header: string | null | undefined): number | undefi
 }
 
 /** `Date.parse` also takes texts such as `3600.5` for dates. */
-const msUntil = (text: string): number =>
-  BEGINS_LIKE_A_DATE.test(text) ? Date.parse(text) - Date.now() : Number.NaN;
+const msUntil = (text: string): number => (BEGINS_LIKE_A_DATE.test(text) ? Date.parse(text) - Date.now() : Number.NaN);

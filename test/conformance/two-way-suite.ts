@@ -179,6 +179,24 @@ export function describeTwoWay(provider: ProviderId): void {
         await settles();
       });
 
+      it.each([
+        ['venue', true],
+        ['provider', false],
+      ] as const)('carry what a person decides about a deletion that met a change: %s', async (take, staysDeleted) => {
+        await world.setPolicy(side, resource, { deletionPolicy: 'review' });
+        await edit(conflict.provider);
+        await world.remove(side, resource, await record());
+        await both();
+        const [open] = await world.conflicts(side);
+        await world.resolve(side, open?.id as ConflictId, { take });
+        for (const mode of ['full', 'incremental'] as const)
+          expect((await both(mode)).counts).toMatchObject({ conflicts: 0, rejected: 0 });
+        expect(await world.conflicts(side)).toEqual([]);
+        expect((await record()).deletedAt !== null).toBe(staysDeleted);
+        if (!staysDeleted) await agreeOn(conflict.provider);
+        await settles();
+      });
+
       // A count at Square can be emptied and not deleted.
       describe.skipIf(isNamedByPlace(resource))('when the provider deletes', () => {
         beforeEach(async () => {

@@ -98,7 +98,9 @@ async function linesChange(
   });
   const isTaxedOtherwise = areOpposite(taxTreatment ?? null, present.taxTreatment);
   if (areSameLines(lines, there) && !isTaxedOtherwise) return {};
-  const keepsTreatment = taxTreatment === 'either' || invoice.LineAmountTypes === 'NoTax';
+  // Under `NoTax` Xero drops the tax of lines without a word, so an invoice that gets some cannot stay so.
+  const isTaxed = lines.some(({ taxMinor }) => taxMinor !== null && taxMinor !== 0);
+  const keepsTreatment = taxTreatment === 'either' || (invoice.LineAmountTypes === 'NoTax' && !isTaxed);
   return {
     ...(!keepsTreatment && taxTreatment && { LineAmountTypes: taxTreatment }),
     LineItems: await linesBody(lines, there, writing),

@@ -79,7 +79,11 @@ describe.each(['incremental', 'full'] as const)('what a person has decided about
     await both(mode);
     await resolve('provider');
     expect((await both(mode)).counts).toMatchObject({ archived: 0, conflicts: 0 });
-    expect([(await remotes())[0]?.name, (await record()).name, (await record()).deletedAt]).toEqual(['Changed', 'Changed', null]);
+    expect([(await remotes())[0]?.name, (await record()).name, (await record()).deletedAt]).toEqual([
+      'Changed',
+      'Changed',
+      null,
+    ]);
     await settles();
   });
 

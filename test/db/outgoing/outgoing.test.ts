@@ -57,7 +57,8 @@ const makeDue = () =>
   database.admin`update deliveries set next_attempt_at = now() - interval '1 millisecond' where state = 'pending'`;
 
 const OTHER_RECEIVER = 'https://b.example/';
-const restsUntil = async () => (await database.admin`select rests_until from subscriptions`)[0]?.['rests_until'] as unknown;
+const restsUntil = async () =>
+  (await database.admin`select rests_until from subscriptions`)[0]?.['rests_until'] as unknown;
 const changeTo = (ref: SubscriptionRef, to: Parameters<SubscriptionStore['change']>[1]) =>
   createSubscriptionStore(database.db).change(ref, to, {
     ...{ venueId, actor: 'a', action: 'subscription.changed', targetType: 'subscription' },
