@@ -22,6 +22,8 @@ export interface MergeInput {
   /** When each side last changed. Null when the provider does not tell. */
   readonly changedAtMs: { readonly venue: number; readonly provider: number | null };
   readonly maps: MapFields;
+  /** Names of fields that are one value, such as an amount and its currency: where one of them changed, all of them did. */
+  readonly together?: readonly (readonly string[])[];
 }
 
 /** A field that both sides changed differently. */
@@ -72,7 +74,7 @@ interface Outcome extends Sides {
 export function merge(input: MergeInput): Merged {
   const { maps } = input;
   const sides = sidesOf(input);
-  const outcomes = new Map([...sides].map(([path, one]) => [path, outcomeOf(path, one, input)]));
+  const outcomes = new Map([...sides].map((one) => [one[0], outcomeOf(one, sides, input)]));
   const paths = [...outcomes];
   const flat = (pick: (one: Outcome) => unknown): FlatFields =>
     new Map(paths.map(([path, one]) => [path, pick(one)] as const).filter(([, value]) => value !== undefined));
@@ -149,14 +151,34 @@ function sidesOf({ agreed, venue, provider, maps }: MergeInput): ReadonlyMap<str
   );
 }
 
-function outcomeOf(path: string, sides: Sides, input: MergeInput): Outcome {
+/** The paths that are one value with this one and that the provider tells, itself included. */
+function partsOf(path: string, all: ReadonlyMap<string, Sides>, together: MergeInput['together'] = []) {
+  const group = together.find((names) => names.includes(path));
+  const isTold = (name: string) => all.get(name)?.provider !== undefined;
+  return group !== undefined && isTold(path) ? group.filter(isTold) : [path];
+}
+
+/** The policy of fields that are one value: where theirs disagree, a person decides. */
+function policyOfAll(parts: readonly string[], policyOf: MergeInput['policyOf']): MergePolicy {
+  const [policy = 'review', ...others] = new Set(parts.map(policyOf));
+  return others.length === 0 ? policy : 'review';
+}
+
+function outcomeOf(
+  [path, sides]: readonly [string, Sides],
+  all: ReadonlyMap<string, Sides>,
+  input: MergeInput,
+): Outcome {
   const { venue, provider } = sides;
-  const { venueChanged, providerChanged } = changesOf(sides);
   // A field that the provider does not tell is not an empty one: the venue may have cleared it.
   if (provider !== undefined && isSame(venue, provider)) return agreedOn(sides, provider, null);
+  const parts = partsOf(path, all, input.together);
+  const changes = parts.map((part) => changesOf(all.get(part) ?? sides));
+  const venueChanged = changes.some((one) => one.venueChanged);
+  const providerChanged = changes.some((one) => one.providerChanged);
   if (!providerChanged) return { ...sides, travelsTo: venueChanged ? 'provider' : null, conflict: null };
   if (!venueChanged) return takeProvider(sides, null);
-  return settle(sides, winnerOf(input.policyOf(path), input.changedAtMs));
+  return settle(sides, winnerOf(policyOfAll(parts, input.policyOf), input.changedAtMs));
 }
 
 /** With nothing known of an agreement, what the provider tells counts as changed on both sides. */

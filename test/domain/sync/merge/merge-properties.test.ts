@@ -139,6 +139,24 @@ describe('properties of a merge', () => {
     );
   });
 
+  it('never mixes both sides in fields that are one value', () => {
+    const told = casesOf(
+      fc.oneof(equalAgreement, fc.record({ venue: whole, provider: whole }), unknownAgreement),
+      whole,
+    );
+    const together = [['name', 'amountMinor']] as const;
+    const pairOf = ({ name, amountMinor }: Fields) => [name, amountMinor];
+    fc.assert(
+      fc.property(told, ({ policies: chosen, ...one }) => {
+        const policyOf = (path: string) => chosen[path.split('.', 1).join()] ?? 'review';
+        const { venue, provider } = merge({ ...one, policyOf, maps: MAPS, together });
+        const sides = [pairOf(one.venue), pairOf(one.provider)];
+        expect(sides).toContainEqual(pairOf(venue));
+        expect(sides).toContainEqual(pairOf(provider));
+      }),
+    );
+  });
+
   it('commutes: the mirrored sides under mirrored policies give the mirrored results', () => {
     fc.assert(
       fc.property(
