@@ -9,6 +9,13 @@ export const WEBHOOK_PROBLEMS = {
       'There is no event with this id about an account that the venue has connected, or it was received before the connection was made, or has expired.',
     remedy: 'Take the id from the list of the venue’s events.',
   },
+  'event-expired': {
+    status: 409,
+    title: 'The event has expired',
+    meaning:
+      'The body of the event was removed after `RETENTION_WEBHOOK_BODY_DAYS`, so that nothing is left to handle.',
+    remedy: 'Start a full pull of what the event is about: it reads everything as it is now.',
+  },
   'webhook-not-signed': {
     status: 401,
     title: 'The event is not signed',

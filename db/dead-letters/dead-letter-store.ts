@@ -50,9 +50,10 @@ export interface DeadLetterGroups {
 
 /**
  * Why an entry stays as it is. `settled`: it is resolved or discarded already. `unnamed`: nothing tells what to retry.
- * `unsendable`: the delivery has expired or was accepted, or its subscription is not enabled.
+ * `unsendable`: the delivery has expired or was accepted, or its subscription is not enabled. `expired`: the body of the
+ * event is gone.
  */
-export type Unchanged = 'settled' | 'unnamed' | 'unsendable';
+export type Unchanged = 'settled' | 'unnamed' | 'unsendable' | 'expired';
 
 export interface DeadLetterStore {
   /** Newest first. */
@@ -80,9 +81,12 @@ export interface DeadLetterStore {
 const MAX_RETRIES_AT_ONCE = 10_000;
 const MAX_GROUPS = 200;
 
+/** An event without its body would fail again. One that is gone as a whole leaves nothing to retry, which settles its entry. */
+const hasBody = sql`case when ${deadLetters.source} = 'event' then not exists (
+  select from webhook_events e where e.id = ${deadLetters.sourceKey}::uuid and e.body is null) else false end`;
 /** A record without any id cannot be looked up: a later sync may store it. */
 const isNamed = or(
-  eq(deadLetters.source, 'event'),
+  hasBody,
   and(eq(deadLetters.source, 'record'), or(isNotNull(deadLetters.recordId), isNotNull(deadLetters.externalId))),
 );
 /** A delivery that would be sent: it has not expired, and its subscription is enabled. Only a delivery's key has this form. */
@@ -91,6 +95,11 @@ const isSendable = sql`case when ${deadLetters.source} = 'delivery' then exists 
   where s.state = 'enabled' and d.state <> 'delivered'
     and d.subscription_id = split_part(${deadLetters.sourceKey}, '/', 1)::uuid
     and d.message_id = split_part(${deadLetters.sourceKey}, '/', 2)::uuid) else false end`;
+const REFUSED: Readonly<Record<DeadLetterSource, Unchanged>> = {
+  record: 'unnamed',
+  event: 'expired',
+  delivery: 'unsendable',
+};
 const AGAIN = {
   state: 'retrying',
   retriedAt: sql`now()`,
@@ -137,7 +146,7 @@ export function createDeadLetterStore(db: Database): DeadLetterStore {
           .where(and(eq(deadLetters.id, id), isRetryable))
           .returning();
         if (row) return recordWith(tx, row, auditOf);
-        return found.source === 'delivery' ? 'unsendable' : 'unnamed';
+        return REFUSED[found.source];
       }),
 
     markRetries: (venueId, filter, auditOf) =>

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gte, inArray, lt, ne, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gte, inArray, isNotNull, lt, ne, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { APP_ENDPOINT } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind, WebhookEventOrigin, WebhookEventState } from '../../contracts/inbox.ts';
@@ -76,12 +76,13 @@ export interface VenueEventStore {
   find(venueId: VenueId, id: WebhookEventId): Promise<VenueEvent | null>;
   /**
    * Has the event handled again, for every venue that has connected its account; one that waits anyway is left as it
-   * is. The audit entry is stored with the change. Null: the venue sees no such event.
+   * is. The audit entry is stored with the change. Null: the venue sees no such event. `expired`: nothing of it is left to
+   * handle, and it stays what it was.
    */
-  replay(venueId: VenueId, id: WebhookEventId, audit: AuditEntry): Promise<VenueEvent | null>;
+  replay(venueId: VenueId, id: WebhookEventId, audit: AuditEntry): Promise<VenueEvent | 'expired' | null>;
   /**
-   * Has up to `MAX_REPLAYED` events that the filter names handled again, those received first. The audit entry is
-   * stored with the change.
+   * Has up to `MAX_REPLAYED` events that the filter names handled again, those received first, without those that have
+   * expired. The audit entry is stored with the change.
    */
   replayMany(
     venueId: VenueId,
@@ -99,6 +100,9 @@ const isVisible = sql`exists (select from ${connections}
     and ${connections.externalAccountId} = ${webhookEvents.externalAccountId}
     and ${webhookEvents.endpoint} in (${APP_ENDPOINT}, ${connections.id}::text)
     and ${connections.state} not in ('connecting', 'disconnected') and ${connections.createdAt} <= ${webhookEvents.receivedAt})`;
+
+/** An event that was applied would be dead after a replay without its body. */
+const hasBody = isNotNull(webhookEvents.body);
 
 export function createVenueEventStore(db: Database): VenueEventStore {
   return {
@@ -118,6 +122,11 @@ export function createVenueEventStore(db: Database): VenueEventStore {
       withVenue(db, venueId, async (tx) => {
         const [event] = await read(tx, 1, [eq(webhookEvents.id, id)]);
         if (!event) return null;
+        const [held] = await tx
+          .select({ id: webhookEvents.id })
+          .from(webhookEvents)
+          .where(and(eq(webhookEvents.id, id), hasBody));
+        if (!held) return 'expired';
         await waitAgain(tx, [id]);
         const [replayed] = await read(tx, 1, [eq(webhookEvents.id, id)]);
         return recordWith(tx, replayed ?? event, () => audit);
@@ -129,7 +138,7 @@ export function createVenueEventStore(db: Database): VenueEventStore {
         const found = await tx
           .select({ id, receivedAt, partition })
           .from(webhookEvents)
-          .where(and(isVisible, ne(state, 'waiting'), ...conditionsOf(filter)))
+          .where(and(isVisible, hasBody, ne(state, 'waiting'), ...conditionsOf(filter)))
           .orderBy(asc(receivedAt), asc(id))
           .limit(MAX_REPLAYED + 1);
         const taken = found.slice(0, MAX_REPLAYED);

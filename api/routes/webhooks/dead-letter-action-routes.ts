@@ -185,6 +185,8 @@ function changed(outcome: DeadLetter | Unchanged | null): DeadLetter {
       'dead-letter-not-retryable',
       'The delivery has expired or was accepted, or its subscription is not enabled.',
     );
+  if (outcome === 'expired')
+    throw new ApiError('dead-letter-not-retryable', 'What the event told is no longer kept: start a full pull.');
   if (outcome === 'unnamed')
     throw new ApiError('dead-letter-not-retryable', 'The provider’s object has no readable id.');
   return outcome;

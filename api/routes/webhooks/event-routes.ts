@@ -1,6 +1,7 @@
 import { MAX_REPLAYED } from '../../../db/webhooks/venue-event-store.ts';
 import type { VenueEventStore } from '../../../db/webhooks/venue-event-store.ts';
 import type { AuditTrail } from '../../admin/audit-trail.ts';
+import { ApiError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { readCursor, toPageAnswer } from '../../http/cursor.ts';
 import { endpoint } from '../../http/endpoint.ts';
@@ -74,6 +75,7 @@ function replayRoute({ events, audit, wakeInbox }: EventRouteDeps): Endpoint {
     effort: 'start',
     idempotent: true,
     answers: { 202: { description: 'It is handled again.', schema: eventAnswer } },
+    problems: ['event-expired'],
     async handle({ ids: { venueId, eventId }, caller, requestId }) {
       const entry = audit.entry({ caller, requestId }, venueId, {
         action: 'event.replayed',
@@ -82,6 +84,7 @@ function replayRoute({ events, audit, wakeInbox }: EventRouteDeps): Endpoint {
       });
       const event = await events.replay(venueId, eventId, entry);
       if (!event) throw notFound('event-not-found');
+      if (event === 'expired') throw new ApiError('event-expired', 'What the event told is no longer kept.');
       wakeInbox([event.partition]);
       return { status: 202, body: presentEvent(event) };
     },
@@ -92,7 +95,7 @@ function replayManyRoute({ events, audit, wakeInbox }: EventRouteDeps): Endpoint
   return endpoint({
     name: 'replayEvents',
     summary: 'Have many events handled again',
-    description: `The events that the filter names are \`waiting\` again, those received first, and are handled as if they had just been received. One request takes up to ${MAX_REPLAYED}.`,
+    description: `The events that the filter names are \`waiting\` again, those received first, and are handled as if they had just been received, without those whose body has expired. One request takes up to ${MAX_REPLAYED}.`,
     tag: 'Events',
     method: 'post',
     path: `${COLLECTION}/replay`,

@@ -336,6 +336,15 @@ describe('the payload of a dead letter', () => {
     });
     await api.database.admin`update webhook_events set body = null where id = ${eventId}`;
     expect((await api.send('GET', `${path}/${id}/payload`)).json).toMatchObject({ heldBy: 'nobody', body: null });
+    expect(await api.send('POST', `${path}/${id}/retry`)).toMatchObject({
+      ...{
+        status: 409,
+        json: { code: 'dead-letter-not-retryable', detail: expect.stringContaining('full pull') as string },
+      },
+    });
+    expect((await api.send('POST', `${path}/retry`, { json: {} })).json).toMatchObject({ retrying: 0 });
+    await api.database.admin`delete from webhook_events where id = ${eventId}`;
+    expect(await api.send('POST', `${path}/${id}/retry`)).toMatchObject({ status: 202 });
   });
 
   it('is for operators, and reaches neither the list nor the log', async () => {

@@ -214,6 +214,20 @@ describe('the replay of many events', () => {
     expect(await waiting()).toEqual(['customer.created']);
   });
 
+  it('leaves events as they are whose body has expired, and refuses one alone with what helps', async () => {
+    const { account, venueId, replay, waiting } = await kept();
+    await api.database.admin`update webhook_events set body = null, headers = '{}'
+      where external_account_id = ${account} and type = 'customer.updated'`;
+    const [expired] = (await list(venueId, '?type=customer.updated')).json.data;
+    expect((await replay({ type: 'customer.updated' })).json).toMatchObject({ replayed: 0 });
+    expect((await replay({})).json).toMatchObject({ replayed: 2 });
+    expect(await waiting()).not.toContain('customer.updated');
+    expect(await api.send('POST', path(venueId, `/${String(expired?.id)}/replay`))).toMatchObject({
+      ...{ status: 409, json: { code: 'event-expired' } },
+    });
+    expect((await api.send('GET', path(venueId, `/${String(expired?.id)}`))).json).toMatchObject({ state: 'ignored' });
+  });
+
   it('takes no more at a time than it says, and says where to go on', async () => {
     const { account, replay } = await kept();
     await api.database.admin`
