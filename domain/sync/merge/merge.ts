@@ -169,17 +169,26 @@ function outcomeOf(
   all: ReadonlyMap<string, Sides>,
   input: MergeInput,
 ): Outcome {
-  const { venue, provider } = sides;
-  // A field that the provider does not tell is not an empty one: the venue may have cleared it.
-  if (provider !== undefined && isSame(venue, provider)) return agreedOn(sides, provider, null);
+  const { provider } = sides;
   const parts = partsOf(path, all, input.together);
-  const changes = parts.map((part) => changesOf(all.get(part) ?? sides));
+  const whole = parts.map((part) => all.get(part) ?? sides);
+  if (whole.every(isEqual)) return agreedOn(sides, provider, null);
+  const changes = whole.map(changesOf);
   const venueChanged = changes.some((one) => one.venueChanged);
   const providerChanged = changes.some((one) => one.providerChanged);
+  const settledBy = () => winnerOf(policyOfAll(parts, input.policyOf), input.changedAtMs);
+  // Shown with the rest of its value, which a person decides as one: either side may change it until then.
+  if (isEqual(sides))
+    return {
+      ...agreedOn(sides, provider, null),
+      conflict: venueChanged && providerChanged && settledBy() === null ? { settledBy: null } : null,
+    };
   if (!providerChanged) return { ...sides, travelsTo: venueChanged ? 'provider' : null, conflict: null };
-  if (!venueChanged) return takeProvider(sides, null);
-  return settle(sides, winnerOf(policyOfAll(parts, input.policyOf), input.changedAtMs));
+  return venueChanged ? settle(sides, settledBy()) : takeProvider(sides, null);
 }
+
+/** A field that the provider does not tell is not an empty one: the venue may have cleared it. */
+const isEqual = ({ venue, provider }: Sides): boolean => provider !== undefined && isSame(venue, provider);
 
 /** With nothing known of an agreement, what the provider tells counts as changed on both sides. */
 function changesOf({ venue, provider, agreedVenue, agreedProvider }: Sides) {

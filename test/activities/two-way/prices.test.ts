@@ -95,6 +95,19 @@ describe('a price that both sides change, one its amount and the other its curre
     expect(await prices()).toEqual({ venue: [1_200, 'EUR'], stripe: [1_000, 'JPY'] });
   });
 
+  it('stays that of each side while a person has to decide, also where its amounts were equal at first', async () => {
+    await load({ amountMinor: 1_000, currency: 'USD' });
+    await repriceAtStripe(1_000, 'jpy');
+    await both();
+    expect(await conflicts()).toEqual([['amountMinor', 'currency']]);
+    await load({ amountMinor: 1_200 });
+    for (const mode of ['incremental', 'full'] as const) {
+      await both(mode);
+      expect(await prices()).toEqual({ venue: [1_200, 'USD'], stripe: [1_000, 'JPY'] });
+    }
+    expect(await conflicts()).toEqual([['amountMinor', 'currency']]);
+  });
+
   it('is not cleared by half: one side takes it away, the other changes its amount', async () => {
     await setPolicy('provider');
     await load({ amountMinor: null, currency: null });
