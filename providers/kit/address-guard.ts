@@ -27,22 +27,16 @@ const NOT_PUBLIC = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  '::1/128',
-  // IPv6 forms of IPv4 addresses, whose targets need another rule.
-  '::/96',
-  '::ffff:0:0/96',
-  '64:ff9b::/96',
-  '64:ff9b:1::/48',
-  '2001::/32',
-  '2002::/16',
-  '100::/64',
+  // Everything outside 2000::/3, the only block with public IPv6 addresses: among it this machine, local networks, and
+  // forms of IPv4 addresses, whose targets need another rule.
+  '::/3',
+  '4000::/2',
+  '8000::/1',
+  // Within it: protocols such as Teredo, 6to4, and documentation.
+  '2001::/23',
   '2001:db8::/32',
+  '2002::/16',
   '3fff::/20',
-  '5f00::/16',
-  'fec0::/10',
-  'fc00::/7',
-  'fe80::/10',
-  'ff00::/8',
 ];
 
 /** This machine's addresses, for development. */
