@@ -16,10 +16,7 @@ type OwnDeps = Pick<ApplyingDeps, 'providers' | 'log' | 'signalRevoked'> &
 type Databases = Pick<TestDatabase, 'db' | 'eventDb'>;
 
 /** What handling events takes, on these databases. Without `credentials` no event can be read again at its provider. */
-export function applyingDeps(
-  { db, eventDb }: Databases,
-  deps: OwnDeps,
-): ApplyingDeps & { readonly inbox: InboxStore } {
+export function applyingDeps({ db, eventDb }: Databases, deps: OwnDeps): ApplyingDeps & { readonly inbox: InboxStore } {
   const { kinds = RECORD_KINDS } = deps;
   const none = () => Promise.reject(new ProviderError({ provider: 'none', kind: 'unavailable' }));
   return {
