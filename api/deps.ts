@@ -83,6 +83,7 @@ export interface ApiDeps extends AppDeps {
  */
 export async function createApiDeps(config: ApiConfig, log: Logger, registries: Registries): Promise<ApiDeps> {
   const db = await openApiDatabase(config);
+  const eventDb = openEventDatabase(config);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer);
   if (keyAccess.state === 'unavailable')
@@ -130,7 +131,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     reportGateway: createReportGateway(temporal),
     webhookRegistrations: createWebhookRegistrationGateway(temporal),
     reportAnswers: createReportAnswerStore(db),
-    inbox: createInboxStore(db),
+    inbox: createInboxStore(eventDb),
     events: createVenueEventStore(db),
     subscriptions: createSubscriptionStore(db, venueCaps.subscriptions),
     deliveries: createDeliveryListStore(db),
@@ -163,7 +164,7 @@ export async function createApiDeps(config: ApiConfig, log: Logger, registries: 
     pingDatabase: () => db.execute(sql`select 1`),
     temporalConnection: connection,
     close: async () => {
-      await Promise.all([db.$client.end({ timeout: 5 }), expressions.close()]);
+      await Promise.all([...[db, eventDb].map(({ $client }) => $client.end({ timeout: 5 })), expressions.close()]);
     },
   };
 }
@@ -180,6 +181,10 @@ async function openApiDatabase({ databaseUrl, venueShares }: ApiConfig): Promise
   watchPool('database-connections', db.venueShares);
   return db;
 }
+
+/** Connections of their own, so that no venue's requests delay an acknowledgement. One at a time stores what has arrived. */
+const openEventDatabase = ({ databaseUrl }: ApiConfig): Database =>
+  openDatabase({ url: databaseUrl, maxConnections: 3, keepsPlans: true, applicationName: 'interlock-api-events' });
 
 function appConfigOf({ publicUrl, returnUrls, trustedProxies, jwt, rateLimits, ...config }: ApiConfig): AppConfig {
   return {

@@ -118,6 +118,8 @@ const CHUNK_MS = 3 * 60_000;
  */
 const MAX_CONNECTIONS = 20;
 const MAX_CONNECTIONS_OF_A_VENUE = 14;
+/** One for each partition's drainer, and two for events that failed, sweeps and metrics. */
+const MAX_EVENT_CONNECTIONS = 6;
 
 /** Everything that the worker is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */
 export async function createDeps(
@@ -133,6 +135,12 @@ export async function createDeps(
   });
   await checkDatabase(db);
   watchPool('database-connections', db.venueShares);
+  const eventDb = openDatabase({
+    url: config.databaseUrl,
+    maxConnections: MAX_EVENT_CONNECTIONS,
+    keepsPlans: true,
+    applicationName: 'interlock-worker-events',
+  });
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);
@@ -155,7 +163,7 @@ export async function createDeps(
   watchAppWindows(appWindowSource(providers, createBudgetStatusStore(db)));
   const deliveries = createDeliveryStore(db);
   watchDeliveries(deliveries);
-  const inbox = createInboxStore(db);
+  const inbox = createInboxStore(eventDb);
   watchInbox(inbox);
   const retries = createRetryStore(db);
   watchDeadLetters(retries);
@@ -186,7 +194,7 @@ export async function createDeps(
     kinds,
     inbox,
     eventFeeds: createEventFeedStore(db),
-    eventRecords: createEventRecordStore(db, kinds),
+    eventRecords: createEventRecordStore(eventDb, kinds),
     silences: createSyncSilenceStore(db),
     staleAfterMs: config.staleAfterMs,
     deliveries,
@@ -208,7 +216,11 @@ export async function createDeps(
     workerKey: presence.workerKey,
     presence,
     async close() {
-      await Promise.all([db.$client.end({ timeout: 5 }), presence.close(), expressions.close()]);
+      await Promise.all([
+        ...[db, eventDb].map(({ $client }) => $client.end({ timeout: 5 })),
+        presence.close(),
+        expressions.close(),
+      ]);
     },
   };
 }

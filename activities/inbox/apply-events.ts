@@ -186,8 +186,9 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   }
 }
 
-/** What an event changes; ignored where no connection pulls what it is about. */
+/** What an event changes; ignored, and not even read, where no connection pulls what it is about. */
 function changesOf(deps: ApplyingDeps, event: DueEvent, { account, targets }: Targets): Outcome | Changing {
+  if (targets.length === 0) return { ...NOTHING, state: 'ignored' };
   if (event.body === null) return giveUp(deps, event, 'body-expired');
   const changes = readChangesIn(deps.providers.definition(event.provider)?.webhooks, event.body);
   if (changes.length === 0) return giveUp(deps, event, 'unreadable');

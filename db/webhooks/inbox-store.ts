@@ -11,7 +11,7 @@ import { withRefusalsIn } from '../pull/rejections.ts';
 import type { StoreEach } from '../pull/rejections.ts';
 import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
 import { webhookInbox } from '../schema/webhooks/webhook-inbox.ts';
-import { markEvents, STABLE_PLANS } from './settled-events.ts';
+import { markEvents, UNHURRIED_COMMIT } from './settled-events.ts';
 import type { SettledEvent } from './settled-events.ts';
 
 /** An event as it was received. */
@@ -76,7 +76,10 @@ export class EventTakenError extends Error {
   }
 }
 
-/** The events of all providers, and who drains them. Crosses venues: never return what it reads to a caller. */
+/**
+ * The events of all providers, and who drains them. Crosses venues: never return what it reads to a caller. Its database
+ * keeps plans (`keepsPlans`): each batch is small, and is planned as long as it is carried out otherwise.
+ */
 export interface InboxStore {
   /**
    * Stores events in one statement, all or none. When it resolves, they are committed. Answers for each whether it is
@@ -155,7 +158,7 @@ export function createInboxStore(db: Database): InboxStore {
         async (tx, storeEach) => {
           // The lock makes another drainer wait until this transaction has ended.
           const [held] = await tx.execute(sql`
-            select ${STABLE_PLANS} from webhook_inbox
+            select ${UNHURRIED_COMMIT} from webhook_inbox
             where partition = ${lease.partition}::smallint and fence = ${lease.fence}::bigint for share`);
           if (!held) throw new PartitionTakenOverError();
           await markEvents(tx, await work(tx, storeEach));

@@ -172,7 +172,7 @@ export async function createApiWorld(
     createTestDatabase(),
     startStripeSandbox({ limits: { requestsPerSecond: 0 } }),
   ]);
-  const { db } = database;
+  const { db, eventDb } = database;
   const { kinds = RECORD_KINDS } = options.deps ?? {};
   const caps = { connections: Infinity, schedules: Infinity, subscriptions: Infinity, ...options.venueCaps };
   const logLines: string[] = [];
@@ -213,7 +213,7 @@ export async function createApiWorld(
     webhookRegistrations: new RecordedRegistrations(),
     reportAnswers: createReportAnswerStore(db),
     reconciliations: createReconciliationStore(db),
-    inbox: createInboxStore(db),
+    inbox: createInboxStore(eventDb),
     events: createVenueEventStore(db),
     subscriptions: createSubscriptionStore(db, caps.subscriptions),
     deliveries: createDeliveryListStore(db),
@@ -352,7 +352,7 @@ export async function createApiWorld(
     },
     /** Handles the events of the inbox that are due, and records the signals in `connectionGateway.revoked`. */
     drain: () =>
-      drainInbox(db, {
+      drainInbox(database, {
         providers: deps.providers,
         log: createLogger({ name: 'worker', level: 'trace', destination: { write: (line) => logLines.push(line) } }),
         // What Temporal's client throws: https://grpc.io/docs/guides/status-codes/ (2026-11-28), 14 is UNAVAILABLE.

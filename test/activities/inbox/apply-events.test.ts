@@ -8,6 +8,7 @@ import type { ApplyingDeps } from '../../../activities/inbox/apply-events.ts';
 import { createInboxActivities } from '../../../activities/inbox/drain-inbox.ts';
 import type { ConnectionId, WebhookEventId } from '../../../contracts/ids.ts';
 import { openDatabase } from '../../../db/core/venue-scope.ts';
+import type { Database } from '../../../db/core/venue-scope.ts';
 import { createInboxStore, EventTakenError, PartitionTakenOverError } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { MAX_EVENT_ATTEMPTS, pauseBeforeRetryMs } from '../../../domain/inbox/event-retry.ts';
@@ -30,7 +31,7 @@ let failing: Map<ConnectionId, Error>;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  inbox = createInboxStore(database.db);
+  inbox = createInboxStore(database.eventDb);
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
@@ -40,7 +41,7 @@ beforeEach(async () => {
 });
 
 const deps = (): ApplyingDeps =>
-  applyingDeps(database.db, {
+  applyingDeps(database, {
     providers: createTestProviders({}, NO_BUDGET),
     log: { info: () => undefined, warn: () => undefined },
     async signalRevoked({ connectionId }) {
@@ -79,7 +80,7 @@ const sweep = () => {
     workflow: { signalWithStart: () => Promise.resolve() },
     withAbortSignal: (_signal: AbortSignal, run: () => Promise<unknown>) => run(),
   } as unknown as Client;
-  const { wakeOverduePartitions } = createInboxActivities({ ...applyingDeps(database.db, deps()), chunkMs: 1_000 });
+  const { wakeOverduePartitions } = createInboxActivities({ ...applyingDeps(database, deps()), chunkMs: 1_000 });
   return new MockActivityEnvironment({}, { client }).run(wakeOverduePartitions);
 };
 /** Handles one failing event once more, as its own workflow does. */
@@ -161,24 +162,36 @@ describe('a batch of events', () => {
 });
 
 describe('the inbox', () => {
-  it('keeps plans by index in the transaction of a batch, and nowhere else', async () => {
-    const { url } = database;
-    const db = openDatabase({ url, maxConnections: 1, applicationName: 'plans' });
-    const store = createInboxStore(db);
-    const plans = async (at: Pick<typeof db, 'execute'>) => {
+  it('has connections that keep plans by index, while others plan for the values at hand', async () => {
+    const plans = async (at: Pick<Database, 'execute'>) => {
       const [row] = await at.execute(sql`
         select current_setting('plan_cache_mode') as cached, current_setting('enable_seqscan') as scans,
           current_setting('enable_hashjoin') as hashes, current_setting('enable_mergejoin') as merges`);
       return row;
     };
-    const outside = { cached: 'force_custom_plan', scans: 'on', hashes: 'on', merges: 'on' };
+    await inbox.settle(await inbox.takeOver(PARTITION), async (tx) => {
+      expect(await plans(tx)).toEqual({ cached: 'force_generic_plan', scans: 'off', hashes: 'off', merges: 'off' });
+      return [];
+    });
+    expect(await plans(database.db)).toEqual({ cached: 'force_custom_plan', scans: 'on', hashes: 'on', merges: 'on' });
+  });
+
+  it('waits for the disk when it stores an event, and not when it marks what can be handled again', async () => {
+    const { url } = database;
+    const db = openDatabase({ url, maxConnections: 1, keepsPlans: true, applicationName: 'commits' });
+    const store = createInboxStore(db);
+    const waits = async (at: Pick<Database, 'execute'>) => {
+      const [row] = await at.execute<{ waits: string }>(sql`select current_setting('synchronous_commit') as waits`);
+      return row?.waits;
+    };
+    // The servers of tests do not wait for the disk.
+    await db.execute(sql`set synchronous_commit = on`);
     try {
-      expect(await plans(db)).toEqual(outside);
       await store.settle(await store.takeOver(PARTITION), async (tx) => {
-        expect(await plans(tx)).toEqual({ cached: 'force_generic_plan', scans: 'off', hashes: 'off', merges: 'off' });
+        expect(await waits(tx)).toBe('off');
         return [];
       });
-      expect(await plans(db)).toEqual(outside);
+      expect(await waits(db)).toBe('on');
     } finally {
       await db.$client.end();
     }

@@ -84,7 +84,7 @@ const deliverAll = async (bodies: readonly string[], atOnce: number): Promise<vo
 
 /** Handles what has arrived, with real signals and without a worker, which would act on them. */
 const drain = () =>
-  drainInbox(world.database.db, {
+  drainInbox(world.database, {
     providers: world.providers,
     log,
     signalRevoked: async (connection) => {

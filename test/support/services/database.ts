@@ -12,6 +12,8 @@ export interface TestDatabase {
   readonly ownerUrl: string;
   /** Bound by row-level security, like the services. */
   readonly db: Database;
+  /** As `db`, with plans that are kept: for the inbox and what drains it. */
+  readonly eventDb: Database;
   /** A superuser, who sees every venue: for assertions, and for states that no store can create. */
   readonly admin: postgres.Sql;
   drop(): Promise<void>;
@@ -50,14 +52,16 @@ async function openTestDatabase(
   const url = urlOf(serviceUrl, name);
   const ownerUrl = urlOf(adminUrl, name);
   const db = openDatabase({ url, maxConnections: 10, readConnections: 4, applicationName: 'interlock-test' });
+  const eventDb = openDatabase({ url, maxConnections: 4, keepsPlans: true, applicationName: 'interlock-test-events' });
   const admin = postgres(ownerUrl, { max: 2, onnotice: () => undefined });
   return {
     url,
     ownerUrl,
     db,
+    eventDb,
     admin,
     drop: async () => {
-      await Promise.all([db.$client.end({ timeout: 5 }), admin.end({ timeout: 5 })]);
+      await Promise.all([db.$client, eventDb.$client, admin].map((client) => client.end({ timeout: 5 })));
       await withAdmin(adminUrl, (sql) => sql`drop database if exists ${sql(name)} with (force)`);
     },
   };

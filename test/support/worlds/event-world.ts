@@ -36,11 +36,11 @@ export interface ShownEvent {
  * worker's own code, without Temporal.
  */
 export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps' | 'venues' | 'audit'>) {
-  const { db } = world.database;
+  const { db, eventDb } = world.database;
   const api = await createApiWorld({
     providers: providers(),
     deps: {
-      inbox: createInboxStore(db),
+      inbox: createInboxStore(eventDb),
       events: createVenueEventStore(db),
       venues: world.venues,
       audit: world.audit,
@@ -53,7 +53,7 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
     signalRevoked: () => Promise.resolve(),
   };
 
-  const applying = applyingDeps(db, own);
+  const applying = applyingDeps(world.database, own);
   return {
     api,
     /** Counts resources of a connection as pulled, without a run. */
@@ -73,7 +73,7 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
       if (answer.status !== 200) throw new Error(`the endpoint answered ${answer.status}: ${answer.text}`);
     },
     /** Handles the events that are due. Returns how many there were. */
-    drain: (): Promise<number> => new MockActivityEnvironment().run(() => drainInbox(db, own)),
+    drain: (): Promise<number> => new MockActivityEnvironment().run(() => drainInbox(world.database, own)),
     /** Handles one failing event once more, as its own workflow does. */
     async process(id: string): Promise<void> {
       const event = await applying.inbox.findFailing(id as WebhookEventId);
