@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
 import { changeFeed, offset, pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
@@ -74,9 +75,13 @@ describe('a pull', () => {
   it('requests the first page before it knows the newest change, stores it afterwards, and misses no change between them', async () => {
     const input = await begun();
     let storedMeanwhile = -1;
+    let isAnswered = false;
+    lists.onPage(1, (page) => ((isAnswered = true), page));
     lists.newestChangeEpochS = async () => {
-      await until(() => Promise.resolve(lists.asked.length > 1), { ...LIMITS, what: 'the second page' });
+      await until(() => isAnswered, { ...LIMITS, what: 'the first page' });
       const changedEpochS = lists.put('p-0000', 'Renamed');
+      // Long enough for a page that waits for nothing to be stored.
+      await sleep(200);
       storedMeanwhile = (await names()).size;
       // The latest change that the overlap alone would miss.
       return changedEpochS + HAND_OFF_OVERLAP_S + 1;
