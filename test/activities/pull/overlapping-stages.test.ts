@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FAILURE } from '../../../contracts/failures.ts';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
 import { changeFeed, offset, pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
+import { ProviderError } from '../../../providers/provider-error.ts';
 import { MadeUpLists, PAGE_SIZE, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
 import { until } from '../../support/eventually.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
@@ -48,6 +49,19 @@ describe('a pull', () => {
       ).map((row) => [row.external_id, row.name] as const),
     );
   const hasAsked = (stream: string) => () => Promise.resolve(lists.asked.some((one) => one.stream === stream));
+  const stageOf = async ({ syncId }: SyncConnectionInput) => {
+    const [run] = await world.database.admin<{ kind: string }[]>`
+      select checkpoint -> 'stages' -> 0 ->> 'kind' as kind from sync_runs where id = ${syncId}`;
+    return run?.kind;
+  };
+  /** Resolves when the first page is answered. */
+  const firstPage = () =>
+    new Promise<undefined>((resolve) => {
+      lists.onPage(1, (page) => {
+        resolve(undefined);
+        return page;
+      });
+    });
   const toEnd = async (input: SyncConnectionInput) => {
     while ((await world.chunk(input)).status === 'more');
     return world.finish(input);
@@ -72,23 +86,30 @@ describe('a pull', () => {
     };
   };
 
-  it('requests the first page before it knows the newest change, stores it afterwards, and misses no change between them', async () => {
+  it('requests the first page before it knows the newest change, and misses no change between them', async () => {
     const input = await begun();
-    let storedMeanwhile = -1;
-    let isAnswered = false;
-    lists.onPage(1, (page) => ((isAnswered = true), page));
+    const answered = firstPage();
     lists.newestChangeEpochS = async () => {
-      await until(() => isAnswered, { ...LIMITS, what: 'the first page' });
-      const changedEpochS = lists.put('p-0000', 'Renamed');
-      // Long enough for a page that waits for nothing to be stored.
-      await sleep(200);
-      storedMeanwhile = (await names()).size;
+      await answered;
       // The latest change that the overlap alone would miss.
-      return changedEpochS + HAND_OFF_OVERLAP_S + 1;
+      return lists.put('p-0000', 'Renamed') + HAND_OFF_OVERLAP_S + 1;
     };
     expect((await toEnd(input)).counts).toMatchObject({ read: COUNT + 1, created: COUNT, updated: 1 });
-    expect(storedMeanwhile).toBe(0);
     expect((await names()).get('p-0000')).toBe('Renamed');
+  });
+
+  it('stores no page before it knows the newest change', async () => {
+    const input = await begun();
+    const answered = firstPage();
+    lists.newestChangeEpochS = async () => {
+      await answered;
+      throw new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: 503 });
+    };
+    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+    expect((await names()).size).toBe(0);
+    expect(await stageOf(input)).toBe('mark-changes');
+    lists.newestChangeEpochS = () => Promise.resolve(null);
+    expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
   });
 
   it('requests what changed meanwhile while the last pages of the listing are being stored', async () => {
@@ -112,9 +133,7 @@ describe('a pull', () => {
     await release({ fenced: true });
     await failed;
     expect((await names()).size).toBe(0);
-    const [run] = await world.database.admin<{ stages: readonly { readonly kind: string }[] }[]>`
-      select checkpoint -> 'stages' as stages from sync_runs where id = ${input.syncId}`;
-    expect(run?.stages[0]?.kind).toBe('mark-changes');
+    expect(await stageOf(input)).toBe('mark-changes');
     expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
   });
 });
