@@ -206,20 +206,20 @@ function handOver(plan: PullPlan, nowEpochS: number, historyFromEpochS: number |
 }
 
 /**
- * The checkpoint with its change feed starting at the newest change, by the provider's clock. Null means that there is
- * none, so our clock is used. `readingForMs`: how long the listing had been read when the provider answered. What
- * changed in that time may be missing in pages that were read already.
+ * The checkpoint once the newest change is known, by the provider's clock. Null means that there is none, so our clock
+ * is used.
  */
-export function withChangesSince(
+export function markChanges(
   checkpoint: PullCheckpoint,
   { changes }: Pick<PullPlan, 'changes'>,
-  { newestEpochS, readingForMs }: { readonly newestEpochS: number | null; readonly readingForMs: number },
-): PullCheckpoint {
-  if (newestEpochS === null || changes?.since !== 'moment') return checkpoint;
-  const fromEpochS = newestEpochS - changes.handOffOverlapS - Math.ceil(readingForMs / 1_000);
+  newestEpochS: number | null,
+): Checkpoint {
+  const next = nextStage(checkpoint);
+  if (next.kind !== 'pull' || newestEpochS === null || changes?.since !== 'moment') return next;
+  const fromEpochS = newestEpochS - changes.handOffOverlapS;
   return {
-    ...checkpoint,
-    stages: checkpoint.stages.map((stage) => (stage.kind === 'changes' ? { ...stage, fromEpochS } : stage)),
+    ...next,
+    stages: next.stages.map((stage) => (stage.kind === 'changes' ? { ...stage, fromEpochS } : stage)),
   };
 }
 

@@ -1,4 +1,4 @@
-import { isReading, nextStage, withChangesSince } from '../../../domain/sync/checkpoint.ts';
+import { markChanges } from '../../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../../../domain/sync/checkpoint.ts';
 import type { PullEnvironment } from './pull-context.ts';
 import { findDeadLetters, findMissing, settleMissing } from './pull-missing.ts';
@@ -24,7 +24,7 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
     case 'sweep':
       return readStage(environment, { checkpoint, stage });
     case 'mark-changes':
-      return markAndRead(environment, nextStage(checkpoint));
+      return mark(environment, checkpoint);
     case 'find-missing':
       return findMissing(environment, checkpoint);
     case 'find-dead-letters':
@@ -36,19 +36,18 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
   }
 }
 
-/** Asks for the newest change while the first pages of the stage behind are on their way. */
-async function markAndRead(environment: PullEnvironment, checkpoint: Checkpoint): Promise<Checkpoint | null> {
-  const [stage] = checkpoint.kind === 'pull' ? checkpoint.stages : [];
-  if (checkpoint.kind !== 'pull' || !stage || !isReading(stage)) throw new Error('changes are marked before a list');
-  return readStage(environment, { checkpoint, stage, begins: mark(environment, checkpoint) });
-}
-
-async function mark({ control, account, plan }: PullEnvironment, next: PullCheckpoint): Promise<PullCheckpoint | null> {
-  const startedAtMs = performance.now();
-  while (!control.stopping) {
-    const answer = await control.attempt(async () => ({ newestEpochS: await account.newestChangeEpochS() }));
-    const readingForMs = performance.now() - startedAtMs;
-    if (answer !== null) return withChangesSince(next, plan, { ...answer, readingForMs });
-  }
-  return null;
+/**
+ * Asks for the newest change before any list is read: its answer also tells the provider's clock, by which the first
+ * page's readings are dated.
+ */
+async function mark(
+  { control, account, plan, progress, scope }: PullEnvironment,
+  checkpoint: PullCheckpoint,
+): Promise<Checkpoint | null> {
+  const answer = await control.attempt(async () => ({ newestEpochS: await account.newestChangeEpochS() }));
+  control.rethrow();
+  if (answer === null) return control.stopping ? null : checkpoint;
+  const next = markChanges(checkpoint, plan, answer.newestEpochS);
+  await progress.moveTo(scope, next);
+  return next;
 }

@@ -1,9 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAILURE } from '../../../contracts/failures.ts';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
 import { changeFeed, offset, pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
-import { ProviderError } from '../../../providers/provider-error.ts';
 import { MadeUpLists, PAGE_SIZE, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
 import { until } from '../../support/eventually.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
@@ -11,13 +9,12 @@ import type { TestVenue } from '../../support/worlds/sync-world.ts';
 
 const PAGES = 4;
 const COUNT = PAGES * PAGE_SIZE;
-const HAND_OFF_OVERLAP_S = 5;
 const PLAN: PullPlan = {
   listing: [[offset('people-by-offset', { overlap: 1 })]],
   changes: changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], {
     reachS: null,
     overlapS: 600,
-    handOffOverlapS: HAND_OFF_OVERLAP_S,
+    handOffOverlapS: 5,
   }),
   mayVanish: true,
 };
@@ -54,14 +51,6 @@ describe('a pull', () => {
       select checkpoint -> 'stages' -> 0 ->> 'kind' as kind from sync_runs where id = ${syncId}`;
     return run?.kind;
   };
-  /** Resolves when the first page is answered. */
-  const firstPage = () =>
-    new Promise<undefined>((resolve) => {
-      lists.onPage(1, (page) => {
-        resolve(undefined);
-        return page;
-      });
-    });
   const toEnd = async (input: SyncConnectionInput) => {
     while ((await world.chunk(input)).status === 'more');
     return world.finish(input);
@@ -86,32 +75,6 @@ describe('a pull', () => {
     };
   };
 
-  it('requests the first page before it knows the newest change, and misses no change between them', async () => {
-    const input = await begun();
-    const answered = firstPage();
-    lists.newestChangeEpochS = async () => {
-      await answered;
-      // The latest change that the overlap alone would miss.
-      return lists.put('p-0000', 'Renamed') + HAND_OFF_OVERLAP_S + 1;
-    };
-    expect((await toEnd(input)).counts).toMatchObject({ read: COUNT + 1, created: COUNT, updated: 1 });
-    expect((await names()).get('p-0000')).toBe('Renamed');
-  });
-
-  it('stores no page before it knows the newest change', async () => {
-    const input = await begun();
-    const answered = firstPage();
-    lists.newestChangeEpochS = async () => {
-      await answered;
-      throw new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: 503 });
-    };
-    await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
-    expect((await names()).size).toBe(0);
-    expect(await stageOf(input)).toBe('mark-changes');
-    lists.newestChangeEpochS = () => Promise.resolve(null);
-    expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
-  });
-
   it('requests what changed meanwhile while the last pages of the listing are being stored', async () => {
     const input = await begun();
     const release = holdCommits(input);
@@ -133,7 +96,7 @@ describe('a pull', () => {
     await release({ fenced: true });
     await failed;
     expect((await names()).size).toBe(0);
-    expect(await stageOf(input)).toBe('mark-changes');
+    expect(await stageOf(input)).toBe('listing');
     expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
   });
 });

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstParts, firstPullCheckpoint, nextStage, withChangesSince } from '../../../domain/sync/checkpoint.ts';
+import { firstParts, firstPullCheckpoint, markChanges, nextStage } from '../../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, PullStart } from '../../../domain/sync/checkpoint.ts';
 import { changeFeed, timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
 import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
@@ -35,10 +35,6 @@ const kinds = (checkpoint: Checkpoint): readonly string[] =>
   checkpoint.kind === 'pull' ? checkpoint.stages.map(({ kind }) => kind) : [checkpoint.kind];
 const reading = (checkpoint: Checkpoint, kind: 'listing' | 'changes') =>
   checkpoint.kind === 'pull' ? checkpoint.stages.filter((stage) => stage.kind === kind) : [];
-
-/** The checkpoint once the newest change is known. */
-const markChanges = (checkpoint: PullCheckpoint, plan: PullPlan, newestEpochS: number | null, readingForMs = 0) =>
-  withChangesSince(nextStage(checkpoint) as PullCheckpoint, plan, { newestEpochS, readingForMs });
 
 /** Completes every stage in turn and returns the checkpoint at each. */
 function walk(start: PullCheckpoint, plan: PullPlan, newestEpochS: number | null): readonly Checkpoint[] {
@@ -140,18 +136,6 @@ describe('the stages of a pull', () => {
     ]);
   });
 
-  it('repeat what changed while the listing was read already and the newest change was not known yet', () => {
-    const newest = NOW - 5_000;
-    for (const [readingForMs, seconds] of [
-      [1, 1],
-      [2_000, 2],
-      [60_001, 61],
-    ] as const)
-      expect(reading(markChanges(first(), CUSTOMERS, newest, readingForMs), 'changes')).toMatchObject([
-        { fromEpochS: newest - HAND_OFF_OVERLAP_S - seconds },
-      ]);
-  });
-
   it('end after passing each once, and claim nothing beyond the start time', () => {
     fc.assert(
       fc.property(anyStart, fc.option(fc.integer({ min: 0, max: NOW + 100 })), (start, newestEpochS) => {
@@ -188,7 +172,7 @@ describe('a listing that returned fewer records than the provider counts', () =>
     countedAtProvider: number | null,
     more: Partial<PullCheckpoint> = {},
   ): PullCheckpoint => {
-    const begun = markChanges(first(), CUSTOMERS, NOW);
+    const begun = markChanges(first(), CUSTOMERS, NOW) as PullCheckpoint;
     return { ...begun, segments: [], listedCount, countedAtProvider, ...more };
   };
 

@@ -37,8 +37,6 @@ export type Oddity = (page: ProviderPage, query: ListQuery) => ProviderPage | Pr
 export class MadeUpLists {
   plan: PullPlan = { listing: [], changes: null, mayVanish: true };
   limits: readonly Limit[] = [perSecond(1_000), concurrent(8)];
-  /** The time of the newest change; null when the provider does not tell one. */
-  newestChangeEpochS: () => Promise<number | null> = () => Promise.resolve(null);
   /** Every requested page. */
   readonly asked: ListQuery[] = [];
   /** The order of `people-by-offset`. */
@@ -53,7 +51,6 @@ export class MadeUpLists {
 
   reset(plan: PullPlan, count: number): void {
     this.plan = plan;
-    this.newestChangeEpochS = () => Promise.resolve(null);
     this.limits = [perSecond(1_000), concurrent(8)];
     this.#people.clear();
     this.#oddities.length = 0;
@@ -69,13 +66,11 @@ export class MadeUpLists {
     return [...this.#people.keys()].sort();
   }
 
-  /** Returns the time of the change. */
-  put(id: string, name = `Person ${id}`, { first = false } = {}): number {
+  put(id: string, name = `Person ${id}`, { first = false } = {}): void {
     this.#clock += 1;
     if (!this.#people.has(id)) this.order = first ? [id, ...this.order] : [...this.order, id];
     this.#people.delete(id);
     this.#people.set(id, { id, name, changedEpochS: this.#clock });
-    return this.#clock;
   }
 
   /** Later changes carry the new time. */
@@ -246,7 +241,7 @@ export function adapterOf(lists: MadeUpLists): ProviderAdapter {
       };
       return {
         account: () => Promise.reject(new Error('nobody asks whose account it is')),
-        newestChangeEpochS: () => lists.newestChangeEpochS(),
+        newestChangeEpochS: () => Promise.resolve(null),
         resource: () => session,
       };
     },
