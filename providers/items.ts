@@ -73,11 +73,12 @@ interface Documented {
 
 function addNewNames(found: Map<string, readonly string[]>, item: unknown, { known, within }: Documented): void {
   if (typeof item !== 'object' || item === null || Array.isArray(item)) return;
-  for (const [key, value] of Object.entries(item)) {
-    const path = within.length === 0 ? key : [...within, key].join('.');
+  for (const key of Object.keys(item)) {
+    const path = within.length === 0 ? key : `${within.join('.')}.${key}`;
+    const value = (item as Readonly<Record<string, unknown>>)[key];
     if (!known.has(path)) found.set(path, [...within, key]);
     // Only objects whose names are listed are looked into.
-    else if (typeof value === 'object' && known.has(`${path}.*`))
+    else if (typeof value === 'object' && value !== null && known.has(`${path}.*`))
       addNewNames(found, value, { known, within: [...within, key] });
   }
 }

@@ -29,6 +29,7 @@ export class SerialCommitter<Item> {
   add(item: Item): void {
     if (this.#error !== null) return;
     this.#waiting.push(item);
+    if (this.#waiting.length >= this.#options.maxBatch) this.#gathering?.abort();
     this.#running ??= this.#run();
   }
 

@@ -223,6 +223,10 @@ export function markChanges(
   };
 }
 
+/** Whether the stage reads lists. */
+export const isReading = (stage: PullStage): stage is ReadingStage =>
+  stage.kind === 'listing' || stage.kind === 'changes' || stage.kind === 'sweep';
+
 /** The initial parts of a reading stage, one per list. */
 export function firstParts(
   stage: ReadingStage,

@@ -2,13 +2,15 @@ import { hash } from 'node:crypto';
 
 /** JSON with sorted object keys, so that equal values have equal text. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);
-  const entries = Object.entries(value)
-    .filter(([, entry]) => entry !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`);
-  return `{${entries.join(',')}}`;
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  // Without lists of entries: this runs for every record that is read or written.
+  let text = '';
+  for (const key of Object.keys(value).sort()) {
+    const entry = (value as Readonly<Record<string, unknown>>)[key];
+    if (entry !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(entry)}`;
+  }
+  return `{${text}}`;
 }
 
 /** SHA-256, in hex, of a value's canonical JSON. */

@@ -17,6 +17,8 @@ import { accountSchema, eventSchema, listSchema } from './http/responses.ts';
 import { createTransactionSession } from './transactions/transaction-session.ts';
 import { transactionPullPlan } from './transactions/transactions.ts';
 
+const newestEvent = listSchema(eventSchema(z.object({})));
+
 /** Longer than any answer that still arrives, because a lost one must not block a lane for minutes. */
 const CALL_TIMEOUT_MS = 30_000;
 
@@ -42,7 +44,7 @@ export function createStripeAdapter(config: StripeConfig): ProviderAdapterParts 
           };
         },
         async newestChangeEpochS() {
-          const newest = await ask(listSchema(eventSchema(z.object({}))), () => stripe.events.list({ limit: 1 }));
+          const newest = await ask(newestEvent, () => stripe.events.list({ limit: 1 }));
           return newest.positions[0]?.atEpochS ?? null;
         },
         eventFeed: createEventFeed(stripe, ask),

@@ -15,7 +15,7 @@ const GROUPS: readonly (readonly string[])[] = Array.from(
 );
 
 const placeSchema = z.object({ group: z.int().min(0), after: z.string().nullable() });
-const listedSchema = z.looseObject({ id: z.string().min(1), type: z.string().min(1) });
+const listedPage = listSchema(z.looseObject({ id: z.string().min(1), type: z.string().min(1) }));
 
 /**
  * Stripe's list of events. It is read whether or not Stripe says that an event was delivered (`delivery_success`): what
@@ -26,7 +26,7 @@ export const createEventFeed = (stripe: Stripe, ask: Ask): EventFeed => ({
     const { group, after } = placeSchema.safeParse(place).data ?? { group: 0, after: null };
     const types = [...(GROUPS[group] ?? [])];
     const range = { limit: PAGE_SIZE, created: createdWithin({ fromEpochS, toEpochS }), ...startingAfter(after) };
-    const page = await ask(listSchema(listedSchema), () => stripe.events.list({ ...range, types }));
+    const page = await ask(listedPage, () => stripe.events.list({ ...range, types }));
     const next = nextAfter(page);
     const isLast = next === null && group + 1 >= GROUPS.length;
     return {

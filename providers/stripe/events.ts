@@ -57,6 +57,8 @@ export const asToday =
   ({ isCurrent, object }: RawEvent): z.output<Schema> | null =>
     (isCurrent ? schema.safeParse(object).data : undefined) ?? null;
 
+const eventPage = listSchema(eventSchema(z.unknown()), subjectIdIn);
+
 /** Reads one page of the change feed with one HTTP call. */
 export async function listEvents<Subject>(
   { stripe, ask }: { readonly stripe: Stripe; readonly ask: Ask },
@@ -64,9 +66,7 @@ export async function listEvents<Subject>(
   { types, read }: EventFeed<Subject>,
 ): Promise<EventPage<Subject>> {
   const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
-  const page = await ask(listSchema(eventSchema(z.unknown()), subjectIdIn), () =>
-    stripe.events.list({ ...range, types: [...types] }),
-  );
+  const page = await ask(eventPage, () => stripe.events.list({ ...range, types: [...types] }));
   const told: ToldEvent<Subject>[] = [];
   const changed = new Map<string, ChangedObject>();
   const unreadable: UnreadableItem[] = [...page.unreadable];

@@ -22,7 +22,7 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
     case 'listing':
     case 'changes':
     case 'sweep':
-      return readStage(environment, checkpoint, stage);
+      return readStage(environment, { checkpoint, stage });
     case 'mark-changes':
       return mark(environment, checkpoint);
     case 'find-missing':
@@ -36,6 +36,10 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
   }
 }
 
+/**
+ * Asks for the newest change before any list is read: its answer also tells the provider's clock, by which the first
+ * page's readings are dated.
+ */
 async function mark(
   { control, account, plan, progress, scope }: PullEnvironment,
   checkpoint: PullCheckpoint,

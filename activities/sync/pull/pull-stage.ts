@@ -1,4 +1,4 @@
-import { beginStream, firstParts, fullPass, nextStage } from '../../../domain/sync/checkpoint.ts';
+import { beginStream, firstParts, fullPass, isReading, nextStage } from '../../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, ReadingStage } from '../../../domain/sync/checkpoint.ts';
 import { streamsOf } from '../../../domain/sync/pull/pull-plan.ts';
 import type { Stream } from '../../../domain/sync/pull/pull-plan.ts';
@@ -17,6 +17,11 @@ import { UnknownFields } from '../unknown-fields.ts';
 
 /** Maximum of pages in one transaction, and of pages that wait for it. */
 const MAX_PAGES_A_COMMIT = 8;
+/**
+ * A commit takes about 10 ms of processor time in Postgres and here, whatever is in it, so pages in quick succession share
+ * one. None waits once nothing more is on its way.
+ */
+const GATHER_MS = 30;
 /** How often in a row a part may return a repeated page before a person has to look. */
 const MAX_REPEATS = 3;
 
@@ -32,15 +37,23 @@ interface PageRead {
   readonly isReread: boolean;
 }
 
-/** Reads the stage's remaining parts, several at once, and commits each page together with the cursor. */
-export async function readStage(
-  environment: PullEnvironment,
-  checkpoint: PullCheckpoint,
-  stage: ReadingStage,
-): Promise<Checkpoint | null> {
-  const reader = new StageReader(environment, checkpoint, stage);
-  return reader.run();
+/** A stage that is read. */
+export interface StageStart {
+  readonly stage: ReadingStage;
+  readonly checkpoint: PullCheckpoint;
+  /**
+   * Resolves with the checkpoint that the stage begins from; null when it does not begin. Its first pages are requested
+   * meanwhile, and stored only then. Absent: it begins at once, from `checkpoint`.
+   */
+  readonly begins?: Promise<PullCheckpoint | null>;
 }
+
+/**
+ * Reads the stage's remaining parts, several at once, and commits each page together with the cursor. Returns the
+ * checkpoint after it, and after the next stages that could be read meanwhile; null when one is not complete.
+ */
+export const readStage = (environment: PullEnvironment, start: StageStart): Promise<Checkpoint | null> =>
+  new StageReader(environment, start).run();
 
 const nowEpochS = () => Math.floor(Date.now() / 1_000);
 
@@ -62,10 +75,12 @@ class StageReader {
   #checkpoint: PullCheckpoint;
   #stored: Checkpoint | null = null;
   #counted = Promise.resolve();
+  /** Whether pages may be stored: false when the stage does not begin. */
+  readonly #begun: Promise<boolean>;
   /** The provider no longer accepts the position where the last pull left its change feed. */
   #isFeedLost = false;
 
-  constructor(environment: PullEnvironment, checkpoint: PullCheckpoint, stage: ReadingStage) {
+  constructor(environment: PullEnvironment, { checkpoint, stage, begins }: StageStart) {
     this.#environment = environment;
     this.#stage = stage;
     this.#streams = streamsOf(environment.plan);
@@ -80,8 +95,20 @@ class StageReader {
     this.#uncommitted = new Map(parts.map((part) => [part.id, part]));
     this.#committer = new SerialCommitter((pages) => this.#commit(pages), {
       maxBatch: MAX_PAGES_A_COMMIT,
-      gatherMs: 0,
+      gatherMs: GATHER_MS,
     });
+    this.#begun = begins ? begins.then((from) => this.#beginFrom(from)) : Promise.resolve(true);
+  }
+
+  /** Keeps the parts and the count of this reader, which may have changed meanwhile. */
+  #beginFrom(from: PullCheckpoint | null): boolean {
+    const { segments, nextSegmentId, countedAtProvider } = this.#checkpoint;
+    if (from !== null)
+      this.#checkpoint = {
+        ...{ ...from, segments, nextSegmentId },
+        ...(countedAtProvider !== undefined && { countedAtProvider }),
+      };
+    return from !== null;
   }
 
   /** The stored parts. A list that an earlier version of this service read by another strategy is restarted once. */
@@ -97,7 +124,8 @@ class StageReader {
   }
 
   async run(): Promise<Checkpoint | null> {
-    const { control } = this.#environment;
+    // What it waits for may be a call too.
+    this.#begin(this.#begun.then(() => undefined));
     if (this.#isToBeCounted()) {
       this.#counted = this.#count();
       this.#begin(this.#counted);
@@ -108,10 +136,36 @@ class StageReader {
       await Promise.race(this.#running);
     }
     await Promise.all(this.#running);
+    return this.#end();
+  }
+
+  async #end(): Promise<Checkpoint | null> {
+    const { control } = this.#environment;
+    const hasBegun = await this.#begun;
+    const next = hasBegun ? this.#readNext() : null;
+    await next?.catch(() => undefined);
     await this.#committer.drain();
     control.rethrow();
+    if (!hasBegun) return null;
     if (this.#isFeedLost) return this.#readEverything();
+    if (next !== null) return next;
     return this.#uncommitted.size === 0 ? this.#stored : null;
+  }
+
+  /**
+   * Requests the first pages of the next stage while this one's last pages are being stored: all answers of this stage
+   * are there, which is all that the order of stages is about. Null when the next stage is none that is read.
+   */
+  #readNext(): Promise<Checkpoint | null> | null {
+    if (this.#environment.control.stopping || this.#committer.failed || this.#isFeedLost) return null;
+    const expected = nextStage({ ...this.#checkpoint, listedCount: this.#listedCount });
+    const [stage] = expected.kind === 'pull' ? expected.stages : [];
+    if (expected.kind !== 'pull' || !stage || !isReading(stage)) return null;
+    const begins = this.#committer
+      .drain()
+      .then(() => (this.#stored?.kind === 'pull' && this.#uncommitted.size === 0 ? this.#stored : null))
+      .catch(() => null);
+    return readStage(this.#environment, { stage, checkpoint: expected, begins });
   }
 
   #fillLanes(): void {
@@ -195,8 +249,11 @@ class StageReader {
     const newCount = page.positions.filter(({ id }) => !known.has(id)).length;
     const left = this.#whatIsLeft(verdict.left, page, newCount);
     this.#idle.push(...left);
+    // The next pages are on their way while this one is read, and while it waits for the stage to begin.
+    this.#fillLanes();
     const records = page.records.filter(({ externalId }) => !known.has(externalId));
     const read = records.map((record) => readRecord(record, this.#environment));
+    if (!(await this.#begun)) return;
     this.#committer.add({ page: { ...page, records }, read, partId: part.id, left, newCount, isReread });
     await this.#committer.room();
   }

@@ -130,6 +130,7 @@ const customer = deletable('customer', customerSchema).register(
     description discount email individual_name invoice_credit_balance invoice_prefix invoice_settings livemode metadata name
     next_invoice_sequence phone preferred_locales shipping sources subscriptions tax tax_exempt tax_ids test_clock`),
 );
+const customerPage = listSchema(customer);
 /** The record of a deletion event, which tells only that the customer is gone. */
 const deletedCustomer = z
   .object({ id: z.string().min(1), metadata: metadataOf.catch({}) })
@@ -202,7 +203,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
         ]);
         return { ...told, rejections: [...(told.rejections ?? []), ...rejections] };
       }
-      const page = await ask(listSchema(customer), () => stripe.customers.list(range));
+      const page = await ask(customerPage, () => stripe.customers.list(range));
       return toPage(
         page,
         page.data.map((customer) => toCustomerRecord(customer, ask.versionOf(askedAtMs))),
@@ -252,7 +253,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
       async findRemote(hint) {
         const { email, createdSinceEpochS, after } = hint;
         const askedAtMs = Date.now();
-        const page = await ask(listSchema(customer), () =>
+        const page = await ask(customerPage, () =>
           stripe.customers.list({
             limit: PAGE_SIZE,
             ...(email === null ? { created: { gte: createdSinceEpochS } } : { email }),

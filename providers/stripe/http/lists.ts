@@ -97,8 +97,9 @@ export function remoteAmong<Item extends Carrying>(
   return found ?? null;
 }
 
+const carrying = z.object({ metadata: z.record(z.string(), z.unknown()) });
 const mayCarry = (raw: unknown, recordId: string) => {
-  const { success, data } = z.object({ metadata: z.record(z.string(), z.unknown()) }).safeParse(raw);
+  const { success, data } = carrying.safeParse(raw);
   return !success || data.metadata[RECORD_ID_KEY] === recordId;
 };
 

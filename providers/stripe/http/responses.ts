@@ -75,14 +75,15 @@ export const listSchema = <Item extends z.ZodType>(item: Item, idOf: (raw: unkno
       return { has_more, data: items, ...rest, lastId: ids.at(-1) ?? null, positions: positionsOf(data) };
     });
 
+const created = z.object({ created: z.int() });
+const createdIn = (raw: unknown): number | undefined => created.safeParse(raw).data?.created;
+
 /** Includes unreadable items. An item without a creation time counts as created with its neighbour. */
 function positionsOf(data: readonly unknown[]): readonly PagePosition[] {
-  const created = z.object({ created: z.int() });
-  const times = data.map((raw) => created.safeParse(raw).data?.created);
-  const timeOf = (index: number) =>
-    times.slice(0, index + 1).findLast((time) => time !== undefined) ?? times.find((time) => time !== undefined);
-  return data.flatMap((raw, index) => {
-    const [id, atEpochS] = [idIn(raw), timeOf(index)];
+  let atEpochS = data.map(createdIn).find((time) => time !== undefined);
+  return data.flatMap((raw) => {
+    const id = idIn(raw);
+    atEpochS = createdIn(raw) ?? atEpochS;
     return id === null || atEpochS === undefined ? [] : [{ id, atEpochS }];
   });
 }

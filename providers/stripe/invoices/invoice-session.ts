@@ -60,6 +60,7 @@ export const INVOICE_EVENTS = [
   INVOICE_DELETED,
 ];
 
+const wholeInvoicePage = listSchema(wholeInvoiceSchema);
 /** Invoices of a page with more lines than it includes are completed a few at a time. */
 const AT_ONCE = 4;
 
@@ -117,7 +118,7 @@ export function createInvoiceSession(stripe: Stripe, ask: Ask): ResourceSession 
     async listPage(query) {
       if (query.stream === 'events') return changedInvoices(query);
       const askedAtMs = Date.now();
-      const page = await ask(listSchema(wholeInvoiceSchema), () =>
+      const page = await ask(wholeInvoicePage, () =>
         stripe.invoices.list({ limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) }),
       );
       const version = ask.versionOf(askedAtMs);

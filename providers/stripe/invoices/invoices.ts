@@ -75,6 +75,8 @@ export async function linesOf<Schema extends z.ZodType<{ readonly id: string }>>
   );
 }
 
+const invoicePaymentPage = listSchema(knownInvoicePayment);
+
 export async function allPaymentsOf(
   stripe: Stripe,
   ask: Ask,
@@ -82,7 +84,7 @@ export async function allPaymentsOf(
 ): Promise<readonly StripeInvoicePayment[]> {
   if (!payments) return [];
   return withTheRest(payments, async (range) =>
-    wholePage(await ask(listSchema(knownInvoicePayment), () => stripe.invoicePayments.list({ invoice: id, ...range }))),
+    wholePage(await ask(invoicePaymentPage, () => stripe.invoicePayments.list({ invoice: id, ...range }))),
   );
 }
 

@@ -47,6 +47,8 @@ interface ActivePrices {
   readonly others: readonly StripePrice[];
 }
 
+const pricePage = listSchema(priceSchema);
+
 export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger {
   const ask = <Schema extends z.ZodType>(schema: Schema, request: () => Promise<Stripe.Response<object>>) =>
     askStripe(schema, request).catch((error: unknown) => {
@@ -64,7 +66,7 @@ export function createPriceChanger(stripe: Stripe, askStripe: Ask): PriceChanger
         expand: ['data.currency_options'],
         ...startingAfter(after),
       };
-      const page = wholePage(await ask(listSchema(priceSchema), () => stripe.prices.list(params)));
+      const page = wholePage(await ask(pricePage, () => stripe.prices.list(params)));
       all.push(...page.data);
       after = nextAfter(page);
     } while (after !== null);

@@ -36,14 +36,16 @@ const product = deletable('product', productSchema).register(
     id object active created default_price deleted description images livemode marketing_features metadata name
     package_dimensions shippable statement_descriptor tax_code tax_details type unit_label updated url`),
 );
+const productPage = listSchema(product);
 const WITH_PRICES = { limit: PAGE_SIZE, expand: ['data.default_price'] };
 
 const productEvent = eventSchema(productEventSubject);
+const productEventPage = listSchema(productEvent, subjectIdIn);
 type ProductEvent = z.output<typeof productEvent>;
 
 export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession {
   const productsOf = (params: Stripe.ProductListParams) =>
-    ask(listSchema(product), () => stripe.products.list({ ...WITH_PRICES, ...params }));
+    ask(productPage, () => stripe.products.list({ ...WITH_PRICES, ...params }));
 
   return {
     async listPage(query) {
@@ -101,9 +103,7 @@ const toRecord = (one: z.output<typeof product>, version: number): ProviderRecor
  */
 async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<ProviderPage> {
   const range = { limit: PAGE_SIZE, created: createdWithin(query), ...startingAfter(query.after) };
-  const page = await ask(listSchema(productEvent, subjectIdIn), () =>
-    stripe.events.list({ ...range, types: PRODUCT_EVENTS }),
-  );
+  const page = await ask(productEventPage, () => stripe.events.list({ ...range, types: PRODUCT_EVENTS }));
   const { touched, deletions } = sorted(page.data);
   const askedAtMs = Date.now();
   // A page of events names at most one page of products. A product that the list omits is deleted. One that it includes
@@ -111,7 +111,7 @@ async function changes(stripe: Stripe, ask: Ask, query: ListQuery): Promise<Prov
   const read =
     touched.length === 0
       ? NOTHING_READ
-      : await ask(listSchema(product), () => stripe.products.list({ ...WITH_PRICES, ids: [...touched] }));
+      : await ask(productPage, () => stripe.products.list({ ...WITH_PRICES, ids: [...touched] }));
   const there = new Set([
     ...read.data.flatMap((one) => (one.deleted ? [] : one.id)),
     ...read.unreadable.map(({ externalId }) => externalId),

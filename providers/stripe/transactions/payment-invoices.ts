@@ -38,12 +38,12 @@ export const rejecting = (rejections: readonly ProviderRejection[], page: Provid
   rejections: [...(page.rejections ?? []), ...rejections],
 });
 
+const invoicePage = listSchema(invoiceSchema);
+
 /** Amendments from a page of invoices; an invoice with over ten lines takes one more call. */
 export async function listedInvoices(reader: PaymentInvoices, query: ListQuery): Promise<ProviderPage> {
   const { stripe, ask } = reader;
-  const page = await ask(listSchema(invoiceSchema), () =>
-    stripe.invoices.list({ ...rangeOf(query), expand: ['data.payments'] }),
-  );
+  const page = await ask(invoicePage, () => stripe.invoices.list({ ...rangeOf(query), expand: ['data.payments'] }));
   const told = new ToldInvoices();
   for (const invoice of page.data)
     await told.add(invoice.id, async () => amend(reader, invoice, await allPaymentsOf(stripe, ask, invoice)));

@@ -200,9 +200,10 @@ function listOf<Schema extends z.ZodType<Positioned>>(
   list: (stripe: Stripe, range: Range) => Promise<Stripe.Response<object>>,
   tellers: readonly Teller<z.output<Schema>>[],
 ): ReadStream {
+  const pageSchema = listSchema(schema);
   return async ({ stripe, ask }, query) => {
     const askedAtMs = Date.now();
-    const page = await ask(listSchema(schema), () => list(stripe, rangeOf(query)));
+    const page = await ask(pageSchema, () => list(stripe, rangeOf(query)));
     const version = ask.versionOf(askedAtMs);
     const { records, rejections } = tellEach(
       page.data.flatMap((object) =>

@@ -106,6 +106,19 @@ describe('the serial committer', () => {
     expect(batches).toEqual([[1, 2]]);
   });
 
+  it('ends its delay as soon as a batch is full', async () => {
+    const batches: (readonly number[])[] = [];
+    const committer = new SerialCommitter<number>((items) => Promise.resolve(void batches.push(items)), {
+      maxBatch: 3,
+      gatherMs: 3_600_000,
+    });
+    committer.add(1);
+    await sleep(5);
+    for (const item of [2, 3]) committer.add(item);
+    await until(() => batches.length > 0, { limitMs: 5_000, what: 'a full batch is committed', everyMs: 1 });
+    expect(batches).toEqual([[1, 2, 3]]);
+  }, 10_000);
+
   it('gathers no longer once it is drained, also what is added during the last commit', async () => {
     const batches: (readonly number[])[] = [];
     const committer = new SerialCommitter<number>(

@@ -55,6 +55,7 @@ describe('a fingerprint', () => {
 
   it('stays stable, because stored ones are compared with it', () => {
     expect(canonicalJson({ b: [1, { d: null, c: 'ü' }], a: true })).toBe('{"a":true,"b":[1,{"c":"ü","d":null}]}');
+    expect(canonicalJson({ 9: null, 10: [undefined], Z: {}, a: undefined })).toBe('{"10":[null],"9":null,"Z":{}}');
     expect(fingerprintOf({ b: 1, a: 'x' })).toBe('cdab067e9f3beb32d1252cfd63e492592fecbf591b0d08cadb24bb17f3864246');
   });
 });
