@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres from 'postgres';
@@ -16,8 +16,7 @@ import type { SharedService } from './on-demand.ts';
  */
 export function createPostgresService(): SharedService {
   const run = `interlock_test_${randomBytes(4).toString('hex')}`;
-  // Not created by mkdtemp, whose folder the user that runs Postgres under root could not enter.
-  const dataFolder = join(tmpdir(), run);
+  let dataFolder: string | null = null;
   const external = process.env['TEST_DATABASE_URL'];
   let embedded: EmbeddedPostgres | null = null;
   let adminUrl = external ?? '';
@@ -26,6 +25,8 @@ export function createPostgresService(): SharedService {
   return {
     start: async () => {
       if (!external) {
+        // Not created by mkdtemp, whose folder the user that runs Postgres under root could not enter.
+        dataFolder = join(await folderForData(), run);
         embedded = await startEmbeddedPostgres({
           dataFolder,
           password: randomBytes(12).toString('hex'),
@@ -42,7 +43,7 @@ export function createPostgresService(): SharedService {
     stop: async () => {
       if (!external) {
         await embedded?.stop();
-        await rm(dataFolder, { recursive: true, force: true });
+        if (dataFolder !== null) await rm(dataFolder, { recursive: true, force: true });
         return;
       }
       await withAdmin(adminUrl, async (sql) => {
@@ -57,6 +58,19 @@ export function createPostgresService(): SharedService {
       });
     },
   };
+}
+
+const MEMORY = '/dev/shm';
+/** A run of all tests takes less than a tenth of it. */
+const ENOUGH_BYTES = 4 * 1_024 ** 3;
+
+/**
+ * Memory where there is plenty, else the disk. Every test file creates hundreds of files with its database and removes
+ * them; ext4 without a journal searches ever longer for inodes that were not removed lately.
+ */
+async function folderForData(): Promise<string> {
+  const memory = await statfs(MEMORY).catch(() => null);
+  return memory !== null && memory.bavail * memory.bsize >= ENOUGH_BYTES ? MEMORY : tmpdir();
 }
 
 /** The same server and login with another database. */

@@ -35,6 +35,7 @@ export function createTemporalService(): SharedService {
     server = await startTemporal({
       binary: source.path,
       dataFile: null,
+      disposable: true,
       port: await freePort(),
       uiPort: null,
       namespace: NAMESPACE,
