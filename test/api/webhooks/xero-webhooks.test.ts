@@ -35,7 +35,7 @@ const deliveryOf = (first: number, ...events: readonly unknown[]) => ({
 });
 
 interface Described {
-  readonly parameters: readonly object[];
+  readonly parameters: readonly { readonly schema: { readonly enum?: readonly string[] } }[];
   readonly responses: Readonly<Record<string, { readonly content?: object }>>;
 }
 
@@ -62,7 +62,8 @@ describe('the check that Xero makes of an address', () => {
     const bodies = Object.values(paths['/webhooks/xero']!.post.responses).map(({ content }) => content ?? {});
     expect(bodies).toEqual(bodies.map(() => ({})));
     const [provider] = paths['/webhooks/{provider}']!.post.parameters;
-    expect(provider).toMatchObject({ name: 'provider', schema: { enum: expect.not.arrayContaining(['xero']) } });
+    expect(provider?.schema.enum).toContain('stripe');
+    expect(provider?.schema.enum).not.toContain('xero');
   });
 
   it('is answered without a body and without a cookie, whether its signature is right or not', async () => {
