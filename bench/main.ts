@@ -42,7 +42,8 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --repeats 3          pull, api, sync-engine, ingest: runs of each
   --per-second 200     api, hostile (30), soak (30): requests a second
   --seconds 20         api, hostile (each attack), idle (120), soak (1200), ingest (10, each): how long
-  --only rates,path    ingest: these parts alone, of ${INGEST_PARTS.join(', ')}
+  --only rates,path    ingest: these parts alone, of ${INGEST_PARTS.join(', ')}; hostile: attacks by the
+                       beginning of their names, such as 1,3,all
   --events 20000       faults: made at the provider
   --faults 40          faults: kills, pauses and outages
   --seed <number>      faults: repeats the events and faults of an earlier run
@@ -120,6 +121,7 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
       seconds: toCount(values.seconds ?? '20'),
       records: toCount(values.records ?? '2000'),
       against: values.against ?? null,
+      only: values.only?.split(',') ?? null,
     }),
   soak: () => benchSoak({ perSecond: perSecond('30'), seconds: toCount(values.seconds ?? '1200') }),
   idle: () => benchIdle({ connections: toCount(values.connections), seconds: toCount(values.seconds ?? '120') }),

@@ -11,9 +11,17 @@ import type { AnswerKind } from './openapi-headers.ts';
 import { RECORDS_PAGE } from './records-page.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { callbackParametersOf } from '../../providers/kit/define-provider.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { provider } from '../schemas/words.ts';
-import { CONNECTION_WEBHOOK_PATH, WEBHOOK_PATH, WEBHOOK_PROBLEM_CODES, webhookAnswer } from '../webhooks/webhooks.ts';
+import {
+  answeredWithoutBody,
+  CONNECTION_WEBHOOK_PATH,
+  WEBHOOK_PATH,
+  WEBHOOK_PROBLEM_CODES,
+  webhookAnswer,
+  webhookPathOf,
+} from '../webhooks/webhooks.ts';
 
 const callbackQuery = (providers: Providers) => {
   const own = providers.ids.flatMap((id) => Object.entries(callbackParametersOf(providers.definition(id))));
@@ -161,11 +169,10 @@ function ownerRoutes(problemsBy: DescribeProblems, providers: Providers): RouteC
 }
 
 function webhookRoutes(problemsBy: DescribeProblems, providers: Providers): RouteConfig[] {
+  const withoutBody = answeredWithoutBody(providers);
+  const addressed = z.enum(providers.ids.filter((id) => !withoutBody.includes(id)));
   const responses = {
-    200: {
-      description: 'Taken: it need not be sent again. A provider that takes no body is answered without one.',
-      ...json(webhookAnswer),
-    },
+    200: { description: TAKEN, ...json(webhookAnswer) },
     ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted),
   };
   return [
@@ -173,19 +180,17 @@ function webhookRoutes(problemsBy: DescribeProblems, providers: Providers): Rout
       ...plain(WEBHOOK_PATH, 'webhook', 'Where providers send the events of all accounts to'),
       method: 'post',
       description: `Takes signed events. Of these the meaning is known: ${eventsOf(providers)}. Events of any other type are kept, and listed by \`GET /v1/venues/{venueId}/events\`.`,
-      request: {
-        params: z.object({ provider }),
-        body: { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } },
-      },
+      request: { params: z.object({ provider: addressed }), body: EVENT_BODY },
       responses,
     },
+    ...withoutBody.map((id) => webhookWithoutBody(id, problemsBy, providers)),
     {
       ...plain(CONNECTION_WEBHOOK_PATH, 'connectionWebhook', 'Where a provider sends the events of one connection to'),
       method: 'post',
       description:
         'The address that `POST /v1/venues/{venueId}/connections/{connectionId}/webhook-endpoint` has made. It is a secret. A provider that asks for it with GET before it sends anything is answered 200.',
       request: {
-        params: z.object({ provider, endpoint: z.string() }),
+        params: z.object({ provider: addressed, endpoint: z.string() }),
         body: {
           required: true,
           content: { [JSON_TYPE]: { schema: providerEvent }, [FORM_TYPE]: { schema: providerForm } },
@@ -194,6 +199,24 @@ function webhookRoutes(problemsBy: DescribeProblems, providers: Providers): Rout
       responses,
     },
   ];
+}
+
+const TAKEN = 'Taken: it need not be sent again.';
+const EVENT_BODY = { required: true, content: { [JSON_TYPE]: { schema: providerEvent } } };
+
+/** A path of its own: one operation cannot say that its answers have a body for some providers alone. */
+function webhookWithoutBody(id: ProviderId, problemsBy: DescribeProblems, providers: Providers): RouteConfig {
+  const name = providers.definition(id)?.displayName ?? id;
+  return {
+    ...plain(webhookPathOf(id), `${id}Webhook`, `Where ${name} sends the events of all accounts to`),
+    method: 'post',
+    description: `As \`${WEBHOOK_PATH}\`. ${name} takes no body: every answer is a status and headers alone.`,
+    request: { body: EVENT_BODY },
+    responses: {
+      200: { description: TAKEN, headers: headersOf({ ...uncounted, status: 200 }) },
+      ...problemsBy(WEBHOOK_PROBLEM_CODES, uncounted, {}),
+    },
+  };
 }
 
 /** The handled types of events, by provider. */

@@ -3,7 +3,7 @@ import { CONFLICT_KINDS, CONFLICT_RESOLUTIONS, CONFLICT_STATES } from '../../con
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { Conflict } from '../../db/conflicts/conflict.ts';
 import { orNull, paging, timestamp, uuid } from './common.ts';
-import { resource } from './words.ts';
+import { resource, resourceOf } from './words.ts';
 
 const conflictKind = z.enum(CONFLICT_KINDS).meta({
   id: 'ConflictKind',
@@ -16,12 +16,13 @@ const conflictResolution = z.enum(CONFLICT_RESOLUTIONS).meta({
   description: '`agreed`: a later run found both sides equal.',
 });
 
-export const conflictListQuery = z.strictObject({
-  connectionId: uuid.transform((id) => id as ConnectionId).optional(),
-  resource: resource.optional(),
-  state: conflictState.optional(),
-  ...paging,
-});
+export const conflictListQuery = (resources: readonly string[]) =>
+  z.strictObject({
+    connectionId: uuid.transform((id) => id as ConnectionId).optional(),
+    resource: resourceOf(resources).optional(),
+    state: conflictState.optional(),
+    ...paging,
+  });
 
 const value = z.unknown().meta({ description: 'As the record’s field, or null.' });
 

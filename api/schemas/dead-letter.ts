@@ -4,7 +4,7 @@ import type { ConnectionId } from '../../contracts/ids.ts';
 import type { DeadLetter, DeadLetterGroups } from '../../db/dead-letters/dead-letter-store.ts';
 import { deadLetterAdvice, isEditable } from '../../domain/dead-letters/dead-letter-advice.ts';
 import { instant, orNull, paging, timestamp, uuid } from './common.ts';
-import { deadLetterSource as source, direction, resource } from './words.ts';
+import { deadLetterSource as source, direction, resource, resourceOf } from './words.ts';
 
 const state = z.enum(DEAD_LETTER_STATES).meta({
   id: 'DeadLetterState',
@@ -14,19 +14,21 @@ const state = z.enum(DEAD_LETTER_STATES).meta({
 const word = z.string().min(1).max(255);
 
 /** By which entries are chosen, in a query and in a body. */
-const chosenBy = {
+const chosenBy = (resources: readonly string[]) => ({
   source: source.optional(),
   provider: word.optional().meta({ description: 'Id of a provider.' }),
   connectionId: uuid.transform((id) => id as ConnectionId).optional(),
-  resource: resource.optional(),
+  resource: resourceOf(resources).optional(),
   cause: word.optional().meta({ description: 'Code of the last failure.' }),
   failedFrom: instant.optional().meta({ description: 'Of the last failure. Inclusive.' }),
   failedTo: instant.optional().meta({ description: 'Of the last failure. Exclusive.' }),
-};
+});
 
-export const deadLetterListQuery = z.strictObject({ ...chosenBy, state: state.optional(), ...paging });
-export const deadLetterGroupQuery = z.strictObject(chosenBy);
-export const retryDeadLettersBody = z.strictObject(chosenBy).meta({ id: 'RetryDeadLetters' });
+export const deadLetterListQuery = (resources: readonly string[]) =>
+  z.strictObject({ ...chosenBy(resources), state: state.optional(), ...paging });
+export const deadLetterGroupQuery = (resources: readonly string[]) => z.strictObject(chosenBy(resources));
+export const retryDeadLettersBody = (resources: readonly string[]) =>
+  z.strictObject(chosenBy(resources)).meta({ id: 'RetryDeadLetters' });
 
 export const discardDeadLetterBody = z
   .strictObject({

@@ -4,7 +4,7 @@ import type { ProviderId } from '../../contracts/providers.ts';
 import { LINK_STATES } from '../../contracts/records.ts';
 import { PLAN_ACTIONS, SYNC_LOG_ACTIONS, SYNC_PHASES } from '../../contracts/sync.ts';
 
-import { PROVIDER_SCHEMA } from '../../domain/reference/shared-words.ts';
+import { PROVIDER_SCHEMA, RESOURCE_SCHEMA } from '../../domain/reference/shared-words.ts';
 
 export {
   deadLetterSource,
@@ -22,6 +22,9 @@ export {
 
 export const providerOf = (ids: readonly ProviderId[]) =>
   z.enum(ids as [ProviderId, ...ProviderId[]]).meta({ id: PROVIDER_SCHEMA });
+/** `resource` of a request, checked against the names of the kinds of record. */
+export const resourceOf = (names: readonly string[]) =>
+  z.enum(names as [string, ...string[]]).meta({ id: RESOURCE_SCHEMA });
 export const environment = z
   .enum(ENVIRONMENTS)
   .meta({ id: 'Environment', description: 'The provider’s test mode, or the one that moves money.' });

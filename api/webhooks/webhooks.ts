@@ -7,6 +7,7 @@ import { accountPartitionOf, inboxPartitionOf } from '../../domain/inbox/inbox-p
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import type { WebhookEvent } from '../../providers/kit/webhook-definition.ts';
+import type { Providers } from '../../providers/providers.ts';
 import { watchPool } from '../../telemetry/metrics.ts';
 import { noteWebhookReceived, watchWebhooks } from '../../telemetry/provider-metrics.ts';
 import { ApiError } from '../errors/api-error.ts';
@@ -47,6 +48,13 @@ export interface WebhookFront {
 export const WEBHOOK_PATH = '/webhooks/{provider}';
 /** The address of a connection's own. */
 export const CONNECTION_WEBHOOK_PATH = '/webhooks/{provider}/{endpoint}';
+
+/** Where one provider sends the events of all accounts to. */
+export const webhookPathOf = (id: ProviderId): string => WEBHOOK_PATH.replace('{provider}', id);
+
+/** Providers that take no body. */
+export const answeredWithoutBody = (providers: Pick<Providers, 'ids' | 'webhooks'>): readonly ProviderId[] =>
+  providers.ids.filter((id) => providers.webhooks(id)?.answersWithoutBody === true);
 
 /** Problem codes of webhook deliveries, for the OpenAPI document. */
 export const WEBHOOK_PROBLEM_CODES = [
@@ -102,7 +110,7 @@ const TYPE = /^[a-z0-9._]{1,100}$/;
 export function createWebhookFront(deps: WebhookDeps): WebhookFront {
   const answer = createAnswer(deps);
   return {
-    paths: [WEBHOOK_PATH, CONNECTION_WEBHOOK_PATH],
+    paths: [WEBHOOK_PATH, ...answeredWithoutBody(deps.providers).map(webhookPathOf), CONNECTION_WEBHOOK_PATH],
     take(req, res) {
       const ends = endsOf(req.url ?? '');
       if (!ends) return false;

@@ -11,7 +11,15 @@ import type { Page, PageRequest } from '../core/page.ts';
 import { keepAgreed } from './agreed-records.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
-import { bySourceId, columnName, fieldsDocument, recordTable, shownInstant, tableOf } from './record-tables.ts';
+import {
+  bySourceId,
+  columnName,
+  fieldsDocument,
+  MANY_EXPECTED,
+  recordTable,
+  shownInstant,
+  tableOf,
+} from './record-tables.ts';
 import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
 import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
 import { ListStatements, statement } from '../core/statement.ts';
@@ -269,18 +277,24 @@ export function listQuery(kind: RecordKind, page: RecordPage): SQL {
     order by ${id} limit ${rows}`;
 }
 
+/** A list without filters, of which every record from the start of the page on belongs to it. */
+const isWhole = ({ filters }: RecordKind, page: RecordPage): boolean =>
+  ['sourceId', 'connectionId', 'updatedSince', ...Object.keys(filters)].every((name) => page[name] === undefined);
+
 /**
+ * A list without filters is read in the order of its index, also of a venue that the statistics do not know
+ * (`MANY_EXPECTED`). With filters it is left to the planner: another index may find the few records that match.
+ *
  * Records with a link to the connection are found through the index `record_links_listing`, which has the list's order
  * (its predicate, `write_attempt >= 0`, always holds); a record requested by key is looked up first. LATERAL with a
  * limit keeps the planner from reversing the join on tables without statistics, where a page would cost as much as the
  * whole list.
  */
-function listedFrom(
-  kind: RecordKind,
-  { connectionId, sourceId }: RecordPage,
-): { readonly from: SQL; readonly id: SQL } {
+function listedFrom(kind: RecordKind, page: RecordPage): { readonly from: SQL; readonly id: SQL } {
+  const { connectionId, sourceId } = page;
   const records =
     sourceId === undefined ? sql`${tableOf(kind)} c` : sql`${bySourceId(tableOf(kind), sql`${sourceId}::text`)} c`;
+  if (isWhole(kind, page)) return { from: sql`${records} cross join ${MANY_EXPECTED}`, id: sql`c.id` };
   if (connectionId === undefined) return { from: records, id: sql`c.id` };
   const links = sql`record_links where connection_id = ${connectionId} and resource = ${kind.name}`;
   if (sourceId !== undefined)

@@ -58,14 +58,20 @@ const COLUMN_TYPES: Readonly<Record<ValueType['type'], ColumnType>> = {
 const made = new WeakMap<RecordKind, RecordTable>();
 
 /**
- * The venue's row of a key, at most one. Of a venue that its statistics do not know, the planner expects one row: with
- * `source_id = …` every index that begins with the venue then looks as good as the one of keys, and it may read all
- * the venue's records for each key. So the first key from there on is asked for, of as many rows as the planner expects of
- * `string_to_table`, which are a thousand and in truth one: only the index of keys has that order without sorting them.
+ * One row, of which the planner expects a thousand. Of a venue that its statistics do not know it expects one record,
+ * and sorting that costs as little as an index that has the order; in a cross join with this, only such an index is
+ * cheap.
+ */
+export const MANY_EXPECTED = sql`string_to_table('one', ',') as expected`;
+
+/**
+ * The venue's row of a key, at most one. With `source_id = …` every index that begins with the venue looks as good as the
+ * one of keys where the planner expects one record, and it may read all the venue's records for each key. So the first
+ * key from there on is asked for, of many expected rows: only the index of keys has that order without sorting them.
  */
 export const bySourceId = (table: SQL, sourceId: SQL): SQL => sql`
   (select * from (
-     select t.* from ${table} t cross join string_to_table('one', ',') as expected
+     select t.* from ${table} t cross join ${MANY_EXPECTED}
      where t.source_id >= ${sourceId} order by t.source_id limit 1) first_from
    where source_id = ${sourceId})`;
 

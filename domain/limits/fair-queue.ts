@@ -13,6 +13,15 @@ const MEMORY_MS = 1_000;
 const MAX_STARTED = 4;
 /** Of any owner while others use the process: what its work costs is known only afterwards. */
 const MAX_STARTED_BESIDE_OTHERS = 8;
+/**
+ * What each of these may cost. While others use the process, as many fewer are started as the owner's work costs more:
+ * four pages of a megabyte at once would delay the next request of another by all four.
+ */
+const CHEAP_MS = 4;
+/** Costs beyond this make no difference: a single piece of work is started anyway. */
+const MAX_EXPECTED_MS = CHEAP_MS * MAX_STARTED_BESIDE_OTHERS;
+/** How far the expectation follows a piece of work that cost less. It follows one that cost more at once. */
+const EXPECT_LESS = 0.1;
 /** Work holds others back for this long after its start: later it mostly waits, for its sender or the database. */
 const COUNTS_FOR_MS = 1_000;
 const LOOK_AGAIN_MS = 2;
@@ -40,6 +49,7 @@ class Account {
   readonly #waiting = { start: new Set<Waiter>(), turn: new Set<Waiter>() };
   #usedMs = 0;
   #asOfMs: number;
+  #expectedMs = 0;
 
   constructor(nowMs: number) {
     this.#asOfMs = nowMs;
@@ -61,6 +71,17 @@ class Account {
 
   isAboveShare(nowMs: number): boolean {
     return this.usedMs(nowMs) > SHARE_MS;
+  }
+
+  /** Takes note of what a piece of work has cost, by which the next are judged. */
+  learn(costMs: number): void {
+    const less = this.#expectedMs + (costMs - this.#expectedMs) * EXPECT_LESS;
+    this.#expectedMs = Math.min(Math.max(costMs, less), MAX_EXPECTED_MS);
+  }
+
+  /** How many pieces of work may be started side by side, of `most` cheap ones. */
+  fitting(most: number): number {
+    return Math.max(1, Math.floor(most * Math.min(1, CHEAP_MS / this.#expectedMs)));
   }
 
   /** Pieces of work that were started a short time ago. */
@@ -126,16 +147,20 @@ export class FairQueue<Owner extends string = string> {
     const started = { ms: this.#nowMs() };
     account.startedAtMs.add(started);
     this.#inUse += 1;
+    let spentMs = 0;
+    const spend = (costMs: number): void => {
+      spentMs += costMs;
+      account.spend(costMs, this.#nowMs());
+    };
     return {
-      spend: (costMs) => {
-        account.spend(costMs, this.#nowMs());
-      },
+      spend,
       yield: async (costMs) => {
-        account.spend(costMs, this.#nowMs());
+        spend(costMs);
         await this.#wait(account, 'turn').granted;
       },
       end: () => {
         account.startedAtMs.delete(started);
+        account.learn(spentMs);
         this.#inUse -= 1;
         if (this.#waiting > 0) this.#schedule();
       },
@@ -230,14 +255,17 @@ export class FairQueue<Owner extends string = string> {
 
   #mayGo(account: Account, kind: WaiterKind): boolean {
     const nowMs = this.#nowMs();
-    const started = kind === 'start' ? account.recent(nowMs) : 0;
-    if (!account.isAboveShare(nowMs))
-      return started < MAX_STARTED_BESIDE_OTHERS || !this.#hasOther(account, (other) => other.usedMs(nowMs) >= 1);
+    if (kind === 'start' && account.recent(nowMs) >= this.#mostStarted(account, nowMs)) return false;
+    if (!account.isAboveShare(nowMs)) return true;
     const usedMs = account.usedMs(nowMs);
-    return (
-      started < MAX_STARTED &&
-      !this.#hasOther(account, (other) => other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs)
-    );
+    return !this.#hasOther(account, (other) => other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs);
+  }
+
+  #mostStarted(account: Account, nowMs: number): number {
+    const isAbove = account.isAboveShare(nowMs);
+    const isAlone = !this.#hasOther(account, (other) => other.usedMs(nowMs) >= 1);
+    if (isAlone) return isAbove ? MAX_STARTED : Infinity;
+    return account.fitting(isAbove ? MAX_STARTED : MAX_STARTED_BESIDE_OTHERS);
   }
 }
 

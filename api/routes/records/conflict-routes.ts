@@ -26,7 +26,7 @@ const COLLECTION = '/v1/venues/{venueId}/conflicts';
 
 export const conflictRoutes = (deps: ConflictRouteDeps): Endpoint[] => [listRoute(deps), resolveRoute(deps)];
 
-function listRoute({ conflicts }: ConflictRouteDeps): Endpoint {
+function listRoute({ conflicts, kinds }: ConflictRouteDeps): Endpoint {
   return endpoint({
     name: 'listConflicts',
     summary: 'List conflicts of two-way syncs, newest first',
@@ -36,7 +36,7 @@ function listRoute({ conflicts }: ConflictRouteDeps): Endpoint {
     method: 'get',
     path: COLLECTION,
     role: 'viewer',
-    query: conflictListQuery,
+    query: conflictListQuery(kinds.names),
     answers: { 200: { description: 'A page of conflicts.', schema: pageOf('Conflict', conflictAnswer) } },
     problems: ['invalid-cursor'],
     async handle({ ids: { venueId }, query: { limit, cursor, ...filter }, path }) {

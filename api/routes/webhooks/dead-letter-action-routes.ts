@@ -61,7 +61,7 @@ function retryRoute({ deadLetters, audit, startRetries }: DeadLetterActionDeps):
   });
 }
 
-function retryAllRoute({ deadLetters, audit, startRetries }: DeadLetterActionDeps): Endpoint {
+function retryAllRoute({ deadLetters, kinds, audit, startRetries }: DeadLetterActionDeps): Endpoint {
   return endpoint({
     name: 'retryDeadLetters',
     summary: 'Retry everything open that fits a filter',
@@ -73,7 +73,7 @@ function retryAllRoute({ deadLetters, audit, startRetries }: DeadLetterActionDep
     role: 'operator',
     effort: 'start',
     idempotent: true,
-    body: retryDeadLettersBody,
+    body: retryDeadLettersBody(kinds.names),
     answers: { 202: { description: 'They are retried.', schema: retriedAnswer } },
     async handle({ ids: { venueId }, body: filter, caller, requestId }) {
       const retrying = await deadLetters.markRetries(venueId, filter, (count) =>

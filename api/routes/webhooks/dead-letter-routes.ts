@@ -32,7 +32,7 @@ export const deadLetterListRoutes = (deps: DeadLetterRouteDeps): Endpoint[] => [
 
 export const deadLetterReadRoutes = (deps: DeadLetterRouteDeps): Endpoint[] => [getRoute(deps), payloadRoute(deps)];
 
-function listRoute({ deadLetters }: DeadLetterRouteDeps): Endpoint {
+function listRoute({ deadLetters, kinds }: DeadLetterRouteDeps): Endpoint {
   return endpoint({
     name: 'listDeadLetters',
     summary: 'List what failed for good, newest first',
@@ -42,7 +42,7 @@ function listRoute({ deadLetters }: DeadLetterRouteDeps): Endpoint {
     method: 'get',
     path: DEAD_LETTERS,
     role: 'viewer',
-    query: deadLetterListQuery,
+    query: deadLetterListQuery(kinds.names),
     answers: { 200: { description: 'A page of dead letters.', schema: pageOf('DeadLetter', deadLetterAnswer) } },
     problems: ['invalid-cursor'],
     async handle({ ids: { venueId }, query: { limit, cursor, ...filter }, path }) {
@@ -53,7 +53,7 @@ function listRoute({ deadLetters }: DeadLetterRouteDeps): Endpoint {
   });
 }
 
-function groupsRoute({ deadLetters }: DeadLetterRouteDeps): Endpoint {
+function groupsRoute({ deadLetters, kinds }: DeadLetterRouteDeps): Endpoint {
   return endpoint({
     name: 'listDeadLetterGroups',
     summary: 'Count what failed for good, by cause',
@@ -62,7 +62,7 @@ function groupsRoute({ deadLetters }: DeadLetterRouteDeps): Endpoint {
     method: 'get',
     path: `${DEAD_LETTERS}/groups`,
     role: 'viewer',
-    query: deadLetterGroupQuery,
+    query: deadLetterGroupQuery(kinds.names),
     answers: { 200: { description: 'The groups.', schema: deadLetterGroupsAnswer } },
     async handle({ ids: { venueId }, query }) {
       return { status: 200, body: presentGroups(await deadLetters.groups(venueId, query)) };

@@ -98,6 +98,11 @@ describe('the list of conflicts', () => {
     expect(await listed(`limit=2&cursor=${String(first.json.nextCursor)}`)).toEqual([ids[0]]);
   });
 
+  it('refuses a resource that is no kind of record', async () => {
+    const answer = await api.send('GET', `${path}?resource=customer`);
+    expect([answer.status, answer.json.errors]).toMatchObject([400, [{ path: 'resource' }]]);
+  });
+
   it('is empty for another venue, whose conflicts cannot be resolved either', async () => {
     const id = await aConflict();
     const elsewhere = `/v1/venues/${await api.aVenue()}/conflicts`;

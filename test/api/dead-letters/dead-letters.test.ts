@@ -96,9 +96,20 @@ describe('the list of dead letters', () => {
   });
 
   it('refuses a wrong filter and names each wrong parameter', async () => {
-    const answer = await api.send('GET', `${path}?source=nowhere&state=lost&failedFrom=yesterday&colour=red`);
+    const answer = await api.send(
+      'GET',
+      `${path}?source=nowhere&state=lost&failedFrom=yesterday&colour=red&resource=customer`,
+    );
     expect(answer.status).toBe(400);
-    expect(answer.json.errors.map((error) => error.path).sort()).toEqual(['colour', 'failedFrom', 'source', 'state']);
+    expect(answer.json.errors.map((error) => error.path).sort()).toEqual([
+      'colour',
+      'failedFrom',
+      'resource',
+      'source',
+      'state',
+    ]);
+    const groups = await api.send('GET', `${path}/groups?resource=customer`);
+    expect([groups.status, groups.json.errors.map((error) => error.path)]).toEqual([400, ['resource']]);
   });
 
   it('is paged, newest first, and stays stable while more fails', async () => {
@@ -235,9 +246,16 @@ describe('a retry', () => {
 
   it('in bulk refuses a wrong filter and retries nothing', async () => {
     const id = await aFailure();
-    const answer = await api.send('POST', `${path}/retry`, { json: { source: 'x', connectionId: 'y', limit: 1 } });
+    const answer = await api.send('POST', `${path}/retry`, {
+      json: { source: 'x', connectionId: 'y', limit: 1, resource: 'customer' },
+    });
     expect(answer.status).toBe(400);
-    expect(answer.json.errors.map((error) => error.path).sort()).toEqual(['connectionId', 'limit', 'source']);
+    expect(answer.json.errors.map((error) => error.path).sort()).toEqual([
+      'connectionId',
+      'limit',
+      'resource',
+      'source',
+    ]);
     expect(await read(id)).toMatchObject({ state: 'open' });
   });
 });

@@ -34,6 +34,11 @@ const deliveryOf = (first: number, ...events: readonly unknown[]) => ({
   ...{ events, firstEventSequence: first, lastEventSequence: first + events.length - 1, entropy: 'S0m3r4Nd0mt3xt' },
 });
 
+interface Described {
+  readonly parameters: readonly { readonly schema: { readonly enum?: readonly string[] } }[];
+  readonly responses: Readonly<Record<string, { readonly content?: object }>>;
+}
+
 interface Kept {
   readonly type: string;
   readonly tenant: string | null;
@@ -48,6 +53,17 @@ describe('the check that Xero makes of an address', () => {
     const register = () => xeroSandboxControl(xero).send<{ readonly url: string | null }>('POST', '/webhooks', { url });
     expect((await register()).url).toBe(url);
     expect(await kept()).toEqual([]);
+  });
+
+  it('has a path of its own in the OpenAPI document, whose answers have no body', async () => {
+    const { paths } = (await api.send('GET', '/openapi.json', { token: null })).json as unknown as {
+      readonly paths: Readonly<Record<string, { readonly post: Described }>>;
+    };
+    const bodies = Object.values(paths['/webhooks/xero']!.post.responses).map(({ content }) => content ?? {});
+    expect(bodies).toEqual(bodies.map(() => ({})));
+    const [provider] = paths['/webhooks/{provider}']!.post.parameters;
+    expect(provider?.schema.enum).toContain('stripe');
+    expect(provider?.schema.enum).not.toContain('xero');
   });
 
   it('is answered without a body and without a cookie, whether its signature is right or not', async () => {

@@ -31,6 +31,13 @@ async function heavy(begin: (owner: string, name?: string) => Promise<Work>, own
   work.end();
 }
 
+/** A piece of work that is over. */
+async function spendOnce(begin: (owner: string) => Promise<Work>, owner: string, costMs: number): Promise<void> {
+  const work = await begin(owner);
+  work.spend(costMs);
+  work.end();
+}
+
 describe('a queue that shares the time of a process', () => {
   it('starts the work of an owner within its share at once, however much others have waiting', async () => {
     const { queue, order, begin } = aQueue();
@@ -119,6 +126,49 @@ describe('a queue that shares the time of a process', () => {
     await ninth;
     clock.ms = 3_000;
     await Promise.all(Array.from({ length: 9 }, () => begin('newcomer')));
+  });
+
+  it.each([
+    { costMs: 4, within: 8, above: 4 },
+    { costMs: 8, within: 4, above: 2 },
+    { costMs: 18, within: 1, above: 1 },
+    { costMs: 10_000, within: 1, above: 1 },
+  ])(
+    'starts fewer of an owner whose work costs more while others use the process: $within and $above at $costMs ms',
+    async ({ costMs, within, above }) => {
+      for (const [most, usedBefore] of [
+        [within, null],
+        [above, 'heavy'],
+      ] as const) {
+        const { queue, begin } = aQueue();
+        if (usedBefore !== null) await heavy(begin, 'reader');
+        // Cheap work in between makes the owner expected to be cheap again, whatever it has used.
+        for (let index = 0; index < 60; index += 1) await spendOnce(begin, 'reader', 0);
+        await spendOnce(begin, 'reader', costMs);
+        await spendOnce(begin, 'victim', 5);
+        const started = Array.from({ length: most }, () => begin('reader'));
+        await Promise.all(started);
+        const next = begin('reader');
+        await manyRounds();
+        expect(queue.waiting).toBe(1);
+        (await started[0])?.end();
+        await next;
+      }
+    },
+  );
+
+  it('starts no fewer of an owner whose work costs much while it is alone', async () => {
+    const { begin } = aQueue();
+    await spendOnce(begin, 'alone', 100);
+    await Promise.all(Array.from({ length: 9 }, () => begin('alone')));
+  });
+
+  it('starts as many as before of an owner whose work has become cheap again', async () => {
+    const { begin } = aQueue();
+    await spendOnce(begin, 'reader', 30);
+    for (let index = 0; index < 25; index += 1) await spendOnce(begin, 'reader', 1);
+    await spendOnce(begin, 'victim', 5);
+    await Promise.all(Array.from({ length: 8 }, () => begin('reader')));
   });
 
   it('counts work among those four, and as a reason for others to wait, for a second only', async () => {
