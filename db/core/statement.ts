@@ -136,7 +136,7 @@ function readerWith(readers: readonly ColumnReader[]): (values: readonly unknown
     for (const { name, read } of readers) {
       const value = values[index];
       index += 1;
-      if (value !== null) row[name] = read(value);
+      row[name] = value === null ? null : read(value);
     }
     return row;
   };
