@@ -68,6 +68,8 @@ import type { JobGateway } from './temporal/job-gateway.ts';
 import type { VenueGateway } from './temporal/venue-gateway.ts';
 import type { Log } from './http/log.ts';
 import { mount, mountGet } from './http/mount.ts';
+import { createReadFront } from './http/read-front.ts';
+import type { ReadFront } from './http/read-front.ts';
 import { oauthCallbackRouter } from './connections/oauth-callback.ts';
 import type { ConnectionNames } from './connections/oauth-outcome-pages.ts';
 import { buildOpenApi } from './openapi/openapi.ts';
@@ -198,6 +200,8 @@ export interface App {
   readonly express: Express;
   /** Takes webhooks before Express does. */
   readonly webhooks?: WebhookFront;
+  /** Takes reads of operations before Express does. */
+  readonly reads?: ReadFront;
   /** The operations under /v1. */
   readonly endpoints: readonly Endpoint[];
   /** Ends every live stream; readers resume with another process. */
@@ -249,19 +253,17 @@ export function createApp(deps: AppDeps): App {
       providerName: (provider) => deps.providers.find(provider)?.capabilities.displayName ?? provider,
     }),
   );
-  mount(app, endpoints, createRunner({ ...common, publicUrl: config.publicUrl }));
+  const run = createRunner({ ...common, publicUrl: config.publicUrl });
+  mount(app, endpoints, run);
   app.use(() => {
     throw new ApiError('not-found', 'The API has nothing at this path.');
   });
   app.use(createErrorHandler({ log, publicUrl: config.publicUrl }));
+  const answerError = createErrorAnswer({ log, publicUrl: config.publicUrl });
   return {
     express: app,
-    webhooks: createWebhookFront({
-      ...deps,
-      publicUrl: config.publicUrl,
-      begin,
-      answerError: createErrorAnswer({ log, publicUrl: config.publicUrl }),
-    }),
+    webhooks: createWebhookFront({ ...deps, publicUrl: config.publicUrl, begin, answerError }),
+    reads: createReadFront({ endpoints, run, begin, answerError }),
     endpoints,
     endStreams: () => {
       for (const stream of streams) stream.end();

@@ -1,4 +1,4 @@
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import { validate as isUuid } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { FairQueue, Work } from '../../domain/limits/fair-queue.ts';
@@ -31,6 +31,9 @@ export interface RunnerDeps {
   readonly requests: FairQueue;
 }
 
+/** Answers one request. Rejects with what the answer is to tell as a problem. */
+export type Run = (req: Request, res: Response) => Promise<void>;
+
 const JSON_CONTENT = 'application/json; charset=utf-8';
 
 /** Costs of a request besides its bytes, in milliseconds of the process. */
@@ -44,7 +47,7 @@ const RETRY_AFTER_MS = 1_000;
  * Runs the steps that all operations share, in an order that reveals nothing to strangers: authentication, rate limit,
  * venue, role, input.
  */
-export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => RequestHandler {
+export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
   return (endpoint) => async (req, res) => {
     const exchange = { req, res };
     const caller = await deps.authenticator.authenticate(req.headers.authorization);

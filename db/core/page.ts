@@ -55,6 +55,7 @@ function mostBytes(value: unknown): number {
   if (typeof value === 'string') return BYTES_PER_VALUE + BYTES_PER_CHARACTER * value.length;
   if (typeof value !== 'object' || value === null) return BYTES_PER_VALUE;
   let bytes = BYTES_PER_VALUE;
-  for (const [key, item] of Object.entries(value)) bytes += BYTES_PER_CHARACTER * key.length + mostBytes(item);
+  for (const key of Object.keys(value))
+    bytes += BYTES_PER_CHARACTER * key.length + mostBytes((value as Readonly<Record<string, unknown>>)[key]);
   return bytes;
 }

@@ -58,6 +58,18 @@ describe('a page of records', () => {
     expect(data).toHaveLength(2);
   });
 
+  it('writes a sourceId as JSON.stringify does, whatever its characters are', async () => {
+    const ascii = Array.from({ length: 127 }, (_, index) => String.fromCharCode(index + 1));
+    const sourceIds = [...ascii.map((character) => `a${character}b`), '\u2028\u2029', '\ufeff東京', '😀', '{}","'];
+    await store.upsertMany(
+      venueId,
+      sourceIds.map((sourceId) => ({ sourceId })),
+    );
+    const { data } = await store.list(venueId, ALL, { limit: 200, after: null });
+    const listed = new Set(data.map((json) => /"sourceId":(.*),"version":1,/s.exec(json)?.[1]));
+    expect(listed).toEqual(new Set(sourceIds.map((sourceId) => JSON.stringify(sourceId))));
+  });
+
   it.each([0, 1, 20, 21, 22, 23, 50])(
     'goes on to the next until all of %i are listed, with any limit',
     async (count) => {
