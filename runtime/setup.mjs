@@ -3,7 +3,7 @@
 // entry point's output can be piped.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, constants, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +18,7 @@ const NO_PERMISSION = /\b(EACCES|EPERM|EROFS)\b/;
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const modules = path.join(root, 'node_modules');
 const lockFile = path.join(root, 'package-lock.json');
+const patchesFolder = path.join(root, 'patches');
 const stampFile = path.join(modules, '.interlock-lock-sha256');
 const node = path.join(modules, '.bin', 'node');
 
@@ -54,15 +55,23 @@ function installedByHand() {
   );
 }
 
-function isInstalled(lockHash) {
+/** What an installation consists of: the locked packages, and the patches that are applied to them. */
+function hashOfInputs() {
+  const patches = existsSync(patchesFolder) ? readdirSync(patchesFolder).sort() : [];
+  const hash = createHash('sha256').update(readFileSync(lockFile));
+  for (const name of patches) hash.update(`\0${name}\0`).update(readFileSync(path.join(patchesFolder, name)));
+  return hash.digest('hex');
+}
+
+function isInstalled(inputsHash) {
   if (!existsSync(node)) return false;
-  if (existsSync(stampFile)) return readFileSync(stampFile, 'utf8').trim() === lockHash;
+  if (existsSync(stampFile)) return readFileSync(stampFile, 'utf8').trim() === inputsHash;
   return installedByHand();
 }
 
-function remember(lockHash) {
+function remember(inputsHash) {
   const temporary = `${stampFile}.${process.pid}`;
-  writeFileSync(temporary, `${lockHash}\n`);
+  writeFileSync(temporary, `${inputsHash}\n`);
   renameSync(temporary, stampFile);
 }
 
@@ -114,11 +123,11 @@ function npmCi() {
 }
 
 async function install() {
-  const lockHash = createHash('sha256').update(readFileSync(lockFile)).digest('hex');
-  if (isInstalled(lockHash)) {
+  const inputsHash = hashOfInputs();
+  if (isInstalled(inputsHash)) {
     if (!existsSync(stampFile))
       try {
-        remember(lockHash);
+        remember(inputsHash);
       } catch {
         /* A read-only but complete tree is sufficient. */
       }
@@ -130,13 +139,13 @@ async function install() {
     fail(`no permission to write to ${root}: packages have to be installed there.`);
   }
   process.stderr.write(
-    `installing packages (${existsSync(modules) ? 'package-lock.json has changed' : 'first time only'})…\n`,
+    `installing packages (${existsSync(modules) ? 'the locked packages or their patches have changed' : 'first time only'})…\n`,
   );
   const { code, output } = await npmCi();
   if (code !== 0) failedInstall(output);
   if (!existsSync(node))
     fail('Node 24 was not installed: npm must be allowed to run install scripts (`npm config get ignore-scripts`).');
-  remember(lockHash);
+  remember(inputsHash);
 }
 
 function handOver([entry, ...args]) {

@@ -66,7 +66,22 @@ test('setup installs again when the lock has changed', async () => {
   const clone = aClone();
   await clone.setup();
   clone.lock('{"packages":{"":{},"node_modules/x":{"version":"1.0.0","optional":true}}}');
-  expect((await clone.setup()).stderr).toBe('installing packages (package-lock.json has changed)…\n');
+  expect((await clone.setup()).stderr).toBe(
+    'installing packages (the locked packages or their patches have changed)…\n',
+  );
+  expect(clone.installs()).toBe(2);
+});
+
+test('setup installs again when a patch of a package has changed, because the lock does not tell', async () => {
+  const clone = aClone();
+  const patches = path.join(clone.folder, 'patches');
+  mkdirSync(patches);
+  writeFileSync(path.join(patches, 'x+1.0.0.patch'), 'before');
+  await clone.setup();
+  await clone.setup();
+  expect(clone.installs()).toBe(1);
+  writeFileSync(path.join(patches, 'x+1.0.0.patch'), 'after');
+  await clone.setup();
   expect(clone.installs()).toBe(2);
 });
 
