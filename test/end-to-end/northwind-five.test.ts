@@ -159,7 +159,7 @@ describe.skipIf(!hasNorthwind())('Northwind in step with all five providers', ()
     const before = total((await products()).values());
     const product = (await products()).get(productAt(20));
     const customer = (await venue.customers()).get(customerAt(20));
-    const price = product?.amountMinor ?? 0;
+    const [price, currency] = [product?.amountMinor ?? 0, product?.currency];
     await raisePrice(product, 'stripe', 300);
     await raisePrice(product, 'xero', 500);
     await sides.square.setEmail(venue.externalIdOf(customer, 'square'), 'till@example.com');
@@ -170,7 +170,11 @@ describe.skipIf(!hasNorthwind())('Northwind in step with all five providers', ()
       expect.arrayContaining([
         {
           sourceId: productAt(20),
-          fields: [expect.objectContaining({ field: 'amountMinor', venue: price + 300, provider: price + 500 })],
+          // An amount and its currency are one value.
+          fields: [
+            expect.objectContaining({ field: 'amountMinor', venue: price + 300, provider: price + 500 }),
+            expect.objectContaining({ field: 'currency', venue: currency, provider: currency }),
+          ],
         },
         {
           sourceId: customerAt(20),
