@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-export interface CommitterOptions {
+export interface CommitterOptions<Item> {
+  /** The most that a batch holds and that waits for the next one, in items, or in what `sizeOf` counts. One item is always taken. */
   readonly maxBatch: number;
+  /** 1 for each item when left out. */
+  readonly sizeOf?: (item: Item) => number;
   /** How long a batch waits for more items, unless it is already awaited by `drain`. */
   readonly gatherMs: number;
 }
@@ -12,7 +15,7 @@ export interface CommitterOptions {
  */
 export class SerialCommitter<Item> {
   readonly #commit: (items: readonly Item[]) => Promise<void>;
-  readonly #options: CommitterOptions;
+  readonly #options: CommitterOptions<Item>;
   readonly #waiting: Item[] = [];
   #running: Promise<void> | null = null;
   readonly #held: (() => void)[] = [];
@@ -20,7 +23,7 @@ export class SerialCommitter<Item> {
   #draining = 0;
   #gathering: AbortController | null = null;
 
-  constructor(commit: (items: readonly Item[]) => Promise<void>, options: CommitterOptions) {
+  constructor(commit: (items: readonly Item[]) => Promise<void>, options: CommitterOptions<Item>) {
     this.#commit = commit;
     this.#options = options;
   }
@@ -29,7 +32,7 @@ export class SerialCommitter<Item> {
   add(item: Item): void {
     if (this.#error !== null) return;
     this.#waiting.push(item);
-    if (this.#waiting.length >= this.#options.maxBatch) this.#gathering?.abort();
+    if (this.#isFull()) this.#gathering?.abort();
     this.#running ??= this.#run();
   }
 
@@ -55,7 +58,27 @@ export class SerialCommitter<Item> {
    * Each batch lets as many callers continue as it has items, so that they do not all produce at once.
    */
   async room(): Promise<void> {
-    if (this.#waiting.length > this.#options.maxBatch) await new Promise<void>((letGo) => this.#held.push(letGo));
+    if (this.#sizeWaiting() > this.#options.maxBatch) await new Promise<void>((letGo) => this.#held.push(letGo));
+  }
+
+  #sizeWaiting(): number {
+    const { sizeOf = () => 1 } = this.#options;
+    return this.#waiting.reduce((sum, item) => sum + sizeOf(item), 0);
+  }
+
+  #isFull(): boolean {
+    return this.#sizeWaiting() >= this.#options.maxBatch;
+  }
+
+  /** How many of the items that wait belong to the next batch. */
+  #countOfBatch(): number {
+    const { maxBatch, sizeOf = () => 1 } = this.#options;
+    let size = 0;
+    const end = this.#waiting.findIndex((item, index) => {
+      size += sizeOf(item);
+      return index > 0 && size > maxBatch;
+    });
+    return end === -1 ? this.#waiting.length : end;
   }
 
   #take(count: number): readonly Item[] {
@@ -66,8 +89,8 @@ export class SerialCommitter<Item> {
   }
 
   async #gather(): Promise<void> {
-    const { maxBatch, gatherMs } = this.#options;
-    if (gatherMs === 0 || this.#draining > 0 || this.#waiting.length >= maxBatch) return;
+    const { gatherMs } = this.#options;
+    if (gatherMs === 0 || this.#draining > 0 || this.#isFull()) return;
     const gathering = new AbortController();
     this.#gathering = gathering;
     await delay(gatherMs, undefined, { signal: gathering.signal }).catch(() => undefined);
@@ -78,7 +101,7 @@ export class SerialCommitter<Item> {
     try {
       while (this.#waiting.length > 0) {
         await this.#gather();
-        await this.#commit(this.#take(this.#options.maxBatch));
+        await this.#commit(this.#take(this.#countOfBatch()));
       }
     } catch (cause) {
       this.#error = { cause };

@@ -15,8 +15,11 @@ import type { ReadRecord } from './pulled-record.ts';
 import { SerialCommitter } from '../serial-committer.ts';
 import { UnknownFields } from '../unknown-fields.ts';
 
-/** Maximum of pages in one transaction, and of pages that wait for it. */
-const MAX_PAGES_A_COMMIT = 8;
+/**
+ * Maximum of records in one transaction, and of records that wait for it, unless one page has more: eight pages of
+ * Stripe, one of Square's catalogue. Pages are held in memory as they came.
+ */
+const MAX_RECORDS_A_COMMIT = 800;
 /**
  * A commit takes about 10 ms of processor time in Postgres and here, whatever is in it, so pages in quick succession share
  * one. None waits once nothing more is on its way.
@@ -94,7 +97,8 @@ class StageReader {
     this.#idle = [...parts];
     this.#uncommitted = new Map(parts.map((part) => [part.id, part]));
     this.#committer = new SerialCommitter((pages) => this.#commit(pages), {
-      maxBatch: MAX_PAGES_A_COMMIT,
+      maxBatch: MAX_RECORDS_A_COMMIT,
+      sizeOf: ({ page }) => Math.max(1, page.records.length, page.positions.length),
       gatherMs: GATHER_MS,
     });
     this.#begun = begins ? begins.then((from) => this.#beginFrom(from)) : Promise.resolve(true);

@@ -134,4 +134,16 @@ describe('the serial committer', () => {
     await committer.drain();
     expect(batches).toEqual([[1, 2], [3]]);
   }, 10_000);
+
+  it('counts what items weigh, and takes one that is heavier than a batch alone', async () => {
+    const batches: (readonly number[])[] = [];
+    const committer = new SerialCommitter<number>((items) => Promise.resolve(void batches.push(items)), {
+      maxBatch: 10,
+      sizeOf: (item) => item,
+      gatherMs: 3_600_000,
+    });
+    for (const item of [50, 8, 4, 3, 3]) committer.add(item);
+    await committer.drain();
+    expect(batches).toEqual([[50], [8], [4, 3, 3]]);
+  }, 10_000);
 });
