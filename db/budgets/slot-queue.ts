@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import { ASYNCHRONOUS_COMMIT } from '../core/asynchronous-commit.ts';
 import type { Database } from '../core/venue-scope.ts';
 
 /** A late caller may use slots up to this far in the past, so that short gaps between calls do not lower the rate. */
@@ -34,7 +35,7 @@ export async function reserveSlot(
     lane === 'interactive' ? Math.max(maxWaitMs, INTERACTIVE_BACKLOG_MS) : maxWaitMs,
   );
   const [row] = await db.execute<{ wait_ms: number; throttled: boolean }>(sql`
-    with committing as materialized (select ${isWholeTransaction ? AT_ONCE : DURABLY})
+    with committing as materialized (select ${isWholeTransaction ? ASYNCHRONOUS_COMMIT : DURABLY})
     insert into provider_budgets as budget (key, next_free_at)
     select ${key}, clock_timestamp() + ${1_000 / ratePerSecond} * interval '1 millisecond' from committing
     on conflict (key) do update
@@ -49,7 +50,6 @@ export async function reserveSlot(
   return { granted: true, waitMs };
 }
 
-const AT_ONCE = sql`set_config('synchronous_commit', 'off', true)`;
 const DURABLY = sql`null`;
 
 async function backlogMs(db: Pick<Database, 'execute'>, key: string): Promise<number> {

@@ -5,13 +5,14 @@ import { APP_ENDPOINT, OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import { ASYNCHRONOUS_COMMIT } from '../core/asynchronous-commit.ts';
 import { queryBuilder, runPrepared, selectStatement, statement } from '../core/statement.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { withRefusalsIn } from '../pull/rejections.ts';
 import type { StoreEach } from '../pull/rejections.ts';
 import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
 import { webhookInbox } from '../schema/webhooks/webhook-inbox.ts';
-import { markEvents, UNHURRIED_COMMIT } from './settled-events.ts';
+import { markEvents } from './settled-events.ts';
 import type { SettledEvent } from './settled-events.ts';
 
 /** An event as it was received. */
@@ -159,9 +160,11 @@ export function createInboxStore(db: Database): InboxStore {
       withRefusalsIn(
         (inside) => db.transaction(inside),
         async (tx, storeEach) => {
-          // The lock makes another drainer wait until this transaction has ended.
+          // The lock makes another drainer wait until this transaction has ended. Effects and marks of a batch may be
+          // forgotten together: the events are on disk, and are handled again. Nobody outside is told of them before,
+          // because a delivery is claimed by a commit that waits.
           const [held] = await tx.execute(sql`
-            select ${UNHURRIED_COMMIT} from webhook_inbox
+            select ${ASYNCHRONOUS_COMMIT} from webhook_inbox
             where partition = ${lease.partition}::smallint and fence = ${lease.fence}::bigint for share`);
           if (!held) throw new PartitionTakenOverError();
           await markEvents(tx, await work(tx, storeEach));

@@ -17,14 +17,6 @@ export interface SettledEvent {
 }
 
 /**
- * Lets this transaction end without waiting for the disk. The effects of a batch and its marks are kept or lost together:
- * what a crash of the server can forget, the last 0.6 s, is handled again from events that were on disk before they were
- * acknowledged. Nobody outside is told of it before: a delivery is claimed by a commit that waits for the disk, and that
- * makes every earlier one durable (https://www.postgresql.org/docs/18/wal-async-commit.html, read 2026-11-29).
- */
-export const UNHURRIED_COMMIT = sql.raw(`set_config('synchronous_commit', 'off', true)`);
-
-/**
  * Marks events with what became of them, and settles the dead letters of those that are over. May leave the transaction in
  * the scope of a venue.
  */
