@@ -15,7 +15,7 @@ export interface CommitterOptions<Item> {
  */
 export class SerialCommitter<Item> {
   readonly #commit: (items: readonly Item[]) => Promise<void>;
-  readonly #options: CommitterOptions<Item>;
+  readonly #options: Required<CommitterOptions<Item>>;
   readonly #waiting: Item[] = [];
   #running: Promise<void> | null = null;
   readonly #held: (() => void)[] = [];
@@ -25,7 +25,7 @@ export class SerialCommitter<Item> {
 
   constructor(commit: (items: readonly Item[]) => Promise<void>, options: CommitterOptions<Item>) {
     this.#commit = commit;
-    this.#options = options;
+    this.#options = { sizeOf: () => 1, ...options };
   }
 
   /** Ignores items after a failed commit, because a later commit would move the cursor past the lost ones. */
@@ -62,8 +62,7 @@ export class SerialCommitter<Item> {
   }
 
   #sizeWaiting(): number {
-    const { sizeOf = () => 1 } = this.#options;
-    return this.#waiting.reduce((sum, item) => sum + sizeOf(item), 0);
+    return this.#waiting.reduce((sum, item) => sum + this.#options.sizeOf(item), 0);
   }
 
   #isFull(): boolean {
@@ -72,7 +71,7 @@ export class SerialCommitter<Item> {
 
   /** How many of the items that wait belong to the next batch. */
   #countOfBatch(): number {
-    const { maxBatch, sizeOf = () => 1 } = this.#options;
+    const { maxBatch, sizeOf } = this.#options;
     let size = 0;
     const end = this.#waiting.findIndex((item, index) => {
       size += sizeOf(item);
