@@ -32,6 +32,10 @@ if (config.keyring.kind === 'local')
 // Stripe's notices and hints would break up the structured log.
 process.env['STRIPE_SUPPRESS_NOTICES'] = 'true';
 
+// Without it, activities that Temporal hands out while this process stops are run by nobody until they time out
+// (docs/decisions/0124-a-stopping-worker-takes-what-it-was-handed.md). The SDK reads it when a worker is created.
+process.env['TEMPORAL_POLL_SHUTDOWN_INTERRUPT_WAIT_MS'] ??= '500';
+
 const stopping = new AbortController();
 const stop = () => {
   stopping.abort();
