@@ -12,6 +12,7 @@ import type {
 import { EventTakenError } from '../../db/webhooks/inbox-store.ts';
 import type { DueEvent, InboxStore } from '../../db/webhooks/inbox-store.ts';
 import type { SettledEvent } from '../../db/webhooks/settled-events.ts';
+import { BATCH, restMs } from '../../domain/inbox/drain-pace.ts';
 import { eventProcessing, inboxWakeUp } from '../../domain/inbox/inbox-drainer.ts';
 import type { DrainInbox, ProcessWebhook } from '../../domain/inbox/inbox-drainer.ts';
 import { tellOwner } from '../connections/connection-owner.ts';
@@ -27,17 +28,8 @@ export interface InboxDeps extends Omit<ApplyingDeps, 'signalRevoked'> {
   readonly chunkMs: number;
 }
 
-/** Events per transaction. */
-const BATCH = 200;
 /** How long a partition without events is watched before its drainer falls asleep. */
 const IDLE_MS = 2_000;
-/**
- * A drainer begins a batch no more often, unless more events wait than a batch holds. A transaction costs as much as
- * twenty events in it, so that without the pause each drainer would handle a few events at a time, and take the CPU from
- * the acknowledgements. What a batch takes is part of the time, so that a slow one delays the next no further. On a busy
- * machine, where batches are slow, it rests half as long as one takes.
- */
-const BATCH_EVERY_MS = 50;
 /** An event that waits for longer than this has no drainer, or a drainer with a long backlog, which a signal does not hurt. */
 const OVERDUE_MS = 10_000;
 
@@ -90,12 +82,13 @@ async function drain(
       await inbox.markAwake([partition]);
       busyAtMs = performance.now();
     }
-    if (events.length < BATCH) await pause(restAfterMs(performance.now() - beganAtMs));
+    const tookMs = performance.now() - beganAtMs;
+    const backlog = events.length < BATCH ? null : await inbox.readBacklog(partition);
+    const rest = restMs({ events: events.length, tookMs, backlog });
+    if (rest > 0) await pause(rest);
   }
   return { handled, more: true, dueInMs: null };
 }
-
-const restAfterMs = (tookMs: number): number => Math.max(BATCH_EVERY_MS - tookMs, tookMs / 2);
 
 /** Gives each failing event a workflow of its own. One that cannot be started is found by the sweep. */
 async function processFailing(

@@ -26,7 +26,9 @@ export interface RequestContext {
 
 const SANE_REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/;
 
-const contexts = new WeakMap<IncomingMessage, RequestContext>();
+/** On the request itself: an entry of a weak map for each request costs the garbage collector as much as the request. */
+const CONTEXT = Symbol('request context');
+type WithContext = IncomingMessage & { [CONTEXT]?: RequestContext };
 
 /** What is done for a request before it is answered, by Express or without it. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () => void) => void;
@@ -35,7 +37,7 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: () =>
 export function requestContext(req: IncomingMessage, res: ServerResponse, next: () => void): void {
   const given = req.headers['x-request-id'];
   const requestId = typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUIDv7();
-  contexts.set(req, {
+  const context: RequestContext = {
     requestId,
     route: null,
     subject: null,
@@ -43,19 +45,20 @@ export function requestContext(req: IncomingMessage, res: ServerResponse, next: 
     code: null,
     limit: null,
     isWithoutBody: false,
-  });
+  };
+  (req as WithContext)[CONTEXT] = context;
   res.setHeader('X-Request-Id', requestId);
   next();
 }
 
 export function contextOf(req: IncomingMessage): RequestContext {
-  const context = contexts.get(req);
+  const context = (req as WithContext)[CONTEXT];
   if (!context) throw new Error('the request context middleware has not run');
   return context;
 }
 
 /** Records the limit that rejected or cut something of this request, for the access log and the metrics. */
 export function noteLimit(req: IncomingMessage, limit: Limit): void {
-  const context = contexts.get(req);
+  const context = (req as WithContext)[CONTEXT];
   if (context) context.limit = limit;
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { ProviderId } from '../../contracts/providers.ts';
@@ -290,7 +290,7 @@ function receivedEvent(
   about: Pick<ReceivedEvent, 'provider' | 'endpoint' | 'headers'>,
   { id, type, account, body }: WebhookEvent & Pick<ReceivedEvent, 'body'>,
 ): ReceivedEvent {
-  const eventKey = id ?? `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  const eventKey = id ?? `sha256:${hash('sha256', body, 'hex')}`;
   const { provider } = about;
   const partition = account ? accountPartitionOf(provider, account) : inboxPartitionOf(provider, eventKey);
   return { ...about, eventKey, type, account, body, partition };

@@ -133,50 +133,65 @@ export class EventSender {
 const MADE_AHEAD_PER_SECOND = 10_000;
 
 const HEAD_END = '\r\n\r\n';
+const STATUS_AT = 'HTTP/1.1 '.length;
+const CONTENT_LENGTH = /\ncontent-length: *(\d+)/i;
+/** Longer than any answer of the services. */
+const ANSWER_BYTES = 65_536;
 
-/** One request after the other over one socket. */
+interface Exchange {
+  readonly resolve: (status: number) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** One request after the other over one socket, read into one buffer: a stream for each answer costs as much again. */
 class Connection {
   readonly #socket: Socket;
   readonly #open: Promise<unknown>;
+  #exchange: Exchange | null = null;
+  #answer = '';
 
   constructor({ hostname, port }: URL) {
-    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    const take = (bytes: number, buffer: Uint8Array): boolean => {
+      this.#take(Buffer.from(buffer.buffer, buffer.byteOffset, bytes).toString('latin1'));
+      return true;
+    };
+    const onread = { buffer: Buffer.allocUnsafe(ANSWER_BYTES), callback: take };
+    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true, onread });
     this.#open = once(this.#socket, 'connect');
-    // Whoever sends learns of it by its own listener.
-    this.#socket.on('error', () => undefined);
+    // Whoever sends learns of it when the connection is closed.
+    this.#socket
+      .on('error', () => undefined)
+      .on('close', () => {
+        this.#exchange?.reject(new Error('the connection was closed'));
+      });
   }
 
   /** Returns the status of the answer, once it has arrived whole. */
   async exchange(request: Buffer): Promise<number> {
-    await this.#open;
+    if (this.#socket.connecting) await this.#open;
+    if (this.#socket.destroyed) throw new Error('the connection was closed');
     return new Promise((resolve, reject) => {
-      const socket = this.#socket;
-      let answer = '';
-      const leave = (): void => {
-        socket.off('data', take).off('close', fail);
-      };
-      const take = (bytes: Buffer): void => {
-        answer += bytes.toString('latin1');
-        if (!isWhole(answer)) return;
-        leave();
-        resolve(Number(answer.slice('HTTP/1.1 '.length, 'HTTP/1.1 200'.length)));
-      };
-      const fail = (): void => {
-        leave();
-        reject(new Error('the connection was closed'));
-      };
-      socket.on('data', take).on('close', fail).write(request);
+      this.#exchange = { resolve, reject };
+      this.#socket.write(request);
     });
   }
 
   close(): void {
     this.#socket.destroy();
   }
+
+  #take(piece: string): void {
+    this.#answer += piece;
+    if (!isWhole(this.#answer)) return;
+    const status = Number(this.#answer.slice(STATUS_AT, STATUS_AT + 3));
+    this.#answer = '';
+    this.#exchange?.resolve(status);
+  }
 }
 
 function isWhole(answer: string): boolean {
   const headBytes = answer.indexOf(HEAD_END);
   if (headBytes === -1) return false;
-  const [, length = '0'] = /^content-length: *(\d+)/im.exec(answer.slice(0, headBytes)) ?? [];
+  const length = CONTENT_LENGTH.exec(answer)?.[1] ?? '0';
   return answer.length >= headBytes + HEAD_END.length + Number(length);
 }

@@ -3,6 +3,7 @@ import postgres from 'postgres';
 import { installBullMq, startBullMq } from './bullmq.ts';
 import type { Front } from './bullmq.ts';
 import { until, untilDrained } from './inbox-watch.ts';
+import { reuseLogFiles } from './log-files.ts';
 import { insertsASecond } from './pgbench.ts';
 import { CONNECTIONS, formatCpu, saturate, steady, takerOf, withSender } from './takers.ts';
 import type { Saturated, Taker } from './takers.ts';
@@ -62,10 +63,11 @@ async function inTurn(system: System, folder: string, options: IngestOptions): P
     only === null || only.includes(part) ? untilDrained(sql).then(measure) : [];
   try {
     await saturate(takerOf(system), WARM_UP_S);
+    await reuseLogFiles(sql);
     const warm = { api: residentMib(system.pids.api), worker: residentMib(system.pids.worker) };
     const accounts = await connectAccounts(system);
     return [
-      ...(await measured('rates', () => compareRates(system, folder, options))),
+      ...(await measured('rates', () => compareRates(path, folder, options))),
       ...(await measured('steady', () => compareLatencies(system, folder, options))),
       ...(await measured('spike', async () => [await spike(system, sql, options)])),
       ...(await measured('applied', async () => [await compareApplied(path, { folder, accounts })])),
@@ -93,12 +95,19 @@ function memoryRow(name: string, pid: number, warmMib: number): Row {
 }
 
 /** Acknowledgements a second, and single-row inserts a second of the same Postgres. */
-async function compareRates(system: System, folder: string, options: IngestOptions): Promise<readonly Row[]> {
+async function compareRates(
+  { system, sql }: WholePath,
+  folder: string,
+  options: IngestOptions,
+): Promise<readonly Row[]> {
   const ours: Saturated[] = [];
+  const backlogS: number[] = [];
+  // Drainers leave a part for later in a flood: that must neither burden the next peer nor be left out of the CPU time.
+  const applied = async () => backlogS.push(await untilDrained(sql));
   const theirs: Record<Front, Saturated[]> = { stock: [], fast: [] };
   const inserts: Saturated[] = [];
   for (let repeat = 0; repeat < options.repeats; repeat += 1) {
-    ours.push(await saturate(takerOf(system), options.seconds));
+    ours.push(await saturate(takerOf(system), options.seconds, applied));
     for (const front of ['stock', 'fast'] as const)
       theirs[front].push(await withBullMq(system, { folder, front }, (peer) => saturate(peer, options.seconds)));
     const { databaseUrl } = system;
@@ -115,6 +124,7 @@ async function compareRates(system: System, folder: string, options: IngestOptio
       cpuUs: round(medianOf(ours, 'cpuUsEach'), 0),
       theirCpuUs: round(medianOf(their, 'cpuUsEach'), 0),
       ourCpuUs: formatCpu(ours.at(-1)?.cpuUsOf ?? {}),
+      backlogS: round(percentile(backlogS, 0.5)),
       load: load(),
       goal: `ratio ≥ ${least}`,
       met: ratio >= least,

@@ -47,12 +47,17 @@ export interface Saturated {
   readonly cpuUsOf: Readonly<Record<string, number>>;
 }
 
-/** Sends as fast as events are acknowledged. */
-export function saturate(taker: Taker, seconds: number): Promise<Saturated> {
+/** Sends as fast as events are acknowledged. CPU time counts until `applied` resolves. */
+export function saturate(
+  taker: Taker,
+  seconds: number,
+  applied: () => Promise<unknown> = () => Promise.resolve(),
+): Promise<Saturated> {
   return withSender(taker, async (sender) => {
     sender.prepare(seconds * 10_000);
     const before = cpuSeconds(taker.pids);
     const perSecond = await sender.saturate(seconds);
+    await applied();
     const cpuUsOf = cpuUsPerEvent(taker.pids, before, perSecond * seconds);
     return { perSecond, cpuUsOf, cpuUsEach: Object.values(cpuUsOf).reduce((total, each) => total + each, 0) };
   });

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { and, eq, inArray, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
@@ -5,6 +6,7 @@ import { APP_ENDPOINT, OPEN_EVENT_STATES } from '../../contracts/inbox.ts';
 import type { WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
+import type { Backlog } from '../../domain/inbox/drain-pace.ts';
 import { ASYNCHRONOUS_COMMIT } from '../core/asynchronous-commit.ts';
 import { queryBuilder, runPrepared, selectStatement, statement } from '../core/statement.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
@@ -96,6 +98,8 @@ export interface InboxStore {
   takeOver(partition: number): Promise<PartitionLease>;
   /** Events that are due, oldest first. */
   listDue(partition: number, limit: number): Promise<readonly DueEvent[]>;
+  /** Null when no event is due. */
+  readBacklog(partition: number): Promise<Backlog | null>;
   /** Marks events together with their effects, in one transaction. Throws PartitionTakenOverError. */
   settle(lease: PartitionLease, work: Settle): Promise<void>;
   /** As `settle`, for one event that failed. Throws EventTakenError when it was handled otherwise since it was found. */
@@ -155,6 +159,11 @@ export function createInboxStore(db: Database): InboxStore {
     },
 
     listDue: (partition, limit) => listDue(db, partition, limit),
+
+    async readBacklog(partition) {
+      const [row] = await runPrepared(db.$client, READ_BACKLOG, { partition });
+      return row?.oldest == null || row.newest === null ? null : { oldestMs: row.oldest, newestMs: row.newest };
+    },
 
     settle: (lease, work) =>
       withRefusalsIn(
@@ -281,9 +290,10 @@ const KEEP = statement<{ id: WebhookEventId }>(sql`
 
 async function keepEvents(db: Database, events: readonly ReceivedEvent[]): Promise<readonly boolean[]> {
   if (events.length === 0) return [];
-  const rows = events.map((event) => ({ ...event, id: uuidv7() as WebhookEventId }));
+  const ids = newIds(events.length);
+  const rows = events.map((event, index) => ({ ...event, id: ids[index] as WebhookEventId, sortKey: keyOf(event) }));
   // In the order of the key: two statements that insert the same events in different orders would wait for each other.
-  const ordered = rows.toSorted((a, b) => compare(keyOf(a), keyOf(b)));
+  const ordered = rows.toSorted((a, b) => compare(a.sortKey, b.sortKey));
   const column = (valueOf: (row: (typeof rows)[number]) => string | null) => arrayText(ordered.map(valueOf));
   const kept = await runPrepared(db.$client, KEEP, {
     ids: column(({ id }) => id),
@@ -299,6 +309,19 @@ async function keepEvents(db: Database, events: readonly ReceivedEvent[]): Promi
   });
   const isNew = new Set(kept.map(({ id }) => id));
   return rows.map(({ id }) => isNew.has(id));
+}
+
+const ID_BYTES = 16;
+const MAX_SEQUENCE = 0x7fff_ffff;
+
+/** Ids in ascending order. Their random bytes are asked for at once, which costs as much as for a single one. */
+function newIds(count: number): readonly string[] {
+  const random = randomBytes(ID_BYTES * count);
+  const msecs = Date.now();
+  const first = random.readUInt32BE(0) % (MAX_SEQUENCE - count);
+  return Array.from({ length: count }, (_, index) =>
+    uuidv7({ msecs, seq: first + index, random: random.subarray(ID_BYTES * index, ID_BYTES * (index + 1)) }),
+  );
 }
 
 const keyOf = ({ provider, endpoint, eventKey }: ReceivedEvent): string => `${provider}\n${endpoint}\n${eventKey}`;
@@ -324,6 +347,13 @@ const LIST_DUE = selectStatement(
     .orderBy(dueAt, id)
     .limit(placeholder('limit')),
 );
+
+/** Both ends of the index by which due events are found. */
+const READ_BACKLOG = statement<{ readonly oldest: number | null; readonly newest: number | null }>(sql`
+  select extract(epoch from now() - min(${dueAt}))::float8 * 1000 as oldest,
+    extract(epoch from now() - max(${dueAt}))::float8 * 1000 as newest
+  from ${webhookEvents}
+  where ${webhookEvents.partition} = ${placeholder('partition')}::smallint and ${isOpen} and ${dueAt} <= now()`);
 
 const listDue = async (db: Database, partition: number, limit: number): Promise<readonly DueEvent[]> =>
   (await runPrepared(db.$client, LIST_DUE, { partition, limit })).map(toDueEvent);

@@ -121,6 +121,19 @@ describe('a batch of events', () => {
     ]);
   });
 
+  it('leaves a backlog whose first and last event tell how long they have waited', async () => {
+    expect(await inbox.readBacklog(PARTITION)).toBeNull();
+    await keep('M5');
+    await database.admin`update webhook_events set due_at = now() - interval '9 seconds'`;
+    await keep('M6');
+    const backlog = await inbox.readBacklog(PARTITION);
+    expect(backlog?.oldestMs).toBeGreaterThanOrEqual(9_000);
+    expect(backlog?.newestMs).toBeLessThan(9_000);
+    // An event that waits for its next attempt is not due.
+    await database.admin`update webhook_events set due_at = now() + interval '1 hour'`;
+    expect(await inbox.readBacklog(PARTITION)).toBeNull();
+  });
+
   it('keeps an event of a provider whose adapter takes none for later, and the sweep leaves it there', async () => {
     await keep('x', { provider: 'paypal', type: 'subscribe' });
     await handle();

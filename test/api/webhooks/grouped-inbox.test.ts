@@ -151,6 +151,20 @@ describe('a group of deliveries in Postgres', () => {
     ).toEqual([[true], [false, true, false], [false]]);
   });
 
+  it('gets ids in the order in which its events came, and never the same twice', async () => {
+    const batches = Array.from({ length: 20 }, (_, batch) => ['c', 'a', 'b'].map((key) => anEvent(`${batch}${key}`)));
+    for (const batch of batches) await createGroupedInbox(store)(batch);
+    const rows = await database.admin<{ id: string; key: string }[]>`
+      select id, event_key as key from webhook_events order by id`;
+    const idsOf = new Map(rows.map(({ id, key }) => [key, id]));
+    expect(new Set(idsOf.values()).size).toBe(60);
+    for (const batch of batches) {
+      const ids = batch.map(({ eventKey }) => idsOf.get(eventKey) ?? '');
+      expect(ids).toEqual(ids.toSorted());
+      for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    }
+  });
+
   it('keeps every byte and every character as it came', async () => {
     const body = Uint8Array.from({ length: 512 }, (_, index) => index % 256);
     const odd = { ...anEvent('"{},\\ null', body), type: 'NULL', headers: { 'user-agent': 'a"b\\c{}\n' } };

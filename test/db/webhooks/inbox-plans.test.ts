@@ -32,6 +32,7 @@ afterAll(async () => {
 
 it.each<[string, () => Promise<unknown>]>([
   ['events that are due', () => inbox.listDue(1, 10)],
+  ['how long due events have waited', () => inbox.readBacklog(1)],
   ['when the next event is due', () => inbox.nextDueInMs(1)],
   ['failing events that nobody processes', () => inbox.listUnprocessed(1_000, 10)],
   ['partitions with events that wait for long', () => inbox.listOverdue(1_000)],
