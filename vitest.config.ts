@@ -80,7 +80,9 @@ export default defineConfig({
     globalSetup: ['test/support/services/global-setup.ts'],
     restoreMocks: true,
     coverage: {
-      provider: 'v8',
+      // V8's, taken once per worker.
+      provider: 'custom',
+      customProviderModule: './test/support/coverage-provider.ts',
       include: ROOMS.map((room) => `${room}/**/*.ts`),
       // Entry points run in processes of their own, where no coverage is taken; tests drive them from outside.
       exclude: ['**/main.ts'],
