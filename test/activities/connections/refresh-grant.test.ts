@@ -3,6 +3,7 @@ import type { OAuthFlow } from '../../../contracts/providers.ts';
 import { createGrantWorld } from '../../support/worlds/grant-world.ts';
 import type { GrantWorld } from '../../support/worlds/grant-world.ts';
 import type { AppProvider } from '../../support/test-providers.ts';
+import { startStopwatch } from '../../support/stopwatch.ts';
 
 const TOKEN_PATHS: Readonly<Record<string, string>> = {
   quickbooks: '/oauth2/v1/tokens/bearer',
@@ -47,10 +48,10 @@ describe('an answer lost after the provider has rotated the token', () => {
       const grant = await world.aGrant(provider, flow);
       await world.expire(grant);
       await world.controls[provider].fault({ kind: 'commit-then-fail', times: 1, match: onToken(provider) });
-      const askedAt = performance.now();
+      const elapsedMs = startStopwatch();
       expect(await world.ensureFresh(grant)).toEqual({ status: 'needs-reauth', generation: 1 });
       // The design requires that the loss is reported within five seconds.
-      expect(performance.now() - askedAt).toBeLessThan(5_000);
+      expect(elapsedMs()).toBeLessThan(5_000);
       expect(await world.row(grant)).toMatchObject({
         state: 'needs-reauth',
         cause: expect.stringContaining('answer to a token refresh was lost') as string,
