@@ -66,7 +66,8 @@ describe('an attempt to connect whose key service is away', () => {
   });
 });
 
-describe('an attempt to connect whose worker is killed', () => {
+// Two workers start in a test, and Temporal keeps an activity of the first for up to 30 seconds.
+describe('an attempt to connect whose worker is killed', { timeout: 180_000 }, () => {
   let world: ConnectionWorld;
   beforeAll(async () => {
     world = await createConnectionWorld();
