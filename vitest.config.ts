@@ -77,6 +77,8 @@ export default defineConfig({
     sequence: { sequencer: LongestFirst },
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // A second, the default, is not enough for what another process has to do on a busy machine.
+    expect: { poll: { timeout: 20_000 } },
     globalSetup: ['test/support/services/global-setup.ts'],
     restoreMocks: true,
     coverage: {

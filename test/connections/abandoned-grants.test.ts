@@ -67,7 +67,7 @@ describe('the grant of an attempt to connect that an operator terminates', () =>
     });
     const completion = world.complete(attempt, callback).catch(() => null);
     await until(async () => (await rowsOf(attempt)).some((row) => row['state'] === 'granted'), {
-      limitMs: 15_000,
+      limitMs: 30_000,
       what: 'the code has brought a grant',
     });
     return { account, attempt, completion };

@@ -102,7 +102,7 @@ describe('an attempt to connect whose worker is killed', { timeout: 180_000 }, (
     await until(
       async () =>
         (await world.database.admin`select 1 from authorization_exchanges where state = 'granted'`).length === 1,
-      { limitMs: 30_000, what: 'the code was exchanged' },
+      { limitMs: 60_000, what: 'the code was exchanged' },
     );
     victim.stop('SIGKILL');
     await world.control.square.clearFaults();
@@ -129,7 +129,7 @@ describe('an attempt to connect whose worker is killed', { timeout: 180_000 }, (
           await world.database
             .admin`select 1 from authorization_exchanges where connection_id = ${attempt.connectionId}`
         ).length === 1,
-      { limitMs: 30_000, what: 'the code is being exchanged' },
+      { limitMs: 60_000, what: 'the code is being exchanged' },
     );
     victim.stop('SIGKILL');
     await world.control.square.clearFaults();
