@@ -29,8 +29,8 @@ async function takeCoverage(options: TakeOptions): Promise<string> {
 
 /** Vitest awaits what is registered here when it stops a worker, after its last test file. */
 function whenWorkerStops(work: () => Promise<void>): void {
-  const { onCleanup } = Reflect.get(globalThis, '__vitest_worker__') as { onCleanup(work: () => unknown): void };
-  onCleanup(work);
+  const worker = Reflect.get(globalThis, '__vitest_worker__') as { onCleanup(work: () => unknown): void };
+  worker.onCleanup(work);
 }
 
 const STOP_LIMIT_MS = 60_000;

@@ -218,6 +218,7 @@ describe('the event stream of a run', () => {
   it('sends progress at most four times a second', async () => {
     // Times of sending, because a busy machine delivers together what was sent apart.
     const times: number[] = [];
+    // oxlint-disable-next-line typescript/unbound-method -- called with the stream that it is of
     const { send } = EventStream.prototype;
     vi.spyOn(EventStream.prototype, 'send').mockImplementation(function (this: EventStream, event) {
       if (event.event === 'progress') times.push(performance.now());
