@@ -67,7 +67,7 @@ describe('the grant of an attempt to connect that an operator terminates', () =>
     });
     const completion = world.complete(attempt, callback).catch(() => null);
     await until(async () => (await rowsOf(attempt)).some((row) => row['state'] === 'granted'), {
-      limitMs: 15_000,
+      limitMs: 30_000,
       what: 'the code has brought a grant',
     });
     return { account, attempt, completion };
@@ -94,7 +94,7 @@ describe('the grant of an attempt to connect that an operator terminates', () =>
       await removedAtLast(attempt);
       expect(await liveGrants(provider, account)).toEqual([]);
     },
-    60_000,
+    120_000,
   );
 
   it('is kept, and revoked the next time, where the provider does not answer', async () => {
@@ -111,7 +111,7 @@ describe('the grant of an attempt to connect that an operator terminates', () =>
     await world.control.square.clearFaults();
     await removedAtLast(attempt);
     expect(await liveGrants('square', account)).toEqual([]);
-  }, 90_000);
+  }, 120_000);
 
   it('is forgotten when it cannot be revoked for a day', async () => {
     const { attempt } = await terminated('square', 'code');
@@ -124,7 +124,7 @@ describe('the grant of an attempt to connect that an operator terminates', () =>
     });
     await removeExpired('authorization_exchanges');
     expect(await rowsOf(attempt)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   it('outlives the row of its connection’s expiry', async () => {
     const { attempt } = await terminated('square', 'code');
@@ -132,7 +132,7 @@ describe('the grant of an attempt to connect that an operator terminates', () =>
       update connections set state = 'disconnected', state_since = now() - interval '2 hours' where id = ${attempt.connectionId}`;
     await removeExpired('connections');
     expect(await rowsOf(attempt)).toEqual([{ state: 'granted' }]);
-  }, 60_000);
+  }, 120_000);
 
   it('stays with an attempt that is still at work, however old', async () => {
     const { account, attempt, completion } = await holdingAGrant('square', 'code');
@@ -141,12 +141,12 @@ describe('the grant of an attempt to connect that an operator terminates', () =>
     expect(await liveGrants('square', account)).not.toEqual([]);
     await world.control.square.clearFaults();
     expect(await completion).toMatchObject({ outcome: 'connected' });
-  }, 90_000);
+  }, 120_000);
 
   it('is revoked when the connection is disconnected', async () => {
     const { account, attempt } = await terminated('square', 'code');
     await world.disconnect(attempt);
     await expect.poll(() => rowsOf(attempt), { timeout: 20_000 }).toEqual([]);
     expect(await liveGrants('square', account)).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });

@@ -179,7 +179,7 @@ describe('a disconnection', () => {
     // given out again after its start-to-close timeout of 30 seconds.
     await world.reaches(ref, 'disconnected', 50_000);
     expect(await liveGrants(account)).toEqual([]);
-  });
+  }, 120_000);
 
   it('succeeds when the account owner has revoked the access already', async () => {
     const { id: account } = await square().addAccount();

@@ -78,7 +78,7 @@ describe('a consent that does not become a connection', () => {
         (
           await admin`select from authorization_exchanges where connection_id = ${attempt.connectionId} and state = 'granted'`
         ).length > 0,
-      { limitMs: 10_000, what: 'the code has brought a grant' },
+      { limitMs: 30_000, what: 'the code has brought a grant' },
     );
     await admin`update connections set state = 'disconnected' where id = ${attempt.connectionId}`;
     expect(await outcome).toMatchObject({ outcome: 'refused', code: 'cancelled' });

@@ -335,5 +335,5 @@ describe('an account owner', () => {
       { limitMs: 60_000, what: 'the account is connected' },
     );
     expect(connection).toMatchObject({ id: begun.id, flow: 'connect' });
-  });
+  }, 180_000);
 });

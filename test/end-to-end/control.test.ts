@@ -9,6 +9,7 @@ import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
 import { aCustomer } from '../support/worlds/sync-world.ts';
+import { startStopwatch } from '../support/stopwatch.ts';
 
 let system: System;
 beforeAll(async () => {
@@ -127,14 +128,14 @@ describe('a run that is asked to stop', () => {
       const venue = await aPushingVenue();
       const run = await push(venue);
       await atWork(venue, run);
-      const askedAt = performance.now();
+      const elapsedMs = startStopwatch();
       await cancel(venue, run);
-      const ended = await system.api.finished(venue.venueId, run.id, 10_000);
-      expect(performance.now() - askedAt).toBeLessThan(8_000);
+      const ended = await system.api.finished(venue.venueId, run.id);
+      expect(elapsedMs()).toBeLessThan(8_000);
       expect(ended).toMatchObject({ outcome: 'cancelled', phase: 'finished', error: null });
       expect(ended.counts.created).toBeLessThan(RECORDS);
       await until(async () => (await handleOf(run).describe()).status.name === 'CANCELLED', {
-        limitMs: 5_000,
+        limitMs: 30_000,
         what: 'the workflow is cancelled',
       });
 
@@ -185,7 +186,7 @@ describe('a key that Stripe revokes during a run', () => {
         const shown = attributesOf(await handleOf(run).describe());
         return shown['Phase'] === 'waiting' ? shown : null;
       },
-      { limitMs: 10_000, what: 'the workflow waits' },
+      { limitMs: 30_000, what: 'the workflow waits' },
     );
     expect(attributes).toMatchObject({ NeedsAttention: true, ErrorType: 'NeedsReauth' });
     const order = { connectionId, resource: 'customers', direction: 'push', mode: 'full' };

@@ -15,7 +15,8 @@ interface Letter {
   readonly attempts: number;
 }
 
-describe('dead letters through the whole service', () => {
+// Longer than the waits of a test together.
+describe('dead letters through the whole service', { timeout: 300_000 }, () => {
   let sandbox: Awaited<ReturnType<typeof startStripeSandbox>>;
   let world: ServiceWorld;
   let venueId: VenueId;

@@ -159,7 +159,7 @@ describe('the webhook of an audience', () => {
     await open(venue);
     const { url } = await open(venue);
     await until(async () => (await urlsAt(venue.account)).length === 1, {
-      limitMs: 10_000,
+      limitMs: 30_000,
       what: 'one webhook is left',
     });
     expect(await urlsAt(venue.account)).toEqual([url]);

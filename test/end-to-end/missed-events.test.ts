@@ -10,7 +10,8 @@ import { sandboxControl } from '../support/sandbox/sandbox-control.ts';
 import { createServiceWorld } from '../support/worlds/service-world.ts';
 import type { ServiceWorld } from '../support/worlds/service-world.ts';
 
-describe('events that never arrived, through the whole service', () => {
+// Longer than the waits of a test together.
+describe('events that never arrived, through the whole service', { timeout: 180_000 }, () => {
   let sandbox: Awaited<ReturnType<typeof startStripeSandbox>>;
   let world: ServiceWorld;
 

@@ -207,7 +207,7 @@ describe('an account owner who revokes the access at the provider', () => {
     expect(await system.api.tryDelete(path(connected.venueId, connected.id))).toMatchObject({ status: 202 });
     await reaches(connected, 'disconnected');
     // Square sends a webhook for our own revocation too.
-    await until(async () => (await sent(connected)).length > 0, { limitMs: 10_000, what: 'Square has told us' });
+    await until(async () => (await sent(connected)).length > 0, { limitMs: 30_000, what: 'Square has told us' });
     expect(await sent(connected)).toMatchObject([{ status: 200 }]);
     expect(await connection(connected)).toMatchObject({ state: 'disconnected' });
     expect((await audit(connected)).map(({ action }) => action)).not.toContain('credentials.revoked');

@@ -70,7 +70,9 @@ describe('the pipeline around every provider call', () => {
   }, 30_000);
 
   it('lets an interactive call overtake a bulk backlog', async () => {
-    const providers = providersAt(10);
+    // As slow as may be, so that half of the bulk calls still wait when a busy machine gets to the interactive one: that
+    // overtakes up to two seconds of them.
+    const providers = providersAt(7);
     const order: string[] = [];
     const bulk = Array.from({ length: 12 }, () =>
       open(providers)
@@ -103,8 +105,8 @@ describe('the pipeline around every provider call', () => {
   it('applies one caller’s 429 pause to all callers', async () => {
     const [one, other] = [open(providersAt(50)), open(providersAt(50))];
     await world.stripe.fault({ kind: 'status', status: 429, retryAfter: 1, times: 1 });
-    expect((await refusalOf(one.listPage(LISTING))).details.kind).toBe('rate-limited');
     const startedAt = performance.now();
+    expect((await refusalOf(one.listPage(LISTING))).details.kind).toBe('rate-limited');
     await other.listPage(LISTING);
     expect(performance.now() - startedAt).toBeGreaterThan(850);
   });
@@ -121,7 +123,7 @@ describe('the pipeline around every provider call', () => {
     expect(await requests()).toBe(1);
   });
 
-  it('counts every call once, whatever its outcome, without the wait', async () => {
+  it('counts every call once, whatever its outcome', async () => {
     const durations: number[] = [];
     const session = open(providersAt(5), { onCall: (durationMs) => durations.push(durationMs) });
     await world.stripe.fault({ kind: 'status', status: 500, times: 1 });
@@ -144,7 +146,18 @@ describe('the pipeline around every provider call', () => {
     await writerOf(session).archive(externalId, { idempotencyKey: 'k3' });
     expect(durations).toHaveLength(8);
     expect(await requests()).toBe(8);
-    expect(Math.max(...durations)).toBeLessThan(150);
+  });
+
+  it('tells the duration of a call without its wait', async () => {
+    const providers = providersAt(2);
+    const startedAt = performance.now();
+    const waits = Array.from({ length: 4 }, async () => {
+      const durations: number[] = [];
+      await open(providers, { onCall: (durationMs) => durations.push(durationMs) }).listPage(LISTING);
+      return performance.now() - startedAt - Number(durations[0]);
+    });
+    // The last of them has waited for three slots of half a second.
+    expect(Math.max(...(await Promise.all(waits)))).toBeGreaterThan(1_300);
   });
 
   it('shares one budget among keys under test', async () => {

@@ -251,7 +251,7 @@ describe('a venue that is closed', () => {
     expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
     const { history } = { history: await handleOf(venueId).fetchHistory() };
     expect(JSON.stringify(history)).not.toMatch(/A venue|s59999/);
-  });
+  }, 180_000);
 
   it('begins again when something was added while it was being erased', async () => {
     const { admin } = world.database;

@@ -83,12 +83,12 @@ describe('three worker processes', () => {
 describe('a worker killed during a refresh', () => {
   /** Kills the worker that runs the refresh once the provider has its request. */
   async function killRefresher(grant: TestGrant, signal: NodeJS.Signals): Promise<ChildProcess> {
-    await expect.poll(async () => (await world.row(grant)).sentAt, { timeout: 15_000, interval: 20 }).not.toBeNull();
+    await expect.poll(async () => (await world.row(grant)).sentAt, { interval: 20 }).not.toBeNull();
     const identity = async () =>
       (await world.owner(grant).describe()).raw.pendingActivities?.find(
         ({ activityType }) => activityType?.name === 'refreshGrant',
       )?.lastWorkerIdentity;
-    await expect.poll(identity, { timeout: 5_000 }).toBeTruthy();
+    await expect.poll(identity).toBeTruthy();
     const pid = Number((await identity())?.split('@')[0]);
     const child = processes.find((one) => one.pid === pid);
     if (!child) throw new Error(`no process of this test: ${pid}`);
@@ -100,7 +100,7 @@ describe('a worker killed during a refresh', () => {
           '/faults',
         )
       ).data[0]?.struck;
-    await expect.poll(struck, { timeout: 15_000, interval: 20 }).toBe(1);
+    await expect.poll(struck, { interval: 20 }).toBe(1);
     await signalled(child, signal);
     return child;
   }

@@ -74,12 +74,10 @@ describe('the token manager of a connection', () => {
     await world.admin`update connections set next_refresh_at = now() + interval '3 seconds' where id = ${grant.connectionId}`;
     await world.startOwner(grant);
     await expect
-      .poll(
-        async () =>
-          (await world.owner(grant).fetchHistory()).events?.some(
-            ({ timerStartedEventAttributes: timer }) => timer != null,
-          ),
-        { timeout: 5_000 },
+      .poll(async () =>
+        (await world.owner(grant).fetchHistory()).events?.some(
+          ({ timerStartedEventAttributes: timer }) => timer != null,
+        ),
       )
       .toBe(true);
     await server.stop();

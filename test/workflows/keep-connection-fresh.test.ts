@@ -27,9 +27,7 @@ describe('an idle connection', () => {
     const grant = await world.aGrant('quickbooks', 'code');
     await world.makeDue(grant);
     await world.startOwner(grant);
-    await expect
-      .poll(() => world.row(grant), { timeout: 10_000 })
-      .toMatchObject({ state: 'active', generation: 2, sentAt: null });
+    await expect.poll(() => world.row(grant)).toMatchObject({ state: 'active', generation: 2, sentAt: null });
     expect(await world.works(grant)).toBe(true);
     expect((await world.row(grant)).nextRefreshAt!.getTime()).toBeGreaterThan(Date.now() + 30 * 60_000);
     expect(await world.refreshCalls(grant)).toHaveLength(1);
@@ -89,8 +87,8 @@ describe('the cost of an idle connection', () => {
     const grant = await world.aGrant(provider, flow);
     await world.makeDue(grant);
     await world.startOwner(grant);
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ generation: 2 });
-    await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 2, timers: 1, upserts: 0 });
+    await expect.poll(() => world.row(grant)).toMatchObject({ generation: 2 });
+    await expect.poll(() => actions(grant)).toEqual({ activities: 2, timers: 1, upserts: 0 });
   });
 
   it.each([
@@ -99,7 +97,7 @@ describe('the cost of an idle connection', () => {
   ] as const)('is zero when its tokens do not expire: %s %s', async (provider, flow) => {
     const grant = await world.aGrant(provider, flow);
     await world.startOwner(grant);
-    await expect.poll(() => actions(grant), { timeout: 5_000 }).toEqual({ activities: 1, timers: 0, upserts: 0 });
+    await expect.poll(() => actions(grant)).toEqual({ activities: 1, timers: 0, upserts: 0 });
   });
 });
 
@@ -176,9 +174,7 @@ describe('the signal that a connection has changed', () => {
     await world.admin`update connections set state = 'active', cause = null, next_refresh_at = now() + interval '45 minutes' where id = ${grant.connectionId}`;
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });
-    await expect
-      .poll(() => attributes(grant), { timeout: 5_000 })
-      .toMatchObject({ Phase: 'active', NeedsAttention: false });
+    await expect.poll(() => attributes(grant)).toMatchObject({ Phase: 'active', NeedsAttention: false });
   });
 
   it('does not stop refreshes of a suspended connection, and ends the workflow of one that is gone', async () => {
@@ -186,7 +182,7 @@ describe('the signal that a connection has changed', () => {
     await world.makeDue(grant);
     await world.admin`update connections set state = 'suspended' where id = ${grant.connectionId}`;
     await world.startOwner(grant);
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'suspended', generation: 2 });
+    await expect.poll(() => world.row(grant)).toMatchObject({ state: 'suspended', generation: 2 });
     await world.admin`update connections set state = 'disconnected' where id = ${grant.connectionId}`;
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
     await world.owner(grant).result();
@@ -203,7 +199,7 @@ describe('a token manager that reads the connection again', () => {
       // The read takes as long as this transaction is open.
       await sql`lock table oauth_tokens`;
       await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
-      await expect.poll(() => world.steps(grant), { timeout: 5_000 }).toEqual(['readGrant', 'readGrant']);
+      await expect.poll(() => world.steps(grant)).toEqual(['readGrant', 'readGrant']);
       const asks = [world.ensureFresh(grant), world.ensureFresh(grant)];
       await expect
         .poll(
@@ -211,7 +207,6 @@ describe('a token manager that reads the connection again', () => {
             (await world.owner(grant).fetchHistory()).events?.filter(
               ({ workflowExecutionUpdateAcceptedEventAttributes: ask }) => ask != null,
             ).length,
-          { timeout: 5_000 },
         )
         .toBe(3);
       // Wrapped in an object, because `begin` awaits an array's promises.
@@ -283,13 +278,11 @@ describe('a grant that will expire for good', () => {
     const grant = await dying(days);
     await world.ensureFresh(grant);
     await expect
-      .poll(() => warnings(grant), { timeout: 5_000 })
+      .poll(() => warnings(grant))
       .toEqual([{ action: 'connection.expiry-warned', kind: 'refresh-token-hard-limit', daysLeft }]);
-    await expect.poll(async () => (await attributes(grant))['NeedsAttention'], { timeout: 5_000 }).toBe(urgent);
+    await expect.poll(async () => (await attributes(grant))['NeedsAttention']).toBe(urgent);
     await world.owner(grant).signal(GRANT_REPLACED_SIGNAL);
-    await expect
-      .poll(async () => (await world.steps(grant)).filter((step) => step === 'readGrant').length, { timeout: 5_000 })
-      .toBe(2);
+    await expect.poll(async () => (await world.steps(grant)).filter((step) => step === 'readGrant').length).toBe(2);
     expect(await warnings(grant)).toHaveLength(1);
   });
 });
@@ -309,7 +302,7 @@ describe('a token manager that an operator has terminated', () => {
     await world.expire(grant);
     await world.controls.stripe.fault({ kind: 'slow', delayMs: 1_500, times: 1, match: { path: '/v1/oauth/token' } });
     const first = world.ensureFresh(grant).catch((error: unknown) => error);
-    await expect.poll(() => world.steps(grant), { timeout: 5_000 }).toContain('refreshGrant');
+    await expect.poll(() => world.steps(grant)).toContain('refreshGrant');
     await world.owner(grant).terminate('a test');
     await first;
     expect(await world.ensureFresh(grant)).toEqual({ status: 'fresh', generation: 2 });

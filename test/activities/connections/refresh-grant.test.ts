@@ -3,6 +3,7 @@ import type { OAuthFlow } from '../../../contracts/providers.ts';
 import { createGrantWorld } from '../../support/worlds/grant-world.ts';
 import type { GrantWorld } from '../../support/worlds/grant-world.ts';
 import type { AppProvider } from '../../support/test-providers.ts';
+import { startStopwatch } from '../../support/stopwatch.ts';
 
 const TOKEN_PATHS: Readonly<Record<string, string>> = {
   quickbooks: '/oauth2/v1/tokens/bearer',
@@ -47,10 +48,10 @@ describe('an answer lost after the provider has rotated the token', () => {
       const grant = await world.aGrant(provider, flow);
       await world.expire(grant);
       await world.controls[provider].fault({ kind: 'commit-then-fail', times: 1, match: onToken(provider) });
-      const askedAt = performance.now();
+      const elapsedMs = startStopwatch();
       expect(await world.ensureFresh(grant)).toEqual({ status: 'needs-reauth', generation: 1 });
       // The design requires that the loss is reported within five seconds.
-      expect(performance.now() - askedAt).toBeLessThan(5_000);
+      expect(elapsedMs()).toBeLessThan(5_000);
       expect(await world.row(grant)).toMatchObject({
         state: 'needs-reauth',
         cause: expect.stringContaining('answer to a token refresh was lost') as string,
@@ -74,9 +75,7 @@ describe('an answer lost after the provider has rotated the token', () => {
       const grant = await world.aGrant(provider, flow);
       await world.expire(grant);
       await world.controls[provider].fault({ kind: 'commit-then-fail', status, times: 1, match: onToken(provider) });
-      await expect
-        .poll(() => world.ensureFresh(grant), { timeout: 15_000 })
-        .toEqual({ status: 'needs-reauth', generation: 1 });
+      await expect.poll(() => world.ensureFresh(grant)).toEqual({ status: 'needs-reauth', generation: 1 });
       expect(await world.auditOf(grant)).toMatchObject([
         { outcome: 'refused', details: { why: 'refresh-response-lost' } },
       ]);
@@ -145,7 +144,7 @@ describe('an outage of the provider', () => {
     await world.controls.quickbooks.fault({ ...fault, match: onToken('quickbooks') });
     expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
     await expect
-      .poll(() => world.row(grant), { timeout: 10_000 })
+      .poll(() => world.row(grant))
       .toMatchObject({ state: 'degraded', cause: expect.stringContaining('syncs wait') as string });
     const calls = (await world.refreshCalls(grant)).length;
     expect(calls).toBeLessThanOrEqual(3);
@@ -158,7 +157,7 @@ describe('an outage of the provider', () => {
     await world.expire(grant);
     await world.controls.quickbooks.fault({ kind: 'status', status: 503, match: onToken('quickbooks') });
     expect(await world.ensureFresh(grant)).toEqual({ status: 'unavailable', generation: 1 });
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
+    await expect.poll(() => world.row(grant)).toMatchObject({ state: 'degraded' });
     await world.controls.quickbooks.clearFaults();
     await expect
       .poll(() => world.row(grant), { timeout: 20_000 })
@@ -176,7 +175,7 @@ describe('an outage of the provider', () => {
       match: onToken('quickbooks'),
     });
     expect(await world.ensureFresh(grant)).toMatchObject({ status: 'unavailable' });
-    await expect.poll(() => world.row(grant), { timeout: 10_000 }).toMatchObject({ state: 'degraded' });
+    await expect.poll(() => world.row(grant)).toMatchObject({ state: 'degraded' });
   });
 });
 

@@ -121,13 +121,10 @@ describe('an attempt to connect', () => {
       false;
     // The list of workflows lags a moment behind the workflows.
     await expect
-      .poll(
-        async () => {
-          await gateway.withdraw(input.connectionId);
-          return [await cancelled(one), await cancelled(two)];
-        },
-        { timeout: 15_000 },
-      )
+      .poll(async () => {
+        await gateway.withdraw(input.connectionId);
+        return [await cancelled(one), await cancelled(two)];
+      })
       .toEqual([true, true]);
     expect(await cancelled(other)).toBe(false);
   });

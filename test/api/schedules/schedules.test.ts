@@ -333,13 +333,11 @@ describe('a schedule', () => {
     // A Schedule is a workflow itself: it handles triggers a moment after they are accepted, and treats those of one
     // moment as one. A later one is skipped and counted while the first run is open.
     expect(await trigger(4)).toEqual([202, 202, 202, 202]);
-    await expect
-      .poll(async () => (await handleOf().describe()).info.runningActions.length, { timeout: 10_000 })
-      .toBe(1);
+    await expect.poll(async () => (await handleOf().describe()).info.runningActions.length).toBe(1);
     const skippedBefore = (await handleOf().describe()).info.numActionsSkippedOverlap;
     expect(await trigger(1)).toEqual([202]);
     await expect
-      .poll(async () => (await handleOf().describe()).info.numActionsSkippedOverlap, { timeout: 10_000 })
+      .poll(async () => (await handleOf().describe()).info.numActionsSkippedOverlap)
       .toBeGreaterThan(skippedBefore);
     const { info } = await handleOf().describe();
     expect([info.numActionsTaken, info.runningActions.length]).toEqual([1, 1]);

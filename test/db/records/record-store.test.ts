@@ -15,6 +15,7 @@ import { gatherNoStatistics, rowsRead } from '../core/query-plan.ts';
 import type { QueryPlan } from '../core/query-plan.ts';
 import { customers } from '../../../records/customers.ts';
 import { listRecords } from '../../support/list-records.ts';
+import { startStopwatch } from '../../support/stopwatch.ts';
 
 const ALL: RecordFilter = { includeDeleted: true };
 const LIVING: RecordFilter = { includeDeleted: false };
@@ -173,10 +174,10 @@ describe('stored customers', () => {
       change: (record: RecordInput<CustomerFields>) => RecordInput<CustomerFields>,
       verdict: UpsertVerdict,
     ) => {
-      const startedAt = performance.now();
+      const elapsedMs = startStopwatch();
       for (const batch of batches)
         expect(new Set(await store.upsertMany(venueId, batch.map(change)))).toEqual(new Set([verdict]));
-      rates[name] = Math.round(10_000 / ((performance.now() - startedAt) / 1000));
+      rates[name] = Math.round(10_000 / (elapsedMs() / 1_000));
     };
     await measure('created', (record) => record, 'created');
     await measure('unchanged', (record) => record, 'unchanged');

@@ -150,7 +150,7 @@ describe.each(['stripe', 'square'] as const)('a revocation webhook of %s', (prov
     const { control, account } = await anApproved(provider);
     await control.send('POST', '/webhooks', { url: receiver.url });
     await control.revoke(account);
-    await expect.poll(() => receiver.received.length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => receiver.received.length).toBe(3);
     expect(new Set(receiver.received.map(({ body }) => body)).size).toBe(1);
     await expect
       .poll(async () => (await control.send<{ readonly data: readonly object[] }>('GET', '/webhooks')).data)

@@ -184,7 +184,7 @@ describe('an event of the stand-in Square', () => {
     await merchant.client.customers.create({ givenName: 'Ada' });
     await expect.poll(() => received().length).toBe(1);
     receiver.answer({ status: 200 });
-    await expect.poll(() => received().length, { timeout: 5_000 }).toBe(2);
+    await expect.poll(() => received().length).toBe(2);
     const sent = receiver.received.slice(-2);
     expect(new Set(sent.map(({ text }) => text)).size).toBe(1);
     expect(sent.map(({ headers }) => [headers['square-retry-number'], headers['square-retry-reason']])).toEqual([
