@@ -96,7 +96,7 @@ function mergeOne(
     provider: overStored(comparableFields(kind, pulled.fields), venue, scope.mapping?.kept),
     policyOf: policies.of,
     changedAtMs: { venue: row.updated_at_ms, provider: pulled.changedAtMs },
-    ...{ maps, together: kind.together },
+    ...{ maps, together: kind.mergedAsOne },
   });
   return {
     ...one,
