@@ -81,9 +81,9 @@ export async function mergedLines(
   const fresh = new Map<LinePayload, Body>();
   for (const [at, line] of wanted.entries())
     if (partners[at] === null) fresh.set(line, newLine(line, { currency, taxCode: await taxCodeOf(line) }));
-  const lines = wanted.flatMap((line, at) => {
+  const lines = wanted.flatMap((line, at): readonly Body[] => {
     const index = partners[at] ?? null;
-    if (index === null) return fresh.get(line) ?? [];
+    if (index === null) return [fresh.get(line) ?? {}];
     const place = places[index] ?? -1;
     const [raw, present] = [invoice.rawLines[place] ?? {}, held[index]];
     const own = fitsLine(line, present) ? asSent(raw) : changedLine(raw, { line, present, currency });
