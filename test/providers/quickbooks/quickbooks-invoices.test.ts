@@ -298,7 +298,9 @@ describe('the tax code of a line', () => {
   const untaxed = (line: Line): Line => ({ ...line, taxMinor: 0 });
   const taxed = (line: Line): Line => ({ ...line, taxMinor: 90 });
   const withTaxable = async (Id: string, isTaxable: boolean) => {
-    const { SyncToken } = (await world.company().objects<Invoice & Record<string, unknown>>('Item')).find((one) => one.Id === Id)!;
+    const { SyncToken } = (await world.company().objects<Invoice & Record<string, unknown>>('Item')).find(
+      (one) => one.Id === Id,
+    )!;
     await world.company().write('item', { Id, SyncToken, sparse: true, Taxable: isTaxable });
   };
   const readsOf = (entity: string) =>
