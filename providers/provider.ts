@@ -353,7 +353,7 @@ export interface ResourceMapping {
   /** With `parts`: what of the payload every update needs. */
   readonly alwaysSent?: readonly string[];
   /** The zone in which a venue's record was first written, where the mapping is used for a venue. */
-  readonly timeZoneOf?: (linkedAt: Date | null) => string;
+  readonly timeZoneOf?: (linkedAt: Date | undefined) => string;
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

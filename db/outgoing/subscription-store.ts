@@ -108,16 +108,17 @@ export function createSubscriptionStore(db: Database, maxPerVenue = Infinity): S
       withVenue(db, ref.venueId, async (tx) => {
         const before = await find(tx, ref);
         if (!before) return null;
+        const isOther = fields.url !== undefined && fields.url !== before.url;
         await tx
           .update(subscriptions)
           // Another receiver, or one that is said to work again, has asked for nothing.
           .set({
             ...{ ...fields, updatedAt: sql`now()` },
             ...((fields.url !== undefined || enabled === true) && { restsUntil: null }),
-            ...(fields.url !== undefined && fields.url !== before.url && { failingSince: null }),
+            ...(isOther && { failingSince: null }),
           })
           .where(eq(subscriptions.id, ref.subscriptionId));
-        if (fields.url !== undefined && fields.url !== before.url) await shortenPauses(tx, ref);
+        if (isOther) await shortenPauses(tx, ref);
         if (enabled === false && before.state === 'enabled') await disable(tx, ref, 'requested');
         if (enabled === true) await enable(tx, ref);
         return recordWith(tx, await find(tx, ref), () => audit);

@@ -92,6 +92,14 @@ function keeping(kind: RecordKind, { kept, field, told, from }: KeptField, pulle
   if (parts !== undefined) return keepingUntold(parts, from, { stored, pulled });
   if (kept.whileEmpty?.includes(field) === true)
     return keepingWhileEmpty(kind.fields[field]?.value, { stored, pulled });
+  return keepingKeys(kind, { kept, field, told, from }, { stored, pulled });
+}
+
+function keepingKeys(
+  kind: RecordKind,
+  { kept, field, told }: KeptField,
+  { stored, pulled }: { readonly stored: SQL; readonly pulled: SQL },
+): SQL {
   const own = kept.exceptKeys?.[field];
   const replaced = own === undefined ? pulled : sql`(${othersIn(stored, own, told)} || coalesce(${pulled}, '{}'))`;
   const keys = kept.keys[field];

@@ -42,10 +42,8 @@ export interface PushTools {
 
 /** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */
 export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number): PushWork {
-  const mapped = withProblems(
-    mapping.toPayload({ ...row, listRefs: listRefsOf(row, row.fields), linkedAt: row.link?.createdAt }),
-    row,
-  );
+  const linkedAt = linkedAtOf(row);
+  const mapped = withProblems(mapping.toPayload({ ...row, listRefs: listRefsOf(row, row.fields), linkedAt }), row);
   const fingerprint = fingerprintOf(mapped.payload);
   const { link } = row;
   const decision = decidePush({
@@ -65,7 +63,7 @@ export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number
       fields &&
       fingerprintOf(
         mapping.toPayload({
-          ...{ id: row.id, sourceId: row.sourceId, linkedAt: row.link?.createdAt },
+          ...{ id: row.id, sourceId: row.sourceId, linkedAt },
           ...{ fields, refs, listRefs },
         }).payload,
       ),
@@ -74,6 +72,9 @@ export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number
     decision: decision === 'resolve' && isKnown(untilMs, nowMs) ? 'create' : decision,
   };
 }
+
+/** When the record was first written to the provider, or found there. */
+const linkedAtOf = ({ link }: Pick<MappedRow, 'link'>): Date | undefined => link?.createdAt;
 
 /** The provider's ids of the records that lists of these fields name. */
 export const listRefsOf = ({ lists }: Pick<MappedRow, 'lists'>, fields: RecordFields): ListReferences | undefined =>

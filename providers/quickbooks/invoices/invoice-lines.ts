@@ -154,11 +154,17 @@ function changedLine(raw: RawLine, { line, present, currency }: ChangedLine): Bo
     [SOLD]: {
       ...(isRecounted ? without(detail, 'Qty', 'UnitPrice', 'TaxInclusiveAmt') : detail),
       ...(isOther && { ItemRef: itemOf(line) }),
-      ...(line.taxed !== null && present && !isTaxedAs(line, present) && { TaxCodeRef: { value: usCode(line.taxed) } }),
+      ...taxCodeChange(line, present),
       ...(isRecounted && numbersOf(line)),
     },
   };
 }
+
+/** The code of a line of a US company that the venue taxes otherwise. */
+const taxCodeChange = (line: LinePayload, present: LinePayload | undefined): Body =>
+  line.taxed === null || present === undefined || isTaxedAs(line, present)
+    ? {}
+    : { TaxCodeRef: { value: usCode(line.taxed) } };
 
 const without = (body: Body, ...names: readonly string[]): Body =>
   Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)));
