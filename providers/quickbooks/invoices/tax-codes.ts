@@ -77,7 +77,7 @@ export class TaxCodes {
     const [found] = await queryObjects(this.#ask, entity, `select * from ${entity}`);
     const { data, error } = schema.safeParse(found);
     if (error) throw unreadableObject(issuesOf(error));
-    return data as z.output<Schema>;
+    return data;
   }
 
   async #readItems(ids: readonly string[]): Promise<void> {

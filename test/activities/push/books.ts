@@ -132,7 +132,7 @@ export async function openBooks(open: () => Promise<Provider>) {
   const sync = (direction: Direction, resource: Resource = 'invoices', mode: SyncMode = 'full') =>
     world.sync(venue, direction, mode, { resource });
   const load = (change: object = {}) =>
-    stores.of(invoices).upsertMany(venue.venueId, [{ ...TAXED_INVOICE, ...change } as never]);
+    stores.of(invoices).upsertMany(venue.venueId, [{ ...TAXED_INVOICE, ...change }]);
   return {
     ...provider,
     sync,

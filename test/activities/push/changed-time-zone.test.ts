@@ -44,9 +44,12 @@ describe('invoices of a venue that changes its time zone', () => {
       },
     ]);
   const push = () => world.sync(venue, 'push', 'full', { resource: 'invoices' });
-  const days = async () =>
+  const days = async (): Promise<Readonly<Record<string, readonly unknown[]>>> =>
     Object.fromEntries(
-      (await venue.company.objects('Invoice')).map((one) => [one['DocNumber'], [one['TxnDate'], one['DueDate']]]),
+      (await venue.company.objects('Invoice')).map((one) => [
+        String(one['DocNumber']),
+        [one['TxnDate'], one['DueDate']] as const,
+      ]),
     );
   const BERLIN = ['2026-11-01', '2026-12-01'];
   const NEW_YORK = ['2026-10-31', '2026-11-30'];

@@ -136,7 +136,7 @@ describe('an update of a Square product', () => {
     });
 
     it('brings one back from an archived item without the others', async () => {
-      await putTea({ ...TEA, item_data: { ...TEA.item_data, is_archived: true } } as Wire);
+      await putTea({ ...TEA, item_data: { ...TEA.item_data, is_archived: true } });
       expect(await activeOf('SMALL', 'LARGE')).toEqual([false, false]);
       await change('LARGE', { active: true });
       expect(await archivedState()).toBe(false);
