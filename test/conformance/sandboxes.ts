@@ -213,7 +213,7 @@ async function startQuickBooks(): Promise<RunningSandbox> {
     fillsIn: (resource) => (resource === 'invoices' ? ['number', 'issuedAt', 'dueAt'] : []),
     // The company's currency, and for a new item its income account.
     // Before a new invoice the company's currencies.
-    extraCalls: { account: 0, first: {}, firstWrite: { products: 2, invoices: 1 }, listing: { products: 1 } },
+    extraCalls: { account: 0, first: {}, firstWrite: { products: 2, invoices: 2 }, listing: { products: 1 } },
     async reset() {
       await control.reset();
       // A reset ends every grant.
