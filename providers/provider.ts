@@ -322,7 +322,9 @@ export interface MappableRecord {
   readonly refs?: RecordRefs | undefined;
   /** The same inside lists: an element that names a record and has null here names one that the provider does not have yet. */
   readonly listRefs?: ListReferences | undefined;
-  /** The venue's, for a provider that knows days and no times; UTC where it is absent. */
+  /** When the record was first written to the provider, or found there. Absent for one that it does not have yet. */
+  readonly linkedAt?: Date | undefined;
+  /** The venue's at that time, for a provider that knows days and no times; UTC where it is absent. */
   readonly timeZone?: string | undefined;
 }
 
@@ -350,8 +352,8 @@ export interface ResourceMapping {
   readonly concurrency?: 'versions' | 'parts';
   /** With `parts`: what of the payload every update needs. */
   readonly alwaysSent?: readonly string[];
-  /** The venue's, where the mapping is used for one. */
-  readonly timeZone?: string;
+  /** The zone in which a venue's record was first written, where the mapping is used for a venue. */
+  readonly timeZoneOf?: (linkedAt: Date | undefined) => string;
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */

@@ -76,6 +76,9 @@ export const invoices = defineRecordKind({
   },
   references: { customer: 'customerSourceId' },
   listReferences: { product: { list: 'lines', field: 'productSourceId' } },
+  // Lines of one side with the tax or the total of the other are an invoice that nobody has written. What is due is left
+  // out, because payments change it.
+  mergedAsOne: [['lines', 'subtotalMinor', 'taxMinor', 'totalMinor', 'currency']],
 });
 
 export type InvoiceFields = FieldsOf<typeof invoices>;

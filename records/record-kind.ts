@@ -61,6 +61,8 @@ export interface RecordKind<Fields extends FieldMap = FieldMap> {
   readonly listReferences: Readonly<Record<string, ListReferenceRule>>;
   /** Fields of which a record has all or none. */
   readonly together: readonly (readonly string[])[];
+  /** Fields that a merge takes from one side as a whole, `together` among them. */
+  readonly mergedAsOne: readonly (readonly string[])[];
   /** Times by which a venue's records are searched, each with an index. */
   readonly indexed: readonly string[];
   readonly amendments: AmendmentRule | null;
@@ -88,16 +90,19 @@ interface Definition<Fields extends FieldMap> {
   /** By the name under which adapters tell the provider's ids: the list and the field of its elements. No other reference has the name. */
   readonly listReferences?: Readonly<Record<string, { readonly list: NameIn<Fields>; readonly field: string }>>;
   readonly together?: readonly (readonly NameIn<Fields>[])[];
+  /** Besides `together`. */
+  readonly mergedAsOne?: readonly (readonly NameIn<Fields>[])[];
   readonly indexed?: readonly NameIn<Fields>[];
   readonly amendments?: AmendmentRule & { readonly fields: readonly NameIn<Fields>[] };
 }
 
 export function defineRecordKind<const Fields extends FieldMap>(definition: Definition<Fields>): RecordKind<Fields> {
   const { name, table = name, references = {}, listReferences = {}, filters = {} } = definition;
-  const { together = [], indexed = [] } = definition;
+  const { together = [], mergedAsOne = [], indexed = [] } = definition;
   return {
     ...definition,
     ...{ table, filters, together, indexed },
+    mergedAsOne: [...together, ...mergedAsOne],
     references: Object.fromEntries(
       Object.entries(references).map(([reference, rule]) => [
         reference,

@@ -89,11 +89,11 @@ async function planOf(deps: MappingTrialDeps, input: MappingVersionRef): Promise
   };
   const rows = await deps.pushes.readPage(scope, { after: null, limit: LOOKED_AT, newestDeletionEpochUs: null });
   const kind = deps.kinds.get(input.resource);
-  const { excludedFields: excluded, timeZone } = await deps.reach.find(input);
+  const { excludedFields: excluded, zones } = await deps.reach.find(input);
   const reach = { kind, excluded };
   const own = adapter.mapping(input.resource);
   const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, own.holdings), reach);
-  const mapping = mappingWithin(own, { ...reach, timeZone });
+  const mapping = mappingWithin(own, { ...reach, zones });
   const mapped = await mapRows(rows, { fieldMapping, expressions: deps.expressions });
   return { works: mapped.map((row) => planPush(row, mapping, Date.now())), scope, mapping };
 }

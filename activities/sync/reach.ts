@@ -14,6 +14,8 @@ import type {
   ResourceWriter,
 } from '../../providers/provider.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
+import { zoneAt } from '../../domain/schedule/earlier-zones.ts';
+import type { VenueZones } from '../../domain/schedule/earlier-zones.ts';
 
 /** What a connection leaves out of the records of one kind. */
 export interface ExcludedFields {
@@ -112,21 +114,21 @@ function writerWithin(
   };
 }
 
-/** What a connection leaves out of records, and the time zone of its venue. */
+/** What a connection leaves out of records, and the time zones of its venue. */
 export interface MappingReach extends ExcludedFields {
-  readonly timeZone?: string;
+  readonly zones?: VenueZones;
 }
 
-/** The mapping, whose payloads have days of the venue's. */
-const mappingIn = (mapping: ResourceMapping, timeZone: string): ResourceMapping => ({
+/** The mapping, whose payloads have days of the venue's: those of the zone that it had when a record was first written. */
+const mappingIn = (mapping: ResourceMapping, zones: VenueZones): ResourceMapping => ({
   ...mapping,
-  timeZone,
-  toPayload: (record) => mapping.toPayload({ ...record, timeZone }),
+  timeZoneOf: (linkedAt) => zoneAt(zones, linkedAt),
+  toPayload: (record) => mapping.toPayload({ ...record, timeZone: zoneAt(zones, record.linkedAt) }),
 });
 
 /** The mapping, whose payloads neither send nor clear the fields that are left out. */
-export function mappingWithin(own: ResourceMapping, { kind, excluded, timeZone }: MappingReach): ResourceMapping {
-  const mapping = timeZone === undefined ? own : mappingIn(own, timeZone);
+export function mappingWithin(own: ResourceMapping, { kind, excluded, zones }: MappingReach): ResourceMapping {
+  const mapping = zones === undefined ? own : mappingIn(own, zones);
   if (excluded.length === 0) return mapping;
   const samples = excludedSamples(kind, excluded);
   const payloadOf = (fields: MappableRecord['fields']) =>

@@ -39,7 +39,7 @@ export async function mappingsOf(
 export function mappingsWith(
   { kinds, providers }: TranslationDeps,
   { provider, resource }: Pick<ResourceRef, 'provider' | 'resource'>,
-  { stored, reach: { excludedFields: excluded, historyFromEpochS, timeZone } }: ChosenMappings,
+  { stored, reach: { excludedFields: excluded, historyFromEpochS, zones } }: ChosenMappings,
 ): Mappings & { readonly reach: ExcludedFields } {
   const adapter = providers.find(provider);
   if (!adapter) throw ApplicationFailure.nonRetryable(`${provider} is not spoken here`, FAILURE.runUnavailable);
@@ -47,7 +47,7 @@ export function mappingsWith(
   const mapping = adapter.mapping(resource);
   const within = { kind, excluded };
   return {
-    mapping: mappingWithin(mapping, { ...within, timeZone }),
+    mapping: mappingWithin(mapping, { ...within, zones }),
     fieldMapping: fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), within),
     reach: within,
     historyFromEpochS,

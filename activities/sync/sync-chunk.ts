@@ -166,11 +166,11 @@ async function walk(
   const mapping = adapter.mapping(scope.resource);
   const stored = await deps.mappings.find(scope);
   const kind = deps.kinds.get(scope.resource);
-  const { excludedFields: excluded, historyFromEpochS, timeZone } = await deps.reach.find(scope);
+  const { excludedFields: excluded, historyFromEpochS, zones } = await deps.reach.find(scope);
   const reach = { kind, excluded };
   const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), reach);
   const environment = {
-    ...{ scope: { ...scope, mapping: fieldMapping }, mapping: mappingWithin(mapping, { ...reach, timeZone }) },
+    ...{ scope: { ...scope, mapping: fieldMapping }, mapping: mappingWithin(mapping, { ...reach, zones }) },
     ...{ fieldMapping, historyFromEpochS },
     ...{ expressions: deps.expressions, progress: deps.progress, approved: state.approved },
     ...{ ...tools, session: sessionWithin(tools.session, reach) },

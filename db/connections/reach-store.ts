@@ -12,6 +12,7 @@ import type { StoredUnknownField } from './unknown-field-store.ts';
 import { syncCursors } from '../schema/runs/sync-cursors.ts';
 import { venues } from '../schema/venues.ts';
 import { businessDays } from '../../domain/reconciliation/business-days.ts';
+import type { VenueZones } from '../../domain/schedule/earlier-zones.ts';
 import { timeZoneOfStored } from '../../domain/schedule/time-zone.ts';
 
 export interface ReachRef extends ConnectionRef {
@@ -29,7 +30,7 @@ export interface StoredReach extends Reach {
   /** When that day begins. */
   readonly historyFromEpochS: number | null;
   /** The venue's. */
-  readonly timeZone: string;
+  readonly zones: VenueZones;
 }
 
 /** What connections leave out. */
@@ -107,6 +108,7 @@ async function read(tx: Transaction, { venueId, connectionId, resource }: ReachR
       excludedFields: connectionReach.excludedFields,
       historyFrom: connectionReach.historyFrom,
       timeZone: venues.timeZone,
+      earlier: venues.earlierTimeZones,
     })
     .from(venues)
     .leftJoin(
@@ -118,11 +120,14 @@ async function read(tx: Transaction, { venueId, connectionId, resource }: ReachR
       ),
     )
     .where(eq(venues.id, venueId));
-  const { excludedFields, historyFrom = null, timeZone = 'UTC' } = row ?? {};
+  const { excludedFields, historyFrom = null, timeZone = 'UTC', earlier = [] } = row ?? {};
   return {
     excludedFields: excludedFields ?? [],
     historyFrom,
-    timeZone: timeZoneOfStored(timeZone),
+    zones: {
+      timeZone: timeZoneOfStored(timeZone),
+      earlier: earlier.map((one) => ({ ...one, timeZone: timeZoneOfStored(one.timeZone) })),
+    },
     historyFromEpochS: historyStart(historyFrom, timeZone),
   };
 }

@@ -71,7 +71,11 @@ export function createVenueStore(db: Database): VenueStore {
       withVenue(db, id, async (tx) => {
         const [row] = await tx
           .update(venues)
-          .set({ ...changes, updatedAt: new Date() })
+          .set({
+            ...changes,
+            ...(changes.timeZone !== undefined && { earlierTimeZones: zonesBefore(changes.timeZone) }),
+            updatedAt: new Date(),
+          })
           .where(eq(venues.id, id))
           .returning(COLUMNS);
         return row ? recordWith(tx, toVenue(row), auditOf) : null;
@@ -90,6 +94,17 @@ export function createVenueStore(db: Database): VenueStore {
       }),
   };
 }
+
+/** A bound for a venue that changes its zone again and again: dates of the earliest are then told in the next. */
+const MOST_EARLIER_ZONES = 20;
+
+/** The zones before this one, which the venue is about to get. */
+const zonesBefore = (next: string) => {
+  const { timeZone: present, earlierTimeZones: earlier } = venues;
+  return sql`case when ${present} = ${next} then ${earlier} else
+    case when jsonb_array_length(${earlier}) >= ${MOST_EARLIER_ZONES} then ${earlier} - 0 else ${earlier} end
+    || jsonb_build_array(jsonb_build_object('timeZone', ${present}, 'until', now())) end`;
+};
 
 const { id, sourceId, name, timeZone, currency, closingSince, createdAt, updatedAt } = venues;
 const COLUMNS = { id, sourceId, name, timeZone, currency, closingSince, createdAt, updatedAt };

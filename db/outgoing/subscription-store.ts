@@ -1,4 +1,4 @@
-import { and, count, desc, eq, lt, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gt, lt, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { SubscriptionId, SubscriptionRef, VenueId } from '../../contracts/ids.ts';
 import type { DisabledReason, OutgoingEventType, SubscriptionState } from '../../contracts/outgoing-webhooks.ts';
@@ -11,6 +11,7 @@ import { VenueCapError, lockCount } from '../core/venue-cap.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { resolveDeadLettersOf } from '../dead-letters/dead-letters.ts';
+import { deliveries } from '../schema/outgoing/deliveries.ts';
 import { subscriptionSecrets } from '../schema/outgoing/subscription-secrets.ts';
 import { subscriptions } from '../schema/outgoing/subscriptions.ts';
 import { disable } from './delivery-store.ts';
@@ -107,15 +108,17 @@ export function createSubscriptionStore(db: Database, maxPerVenue = Infinity): S
       withVenue(db, ref.venueId, async (tx) => {
         const before = await find(tx, ref);
         if (!before) return null;
+        const isOther = fields.url !== undefined && fields.url !== before.url;
         await tx
           .update(subscriptions)
           // Another receiver, or one that is said to work again, has asked for nothing.
           .set({
             ...{ ...fields, updatedAt: sql`now()` },
             ...((fields.url !== undefined || enabled === true) && { restsUntil: null }),
-            ...(fields.url !== undefined && fields.url !== before.url && { failingSince: null }),
+            ...(isOther && { failingSince: null }),
           })
           .where(eq(subscriptions.id, ref.subscriptionId));
+        if (isOther) await shortenPauses(tx, ref);
         if (enabled === false && before.state === 'enabled') await disable(tx, ref, 'requested');
         if (enabled === true) await enable(tx, ref);
         return recordWith(tx, await find(tx, ref), () => audit);
@@ -173,6 +176,20 @@ async function insertSecret(tx: Transaction, ref: SubscriptionRef, sealedSecret:
 }
 
 /** Messages that failed while it was disabled stay as they are: a person resends them, or does not. */
+/** Messages that wait because an earlier receiver has failed are due: another one has not. */
+async function shortenPauses(tx: Transaction, { subscriptionId }: SubscriptionRef): Promise<void> {
+  const { state, attempts, nextAttemptAt } = deliveries;
+  await tx
+    .update(deliveries)
+    .set({ nextAttemptAt: sql`now()` })
+    .where(
+      and(
+        eq(deliveries.subscriptionId, subscriptionId),
+        ...[eq(state, 'pending'), gt(attempts, 0), gt(nextAttemptAt, sql`now()`)],
+      ),
+    );
+}
+
 async function enable(tx: Transaction, { subscriptionId }: SubscriptionRef): Promise<void> {
   await tx
     .update(subscriptions)

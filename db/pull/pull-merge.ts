@@ -1,6 +1,6 @@
 import type { ConflictField } from '../../contracts/conflicts.ts';
 import { fromStored, toStored, withoutPaths } from '../../domain/sync/merge/agreed-version.ts';
-import { overStored } from '../../domain/mapping/kept-fields.ts';
+import { overStored, withUntoldParts } from '../../domain/mapping/kept-fields.ts';
 import { merge } from '../../domain/sync/merge/merge.ts';
 import type { FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
@@ -89,14 +89,18 @@ function mergeOne(
   const venue = comparableFields(kind, row.own);
   const isAgreedVersion = row.link_record_version === row.version && row.external_id !== null;
   const stored = { venue: row.agreed_venue ?? null, provider: row.agreed_provider ?? null };
+  const agreed = withoutPaths(fromStored(stored, isAgreedVersion ? venue : null), changedMeaning(row), maps);
+  const kept = scope.mapping?.kept;
+  // What is not told of the version that was agreed on is no change, whatever the venue has made of it since.
+  const told = withUntoldParts(comparableFields(kind, pulled.fields), agreed.provider, kept);
   const result = merge({
-    agreed: withoutPaths(fromStored(stored, isAgreedVersion ? venue : null), changedMeaning(row), maps),
+    agreed,
     venue,
     // What a pull keeps is as the venue has it, so it is neither a change nor a conflict.
-    provider: overStored(comparableFields(kind, pulled.fields), venue, scope.mapping?.kept),
+    provider: overStored(told, venue, kept),
     policyOf: policies.of,
     changedAtMs: { venue: row.updated_at_ms, provider: pulled.changedAtMs },
-    ...{ maps, together: kind.together },
+    ...{ maps, together: kind.mergedAsOne },
   });
   return {
     ...one,

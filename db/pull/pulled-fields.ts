@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import { NOTHING_KEPT } from '../../domain/mapping/mapping.ts';
-import type { KeptFields, OwnKeys } from '../../domain/mapping/mapping.ts';
+import type { KeptFields, OwnKeys, UntoldParts } from '../../domain/mapping/mapping.ts';
 import type { PullRule, ValueType } from '../../records/field.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import { columnName, recordTable } from '../records/record-tables.ts';
@@ -47,7 +47,7 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT, tol
   const { columns } = recordTable(kind);
   const merges = columns.map(({ field, column }) => ({
     column,
-    value: keeping(kind, { kept, field, told }, mergedValue(kind, field)('r', 'c')),
+    value: keeping(kind, { kept, field, told, from: 'r' }, mergedValue(kind, field)('r', 'c')),
   }));
   const filled = columns
     .filter(({ field }) => ruleOf(kind, field) !== null && !kept.fields.includes(field))
@@ -57,7 +57,11 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT, tol
   return {
     columns: list(columns.map(({ column }) => sql`${sql.identifier(column)}`)),
     values: list(columns.map(({ column }) => ofRow('r', column))),
-    excluded: list(columns.map(({ field, column }) => keeping(kind, { kept, field, told }, ofRow('excluded', column)))),
+    excluded: list(
+      columns.map(({ field, column }) =>
+        keeping(kind, { kept, field, told, from: 'excluded' }, ofRow('excluded', column)),
+      ),
+    ),
     merge: assigned(merges),
     differs: changed(merges),
     fill: filled.length === 0 ? null : { set: assigned(filled), differs: changed(filled) },
@@ -76,14 +80,26 @@ interface KeptField {
   readonly kept: KeptFields;
   readonly field: string;
   readonly told: SQL;
+  /** The alias of the pulled row. */
+  readonly from: string;
 }
 
 /** What a pull makes of a field: the pulled value, but for what is kept of the stored one. See `overStored`. */
-function keeping(kind: RecordKind, { kept, field, told }: KeptField, pulled: SQL): SQL {
+function keeping(kind: RecordKind, { kept, field, told, from }: KeptField, pulled: SQL): SQL {
   const stored = ofRow('c', columnName(field));
   if (kept.fields.includes(field)) return stored;
+  const parts = kept.untoldParts?.[field];
+  if (parts !== undefined) return keepingUntold(parts, from, { stored, pulled });
   if (kept.whileEmpty?.includes(field) === true)
     return keepingWhileEmpty(kind.fields[field]?.value, { stored, pulled });
+  return keepingKeys(kind, { kept, field, told, from }, { stored, pulled });
+}
+
+function keepingKeys(
+  kind: RecordKind,
+  { kept, field, told }: KeptField,
+  { stored, pulled }: { readonly stored: SQL; readonly pulled: SQL },
+): SQL {
   const own = kept.exceptKeys?.[field];
   const replaced = own === undefined ? pulled : sql`(${othersIn(stored, own, told)} || coalesce(${pulled}, '{}'))`;
   const keys = kept.keys[field];
@@ -98,6 +114,30 @@ const keepingWhileEmpty = (
   { stored, pulled }: { readonly stored: SQL; readonly pulled: SQL },
 ): SQL =>
   value?.type === 'list' ? sql`coalesce(nullif(${pulled}, '[]'), ${stored})` : sql`coalesce(${pulled}, ${stored})`;
+
+/** See `withUntold` of `overStored`. A null part counts as one that is missing. */
+function keepingUntold(
+  { untold, follow }: UntoldParts,
+  from: string,
+  { stored, pulled }: { readonly stored: SQL; readonly pulled: SQL },
+): SQL {
+  const partsOf = (row: SQL) =>
+    list(follow.parts.map((part) => sql`jsonb_path_query_array(${row}, ${`$[*].${JSON.stringify(part)}`}::jsonpath)`));
+  const basis = [
+    ...follow.fields.map((field) => [ofRow(from, columnName(field)), ofRow('c', columnName(field))] as const),
+    [sql`jsonb_array_length(${pulled})`, sql`jsonb_array_length(${stored})`] as const,
+  ];
+  const isSameBasis = sql`(${list(basis.map(([now]) => now))}, ${partsOf(pulled)}) is not distinct from (${list(basis.map(([, before]) => before))}, ${partsOf(stored)})`;
+  const kept = list(
+    untold.map(
+      (part) =>
+        sql`${part}::text, coalesce(nullif(e.item->${part}, 'null'), ${stored}->(e.place::integer - 1)->${part}, 'null')`,
+    ),
+  );
+  return sql`case when ${isSameBasis} then (
+    select coalesce(jsonb_agg(e.item || jsonb_build_object(${kept}) order by e.place), '[]')
+    from jsonb_array_elements(${pulled}) with ordinality e(item, place)) else ${pulled} end`;
+}
 
 /** The stored keys of a map that a pull does not replace. */
 const othersIn = (stored: SQL, { prefix, named }: OwnKeys, told: SQL): SQL =>

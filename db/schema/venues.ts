@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
-import { pgPolicy, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { jsonb, pgPolicy, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { VenueId } from '../../contracts/ids.ts';
+import type { EarlierZone } from '../../domain/schedule/earlier-zones.ts';
 import { instant, timestamps } from './columns.ts';
 
 /** The venues. A caller sees those of its token: `app.venues` holds their ids, comma-separated, or `*`. */
@@ -11,6 +12,8 @@ export const venues = pgTable(
     sourceId: text('source_id'),
     name: text('name').notNull(),
     timeZone: text('time_zone').notNull(),
+    /** Those before it, the earliest first; at most `MOST_EARLIER_ZONES`. */
+    earlierTimeZones: jsonb('earlier_time_zones').$type<readonly EarlierZone[]>().notNull().default([]),
     /** ISO 4217 code. */
     currency: text('currency').notNull(),
     /** Digest of the request that created it; null for one without an Idempotency-Key. */

@@ -179,7 +179,8 @@ const chosenIn = (row: Omit<TargetRow, 'resource' | 'direction'>): ChosenMapping
   reach: {
     excludedFields: row.excluded_fields ?? [],
     historyFromEpochS: historyStart(row.history_from, row.time_zone),
-    timeZone: timeZoneOfStored(row.time_zone),
+    // Events bring what providers tell, which has days and no moments.
+    zones: { timeZone: timeZoneOfStored(row.time_zone), earlier: [] },
   },
 });
 

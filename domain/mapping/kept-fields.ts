@@ -3,7 +3,7 @@ import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import { pathText } from './field-path.ts';
 import type { FieldPath, KnownPath } from './field-path.ts';
 import { NOTHING_KEPT } from './mapping.ts';
-import type { Holdings, KeptFields, OwnKeys } from './mapping.ts';
+import type { FieldHolding, Holdings, KeptFields, OwnKeys, UntoldParts } from './mapping.ts';
 
 interface Keeping {
   readonly rules: readonly { readonly target: KnownPath }[];
@@ -42,20 +42,27 @@ export function keptBy({ rules, pulling, moved, holdings }: Keeping): KeptFields
   const held = Object.entries(holdings);
   whileEmpty.push(...held.flatMap(([field, holding]) => (holding === 'when-set' && !isRuled(field) ? [field] : [])));
   const exceptKeys = held.flatMap(([field, holding]): readonly (readonly [string, OwnKeys])[] => {
-    if (holding === 'nothing' || holding === 'when-set' || isRuled(field)) return [];
+    if (holding === 'nothing' || holding === 'when-set' || hasUntoldParts(holding) || isRuled(field)) return [];
     return [[field, { ...(holding === 'told' ? { prefix: null } : holding), named: named(field) }]];
   });
+  const untoldParts = held.flatMap(([field, holding]): readonly (readonly [string, UntoldParts])[] =>
+    hasUntoldParts(holding) && !fields.includes(field) ? [[field, holding]] : [],
+  );
   return {
     ...{ fields, keys: keysOf(candidates, fields) },
     ...(whileEmpty.length > 0 && { whileEmpty }),
     ...(exceptKeys.length > 0 && { exceptKeys: Object.fromEntries(exceptKeys) }),
+    ...(untoldParts.length > 0 && { untoldParts: Object.fromEntries(untoldParts) }),
   };
 }
+
+export const hasUntoldParts = (holding: FieldHolding | 'whole' | undefined): holding is UntoldParts =>
+  typeof holding === 'object' && 'untold' in holding;
 
 /** How much the provider holds of what a rule writes. */
 function holdingOf(holdings: Holdings, { field, key }: FieldPath): 'whole' | 'when-set' | 'nothing' {
   const holding = holdings[field] ?? 'whole';
-  if (holding === 'told') return 'whole';
+  if (holding === 'told' || hasUntoldParts(holding)) return 'whole';
   if (typeof holding === 'string') return holding;
   return key?.startsWith(holding.prefix) === true ? 'whole' : 'nothing';
 }
@@ -79,9 +86,43 @@ function keysOf(candidates: readonly FieldPath[], fields: readonly string[]): Ke
  */
 export function overStored(read: RecordFields, stored: RecordFields, kept: KeptFields = NOTHING_KEPT): RecordFields {
   const names = new Set([...Object.keys(read), ...kept.fields]);
+  const told = withUntoldParts(read, stored, kept);
   return Object.fromEntries(
-    [...names].map((name) => [name, keptValue(kept, name, { read: read[name], stored: stored[name] })]),
+    [...names].map((name) => [name, keptValue(kept, name, { read: told[name], stored: stored[name] })]),
   );
+}
+
+/**
+ * The fields that were read, with the parts of lists’ items that the provider does not tell, as they are in a version with
+ * the same items.
+ */
+export function withUntoldParts(
+  read: RecordFields,
+  version: RecordFields,
+  { untoldParts = {} }: KeptFields = NOTHING_KEPT,
+): RecordFields {
+  const lists = Object.entries(untoldParts).filter(([name]) => read[name] !== undefined);
+  return {
+    ...read,
+    ...Object.fromEntries(lists.map(([name, parts]) => [name, itemsWith(name, parts, { read, stored: version })])),
+  };
+}
+
+function itemsWith(
+  name: string,
+  { untold, follow }: UntoldParts,
+  { read, stored }: { readonly read: RecordFields; readonly stored: RecordFields },
+): unknown {
+  const [items, before] = [listOf(read[name]), listOf(stored[name])];
+  const isSameBasis =
+    follow.fields.every((field) => isSame(read[field], stored[field])) &&
+    items.length === before.length &&
+    items.every((item, index) => follow.parts.every((part) => isSame(item[part], before[index]?.[part])));
+  if (!isSameBasis) return read[name];
+  return items.map((item, index) => ({
+    ...item,
+    ...Object.fromEntries(untold.map((part) => [part, item[part] ?? before[index]?.[part] ?? null])),
+  }));
 }
 
 function keptValue(
@@ -133,5 +174,7 @@ const isOwn = ({ prefix, named }: OwnKeys, key: string): boolean =>
   (prefix !== null && key.startsWith(prefix)) || named.includes(key);
 
 const isEmpty = (value: unknown): boolean => value === null || value === undefined || isSame(value, []);
+
+const listOf = (value: unknown): readonly RecordFields[] => (value ?? []) as readonly RecordFields[];
 
 const mapOf = (value: unknown): RecordFields => (value ?? {}) as RecordFields;

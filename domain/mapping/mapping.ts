@@ -79,6 +79,8 @@ export interface KeptFields {
   readonly whileEmpty?: readonly string[];
   /** Maps of which a pull replaces only some keys, by the field's name. */
   readonly exceptKeys?: Readonly<Record<string, OwnKeys>>;
+  /** Lists of whose items a pull keeps some parts, by the field's name. */
+  readonly untoldParts?: Readonly<Record<string, UntoldParts>>;
 }
 
 /**
@@ -98,12 +100,22 @@ export interface PrefixedKeys {
 }
 
 /**
+ * Parts of a list's items of which a null says nothing, because the provider does not tell them. What is stored of them
+ * stays only while nothing that they follow from has changed.
+ */
+export interface UntoldParts {
+  readonly untold: readonly string[];
+  /** Fields of the record, and parts of the items in their order. */
+  readonly follow: { readonly fields: readonly string[]; readonly parts: readonly string[] };
+}
+
+/**
  * How much of a field a provider holds, where it is not the whole field. `nothing`: it has no place for it. `when-set`:
  * an empty value says nothing, because the provider stores or tells only some values. `told`: of a map that is read and
  * never written, only keys that the provider has told. `prefix`: of a map, only keys that the adapter makes of other
- * facts of the provider, which begin so.
+ * facts of the provider, which begin so. `untold`: of a list, items without some parts.
  */
-export type FieldHolding = 'nothing' | 'when-set' | 'told' | PrefixedKeys;
+export type FieldHolding = 'nothing' | 'when-set' | 'told' | PrefixedKeys | UntoldParts;
 
 /** Fields of a resource that a provider does not hold whole, by name. */
 export type Holdings = Readonly<Record<string, FieldHolding>>;

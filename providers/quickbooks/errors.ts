@@ -38,6 +38,18 @@ export const QUICKBOOKS_ERRORS: ErrorTable = {
     3100: { 403: 'needs-reauth' },
     // Somebody changed the object since it was read.
     5010: 'conflict',
+    // A name that a customer, vendor or employee has
+    // (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/handling-common-errors, read 2026-11-28).
+    6240: 'rejected',
+    // An address that is none: the code is assumed, as docs/providers/quickbooks.md says.
+    2210: 'rejected',
+    // A company whose subscription has ended or is in arrears.
+    6190: 'rejected',
+    // A tax code other than TAX and NON in a US company (https://stackoverflow.com/questions/30780062, read 2026-11-29).
+    6100: 'rejected',
+    // Rules of the company, such as a tax rate on each line outside the US
+    // (https://github.com/intuit/quickbooks-online-mcp-server/issues/94, read 2026-11-29).
+    6000: 'rejected',
     // An invoice's number is taken, where the company forbids that
     // (https://quickbooks.intuit.com/learn-support/en-us/other-questions/error-code-6140-duplicate-document-error-manual-invoices-are/00/1533226,
     // read 2026-11-29).

@@ -212,8 +212,8 @@ async function startQuickBooks(): Promise<RunningSandbox> {
     neededFields: (resource) => (resource === 'invoices' ? ['customerSourceId', 'lines'] : ['name']),
     fillsIn: (resource) => (resource === 'invoices' ? ['number', 'issuedAt', 'dueAt'] : []),
     // The company's currency, and for a new item its income account.
-    // Before a new invoice the company's currencies.
-    extraCalls: { account: 0, first: {}, firstWrite: { products: 2, invoices: 1 }, listing: { products: 1 } },
+    // Before a new invoice the company, whose country tells the tax codes, and its currencies.
+    extraCalls: { account: 0, first: {}, firstWrite: { products: 2, invoices: 2 }, listing: { products: 1 } },
     async reset() {
       await control.reset();
       // A reset ends every grant.

@@ -29,7 +29,9 @@ describe('an error table', () => {
     [SQUARE_ERRORS, 503, undefined, 'unavailable'],
     [SQUARE_ERRORS, 200, {}, null],
     [QUICKBOOKS_ERRORS, 200, fault('6240', 'ValidationFault'), 'rejected'],
-    [QUICKBOOKS_ERRORS, 500, fault('6140', 'ValidationFault'), 'rejected'],
+    ...['6240', '6140', '2210', '6190', '6100', '6000'].map(
+      (code) => [QUICKBOOKS_ERRORS, 500, fault(code, 'ValidationFault'), 'rejected'] as const,
+    ),
     [QUICKBOOKS_ERRORS, 500, fault('6070', 'ValidationFault'), 'rejected'],
     [QUICKBOOKS_ERRORS, 500, fault('2500', 'ValidationFault'), 'rejected'],
     [QUICKBOOKS_ERRORS, 200, fault('3001', 'THROTTLE'), 'rate-limited'],

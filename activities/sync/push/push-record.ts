@@ -198,9 +198,12 @@ const remoteOf = (remote: ProviderRecord | null): Partial<PushLink> =>
 
 function isAsWanted(
   { fields, refs, listRefs }: ProviderRecord,
-  { row: { id, sourceId }, fingerprint }: PushWork,
+  { row: { id, sourceId, link }, fingerprint }: PushWork,
   mapping: ResourceMapping,
 ): boolean {
   if (fields === null) return false;
-  return fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs, listRefs }).payload) === fingerprint;
+  return (
+    fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs, listRefs, linkedAt: link?.createdAt }).payload) ===
+    fingerprint
+  );
 }

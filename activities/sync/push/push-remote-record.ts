@@ -12,7 +12,7 @@ export interface FoundRemote {
 export interface RemoteTools {
   readonly scope: RunScope;
   readonly writer: ResourceWriter;
-  readonly mapping: Pick<ResourceMapping, 'timeZone'>;
+  readonly mapping: Pick<ResourceMapping, 'timeZoneOf'>;
   readonly store: Pick<PushStore, 'tiedTo'>;
 }
 
@@ -25,10 +25,11 @@ const CLOCK_SKEW_S = 600;
  */
 export async function findRemote(row: PushRow, tools: RemoteTools): Promise<FoundRemote> {
   const { id: recordId, fields, refs, link } = row;
-  const sentAtMs = link?.createdAt.getTime() ?? Date.now();
+  const linkedAt = link?.createdAt;
+  const sentAtMs = linkedAt?.getTime() ?? Date.now();
   const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
   const email = typeof fields['email'] === 'string' ? fields['email'] : null;
-  const { timeZone } = tools.mapping;
+  const timeZone = tools.mapping.timeZoneOf?.(linkedAt);
   const hint = { recordId, fields, refs, listRefs: listRefsOf(row, fields), timeZone, createdSinceEpochS, sentAtMs };
   const found = await searchRemote({ ...hint, email }, tools);
   return found.remote === null && email !== null && link?.recordChangedSince === true

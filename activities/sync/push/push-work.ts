@@ -42,7 +42,8 @@ export interface PushTools {
 
 /** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */
 export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number): PushWork {
-  const mapped = withProblems(mapping.toPayload({ ...row, listRefs: listRefsOf(row, row.fields) }), row);
+  const linkedAt = linkedAtOf(row);
+  const mapped = withProblems(mapping.toPayload({ ...row, listRefs: listRefsOf(row, row.fields), linkedAt }), row);
   const fingerprint = fingerprintOf(mapped.payload);
   const { link } = row;
   const decision = decidePush({
@@ -60,12 +61,20 @@ export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number
     fingerprint,
     fingerprintOfRemote: ({ fields, refs, listRefs }) =>
       fields &&
-      fingerprintOf(mapping.toPayload({ id: row.id, sourceId: row.sourceId, fields, refs, listRefs }).payload),
+      fingerprintOf(
+        mapping.toPayload({
+          ...{ id: row.id, sourceId: row.sourceId, linkedAt },
+          ...{ fields, refs, listRefs },
+        }).payload,
+      ),
     afterLostUpdate: isSent(kept) && !isKnown(untilMs, nowMs),
     repeatableUntilMs: untilMs,
     decision: decision === 'resolve' && isKnown(untilMs, nowMs) ? 'create' : decision,
   };
 }
+
+/** When the record was first written to the provider, or found there. */
+const linkedAtOf = ({ link }: Pick<MappedRow, 'link'>): Date | undefined => link?.createdAt;
 
 /** The provider's ids of the records that lists of these fields name. */
 export const listRefsOf = ({ lists }: Pick<MappedRow, 'lists'>, fields: RecordFields): ListReferences | undefined =>
@@ -155,7 +164,10 @@ export function sentBy(work: PushWork, { mapping }: Pick<PushTools, 'mapping'>):
 function knownBefore({ row, afterLostUpdate }: PushWork, mapping: ResourceMapping) {
   const { id, sourceId, refs, atProvider: fields, isDerived = false, link } = row;
   if (fields === undefined || afterLostUpdate) return null;
-  const { payload } = mapping.toPayload({ id, sourceId, refs, fields, listRefs: listRefsOf(row, fields) });
+  const { payload } = mapping.toPayload({
+    ...{ id, sourceId, refs, fields, linkedAt: link?.createdAt },
+    listRefs: listRefsOf(row, fields),
+  });
   return isDerived && fingerprintOf(payload) !== link?.fingerprint ? null : { fields, payload };
 }
 

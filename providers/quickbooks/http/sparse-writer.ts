@@ -35,6 +35,8 @@ export interface SparseEntity<Item extends QuickBooksObject> {
   /** Hears what an earlier reading has left with a link. */
   readonly learn?: (state: ExternalState | null) => void;
   readonly toRecord: (item: Item) => ProviderRecord | Promise<ProviderRecord>;
+  /** Reads at once what the bodies of several new objects need. */
+  readonly prepare?: (payloads: readonly Body[]) => Promise<void>;
   /** The body of a new object. */
   readonly newBody: (payload: Body) => Body | Promise<Body>;
   /** Whether a new object is as it was asked for. */
@@ -82,6 +84,7 @@ export function createSparseWriter<Item extends QuickBooksObject>(
   };
 
   const create = async (creations: readonly BatchedCreation[], { idempotencyKey }: WriteOptions) => {
+    await sparse.prepare?.(creations.map(({ mapped }) => mapped.payload));
     const bodies = await inOrder(creations, ({ mapped }) => sparse.newBody(mapped.payload));
     const sent = bodies.flatMap((body) => (body instanceof ProviderError ? [] : [body]));
     const items = sent.map((body) => ({ operation: 'create', body }) as const);

@@ -2,6 +2,8 @@ import type { InvoiceFields, InvoiceStatus } from '../../../records/invoices.ts'
 import type { ProviderRecord } from '../../provider.ts';
 import { customFieldsOf, versionOf, withoutEmpty } from '../http/objects.ts';
 import { amountOf, hasAmount, instantOf, isVoided, lineOf } from '../transactions/booked-responses.ts';
+import type { BookedLine } from '../transactions/booked-responses.ts';
+import { US_CODES } from './tax-codes.ts';
 import type { QuickBooksInvoice } from './invoice-responses.ts';
 
 export function toRecord(invoice: QuickBooksInvoice, currency: string): ProviderRecord {
@@ -39,10 +41,21 @@ function toFields(invoice: QuickBooksInvoice, currency: string): InvoiceFields {
     lines: invoice.Line.filter(hasAmount).map((line) => ({
       ...lineOf(line, currency),
       unitAmount: line.SalesItemLineDetail?.UnitPrice ?? null,
-      taxMinor: null,
+      // What a taxed line has of the tax of the whole invoice is not told.
+      taxMinor: taxedIn(line) === false ? 0 : null,
     })),
-    metadata: withoutEmpty({ quickbooks_email_status: invoice.EmailStatus }),
+    metadata: withoutEmpty({
+      quickbooks_email_status: invoice.EmailStatus,
+      quickbooks_tax_calculation: invoice.GlobalTaxCalculation,
+    }),
   };
+}
+
+/** Whether a line is taxed, in a US company. Null where its code does not say it. */
+export function taxedIn({ SalesItemLineDetail: detail }: BookedLine): boolean | null {
+  const code = detail?.TaxCodeRef?.value;
+  if (code === US_CODES.taxed) return true;
+  return code === US_CODES.untaxed ? false : null;
 }
 
 /** An invoice is booked from its first moment: QuickBooks has no draft. */

@@ -2,6 +2,7 @@ import { ProviderError } from '../../provider-error.ts';
 import { decimalOf, numberOf } from '../http/decimals.ts';
 import type { Body } from '../http/sparse-writer.ts';
 import { hasAmount } from '../transactions/booked-responses.ts';
+import { usCode } from './tax-codes.ts';
 import type { LinePayload } from './invoice-mapping.ts';
 import type { QuickBooksInvoice, RawLine } from './invoice-responses.ts';
 
@@ -9,20 +10,31 @@ import type { QuickBooksInvoice, RawLine } from './invoice-responses.ts';
 const fitsLine = (wanted: LinePayload, held: LinePayload | undefined): boolean =>
   held !== undefined &&
   wanted.amountMinor === held.amountMinor &&
+  isTaxedAs(wanted, held) &&
   (['description', 'quantity', 'unitAmount', 'product'] as const).every(
     (name) => wanted[name] === null || wanted[name] === held[name],
   );
+
+/** A line that holds a code of a company outside the US says by it more than whether it is taxed, and keeps it. */
+const isTaxedAs = (wanted: LinePayload, held: LinePayload): boolean =>
+  wanted.taxed === null || held.taxed === null || wanted.taxed === held.taxed;
 
 export const fitLines = (wanted: readonly LinePayload[], held: readonly LinePayload[]): boolean =>
   wanted.length === held.length && wanted.every((line, index) => fitsLine(line, held[index]));
 
 /** The line of a new invoice. */
-export const newLine = (line: LinePayload, currency: string): Body => ({
+export const newLine = (line: LinePayload, { currency, taxCode }: NewLine): Body => ({
   ...(line.description !== null && { Description: line.description }),
   Amount: amountBody(line, currency),
   DetailType: SOLD,
-  [SOLD]: { ItemRef: itemOf(line), ...numbersOf(line) },
+  [SOLD]: { ItemRef: itemOf(line), ...numbersOf(line), ...(taxCode !== null && { TaxCodeRef: { value: taxCode } }) },
 });
+
+interface NewLine {
+  readonly currency: string;
+  /** Null where none is to be sent. */
+  readonly taxCode: string | null;
+}
 
 const SOLD = 'SalesItemLineDetail';
 
@@ -48,13 +60,17 @@ interface LineChange {
   /** What the invoice's lines with an amount hold, in their order. */
   readonly held: readonly LinePayload[];
   readonly currency: string;
+  readonly taxCodeOf: (line: LinePayload) => Promise<string | null>;
 }
 
 /**
  * All lines that the invoice shall have: QuickBooks deletes those that an update leaves out. A line keeps its `Id` and
  * whatever Interlock has no field for, such as a tax code; remarks and computed discounts stay as they are.
  */
-export function mergedLines(invoice: QuickBooksInvoice, { wanted, held, currency }: LineChange): readonly Body[] {
+export async function mergedLines(
+  invoice: QuickBooksInvoice,
+  { wanted, held, currency, taxCodeOf }: LineChange,
+): Promise<readonly Body[]> {
   const places = invoice.Line.flatMap((line, place) => (hasAmount(line) ? [place] : []));
   const isSold = (index: number) => invoice.Line[places[index] ?? -1]?.DetailType === SOLD;
   const partners = partnersOf(wanted, held, isSold);
@@ -62,9 +78,12 @@ export function mergedLines(invoice: QuickBooksInvoice, { wanted, held, currency
   // A discount or a bundle is computed of other lines, and what its amount would have to become is not ours to say.
   if (held.some((_, index) => !kept.has(index) && !isSold(index))) throw refused('line-not-sold');
   const remarks = remarksBehind(invoice);
-  const lines = wanted.flatMap((line, at) => {
+  const fresh = new Map<LinePayload, Body>();
+  for (const [at, line] of wanted.entries())
+    if (partners[at] === null) fresh.set(line, newLine(line, { currency, taxCode: await taxCodeOf(line) }));
+  const lines = wanted.flatMap((line, at): readonly Body[] => {
     const index = partners[at] ?? null;
-    if (index === null) return [newLine(line, currency)];
+    if (index === null) return [fresh.get(line) ?? {}];
     const place = places[index] ?? -1;
     const [raw, present] = [invoice.rawLines[place] ?? {}, held[index]];
     const own = fitsLine(line, present) ? asSent(raw) : changedLine(raw, { line, present, currency });
@@ -135,10 +154,17 @@ function changedLine(raw: RawLine, { line, present, currency }: ChangedLine): Bo
     [SOLD]: {
       ...(isRecounted ? without(detail, 'Qty', 'UnitPrice', 'TaxInclusiveAmt') : detail),
       ...(isOther && { ItemRef: itemOf(line) }),
+      ...taxCodeChange(line, present),
       ...(isRecounted && numbersOf(line)),
     },
   };
 }
+
+/** The code of a line of a US company that the venue taxes otherwise. */
+const taxCodeChange = (line: LinePayload, present: LinePayload | undefined): Body =>
+  line.taxed === null || present === undefined || isTaxedAs(line, present)
+    ? {}
+    : { TaxCodeRef: { value: usCode(line.taxed) } };
 
 const without = (body: Body, ...names: readonly string[]): Body =>
   Object.fromEntries(Object.entries(body).filter(([name]) => !names.includes(name)));

@@ -13,6 +13,8 @@ export interface LinePayload {
   readonly quantity: string | null;
   readonly unitAmount: string | null;
   readonly amountMinor: number;
+  /** Null where nobody says it. QuickBooks works the tax itself out. */
+  readonly taxed: boolean | null;
   /** QuickBooks' id of the item. */
   readonly product: string | null;
 }
@@ -33,6 +35,9 @@ export interface InvoicePayload extends Pick<
   readonly lines: readonly LinePayload[];
 }
 
+/** QuickBooks tells the tax of the whole invoice. The venue's own split of it stays while it and the amounts do. */
+const LINE_TAX_UNTOLD = { untold: ['taxMinor'], follow: { fields: ['taxMinor'], parts: ['amountMinor'] } } as const;
+
 export const invoiceMapping: ResourceMapping = {
   toPayload(record) {
     const payload = contentOf(record);
@@ -41,7 +46,7 @@ export const invoiceMapping: ResourceMapping = {
   idempotency: QUICKBOOKS_IDEMPOTENCY,
   leavesAbsent: true,
   concurrency: 'versions',
-  holdings: { metadata: QUICKBOOKS_METADATA },
+  holdings: { metadata: QUICKBOOKS_METADATA, lines: LINE_TAX_UNTOLD },
   // An update reads the invoice first, because only changed properties are written and the SyncToken is carried.
   callsToWrite: (_, remote) => (remote === null ? 1 : 2),
 };
@@ -71,6 +76,7 @@ const lineContent = (line: InvoiceLine, product: string | null): LinePayload => 
   quantity: line.quantity && (plainDecimal(line.quantity) ?? line.quantity),
   unitAmount: line.unitAmount && (plainDecimal(line.unitAmount) ?? line.unitAmount),
   amountMinor: line.amountMinor,
+  taxed: line.taxMinor === null ? null : line.taxMinor !== 0,
   product,
 });
 

@@ -21,6 +21,8 @@ export const invoiceSchema = z.preprocess(
     Balance: orNull(decimalText),
     TxnTaxDetail: orNull(z.object({ TotalTax: orNull(decimalText) })),
     EmailStatus: nullableText,
+    // Not in US companies: whether amounts of lines hold their tax.
+    GlobalTaxCalculation: nullableText,
     rawLines: z
       .array(z.record(z.string(), z.unknown()))
       .nullish()

@@ -9,13 +9,14 @@ import type { HomeCurrency } from '../http/home-currency.ts';
 import { isoOf, quoted } from '../http/query.ts';
 import { createSparseWriter } from '../http/sparse-writer.ts';
 import type { Body } from '../http/sparse-writer.ts';
-import { currencyOf, isVoided } from '../transactions/booked-responses.ts';
-import { toRecord } from './invoice-fields.ts';
+import { currencyOf, hasAmount, isVoided } from '../transactions/booked-responses.ts';
+import { taxedIn, toRecord } from './invoice-fields.ts';
 import { fitLines, mergedLines, newLine, refused } from './invoice-lines.ts';
 import { contentOf } from './invoice-mapping.ts';
-import type { InvoicePayload } from './invoice-mapping.ts';
+import type { InvoicePayload, LinePayload } from './invoice-mapping.ts';
 import { invoiceSchema } from './invoice-responses.ts';
 import type { QuickBooksInvoice } from './invoice-responses.ts';
+import { TaxCodes } from './tax-codes.ts';
 
 /** Without the fields that the connection leaves out. */
 type Sent = Partial<InvoicePayload>;
@@ -25,7 +26,8 @@ const answerSchema = z.object({ Invoice: z.unknown() });
 /** Writes invoices by batches and sparse updates; voids and deletes them one by one. */
 export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWriter {
   const recordOf = async (invoice: QuickBooksInvoice) => toRecord(invoice, await currencyOf(invoice, home));
-  const contentNow = async (invoice: QuickBooksInvoice) => contentIn(await recordOf(invoice));
+  const codes = new TaxCodes(ask);
+  const contentNow = async (invoice: QuickBooksInvoice) => withTaxed(contentIn(await recordOf(invoice)), invoice);
   const operate = (operation: 'void' | 'delete', { Id, SyncToken }: QuickBooksInvoice, key: WriteOptions) =>
     ask(answerSchema, {
       ...{ method: 'POST', path: 'invoice', body: { Id, SyncToken } },
@@ -41,8 +43,9 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
     schema: invoiceSchema,
     isThere: () => true,
     toRecord: recordOf,
-    newBody: async (payload) => newInvoice(payload, home),
-    changesTo: async (invoice, payload) => changesTo(invoice, payload, await contentNow(invoice)),
+    prepare: (payloads) => codes.prepare(payloads.flatMap((payload) => (payload as Sent).lines ?? [])),
+    newBody: async (payload) => newInvoice(payload, { home, codes }),
+    changesTo: async (invoice, payload) => changesTo(invoice, payload, { held: await contentNow(invoice), codes }),
     isAsWanted: (made, payload) => fits(payload, contentIn(made)),
     answered: (record, payload) => asAgreed(record, payload),
     instead(invoice, payload, options) {
@@ -95,6 +98,12 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
 const contentIn = ({ fields, refs, listRefs }: ProviderRecord): InvoicePayload =>
   contentOf({ fields: fields ?? {}, refs, listRefs });
 
+/** With what a line says of its tax: a record tells only that of a line without any. */
+function withTaxed(content: InvoicePayload, invoice: QuickBooksInvoice): InvoicePayload {
+  const codes = invoice.Line.filter(hasAmount).map(taxedIn);
+  return { ...content, lines: content.lines.map((line, index) => ({ ...line, taxed: codes[index] ?? null })) };
+}
+
 function readInvoice(raw: unknown): QuickBooksInvoice {
   const { data, error } = invoiceSchema.safeParse(raw);
   if (!data) throw unreadableObject(issuesOf(error));
@@ -113,16 +122,34 @@ async function ofOne(write: () => Promise<QuickBooksInvoice>): Promise<QuickBook
   }
 }
 
-async function newInvoice(invoice: Sent, home: HomeCurrency): Promise<Body> {
+interface Company {
+  readonly home: HomeCurrency;
+  readonly codes: TaxCodes;
+}
+
+async function newInvoice(invoice: Sent, { home, codes }: Company): Promise<Body> {
   const { customer, currency, lines } = needed(invoice);
   if (!(await home.takes(currency))) throw refused('foreign-currency', 'currency');
   const isForeign = currency !== (await home.get());
+  const bodies: Body[] = [];
+  for (const line of lines) bodies.push(newLine(line, { currency, taxCode: await codes.of(line) }));
   return {
     ...given(invoice),
     CustomerRef: { value: customer },
     ...(isForeign && { CurrencyRef: { value: currency } }),
-    Line: lines.map((line) => newLine(line, currency)),
+    ...((await codes.areTold()) && { GlobalTaxCalculation: calculationOf(invoice, lines) }),
+    Line: bodies,
   };
+}
+
+/**
+ * A company outside the US is told how lines hold their tax. Which of its amounts a line has where they hold it is not
+ * documented for sales, so that such an invoice is refused: added to its lines the tax would make another total.
+ */
+function calculationOf({ taxMinor, totalMinor }: Sent, lines: readonly LinePayload[]): string {
+  const amount = lines.reduce((sum, line) => sum + line.amountMinor, 0);
+  if (taxMinor && amount === totalMinor) throw refused('tax-inclusive', 'taxMinor');
+  return 'TaxExcluded';
 }
 
 /** What no invoice can be made without. */
@@ -148,7 +175,11 @@ const given = (wanted: Sent, held: Partial<InvoicePayload> = {}): Body =>
   );
 
 /** Only the properties that differ. What the venue has left empty stays as the company has it. */
-function changesTo(invoice: QuickBooksInvoice, wanted: Sent, held: InvoicePayload): Body {
+async function changesTo(
+  invoice: QuickBooksInvoice,
+  wanted: Sent,
+  { held, codes }: { readonly held: InvoicePayload; readonly codes: TaxCodes },
+): Promise<Body> {
   const { customer, currency = held.currency, lines = held.lines } = wanted;
   if (held.status === 'void') {
     if ((wanted.status ?? 'void') !== 'void') throw refused('invoice-void', 'status');
@@ -156,10 +187,11 @@ function changesTo(invoice: QuickBooksInvoice, wanted: Sent, held: InvoicePayloa
   }
   if (currency !== held.currency) throw refused('foreign-currency', 'currency');
   const hasLines = fitLines(lines, held.lines);
+  const taxCodeOf = (line: LinePayload) => codes.of(line);
   return {
     ...given(wanted, held),
     ...(customer && customer !== held.customer && { CustomerRef: { value: customer } }),
-    ...(!hasLines && { Line: mergedLines(invoice, { wanted: lines, held: held.lines, currency }) }),
+    ...(!hasLines && { Line: await mergedLines(invoice, { wanted: lines, held: held.lines, currency, taxCodeOf }) }),
   };
 }
 

@@ -10,6 +10,7 @@ const itemDetail = orNull(
     ItemRef: orNull(z.object({ value: nullableText, name: nullableText })),
     Qty: orNull(decimalText),
     UnitPrice: orNull(decimalText),
+    TaxCodeRef: reference,
   }),
 );
 const lineSchema = z.object({

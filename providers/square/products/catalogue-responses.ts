@@ -12,6 +12,8 @@ const common = {
     .boolean()
     .nullish()
     .transform((value) => value === true),
+  present_at_all_locations: z.boolean().nullish(),
+  present_at_location_ids: z.array(z.string()).nullish(),
   custom_attribute_values: z.record(z.string(), z.unknown()).nullish(),
 };
 /** What an object of its type has; a deleted one may have nothing left. */

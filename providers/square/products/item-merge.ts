@@ -55,17 +55,54 @@ export function mergedInto(item: RawObject, { present, sent }: VariationChange):
     ...names.item,
     ...(wanted.description !== now.description && describedAs(wanted.description)),
     ...(wanted.taxable !== now.taxable && { is_taxable: wanted.taxable }),
-    ...(wanted.active !== now.active && { is_archived: !wanted.active }),
   };
   const nextOwn = { ...names.own, ...variationChanges(now, wanted) };
   const isSame = Object.keys(nextOwn).length === 0 && sameContent(now, wanted);
   if (isSame) return item;
   const changed = { ...own, item_variation_data: withoutNulls({ ...dataIn(own, 'item_variation_data'), ...nextOwn }) };
-  return {
+  const merged = {
     ...item,
     item_data: withoutNulls({ ...nextData, variations: variations.map((one, at) => (at === index ? changed : one)) }),
   };
+  return wanted.active === now.active ? merged : withActivity(merged, index, wanted.active);
 }
+
+/**
+ * An item with its product in use or out of it. Square archives items alone, so that of several variations one is out of
+ * use where it is present at no location; the others stay as they are, also when an archived item comes back for one.
+ */
+function withActivity(item: RawObject, index: number, isActive: boolean): RawObject {
+  const data = dataIn(item, 'item_data');
+  const variations = (data['variations'] ?? []) as readonly RawObject[];
+  const [isOnly, isArchived] = [variations.length === 1, data['is_archived'] === true];
+  const activity = (one: RawObject, at: number): RawObject => {
+    if (at === index && isActive) return isPresentNowhere(one) ? presentLike(item, one) : one;
+    if (at === index) return isOnly ? one : presentNowhere(one);
+    return isActive && isArchived ? presentNowhere(one) : one;
+  };
+  const archived = isActive ? { is_archived: false } : { is_archived: isOnly || isArchived };
+  return {
+    ...item,
+    item_data: { ...data, ...((isOnly || isArchived) && archived), variations: variations.map(activity) },
+  };
+}
+
+const PRESENCE = ['present_at_all_locations', 'present_at_location_ids', 'absent_at_location_ids'];
+
+const presentNowhere = (variation: RawObject): RawObject => ({
+  ...without(variation, PRESENCE),
+  present_at_all_locations: false,
+});
+
+const isPresentNowhere = ({ present_at_all_locations: everywhere, present_at_location_ids: places }: RawObject) =>
+  everywhere === false && (!Array.isArray(places) || places.length === 0);
+
+/** At the locations of its item: Square refuses a variation where its item is not (https://developer.squareup.com/forums/t/24786, read 2026-11-29). */
+const presentLike = (item: RawObject, variation: RawObject): RawObject => ({
+  ...without(variation, PRESENCE),
+  present_at_all_locations: true,
+  ...Object.fromEntries(Object.entries(item).filter(([name]) => PRESENCE.includes(name))),
+});
 
 /** Whether nothing of the item differs: its variation is compared by what is written to it. */
 const sameContent = (now: Omit<ProductPayload, 'recordId'>, wanted: ProductPayload): boolean =>

@@ -67,11 +67,18 @@ function nameOf({ item_data: item }: SquareItem, { item_variation_data: own }: S
   return parts.filter((part) => part !== null).join(', ') || null;
 }
 
+/** Whether it can be sold anywhere. What says nothing is present at all locations (square 46.0.0, CatalogObjectBase). */
+const isPresent = ({
+  present_at_all_locations: everywhere,
+  present_at_location_ids: places,
+}: SquareVariation): boolean => everywhere !== false || (places ?? []).length > 0;
+
 function toFields(
   { id, item_data: item }: SquareItem,
-  { item_variation_data: own }: SquareVariation,
+  variation: SquareVariation,
   { name, images, categories }: Related & { readonly name: string },
 ): ProductFields {
+  const own = variation.item_variation_data;
   const money = own.pricing_type === 'VARIABLE_PRICING' ? null : (own.price_money ?? null);
   return {
     name,
@@ -79,7 +86,7 @@ function toFields(
     sku: own.sku,
     amountMinor: money && money.amount,
     currency: money && money.currency,
-    active: item.is_archived !== true,
+    active: item.is_archived !== true && isPresent(variation),
     taxable: item.is_taxable,
     images: [...own.image_ids, ...item.image_ids].flatMap((image) => images.get(image) ?? []),
     metadata: withoutEmpty({

@@ -17,7 +17,7 @@ import { seed } from './seeds.ts';
 
 const seedBody = z
   .strictObject({
-    resource: z.enum(ENTITIES),
+    resource: z.enum([...ENTITIES, 'TaxCode']),
     account,
     count: z.int().min(1).max(100_000).optional(),
     /** Objects as QuickBooks would answer with them; `Id` is required. For what no request can make. */
@@ -26,7 +26,8 @@ const seedBody = z
       .max(100_000)
       .optional(),
   })
-  .refine(({ count, objects }) => (count === undefined) !== (objects === undefined), 'give either count or objects');
+  .refine(({ count, objects }) => (count === undefined) !== (objects === undefined), 'give either count or objects')
+  .refine(({ resource, objects }) => resource !== 'TaxCode' || objects !== undefined, 'give tax codes as objects');
 
 const vanishBody = z.strictObject({
   resource: z.enum(ENTITIES),
@@ -73,7 +74,8 @@ export function recordControls(
       if (isAboutAccounts(request.body)) return baseRoute(base, 'POST /seed')(request);
       const { resource, account: id, count, objects = [] } = parseInput(seedBody, request.body);
       const company = companyOf(id);
-      if (count !== undefined) return { json: { resource, ids: seed(company, resource, count) } };
+      if (count !== undefined && resource !== 'TaxCode')
+        return { json: { resource, ids: seed(company, resource, count) } };
       state.put(
         company.id,
         resource,

@@ -48,6 +48,13 @@ export const invalidReference = (property: string, id: string): Refusal =>
     element: property,
   });
 
+/** https://stackoverflow.com/questions/30780062 (2026-11): as reported of US companies. */
+export const usTaxCode = (code: string): Refusal =>
+  refusal('6100', 'Invalid Line TaxCode in the request', {
+    detail: `Valid line TaxCodes for US should be TAX or NON. Supplied value: ${code}`,
+    element: 'Line.SalesItemLineDetail.TaxCodeRef',
+  });
+
 export const tooLong = (property: string): Refusal =>
   refusal('2050', 'String length is either shorter or longer than supported by specification', {
     detail: `String length specified does not match the supported length of ${property}.`,

@@ -1,4 +1,4 @@
-import { textIn, timeOf } from '../state/quickbooks-state.ts';
+import { isAbroad, textIn, timeOf } from '../state/quickbooks-state.ts';
 import type { Company, WireObject } from '../state/quickbooks-state.ts';
 import {
   amountMiscalculated,
@@ -7,6 +7,7 @@ import {
   missing,
   notFound,
   tooLong,
+  usTaxCode,
   validation,
 } from './faults.ts';
 
@@ -23,18 +24,34 @@ export function bookedInvoice(company: Company, invoice: WireObject): WireObject
   const customer = customerOf(company, invoice);
   const numbered = withNumber(company, invoice);
   const lines = linesOf(company, invoice);
-  const total = totalOf(lines, invoice);
+  const tax = taxOf(company, invoice, lines);
+  const total = totalOf(lines, tax);
   const paid = before === null ? 0 : centsOf(before['TotalAmt']) - centsOf(before['Balance']);
   return {
     ...USUAL,
     ...numbered,
+    ...tax,
     ...customer,
     DueDate: textIn(invoice, 'DueDate') ?? laterDay(textIn(invoice, 'TxnDate') ?? '', DAYS_TO_PAY),
     Line: [...lines, { Amount: subtotalOf(lines) / 100, DetailType: SUBTOTAL, [SUBTOTAL]: {} }],
-    TxnTaxDetail: { TotalTax: 0, ...(invoice['TxnTaxDetail'] as object | undefined) },
     TotalAmt: total / 100,
     Balance: (total - paid) / 100,
   };
+}
+
+/**
+ * Outside the US the tax of each line by its code, and only added to the amounts: what an invoice looks like whose lines
+ * hold it is not documented. In the US, where QuickBooks works it out of addresses, what was sent.
+ */
+function taxOf(company: Company, invoice: WireObject, lines: readonly WireObject[]): WireObject {
+  if (!isAbroad(company)) return { TxnTaxDetail: { TotalTax: 0, ...(invoice['TxnTaxDetail'] as object | undefined) } };
+  const calculation = textIn(invoice, 'GlobalTaxCalculation') ?? 'TaxExcluded';
+  if (calculation !== 'TaxExcluded') throw validation(`${calculation} is not simulated.`);
+  const cents = lines.reduce((sum, line) => {
+    const code = company.state.get(company.id, 'TaxCode', textIn(line, SOLD, 'TaxCodeRef', 'value') ?? '');
+    return sum + Math.round((centsOf(line['Amount']) * Number(code?.['rate'] ?? 0)) / 100);
+  }, 0);
+  return { GlobalTaxCalculation: calculation, TxnTaxDetail: { TotalTax: cents / 100 } };
 }
 
 /** As in a recorded exchange. */
@@ -100,7 +117,26 @@ function lineOf(company: Company, { Id: _, LineNum: __, ...line }: WireObject): 
   const item = itemOf(company, detail);
   // Without an item a line is a remark, whatever amount it has.
   if (item === null) return { ...line, Amount: 0 };
-  return { ...line, Amount: Number(amount), [SOLD]: { TaxCodeRef: { value: 'NON' }, ...detail, ItemRef: item } };
+  return {
+    ...line,
+    Amount: Number(amount),
+    [SOLD]: { ...detail, TaxCodeRef: taxCodeOf(company, detail), ItemRef: item },
+  };
+}
+
+/**
+ * In the US a line without a code is untaxed, as in a recorded exchange. Elsewhere it is refused
+ * (https://github.com/intuit/quickbooks-online-mcp-server/issues/94, 2026-11).
+ */
+function taxCodeOf(company: Company, detail: WireObject): WireObject {
+  const code = textIn(detail, 'TaxCodeRef', 'value');
+  if (!isAbroad(company)) {
+    if (code !== null && code !== 'TAX' && code !== 'NON') throw usTaxCode(code);
+    return { value: code ?? 'NON' };
+  }
+  if (code === null) throw validation('Make sure all your transactions have a VAT rate before you save.');
+  if (!company.state.get(company.id, 'TaxCode', code)) throw invalidReference('TaxCodeRef', code);
+  return { value: code };
 }
 
 function itemOf({ state, id: company }: Company, detail: WireObject): WireObject | null {

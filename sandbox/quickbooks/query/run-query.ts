@@ -1,5 +1,5 @@
 import type { PageFault } from '../../core/faults.ts';
-import { ENTITIES, isNameEntity, textIn } from '../state/quickbooks-state.ts';
+import { ENTITIES, isAbroad, isNameEntity, textIn } from '../state/quickbooks-state.ts';
 import type { Company, Entity, WireObject } from '../state/quickbooks-state.ts';
 import { invalidQuery, parseQuery } from './query-language.ts';
 import type { Condition, Query } from './query-language.ts';
@@ -24,6 +24,8 @@ const INSIDE: Readonly<Record<string, readonly string[]>> = {
 export function runQuery(company: Company, text: string, pageFault: PageFault | null = null): object {
   const query = parseQuery(text);
   if (query.entity === 'Preferences') return { Preferences: [preferencesOf(company)], startPosition: 1, maxResults: 1 };
+  if (query.entity === 'CompanyInfo')
+    return { CompanyInfo: [{ Id: '1', Country: isAbroad(company) ? 'GB' : 'US' }], startPosition: 1, maxResults: 1 };
   // In any case: node-quickbooks 2.0.50 writes them all in lower case.
   const entity = ENTITIES.find((name) => name.toLowerCase() === query.entity.toLowerCase());
   if (entity === undefined) throw invalidQuery(`Entity ${query.entity} is not supported.`);
@@ -131,8 +133,9 @@ function sorted({ order }: Query, entity: Entity, objects: readonly WireObject[]
 }
 
 /** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/preferences (2026-11), as far as it is used. */
-const preferencesOf = ({ homeCurrency }: Pick<Company, 'homeCurrency'>) => ({
-  CurrencyPrefs: { MultiCurrencyEnabled: true, HomeCurrency: { value: homeCurrency } },
+const preferencesOf = (company: Company) => ({
+  CurrencyPrefs: { MultiCurrencyEnabled: true, HomeCurrency: { value: company.homeCurrency } },
+  TaxPrefs: { UsingSalesTax: isAbroad(company) },
   domain: 'QBO',
   sparse: false,
   Id: '1',

@@ -20,8 +20,8 @@ export const TRANSACTION_ENTITIES = [
 export const ENTITIES = [...NAME_ENTITIES, ...TRANSACTION_ENTITIES] as const;
 export type Entity = (typeof ENTITIES)[number];
 
-/** `tombstones`: what was deleted, as change data capture tells it. */
-export const KINDS = [...ENTITIES, 'tombstones', 'side-effects'] as const;
+/** `tombstones`: what was deleted, as change data capture tells it. `TaxCode`: with its `rate` in per cent. */
+export const KINDS = [...ENTITIES, 'tombstones', 'side-effects', 'TaxCode'] as const;
 export type Kind = (typeof KINDS)[number];
 
 /** Everything that the companies have. */
@@ -46,6 +46,9 @@ export interface Company {
   /** Tells whoever has registered for webhooks of a change. */
   readonly note: (change: Change) => void;
 }
+
+/** A company of the stand-in is one outside the US as soon as it has tax codes of its own. */
+export const isAbroad = ({ state, id }: Pick<Company, 'state' | 'id'>): boolean => state.list(id, 'TaxCode').length > 0;
 
 /** Entities whose ids are numbered together: transactions share one row of numbers, each named entity has its own. */
 const numberedWith = (entity: Entity): readonly Entity[] => (isNameEntity(entity) ? [entity] : TRANSACTION_ENTITIES);

@@ -72,6 +72,7 @@ function replacing(
     id: idOf(variation['id']),
     item_variation_data: { ...dataOf(variation), item_id: given['id'] },
   }));
+  if (isA(given, 'ITEM')) for (const child of children) checkPresence(given, child);
   const stored = [{ ...given, [String(dataNameOf(given['type']))]: data }, ...children].map((object) =>
     next(catalogue, object, moment),
   );
@@ -91,6 +92,14 @@ function next(catalogue: Catalogue, given: WireObject, { version, nowMs }: Momen
   const content = contentOf(withPlaintext(withAttributes(catalogue, given)));
   if (earlier && !isDeleted(earlier) && sameJson(contentOf(earlier), content)) return earlier;
   return { ...content, updated_at: new Date(nowMs).toISOString(), version, is_deleted: false };
+}
+
+/** A variation is nowhere that its item is not (https://developer.squareup.com/forums/t/24786, 2026-11). */
+function checkPresence(item: WireObject, variation: WireObject): void {
+  const isEverywhere = (object: WireObject) => object['present_at_all_locations'] !== false;
+  if (isEverywhere(item) || !isEverywhere(variation)) return;
+  const detail = `Object '${String(variation['id'])}' of type ITEM_VARIATION is enabled at all future locations, but the referenced object with token '${String(item['id'])}' of type ITEM is not.`;
+  throw invalidRequest('INVALID_VALUE', detail, 'present_at_all_locations');
 }
 
 function checkContent(given: WireObject): void {

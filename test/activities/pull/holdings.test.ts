@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Direction } from '../../../contracts/providers.ts';
 import { createRecordStore } from '../../../db/records/record-store.ts';
+import { hasUntoldParts } from '../../../domain/mapping/kept-fields.ts';
 import { pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import { excludedSamples } from '../../../domain/reach/field-reach.ts';
 import { createPipeline } from '../../../providers/http/pipeline.ts';
@@ -100,7 +101,8 @@ function keptOf(
 ): 'all' | 'some' | 'none' | undefined {
   const holding = holdings[name];
   if (holding === 'nothing' || holding === 'when-set') return 'all';
-  if (holding !== undefined) return 'some';
+  // Of a list without items no part is left to keep.
+  if (holding !== undefined && !hasUntoldParts(holding)) return 'some';
   return kind.fields[name]?.whenPulled === undefined ? 'none' : undefined;
 }
 

@@ -245,6 +245,21 @@ describe('a receiver that another one has replaced', () => {
     expect([...(await deliveries())]).toMatchObject([{ state: 'pending', attempts: 1 }]);
   });
 
+  it('leaves its successor the messages that it has failed at once, and those that were not tried yet as they are', async () => {
+    const ref = await subscribe();
+    await tell();
+    await attempt(ref, 500);
+    // A digest that still collects events.
+    await change(1);
+    await database.admin`update deliveries set next_attempt_at = now() + interval '2 hours' where state = 'pending'`;
+    await changeTo(ref, { description: 'The same receiver' });
+    await changeTo(ref, { url: RECEIVER });
+    expect(await store.takeDue(ref, 10)).toEqual([]);
+    await changeTo(ref, { url: OTHER_RECEIVER });
+    expect(await store.takeDue(ref, 10)).toMatchObject([{ attempts: 1 }]);
+    expect(await store.nextDueInMs(ref)).toBeLessThanOrEqual(0);
+  });
+
   it('leaves its successor the whole time that a failing receiver has', async () => {
     const ref = await subscribe();
     await tell();

@@ -200,6 +200,7 @@ describe('references inside lists', () => {
         filters: {},
         indexed: [],
         together: [],
+        mergedAsOne: [],
         references: {},
         amendments: undefined as never,
         listReferences: { product: { list, field } },

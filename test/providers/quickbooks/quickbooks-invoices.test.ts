@@ -225,7 +225,7 @@ describe('an update of an invoice', () => {
       less,
       expect.objectContaining({
         Amount: 4.5,
-        SalesItemLineDetail: { ItemRef: { value: '2' }, Qty: 1, UnitPrice: 4.5 },
+        SalesItemLineDetail: { ItemRef: { value: '2' }, Qty: 1, UnitPrice: 4.5, TaxCodeRef: { value: 'TAX' } },
       }),
     ]);
     expect(await atQuickBooks()).toMatchObject({ TotalAmt: 53.5 });
@@ -242,7 +242,7 @@ describe('an update of an invoice', () => {
     await update(externalId, { lines: [{ ...CHAI, description: 'Masala chai' }] });
     expect(idsOf(await atQuickBooks())).toEqual(['1']);
     await update(externalId, { lines: [{ ...CHAI, description: 'Another', product: '3' }] });
-    expect(lastSent()).toMatchObject([{ Line: [{ Id: '1', SalesItemLineDetail: { TaxCodeRef: { value: 'NON' } } }] }]);
+    expect(lastSent()).toMatchObject([{ Line: [{ Id: '1', SalesItemLineDetail: { TaxCodeRef: { value: 'TAX' } } }] }]);
     expect(await atQuickBooks()).toMatchObject({
       Line: [{ Id: '1', SalesItemLineDetail: { ItemRef: { value: '3' } } }, {}],
     });
@@ -287,6 +287,100 @@ describe('an update of an invoice', () => {
     expect(await detailsOf(attempt())).toMatchObject({ kind: 'conflict', code: '5010' });
     expect(await attempt()).toMatchObject({ fields: { number: 'INV-8' } });
     expect(await atQuickBooks()).toMatchObject({ PrivateNote: 'theirs', DocNumber: 'INV-8', SyncToken: '2' });
+  });
+});
+
+describe('the tax code of a line', () => {
+  const codesOf = ({ Line: lines }: Invoice) =>
+    lines.flatMap(({ SalesItemLineDetail: detail }) =>
+      detail === undefined ? [] : [(detail as { TaxCodeRef?: { value: string } }).TaxCodeRef?.value],
+    );
+  const untaxed = (line: Line): Line => ({ ...line, taxMinor: 0 });
+  const taxed = (line: Line): Line => ({ ...line, taxMinor: 90 });
+  const withTaxable = async (Id: string, isTaxable: boolean) => {
+    const { SyncToken } = (await world.company().objects<Invoice & Record<string, unknown>>('Item')).find(
+      (one) => one.Id === Id,
+    )!;
+    await world.company().write('item', { Id, SyncToken, sparse: true, Taxable: isTaxable });
+  };
+  const readsOf = (entity: string) =>
+    requests('/query').filter(({ query }) => query.get('query')?.includes(`from ${entity} `) === true).length;
+
+  it('says in a US company whether the venue has taxed it, without a look at its item', async () => {
+    const { externalId } = await create({ lines: [taxed(CHAI), untaxed(MINT)] });
+    expect(codesOf(await atQuickBooks())).toEqual(['TAX', 'NON']);
+    expect(lastSent()[0]).not.toHaveProperty('GlobalTaxCalculation');
+    expect(readsOf('Item')).toBe(0);
+    const read = await world.session('invoices').retrieve(externalId);
+    expect(read?.fields).toMatchObject({ lines: [{ taxMinor: null }, { taxMinor: 0 }] });
+  });
+
+  it('is that of its item in a US company where the venue does not say it, for a whole batch by one read', async () => {
+    await withTaxable('1', true);
+    await withTaxable('2', false);
+    const entries = ['A', 'B', 'C'].map((number) => ({ mapped: mapped({ number, lines: [CHAI, MINT] }), ...aKey() }));
+    await world.writer('invoices').batch?.create(entries, aKey());
+    expect(lastSent().map((sent) => codesOf(sent as unknown as Invoice))).toEqual(Array(3).fill(['TAX', 'NON']));
+    expect(readsOf('Item')).toBe(1);
+  });
+
+  it('changes in a US company with the venue’s word, and stays where the venue does not say it', async () => {
+    const { externalId } = await create({ lines: [taxed(CHAI), untaxed(MINT)] });
+    await update(externalId, { lines: [untaxed(CHAI), taxed(MINT)] });
+    expect(codesOf(await atQuickBooks())).toEqual(['NON', 'TAX']);
+    const before = requests('/batch').length;
+    await update(externalId, { lines: [CHAI, MINT] });
+    await update(externalId, { lines: [untaxed(CHAI), taxed(MINT)] });
+    expect(requests('/batch')).toHaveLength(before);
+  });
+
+  describe('in a company outside the US', () => {
+    beforeEach(async () => {
+      await world.company().put('TaxCode', [
+        { Id: '5', Name: '20.0% S', rate: 20 },
+        { Id: '7', Name: 'Exempt', rate: 0 },
+      ]);
+      for (const [Id, code] of [
+        ['1', '5'],
+        ['2', '7'],
+      ] as const)
+        await world.company().write('item', { Id, SyncToken: '0', sparse: true, SalesTaxCodeRef: { value: code } });
+    });
+
+    it('is that of its item, and the tax is added to the amounts', async () => {
+      const given = { lines: [CHAI, MINT], subtotalMinor: 4_050, taxMinor: 720, totalMinor: 4_770 };
+      const made = await create(given);
+      expect(lastSent()).toMatchObject([{ GlobalTaxCalculation: 'TaxExcluded' }]);
+      expect(codesOf(await atQuickBooks())).toEqual(['5', '7']);
+      expect(made.notes).toBeUndefined();
+      const read = await world.session('invoices').retrieve(made.externalId);
+      expect(read?.fields).toMatchObject({
+        ...{ subtotalMinor: 4_050, taxMinor: 720, totalMinor: 4_770 },
+        metadata: { quickbooks_tax_calculation: 'TaxExcluded' },
+      });
+    });
+
+    it('stays that of a line that is changed, and is that of the item of a new one', async () => {
+      const { externalId } = await create({ lines: [CHAI] });
+      await update(externalId, { lines: [untaxed({ ...CHAI, quantity: '3', amountMinor: 5_400 }), taxed(MINT)] });
+      expect(codesOf(await atQuickBooks())).toEqual(['5', '7']);
+    });
+
+    it('of an item that has none is refused before any batch, for its invoice alone', async () => {
+      const entries = [{ lines: [{ ...MINT, product: '3' }] }, { number: 'C' }].map((one) => ({
+        mapped: mapped(one),
+        ...aKey(),
+      }));
+      const [refused, made] = (await world.writer('invoices').batch?.create(entries, aKey())) ?? [];
+      expect(refused).toMatchObject({ details: { kind: 'rejected', code: 'tax-code-missing', field: 'lines' } });
+      expect(made).toMatchObject({ fields: { number: 'C' } });
+    });
+
+    it('is of no use to lines that hold their tax: such an invoice is refused before any batch', async () => {
+      const details = await detailsOf(create({ subtotalMinor: 3_000, taxMinor: 600, totalMinor: 3_600 }));
+      expect(details).toMatchObject({ kind: 'rejected', code: 'tax-inclusive', field: 'taxMinor' });
+      expect(requests('/batch')).toEqual([]);
+    });
   });
 });
 

@@ -105,6 +105,69 @@ describe('an update of a Square product', () => {
     expect(await readOf('SMALL')).toMatchObject({ description });
   });
 
+  describe('that takes one of several variations out of use', () => {
+    const activeOf = async (...ids: readonly string[]) => Promise.all(ids.map(async (id) => (await readOf(id)).active));
+    const archivedState = async () => ((await stored('TEA'))?.['item_data'] as Wire)['is_archived'] ?? false;
+
+    it('hides that one alone, at every location, and leaves its item and the others as they are', async () => {
+      await putTea();
+      await change('SMALL', { active: false });
+      expect(await stored('SMALL')).toMatchObject({ present_at_all_locations: false });
+      expect(await stored('SMALL')).not.toHaveProperty('absent_at_location_ids');
+      expect(await stored('LARGE')).toEqual(aSize('LARGE', 'Large', 500));
+      expect(await archivedState()).toBe(false);
+      expect(await activeOf('SMALL', 'LARGE')).toEqual([false, true]);
+      const before = upserts();
+      await change('SMALL', { active: false });
+      expect(upserts()).toBe(before);
+    });
+
+    it('is undone by bringing it back to the locations of its item', async () => {
+      const here = { present_at_all_locations: false, present_at_location_ids: ['L1', 'L3'] };
+      const sizes = [aSize('SMALL', 'Small', 300), aSize('LARGE', 'Large', 500)];
+      await putTea({ ...TEA, ...here }, ...sizes.map((size) => ({ ...size, ...here })));
+      await change('SMALL', { active: false });
+      await change('SMALL', { active: true });
+      expect(await stored('SMALL')).toMatchObject({
+        present_at_all_locations: false,
+        present_at_location_ids: ['L1', 'L3'],
+      });
+      expect(await activeOf('SMALL', 'LARGE')).toEqual([true, true]);
+    });
+
+    it('brings one back from an archived item without the others', async () => {
+      await putTea({ ...TEA, item_data: { ...TEA.item_data, is_archived: true } });
+      expect(await activeOf('SMALL', 'LARGE')).toEqual([false, false]);
+      await change('LARGE', { active: true });
+      expect(await archivedState()).toBe(false);
+      expect(await activeOf('SMALL', 'LARGE')).toEqual([false, true]);
+    });
+
+    it('takes several of an item by one call', async () => {
+      await putTea();
+      const wanted = async (id: string, fields: Partial<ProductFields>) => ({
+        ...{ externalId: id, mapped: mapped(aRecord({ ...(await readOf(id)), ...fields })), ...options(OF_TEA) },
+      });
+      const off = [await wanted('SMALL', { active: false }), await wanted('LARGE', { active: false })];
+      await writer().batch?.update(off, options());
+      expect(await activeOf('SMALL', 'LARGE')).toEqual([false, false]);
+      const on = [await wanted('SMALL', { active: true }), await wanted('LARGE', { active: true, amountMinor: 510 })];
+      await writer().batch?.update(on, options());
+      expect(await activeOf('SMALL', 'LARGE')).toEqual([true, true]);
+      expect(await readOf('LARGE')).toMatchObject({ amountMinor: 510 });
+    });
+
+    it('still archives the item of a product that is its only one', async () => {
+      const { externalId, externalState } = await writer().create(mapped(aRecord()), options());
+      const off = mapped(aRecord({ active: false }));
+      expect(await writer().update(externalId, off, options(externalState ?? null))).toMatchObject({
+        fields: { active: false },
+      });
+      const item = await stored(String(externalState?.['itemId']));
+      expect(item).toMatchObject({ present_at_all_locations: true, item_data: { is_archived: true } });
+    });
+  });
+
   it('is refused as a conflict when somebody changed the item after it was read, and merges into the change when repeated', async () => {
     await putTea();
     world.proxy().edit(async ({ path }) => {

@@ -24,7 +24,7 @@ export interface AnswerEditingProxy {
   /** Edits every further answer; null stops it. */
   edit(edit: EditAnswer | null): void;
   /** The requests since the proxy started, oldest first. */
-  readonly requests: readonly Pick<ProxiedAnswer, 'method' | 'path' | 'requestBody'>[];
+  readonly requests: readonly Pick<ProxiedAnswer, 'method' | 'path' | 'query' | 'requestBody'>[];
   close(): Promise<void>;
 }
 
@@ -41,14 +41,14 @@ const OF_ONE_CONNECTION: ReadonlySet<string> = new Set([
  */
 export async function startAnswerEditingProxy(targetUrl: string): Promise<AnswerEditingProxy> {
   const target = new URL(targetUrl);
-  const requests: Pick<ProxiedAnswer, 'method' | 'path' | 'requestBody'>[] = [];
+  const requests: Pick<ProxiedAnswer, 'method' | 'path' | 'query' | 'requestBody'>[] = [];
   let editing: EditAnswer | null = null;
 
   async function pass(req: IncomingMessage, res: ServerResponse): Promise<void> {
     const requestBody = await textOf(req);
     const { pathname: path, searchParams: query } = new URL(req.url ?? '/', target);
     const method = req.method ?? 'GET';
-    requests.push({ method, path, requestBody });
+    requests.push({ method, path, query, requestBody });
     const upstream = await new Promise<IncomingMessage>((resolve, reject) => {
       const headers = { ...req.headers, host: target.host, 'accept-encoding': 'identity' };
       send({ host: target.hostname, port: target.port, method, path: req.url, headers }, resolve)

@@ -1,0 +1,1 @@
+alter table venues drop column earlier_time_zones;
