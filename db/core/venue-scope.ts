@@ -214,6 +214,8 @@ export function withCaller<T>(db: Database, caller: string, work: (tx: Transacti
 export async function together<Results extends readonly unknown[]>(
   ...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }
 ): Promise<Results> {
-  await Promise.allSettled(statements);
-  return Promise.all(statements);
+  // A query of Drizzle runs each time that it is awaited.
+  const begun = statements.map((one) => Promise.resolve(one));
+  await Promise.allSettled(begun);
+  return (await Promise.all(begun)) as unknown as Results;
 }

@@ -71,15 +71,3 @@ it('an empty list gives no rows', async () => {
   const rows = rowsByColumn([] as readonly string[], [{ name: 'id', type: 'uuid', of: (id) => id }]);
   expect([...(await withVenue(db, VENUE, (tx) => tx.execute(sql`select id from ${rows}`)))]).toEqual([]);
 });
-
-it('the first statement of a transaction sees its own venue, although it is sent without waiting for the scope', async () => {
-  const shown = sql`select current_setting('app.venue_id') as venue`;
-  for (const venue of [VENUE, OTHER, VENUE]) {
-    const awaited = await withVenue(db, venue, (tx) => tx.execute(shown));
-    const executed = await withVenue(db, venue, (tx) => tx.execute(shown).execute());
-    const selected = await withVenue(db, venue, (tx) =>
-      tx.select({ venue: sql<string>`current_setting('app.venue_id')` }).from(sql`(values (1)) as one`),
-    );
-    expect([...awaited, ...executed, ...selected]).toEqual([{ venue }, { venue }, { venue }]);
-  }
-});
