@@ -82,17 +82,19 @@ export function toPulled(
     metadataKeys: metadataKeysOf(told),
     version: superseded ? NOTHING_FOLLOWS : record.version,
     certain: superseded || lookedUp,
-    deletedAtMs: record.deletedAtMs ?? null,
+    deletedAtMs: orNull(record.deletedAtMs),
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
-    references: refs ?? null,
-    listReferences: listRefs ?? null,
-    externalState: record.externalState ?? null,
-    changedAtMs: record.changedAtMs ?? null,
+    references: orNull(refs),
+    listReferences: orNull(listRefs),
+    externalState: orNull(record.externalState),
+    changedAtMs: orNull(record.changedAtMs),
     fingerprintFor: (own) => told && payloadFingerprint(own, told),
     payloadFingerprint,
     contentFingerprint: () => told && fingerprintOf(told),
   };
 }
+
+const orNull = <Value>(value: Value | null | undefined): Value | null => value ?? null;
 
 /** For a run's log. */
 export const describeProblems = (problems: readonly MappingProblem[]): string =>
