@@ -124,8 +124,9 @@ const MAX_RECONNECT_PAUSE_S = 1;
 export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return withShare(db, venueId, () =>
     db.transaction(async (tx) => {
-      await moveToVenue(tx, venueId);
-      return work(tx);
+      // The first statement of the work is sent without waiting: when this one fails, that one fails too.
+      const [, result] = await together(moveToVenue(tx, venueId), work(tx));
+      return result;
     }),
   );
 }
@@ -135,9 +136,9 @@ export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Tr
  * effects of an event, which are stored for all venues in the transaction that marks it.
  */
 export async function moveToVenue(tx: Transaction, venueId: VenueId): Promise<void> {
-  await tx.execute(
-    sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`,
-  );
+  await tx
+    .execute(sql`select set_config('app.venue_id', ${venueId}, true), set_config('app.venues', ${venueId}, true)`)
+    .execute();
 }
 
 /**
@@ -213,6 +214,8 @@ export function withCaller<T>(db: Database, caller: string, work: (tx: Transacti
 export async function together<Results extends readonly unknown[]>(
   ...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }
 ): Promise<Results> {
-  await Promise.allSettled(statements);
-  return Promise.all(statements);
+  // A query of Drizzle runs each time that it is awaited.
+  const begun = statements.map((one) => Promise.resolve(one));
+  await Promise.allSettled(begun);
+  return (await Promise.all(begun)) as unknown as Results;
 }

@@ -12,6 +12,8 @@ import { runOf } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
 import { writeMany } from '../core/many-rows.ts';
+import { rowsByColumn } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
@@ -49,13 +51,31 @@ export async function applyPulled(
       record: { ...one.record, version: changed.get(one.record.id) ?? one.record.version },
     })),
   ];
+  const touched = resolved.filter(({ decision }) => decision === 'touch' || decision === 'hold');
   await together(
-    saveLinks(tx, scope, [
-      ...agreed,
-      ...resolved.filter(({ decision }) => decision === 'touch' || decision === 'hold'),
-    ]),
-    saveReferences(tx, scope, { decided: agreed }),
+    // Sent first, so that what is sent next finds the links.
+    saveLinks(tx, scope, [...agreed, ...touched]),
+    saveDependents(tx, scope, { resolved, created, taken, agreed }),
   );
+  return created;
+}
+
+interface Stored {
+  readonly resolved: readonly Decided[];
+  readonly created: readonly Decided[];
+  /** Records that took what the provider has. */
+  readonly taken: readonly Decided[];
+  /** `created` and `taken`, with the versions that they have now. */
+  readonly agreed: readonly Decided[];
+}
+
+/** Writes what depends on records and links. */
+async function saveDependents(
+  tx: Transaction,
+  scope: KindScope,
+  { resolved, created, taken, agreed }: Stored,
+): Promise<void> {
+  await saveReferences(tx, scope, { decided: agreed });
   await saveMerged(tx, scope, { agreed, created });
   const ignored = resolved.filter(({ decision }) => decision === 'ignore');
   await fillGaps(tx, scope, ignored);
@@ -65,7 +85,6 @@ export async function applyPulled(
     ...created,
     ...taken.filter(({ decision }) => decision === 'link' || decision === 'revive'),
   ]);
-  return created;
 }
 
 /** How readings of the scope are stored. */
@@ -239,21 +258,39 @@ function toRow({ record, pulled }: Decided): PulledRow {
 
 async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
   if (decided.length === 0) return;
-  const links = decided.map(({ pulled, record, fingerprint, decision, merged }) => ({
-    record_id: record.id,
-    external_id: pulled.externalId,
-    external_version: pulled.version,
-    record_version: agreedVersionOf({ decision, merged, record }),
+  const columns: readonly GivenColumn<Decided>[] = [
+    { name: 'record_id', type: 'uuid', of: ({ record }) => record.id },
+    { name: 'external_id', type: 'text', of: ({ pulled }) => pulled.externalId },
+    { name: 'external_version', type: 'bigint', of: ({ pulled }) => pulled.version },
+    {
+      name: 'record_version',
+      type: 'int',
+      of: ({ decision, merged, record }) => agreedVersionOf({ decision, merged, record }),
+    },
     // A version that was merely seen again agrees on nothing new.
-    mapping_version: decision === 'touch' ? null : (scope.mapping?.version ?? 0),
+    {
+      name: 'mapping_version',
+      type: 'int',
+      of: ({ decision }) => (decision === 'touch' ? null : (scope.mapping?.version ?? 0)),
+    },
     // Null keeps both. A two-way run has seen the version that it knows, or leaves the link as it is for a conflict.
-    fingerprint: merged ? merged.fingerprint : isTwoWay(scope) && KEEPS.has(decision) ? null : fingerprint,
+    {
+      name: 'fingerprint',
+      type: 'text',
+      of: ({ merged, decision, fingerprint }) =>
+        merged ? merged.fingerprint : isTwoWay(scope) && KEEPS.has(decision) ? null : fingerprint,
+    },
     // With `hold`: the version that the person who decides has seen.
-    remote_fingerprint: decision === 'hold' ? fingerprint : (merged?.remoteFingerprint ?? null),
-    metadata_keys: pulled.metadataKeys,
-    external_state: pulled.externalState,
-    brought: decision === 'create',
-  }));
+    {
+      name: 'remote_fingerprint',
+      type: 'text',
+      of: ({ merged, decision, fingerprint }) =>
+        decision === 'hold' ? fingerprint : (merged?.remoteFingerprint ?? null),
+    },
+    { name: 'metadata_keys', type: 'text[]', of: ({ pulled }) => pulled.metadataKeys },
+    { name: 'external_state', type: 'jsonb', of: ({ pulled }) => pulled.externalState },
+    { name: 'brought', type: 'boolean', of: ({ decision }) => decision === 'create' },
+  ];
   await writeMany(
     tx,
     sql`
@@ -261,8 +298,7 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
       external_state, state, brought, last_sync_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, coalesce(r.record_version, 0), coalesce(r.mapping_version, 0), r.fingerprint,
       nullif(r.remote_fingerprint, r.fingerprint), r.metadata_keys, r.external_state, 'linked', r.brought, ${runOf(scope)}, now()
-    from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      mapping_version int, fingerprint text, remote_fingerprint text, metadata_keys text[], external_state jsonb, brought boolean)
+    from ${rowsByColumn(decided, columns)}
     on conflict (connection_id, resource, record_id) do update set external_id = excluded.external_id,
       external_version = greatest(excluded.external_version, l.external_version), brought = l.brought or excluded.brought,
       record_version = case when excluded.record_version = 0 then l.record_version else excluded.record_version end,

@@ -100,17 +100,17 @@ export function decidePulled(
       ? { id: row.id, sourceId: row.source_id, version: row.version }
       : { id: ids[index] as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
     const fingerprint = one.fingerprintFor(record);
-    const differs = { differsUnwritten: differsFrom(scope, row, one) };
-    const decision = decide(scope, { ...one, ...differs, fingerprint, mappingVersion }, { row, policies });
+    const { version, deleted, superseded, certain, deletedAtMs, beforeHistory } = one;
+    const differsUnwritten = differsFrom(scope, row, one);
+    const read = { version, deleted, superseded, certain, deletedAtMs, beforeHistory, mappingVersion };
+    const known = { row, policies, changedAtMs: one.changedAtMs };
+    const decision = decide(scope, { ...read, fingerprint, differsUnwritten }, known);
     if (decision === 'link') tied.set(record.id, one.externalId);
     const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
-    return { pulled: one, record, fingerprint, decision, ...metBefore(row), copyOf };
+    const isMet = row?.met === true;
+    const isConflictTold = isMet && row.in_conflict === true;
+    return { pulled: one, record, fingerprint, decision, isMet, isConflictTold, copyOf };
   });
-}
-
-function metBefore(row: RemoteRow | undefined): Pick<Decided, 'isMet' | 'isConflictTold'> {
-  const isMet = row?.met === true;
-  return { isMet, isConflictTold: isMet && row.in_conflict === true };
 }
 
 function differsFrom({ kind, mapping }: KindScope, row: RemoteRow | undefined, pulled: PulledRecord): boolean {
@@ -153,14 +153,21 @@ export async function lockRemotes(
 
 function decide(
   scope: KindScope,
-  pulled: PulledRecord & Pick<PulledVersion, 'fingerprint' | 'mappingVersion' | 'differsUnwritten'>,
-  { row, policies }: { readonly row: RemoteRow | undefined; readonly policies: MergePolicies | null },
+  pulled: PulledVersion,
+  {
+    row,
+    policies,
+    changedAtMs,
+  }: Pick<PulledRecord, 'changedAtMs'> & {
+    readonly row: RemoteRow | undefined;
+    readonly policies: MergePolicies | null;
+  },
 ): TwoWayDecision {
   const known = row ? toKnown(row, isTwoWay(scope)) : null;
   if (policies === null) return decidePull(pulled, known);
   return decideTwoWay(pulled, known, {
     policy: policies.ofRecord,
-    providerChangedAtMs: pulled.changedAtMs,
+    providerChangedAtMs: changedAtMs,
     hasOpenConflict: row?.in_conflict === true,
     isArchived: row?.state === 'archived',
   });

@@ -112,14 +112,19 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
       lockRemotes(sp, scope, records),
     );
     const current = withoutDeleted(part, missing);
-    const olderOf = new Map(current.map(({ pulled, older }) => [pulled.externalId, older]));
+    const olderOf = new Map(
+      current.flatMap(({ pulled, older }) => (older.length === 0 ? [] : [[pulled.externalId, older] as const])),
+    );
     const decided = (
       await decide(
         { tx: sp, scope },
         current.map(({ pulled }) => pulled),
         rows,
       )
-    ).map((one) => ({ ...one, older: olderOf.get(one.pulled.externalId) }));
+    ).map((one) => {
+      const older = olderOf.get(one.pulled.externalId);
+      return older ? { ...one, older } : one;
+    });
     const contradicted = new Set(current.flatMap((one) => (one.contradicted ? one.pulled.externalId : [])));
     const applied = await apply(sp, scope, await setDeletionsAside(sp, scope, { decided, contradicted }));
     return [...applied, ...decided.filter(({ pulled, decision }) => !pulled.deleted && decision === 'look-up')];
@@ -136,7 +141,10 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
       notStorable(String(item[scope.kind.amendments?.reference ?? '']), reason),
     ),
   ];
-  const rejected = await logRejections(tx, scope, [...pages.rejections, ...notStored]);
+  const settling = settleStored(tx, scope, told);
+  const rejections = [...pages.rejections, ...notStored];
+  const [, rejected] =
+    rejections.length === 0 ? [null, 0] : await together(settling, logRejections(tx, scope, rejections));
   const refused = new Set(stored.refused.map(({ item }) => item.pulled.externalId));
   await markSeen(tx, scope, pages.seen);
   const kept =
@@ -147,12 +155,30 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
         );
   const read = rejected + kept.length;
   const counts = countsOf({ read, rejected }, told);
-  const progress = await addProgress(tx, scope, { ...pages, done: read, counts });
-  if (scope.dryRun !== true) {
-    await announceChanges(tx, scope, counts);
-    await noteUnknownFields(tx, scope, pages.unknownFields ?? []);
-  }
+  const progress = await conclude(tx, scope, { delta: { ...pages, done: read, counts }, settling });
+  if (scope.dryRun !== true) await noteUnknownFields(tx, scope, pages.unknownFields ?? []);
   return { progress, stopRequested };
+}
+
+/** Settles the dead letters of objects that are stored now. Awaited together with the next statements. */
+function settleStored(tx: Transaction, scope: KindScope, told: readonly Decided[]): Promise<void> {
+  const settling = scope.dryRun === true ? Promise.resolve() : resolveObjects(tx, scope, told.flatMap(toStoredId));
+  settling.catch(() => undefined);
+  return settling;
+}
+
+/** What every commit ends with: its statements are sent without waiting for each other. */
+async function conclude(
+  tx: Transaction,
+  scope: KindScope,
+  { delta, settling }: { readonly delta: ProgressDelta; readonly settling?: Promise<void> },
+): Promise<SyncProgress> {
+  const [, , progress] = await together(
+    settling ?? Promise.resolve(),
+    scope.dryRun === true ? Promise.resolve() : announceChanges(tx, scope, delta.counts),
+    addProgress(tx, scope, delta),
+  );
+  return progress;
 }
 
 async function settleRecords({ tx, scope, storeEach }: Storing, settled: SettledMissing): Promise<CommitResult> {
@@ -175,16 +201,16 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
     ...settled.rejections,
     ...stored.refused.map(({ item, reason }) => notStorable(item.externalId, reason)),
   ];
-  const rejected = await logRejections(tx, scope, rejections);
+  const told = stored.results.flat();
+  const [, rejected] = await together(settleStored(tx, scope, told), logRejections(tx, scope, rejections));
   await settle(tx, scope, [
     ...records.map(({ externalId }) => externalId),
     ...settled.rejections.flatMap(({ externalId }) => externalId ?? []),
   ]);
   await insertLogs(tx, scope, unlisted.map(toUnlisted));
   const read = found.length + rejected;
-  const counts = countsOf({ read, rejected }, stored.results.flat());
-  const progress = await addProgress(tx, scope, { ...settled, done: read, counts });
-  if (scope.dryRun !== true) await announceChanges(tx, scope, counts);
+  const counts = countsOf({ read, rejected }, told);
+  const progress = await conclude(tx, scope, { delta: { ...settled, done: read, counts } });
   return { progress, stopRequested };
 }
 
@@ -220,7 +246,6 @@ async function apply(tx: Transaction, scope: KindScope, decided: readonly Decide
   }
   await applyPulled(tx, scope, decided);
   await applyDeletions(tx, scope, decided);
-  await resolveObjects(tx, scope, decided.flatMap(toStoredId));
   await saveConflicts(tx, scope, decided);
   if (scope.planId !== undefined) await meetPlan(tx, scope, decided.map(toPlanEntry));
   await logPulled(tx, scope, decided);

@@ -4,6 +4,8 @@ import { NOTHING_KEPT } from '../../domain/mapping/mapping.ts';
 import type { KeptFields, OwnKeys, UntoldParts } from '../../domain/mapping/mapping.ts';
 import type { PullRule, ValueType } from '../../records/field.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
+import { rowsByColumn } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
 import { columnName, recordTable } from '../records/record-tables.ts';
 
 /**
@@ -38,7 +40,7 @@ export interface PulledSql {
    * can be empty.
    */
   readonly fill: { readonly set: SQL; readonly differs: SQL } | null;
-  /** `jsonb_to_recordset(…) as r(id uuid, source_id text, …)` */
+  /** The records as rows `r` with an `id`, a `source_id` and the columns. */
   rows(records: readonly PulledRow[]): SQL;
 }
 
@@ -52,7 +54,11 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT, tol
   const filled = columns
     .filter(({ field }) => ruleOf(kind, field) !== null && !kept.fields.includes(field))
     .map(({ field, column }) => ({ column, value: mergedValue(kind, field)('c', 'r') }));
-  const shape = columns.map(({ column, type }) => sql`${sql.identifier(column)} ${sql.raw(type)}`);
+  const given: readonly GivenColumn<PulledRow>[] = [
+    { name: 'id', type: 'uuid', of: ({ id }) => id },
+    { name: 'source_id', type: 'text', of: ({ sourceId }) => sourceId },
+    ...columns.map(({ field, column, type }) => ({ name: column, type, of: ({ fields }: PulledRow) => fields[field] })),
+  ];
 
   return {
     columns: list(columns.map(({ column }) => sql`${sql.identifier(column)}`)),
@@ -65,14 +71,7 @@ export function pulledSql(kind: RecordKind, kept: KeptFields = NOTHING_KEPT, tol
     merge: assigned(merges),
     differs: changed(merges),
     fill: filled.length === 0 ? null : { set: assigned(filled), differs: changed(filled) },
-    rows(records) {
-      const documents = records.map(({ id, sourceId, fields }) => ({
-        id,
-        source_id: sourceId,
-        ...Object.fromEntries(columns.map(({ field, column }) => [column, fields[field]])),
-      }));
-      return sql`jsonb_to_recordset(${JSON.stringify(documents)}::jsonb) as r(id uuid, source_id text, ${list(shape)})`;
-    },
+    rows: (records) => rowsByColumn(records, given),
   };
 }
 

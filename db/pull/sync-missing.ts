@@ -186,8 +186,9 @@ export async function missingAmong(
   externalIds: readonly string[],
 ): Promise<ReadonlyMap<string, number>> {
   if (externalIds.length === 0) return new Map();
-  const isNamed = sql`external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`;
+  const isNamed = sql`external_id in (select external_id from named)`;
   const rows = await tx.execute<{ external_id: string; version: string }>(sql`
+    with named as materialized (select json_array_elements_text(${JSON.stringify(externalIds)}::json) as external_id)
     select external_id, max(version) as version from (
       select external_id, version from sync_missing where sync_id = ${scope.syncId} and reason = 'told' and version is not null and ${isNamed}
       union all

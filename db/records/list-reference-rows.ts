@@ -9,8 +9,8 @@ import { columnName } from './record-tables.ts';
 import { changeAgreed, referencesTo } from './reference-rows.ts';
 import type { NamedRecord, SettlingScope } from './reference-rows.ts';
 
-/** A row of `record_references` for a record that is named inside a list. */
-interface ListedRow {
+/** A row of `record_references`. */
+export interface ReferenceRow {
   readonly record_id: string;
   readonly name: string;
   readonly to_resource: string;
@@ -30,7 +30,7 @@ export const isListed = sql`strpos(f.name, ':') > 0`;
 export function listedRows(
   { fields, listReferences }: RecordKind,
   { decided, older }: { readonly decided: readonly Decided[]; readonly older: boolean },
-): readonly ListedRow[] {
+): readonly ReferenceRow[] {
   const rules = Object.entries(listReferences).filter(
     ([, { list }]) => !older || fields[list]?.whenPulled !== undefined,
   );
@@ -48,7 +48,7 @@ export function listedRows(
 export async function forgetUnlisted(
   tx: Transaction,
   { connectionId, kind }: Pick<KindScope, 'connectionId' | 'kind'>,
-  { decided, listed }: { readonly decided: readonly Decided[]; readonly listed: readonly ListedRow[] },
+  { decided, listed }: { readonly decided: readonly Decided[]; readonly listed: readonly ReferenceRow[] },
 ): Promise<void> {
   const isReplaced = ({ pulled, decision }: Decided) => decision !== 'create' && pulled.listReferences !== null;
   const read = decided.flatMap((one) => (isReplaced(one) ? one.record.id : []));

@@ -9,8 +9,11 @@ import type { Decided } from '../pull/pull-lookup.ts';
 import { mergedValue } from '../pull/pulled-fields.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { writeMany } from '../core/many-rows.ts';
+import { rowsByColumn } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { forgetUnlisted, listedRows, referenceName, renameInLists } from './list-reference-rows.ts';
+import type { ReferenceRow } from './list-reference-rows.ts';
 import { columnName, columnTypeOf, tableOf } from './record-tables.ts';
 import { changeAgreed, referencesTo } from './reference-rows.ts';
 import type { NamedRecord, OwnIds, SettlingScope } from './reference-rows.ts';
@@ -30,6 +33,7 @@ export async function resolveReferences(
   scope: KindScope,
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
+  if (!namesOthers(scope.kind)) return decided;
   const stored = decided.filter(({ pulled, merged }) => pulled.fields !== null && merged === undefined);
   const named = stored.flatMap(({ pulled }) => namedBy(scope.kind, pulled));
   if (named.length === 0) return decided;
@@ -42,6 +46,9 @@ export async function resolveReferences(
   }
   return decided.map((one) => withListedIds(withOwnIds(one, scope, known), scope, known));
 }
+
+const namesOthers = ({ references, listReferences }: RecordKind): boolean =>
+  Object.keys(references).length + Object.keys(listReferences).length > 0;
 
 interface Named {
   readonly to: string;
@@ -130,6 +137,7 @@ export async function saveReferences(
   scope: KindScope,
   { decided, older = false }: { readonly decided: readonly Decided[]; readonly older?: boolean },
 ): Promise<void> {
+  if (!namesOthers(scope.kind)) return;
   const rules = Object.entries(scope.kind.references);
   const rows = decided.flatMap(({ record, pulled }) =>
     rules.flatMap(([name, { to }]) => {
@@ -145,7 +153,7 @@ export async function saveReferences(
     sql`
     with saved as (insert into record_references as f (connection_id, resource, record_id, name, venue_id, to_resource, external_id)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, r.name, ${scope.venueId}, r.to_resource, r.external_id
-    from jsonb_to_recordset(${JSON.stringify([...rows, ...listed])}::jsonb) as r(record_id uuid, name text, to_resource text, external_id text)
+    from ${rowsByColumn([...rows, ...listed], SAVED_COLUMNS)}
     on conflict (record_id, connection_id, name) ${
       older
         ? sql`do nothing`
@@ -155,6 +163,13 @@ export async function saveReferences(
   );
   await emptyMoved(tx, scope, { decided, moved });
 }
+
+const SAVED_COLUMNS: readonly GivenColumn<ReferenceRow>[] = [
+  { name: 'record_id', type: 'uuid', of: (row) => row.record_id },
+  ...(['name', 'to_resource', 'external_id'] as const).map((name) => ({
+    ...{ name, type: 'text', of: (row: ReferenceRow) => row[name] },
+  })),
+];
 
 type MovedReference = { readonly record_id: RecordId; readonly name: string };
 
@@ -198,9 +213,12 @@ export async function settleReferencesTo(
   records: readonly NamedRecord[],
 ): Promise<void> {
   if (records.length === 0 || !isEverNamed(scope)) return;
-  const known = knownRecords(records);
+  const ids = records.map(({ externalId }) => externalId);
   const waiting = await tx.execute<{ resource: string; name: string }>(sql`
-    select distinct f.resource, ${referenceName} as name from ${known} cross join ${referencesTo(scope)}`);
+    select distinct f.resource, ${referenceName} as name
+    from json_array_elements_text(${JSON.stringify(ids)}::json) as r(external_id) cross join ${referencesTo(scope)}`);
+  if (waiting.length === 0) return;
+  const known = knownRecords(records);
   for (const { resource, name } of waiting) {
     const kind = scope.kinds.get(resource);
     if (kind.listReferences[name]) await renameInLists(tx, scope, { kind, name, records });
@@ -234,10 +252,12 @@ const isEverNamed = ({ kinds, resource }: SettlingScope): boolean =>
       Object.values(listReferences).some(({ to }) => to === resource),
   );
 
-const knownRecords = (records: readonly NamedRecord[]): SQL => sql`
-  jsonb_to_recordset(${JSON.stringify(
-    records.map(({ externalId, id, sourceId }) => ({ external_id: externalId, id, source_id: sourceId })),
-  )}::jsonb) as r(external_id text, id uuid, source_id text)`;
+const knownRecords = (records: readonly NamedRecord[]): SQL =>
+  rowsByColumn(records, [
+    { name: 'external_id', type: 'text', of: ({ externalId }) => externalId },
+    { name: 'id', type: 'uuid', of: ({ id }) => id },
+    { name: 'source_id', type: 'text', of: ({ sourceId }) => sourceId },
+  ]);
 
 /** Lays over records what other objects tell of them, as `kind.amendments` says; one that we do not have is left out. */
 export async function amendRecords(tx: Transaction, scope: KindScope, amendments: readonly Amendment[]): Promise<void> {

@@ -5,6 +5,7 @@ import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { NOTHING_FOLLOWS } from '../../../domain/sync/pull/pull-decision.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import type { PulledRecord } from '../../../db/pull/pulled-record.ts';
+import type { RecordFields } from '../../../records/record-kind.ts';
 import type { ProviderRecord, ProviderRejection, ResourceMapping } from '../../../providers/provider.ts';
 
 export interface Mappings {
@@ -26,24 +27,30 @@ interface ReadOptions {
   readonly lookedUp?: boolean;
 }
 
+interface Reading extends ReadOptions {
+  readonly beforeHistory?: boolean;
+  /** The venue's fields; absent: as the provider's record has them. */
+  readonly fields?: RecordFields;
+}
+
 /** Applies the venue's field mapping to a provider's record. */
 export function readRecord(record: ProviderRecord, mappings: Mappings, options: ReadOptions = {}): ReadRecord {
   const { mapping, fieldMapping, historyFromEpochS: fromEpochS = null } = mappings;
   const beforeHistory = fromEpochS !== null && (record.beganAtMs ?? Infinity) < fromEpochS * 1_000;
   const mapped = record.fields && fieldMapping.toVenue(record.fields);
-  if (!mapped) return { record: { ...toPulled(record, mapping, options), beforeHistory } };
+  if (!mapped) return { record: toPulled(record, mapping, { ...options, beforeHistory }) };
   const { externalId } = record;
   return mapped.problems.length > 0
     ? { rejection: { externalId, code: 'not-mappable', message: describeProblems(mapped.problems) } }
-    : { record: { ...underMapping(record, mappings, options), fields: mapped.fields, beforeHistory } };
+    : { record: underMapping(record, mappings, { ...options, beforeHistory, fields: mapped.fields }) };
 }
 
 /**
  * The fingerprint of other fields takes the place of an expression's result from the provider's object: where the fields
  * change that result, the push finds a difference and writes it.
  */
-function underMapping(record: ProviderRecord, { mapping, fieldMapping }: Mappings, options: ReadOptions): PulledRecord {
-  const pulled = toPulled(record, mapping, options);
+function underMapping(record: ProviderRecord, { mapping, fieldMapping }: Mappings, reading: Reading): PulledRecord {
+  const pulled = toPulled(record, mapping, reading);
   if (fieldMapping.version === 0) return pulled;
   const held = fieldMapping.heldResults(record.fields ?? {});
   return {
@@ -53,38 +60,41 @@ function underMapping(record: ProviderRecord, { mapping, fieldMapping }: Mapping
   };
 }
 
-/** A provider's record as it is stored under the default mapping. */
+/**
+ * A provider's record as it is stored under the default mapping. A plain literal without spreads: this runs for every
+ * record that is read, and each copy of one is garbage.
+ */
 export function toPulled(
   record: ProviderRecord,
   mapping: ResourceMapping,
-  { lookedUp = false }: ReadOptions = {},
+  { lookedUp = false, beforeHistory = false, fields: venueFields }: Reading = {},
 ): PulledRecord {
-  const { externalId, deleted, fields } = record;
+  const { fields: told, refs, listRefs } = record;
   const superseded = record.superseded === true;
-  const payloadFingerprint: PulledRecord['payloadFingerprint'] = ({ id, sourceId }, own) =>
-    fingerprintOf(
-      mapping.toPayload({ id, sourceId, fields: own, refs: record.refs, listRefs: record.listRefs }).payload,
-    );
+  const payloadFingerprint: PulledRecord['payloadFingerprint'] = ({ id, sourceId }, fields) =>
+    fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs, listRefs }).payload);
   return {
-    ...{ externalId, deleted, fields, superseded, beforeHistory: false },
-    metadataKeys: metadataKeysOf(fields),
+    externalId: record.externalId,
+    deleted: record.deleted,
+    fields: venueFields ?? told,
+    superseded,
+    beforeHistory,
+    metadataKeys: metadataKeysOf(told),
     version: superseded ? NOTHING_FOLLOWS : record.version,
     certain: superseded || lookedUp,
-    deletedAtMs: record.deletedAtMs ?? null,
+    deletedAtMs: orNull(record.deletedAtMs),
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
-    ...referencesOf(record),
-    externalState: record.externalState ?? null,
-    changedAtMs: record.changedAtMs ?? null,
-    fingerprintFor: (own) => fields && payloadFingerprint(own, fields),
+    references: orNull(refs),
+    listReferences: orNull(listRefs),
+    externalState: orNull(record.externalState),
+    changedAtMs: orNull(record.changedAtMs),
+    fingerprintFor: (own) => told && payloadFingerprint(own, told),
     payloadFingerprint,
-    contentFingerprint: () => fields && fingerprintOf(fields),
+    contentFingerprint: () => told && fingerprintOf(told),
   };
 }
 
-const referencesOf = ({ refs, listRefs }: ProviderRecord): Pick<PulledRecord, 'references' | 'listReferences'> => ({
-  references: refs ?? null,
-  listReferences: listRefs ?? null,
-});
+const orNull = <Value>(value: Value | null | undefined): Value | null => value ?? null;
 
 /** For a run's log. */
 export const describeProblems = (problems: readonly MappingProblem[]): string =>

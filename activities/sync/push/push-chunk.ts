@@ -6,6 +6,7 @@ import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import { mayArchive } from '../../../domain/sync/pull/blast-radius.ts';
 import type { PullStore } from '../../../db/pull/pull-store.ts';
 import type { PushResult, PushStore } from '../../../db/push/push-store.ts';
+import type { PlanEntry } from '../../../db/runs/plan-items.ts';
 import type { SyncProgressStore } from '../../../db/runs/sync-progress-store.ts';
 import type { BatchWriter, ResourceWriter } from '../../../providers/provider.ts';
 import type { ChunkEnvironment } from '../chunk.ts';
@@ -24,6 +25,7 @@ const PAGE_SIZE = 1_000;
 const MAX_OPEN_PAGES = 20;
 /** The next page is read when fewer records than this wait. */
 const LOW_WATER = 500;
+/** Maximum of results in one transaction, and of results that wait for it, unless one call has more. */
 const MAX_RESULTS_A_COMMIT = 500;
 /** Results are stored a few times a second: often enough for a live view, rarely enough to be cheap. */
 const GATHER_MS = 200;
@@ -45,13 +47,17 @@ interface OpenPage {
   unfinished: number;
 }
 
-interface Finished extends Waiting {
-  readonly result: PushResult;
-}
-
 interface Waiting {
   readonly work: PushWork;
   readonly page: OpenPage;
+}
+
+/** A record whose outcome is known. Keeps nothing of what was sent, which is held for no longer than the call takes. */
+interface Finished {
+  readonly page: OpenPage;
+  readonly result: PushResult;
+  /** What the run did to it; null for a run that carries out no plan. */
+  readonly entry: PlanEntry | null;
 }
 
 /**
@@ -89,6 +95,7 @@ class PushWalk {
     this.#lowWater = Math.max(LOW_WATER, environment.writer.batch?.size ?? 0);
     this.#committer = new SerialCommitter((finished) => this.#commit(finished), {
       maxBatch: MAX_RESULTS_A_COMMIT,
+      sizeOf: ({ length }) => Math.max(1, length),
       gatherMs: GATHER_MS,
     });
   }
@@ -200,10 +207,11 @@ class PushWalk {
     else {
       const byRecord = new Map(results.map((result) => [result.recordId, result]));
       this.#committer.add(
-        taken.map((one) => {
-          const result = byRecord.get(one.work.row.id);
+        taken.map(({ work, page }) => {
+          const result = byRecord.get(work.row.id);
           if (result === undefined) throw new Error('every record that is pushed has a result');
-          return { ...one, result };
+          const entry = this.#environment.scope.planId === undefined ? null : toDoneEntry(work, result);
+          return { page, result, entry };
         }),
       );
     }
@@ -232,7 +240,7 @@ class PushWalk {
     // A page was read and is still in progress, so there is nothing yet that counts as progress for a waiting run.
     if (ended.length === 0 && passed.length === 0 && !(this.#atEnd && this.#pages.length === 0)) return;
     const results = ended.map(({ result }) => result);
-    const entries = scope.planId === undefined ? [] : ended.map(({ work, result }) => toDoneEntry(work, result));
+    const entries = ended.flatMap(({ entry }) => entry ?? []);
     const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);
     const delta = control.takeDelta(results.length + unchangedCount);
     const committed = await store.commit(scope, {

@@ -37,6 +37,17 @@ describe('a fingerprint', () => {
     );
   });
 
+  it('has the keys of every object in the order of their code units, however many there are', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.string(), { maxLength: 60 }), (keys) => {
+        const value = new Map(keys.map((key, index) => [key, index]));
+        const sorted = [...keys].sort().map((key) => `${JSON.stringify(key)}:${value.get(key)}`);
+        expect(canonicalJson(Object.fromEntries(value))).toBe(`{${sorted.join(',')}}`);
+      }),
+      { numRuns: 200, examples: [[Array.from({ length: 60 }, (_, index) => `key ${60 - index}`)]] },
+    );
+  });
+
   it.each([
     ['a changed value', { name: 'Ada', tags: { a: '1' } }, { name: 'Ada', tags: { a: '2' } }],
     ['an added key', { name: 'Ada' }, { name: 'Ada', email: null }],
