@@ -354,7 +354,7 @@ function outgoingRoutes(deps: AppDeps, audit: AuditTrail): Endpoint[] {
 const recordEndpoints = (deps: RecordBatchRouteDeps): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
-  const requests = new FairQueue();
+  const requests = new FairQueue({ lastingPerSecond: config.venueShares.startsPerSecond });
   watchPool('requests', requests);
   return {
     requests,

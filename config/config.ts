@@ -37,6 +37,7 @@ export interface VenueShareConfig {
   readonly atomicLoads: number;
   readonly eventStreams: number;
   readonly databaseConnections: number;
+  readonly startsPerSecond: number;
 }
 
 /** How many of what lasts one venue may have. */
@@ -152,6 +153,7 @@ export function readApiConfig(env: Env, providers: readonly ConfigurableProvider
       atomicLoads: environment.certain('VENUE_SHARE_OF_ATOMIC_LOADS'),
       eventStreams: environment.certain('VENUE_SHARE_OF_EVENT_STREAMS'),
       databaseConnections: environment.certain('VENUE_SHARE_OF_DATABASE_CONNECTIONS'),
+      startsPerSecond: environment.certain('VENUE_SHARE_OF_STARTS_PER_SECOND'),
     },
     venueCaps: {
       connections: environment.certain('MAX_CONNECTIONS_PER_VENUE'),

@@ -107,6 +107,16 @@ export const LIMIT_VARIABLES = {
     readBy: ['api'],
     secret: false,
   },
+  VENUE_SHARE_OF_STARTS_PER_SECOND: {
+    schema: count,
+    form: COUNT_FORM,
+    description:
+      'Runs and other workflows that one venue may start in a second at one API process while others use it. Further ones wait.',
+    obtain: 'Choose one. A start costs API, worker, Postgres and Temporal some 20 ms of processor time together.',
+    default: '10',
+    readBy: ['api'],
+    secret: false,
+  },
   MAX_CONNECTIONS_PER_VENUE: {
     schema: upTo(1_000),
     form: formUpTo(1_000),

@@ -23,6 +23,7 @@ export const LIMITS = [
   'rate-limited-venue',
   'rate-limited-venue-starts',
   'rate-limited-venue-time',
+  'rate-limited-venue-starting',
   'rate-limited-venue-connecting',
   'rate-limited-address',
   'rate-limited-attempt',

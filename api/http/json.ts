@@ -7,7 +7,7 @@ import type { ErrorList } from '../errors/error-list.ts';
 export const MAX_DEPTH = 32;
 
 /** Values in one JSON text, far more than any record has. Validation uses memory for every wrong value. */
-const MAX_VALUES = 100_000;
+export const MAX_VALUES = 100_000;
 /** Members of one object, ten times as many as any field has. Validating 60,000 takes a fifth of a second. */
 const MAX_MEMBERS = 1_000;
 
@@ -111,9 +111,19 @@ function endOfString(bytes: Uint8Array, start: number): number {
 }
 
 /**
- * Adds errors for what no field may hold at any depth: NUL and unpaired surrogates, which Postgres cannot store, and
- * keys that target an object's prototype. Stops once the list is full.
+ * Whether the value holds what no field may hold at any depth: NUL and unpaired surrogates, which Postgres cannot
+ * store, and keys that target an object's prototype.
  */
+export function hasHazard(value: unknown): boolean {
+  if (typeof value === 'string') return hazardOf(value) !== null;
+  if (Array.isArray(value)) return value.some(hasHazard);
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.entries(value).some(
+    ([key, item]) => FORBIDDEN_KEYS.has(key) || hazardOf(key) !== null || hasHazard(item),
+  );
+}
+
+/** Adds an error for each hazard, as `hasHazard` knows them. Stops once the list is full. */
 export function findHazards(value: unknown, errors: ErrorList, path = ''): void {
   if (typeof value === 'string') noteHazard(value, errors, path);
   else if (Array.isArray(value)) {

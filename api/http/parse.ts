@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { ApiError } from '../errors/api-error.ts';
 import type { FieldError } from '../errors/api-error.ts';
 import { ErrorList } from '../errors/error-list.ts';
-import { findHazards, showKey, UNKNOWN_FIELD } from './json.ts';
+import { findHazards, hasHazard, MAX_VALUES, showKey, UNKNOWN_FIELD } from './json.ts';
 
 /** `omitted`: the number of errors that did not fit into `errors`. */
 export type Parsed<T> =
@@ -16,9 +16,21 @@ type ValuesOf<Parts extends readonly Parsed<unknown>[]> = {
 /** Validates input. Names every wrong field at once, as far as an answer has room, and never a value. */
 export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   const errors = new ErrorList();
-  findHazards(input, errors);
+  // Paths cost more than the search, and most input needs none.
+  if (hasHazard(input)) findHazards(input, errors);
   return checkWith(schema, input, errors);
 }
+
+/**
+ * Like `check`, but does not say what is wrong, because nobody has room for more errors. Naming the errors of a small
+ * record takes ten times as long as stopping at the first.
+ */
+export function checkUnnamed<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
+  if (hasHazard(input) || !schema.validate(input)) return UNNAMED;
+  return checkWith(schema, input, new ErrorList());
+}
+
+const UNNAMED: Parsed<never> = { ok: false, errors: [], omitted: 0 };
 
 /** Like `check`, for a value whose parts are checked one by one later, so that nested values are skipped. */
 export function checkOutside<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
@@ -26,10 +38,50 @@ export function checkOutside<T>(schema: z.ZodType<T>, input: unknown): Parsed<T>
 }
 
 function checkWith<T>(schema: z.ZodType<T>, input: unknown, errors: ErrorList): Parsed<T> {
+  if (isLarge(input) && !schema.validate(input)) return refused(errors, firstIssues(schema, input));
   const result = schema.safeParse(input);
-  for (const issue of result.error?.issues ?? []) errors.addAll(toFieldErrors(issue));
-  if (result.success && errors.kept.length === 0) return { ok: true, value: result.data };
+  if (!result.success) return refused(errors, result.error.issues);
+  return errors.kept.length === 0 ? { ok: true, value: result.data } : refused(errors, []);
+}
+
+function refused(errors: ErrorList, issues: readonly z.core.$ZodIssue[]): Parsed<never> {
+  for (const issue of issues) errors.addAll(toFieldErrors(issue));
   return { ok: false, errors: errors.kept, omitted: errors.omitted };
+}
+
+/** Naming the errors of as many values takes a few milliseconds, in which nothing else runs. */
+const LARGE_VALUES = 1_000;
+
+function isLarge(input: unknown): boolean {
+  let left = LARGE_VALUES;
+  const count = (value: unknown): void => {
+    left -= 1;
+    if (typeof value !== 'object' || value === null) return;
+    for (const item of Array.isArray(value) ? value : Object.values(value)) if (left > 0) count(item);
+  };
+  count(input);
+  return left <= 0;
+}
+
+const FIRST_ITEMS = 500;
+
+/**
+ * The issues of the first items of its lists, or of twice as many while these have none. All issues of a list of
+ * thousands would take a tenth of a second, and no answer has room for them.
+ */
+function firstIssues<T>(schema: z.ZodType<T>, input: unknown): readonly z.core.$ZodIssue[] {
+  for (let items = FIRST_ITEMS; items < MAX_VALUES; items *= 2) {
+    const result = schema.safeParse(withFirstItems(input, items));
+    if (!result.success) return result.error.issues;
+  }
+  return schema.safeParse(input).error?.issues ?? [];
+}
+
+/** The value with its lists cut. */
+function withFirstItems(value: unknown, items: number): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.slice(0, items).map((item) => withFirstItems(item, items));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withFirstItems(item, items)]));
 }
 
 /** The values when all parts are valid. Otherwise throws `invalid-request` with every error of every part. */

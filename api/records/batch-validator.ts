@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { FieldError } from '../errors/api-error.ts';
 import { bytesOf, MAX_ERRORS_BYTES } from '../errors/error-list.ts';
-import { check } from '../http/parse.ts';
+import { check, checkUnnamed } from '../http/parse.ts';
 import { sourceId as sourceIdSchema } from '../schemas/common.ts';
 import { checkAgainst } from './unchanged-fields.ts';
 
@@ -59,7 +59,7 @@ export class BatchValidator<T extends { readonly sourceId: string }> {
     const { line } = entry;
     if ('problem' in entry)
       return this.reject({ line, sourceId: null, errors: [{ path: '', message: entry.problem }] });
-    const parsed = check(this.#schema, entry.value);
+    const parsed = (this.#isFull ? checkUnnamed : check)(this.#schema, entry.value);
     const sourceId = parsed.ok ? parsed.value.sourceId : readableSourceId(entry.value);
     const first = this.#firstLineOf(sourceId, line);
     if (first === null) {
@@ -119,6 +119,6 @@ export class BatchValidator<T extends { readonly sourceId: string }> {
 
 function readableSourceId(value: unknown): string | null {
   if (typeof value !== 'object' || value === null || !('sourceId' in value)) return null;
-  const parsed = check(sourceIdSchema, value.sourceId);
+  const parsed = checkUnnamed(sourceIdSchema, value.sourceId);
   return parsed.ok ? parsed.value : null;
 }

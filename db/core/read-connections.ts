@@ -7,11 +7,17 @@ import type { Execution } from './statement.ts';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /**
- * Connections on which a read takes one round trip: BEGIN with the scope, the statement and COMMIT are sent together.
- * The driver allows that only on pools of one connection, because a larger one may send each to another connection.
+ * Sets the scope for the rest of the transaction. Read-only as well, because BEGIN, which could say so, and COMMIT would
+ * each be answered by themselves, and wake this process for it.
+ */
+const SCOPE =
+  "select set_config('app.venue_id', $1, true), set_config('app.venues', $1, true), set_config('transaction_read_only', 'on', true)";
+
+/**
+ * Connections on which a read takes one round trip: the statement that sets the scope, and the read itself, are sent and
+ * answered together, as one implicit transaction.
  *
- * The scope ends with its transaction. A statement that comes to run outside of it, after a lost connection, fails on
- * the policies of its tables, and so does one whose scope could not be set.
+ * The scope ends with its transaction. A read whose scope could not be set does not run.
  */
 export class ReadConnections {
   readonly #all: readonly postgres.Sql[];
@@ -27,33 +33,29 @@ export class ReadConnections {
 
   /** Runs one statement where row-level security sees exactly one venue. Null when no connection is idle. */
   tryRead<Row>(venueId: VenueId, execution: Execution<Row>): Promise<readonly Row[]> | null {
-    const begin = beginIn(venueId);
+    if (!UUID.test(venueId)) throw new Error('A venue’s id is a UUID');
     const connection = this.#idle.pop();
-    return connection ? this.#readOn(connection, begin, execution) : null;
+    return connection ? this.#readOn(connection, venueId, execution) : null;
   }
 
   async #readOn<Row>(
     connection: postgres.Sql,
-    begin: string,
+    venueId: VenueId,
     { statement, values }: Execution<Row>,
   ): Promise<readonly Row[]> {
-    const sent = [
-      connection.unsafe(begin).execute(),
-      run(connection, statement, values),
-      connection.unsafe('commit').execute(),
-    ] as const;
-    void Promise.allSettled(sent).then(() => this.#idle.push(connection));
-    const [, rows] = await Promise.all(sent);
-    return rows;
+    const ahead = { text: SCOPE, parameters: [venueId] };
+    try {
+      return await run(
+        { unsafe: (text, given, options) => connection.unsafe(text, given, { ...options, simple: false, ahead }) },
+        statement,
+        values,
+      );
+    } finally {
+      this.#idle.push(connection);
+    }
   }
 
   async end(options?: Parameters<postgres.Sql['end']>[0]): Promise<void> {
     await Promise.all(this.#all.map((connection) => connection.end(options)));
   }
-}
-
-/** As text: a message of several statements takes no parameters. */
-function beginIn(venueId: VenueId): string {
-  if (!UUID.test(venueId)) throw new Error('A venue’s id is a UUID');
-  return `begin read only; set local app.venue_id = '${venueId}'; set local app.venues = '${venueId}'`;
 }

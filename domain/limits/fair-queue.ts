@@ -7,7 +7,7 @@ import type { Release } from './venue-shares.ts';
 const SHARE_MS = 250;
 /** What is remembered beyond the share, so that no owner gives way for long after it has used the idle process. */
 const MAX_REMEMBERED_MS = 2 * SHARE_MS;
-/** Use is forgotten exponentially with this time constant, so a steady use of n ms a second is remembered as n ms. */
+/** Use is forgotten exponentially with this time constant. */
 const MEMORY_MS = 1_000;
 /** Pieces of work of an owner above its share that may be started side by side. */
 const MAX_STARTED = 4;
@@ -24,6 +24,8 @@ const MAX_EXPECTED_MS = CHEAP_MS * MAX_STARTED_BESIDE_OTHERS;
 const EXPECT_LESS = 0.1;
 /** Work holds others back for this long after its start: later it mostly waits, for its sender or the database. */
 const COUNTS_FOR_MS = 1_000;
+/** How little of another's use is left when it is some five seconds old: then the owner is alone. */
+const NEARLY_FORGOTTEN_MS = 0.01;
 const LOOK_AGAIN_MS = 2;
 /** Accounts kept before those without use are removed. */
 const MAX_ACCOUNTS = 1_000;
@@ -43,30 +45,57 @@ interface Waiter {
   readonly go: () => void;
 }
 
+/** An amount that is forgotten exponentially, so that a steady n a second is remembered as n. */
+class Memory {
+  readonly #most: number;
+  #amount = 0;
+  #asOfMs: number;
+
+  constructor(most: number, nowMs: number) {
+    this.#most = most;
+    this.#asOfMs = nowMs;
+  }
+
+  at(nowMs: number): number {
+    this.#amount *= Math.exp((this.#asOfMs - nowMs) / MEMORY_MS);
+    this.#asOfMs = nowMs;
+    return this.#amount;
+  }
+
+  add(amount: number, nowMs: number): void {
+    this.#amount = Math.min(this.at(nowMs) + amount, this.#most);
+  }
+}
+
 /** What one owner has used and does. */
 class Account {
   readonly startedAtMs = new Set<{ readonly ms: number }>();
-  readonly #waiting = { start: new Set<Waiter>(), turn: new Set<Waiter>() };
-  #usedMs = 0;
-  #asOfMs: number;
+  readonly #waiting = { start: new Set<Waiter>(), lasting: new Set<Waiter>(), turn: new Set<Waiter>() };
+  readonly #used: Memory;
+  /** Pieces of lasting work that were started. */
+  readonly lasting: Memory;
   #expectedMs = 0;
 
   constructor(nowMs: number) {
-    this.#asOfMs = nowMs;
+    this.#used = new Memory(MAX_REMEMBERED_MS, nowMs);
+    this.lasting = new Memory(Infinity, nowMs);
   }
 
   waiting(kind: WaiterKind): Set<Waiter> {
     return this.#waiting[kind];
   }
 
+  get waits(): boolean {
+    const { start, lasting, turn } = this.#waiting;
+    return start.size + lasting.size + turn.size > 0;
+  }
+
   usedMs(nowMs: number): number {
-    this.#usedMs *= Math.exp((this.#asOfMs - nowMs) / MEMORY_MS);
-    this.#asOfMs = nowMs;
-    return this.#usedMs;
+    return this.#used.at(nowMs);
   }
 
   spend(costMs: number, nowMs: number): void {
-    this.#usedMs = Math.min(this.usedMs(nowMs) + costMs, MAX_REMEMBERED_MS);
+    this.#used.add(costMs, nowMs);
   }
 
   isAboveShare(nowMs: number): boolean {
@@ -92,31 +121,41 @@ class Account {
   }
 
   isForgotten(nowMs: number): boolean {
-    const { start, turn } = this.#waiting;
-    return this.startedAtMs.size === 0 && start.size === 0 && turn.size === 0 && this.usedMs(nowMs) < 1;
+    return this.startedAtMs.size === 0 && !this.waits && this.usedMs(nowMs) < NEARLY_FORGOTTEN_MS;
   }
 }
 
-type WaiterKind = 'start' | 'turn';
+/** How a piece of work starts: `lasting` work goes on elsewhere after its end. */
+type StartKind = 'start' | 'lasting';
+type WaiterKind = StartKind | 'turn';
 
 /**
  * Shares the time of the process among owners, such as venues: fair queueing by what each has used in the last second.
  * An owner within its share starts at once. One above it waits while an owner that has used less is at work, so that the
  * work of a heavy user fills the gaps between that of others, and never less than its share of the time.
+ *
+ * Lasting work, such as the start of a workflow, costs other processes far more than this one, and later, when others
+ * are at work again. It fills no gaps: while others use the process, an owner starts so many pieces a second.
  */
 export class FairQueue<Owner extends string = string> {
   readonly #accounts = new Map<Owner, Account>();
   readonly #nowMs: () => number;
   readonly #maxWaitMs: number;
+  readonly #lastingPerSecond: number;
   #isScheduled = false;
   #lookAgain: ReturnType<typeof setTimeout> | null = null;
   #inUse = 0;
   #waiting = 0;
   #refused = 0;
 
-  constructor({ nowMs = () => performance.now(), maxWaitMs = 10_000 }: FairQueueOptions = {}) {
+  constructor({
+    nowMs = () => performance.now(),
+    maxWaitMs = 10_000,
+    lastingPerSecond = Infinity,
+  }: FairQueueOptions = {}) {
     this.#nowMs = nowMs;
     this.#maxWaitMs = maxWaitMs;
+    this.#lastingPerSecond = lastingPerSecond;
   }
 
   get inUse(): number {
@@ -133,19 +172,20 @@ export class FairQueue<Owner extends string = string> {
   }
 
   /** Starts a piece of work, in the order in which the owner's arrived. Null when it has waited too long. */
-  async start(owner: Owner): Promise<Work | null> {
+  async start(owner: Owner, kind: StartKind = 'start'): Promise<Work | null> {
     const account = this.#accountOf(owner);
-    const isFree = account.waiting('start').size === 0 && this.#mayGo(account, 'start');
-    if (!isFree && !(await this.#waitForStart(account))) {
+    const isFree = account.waiting(kind).size === 0 && this.#mayGo(account, kind);
+    if (!isFree && !(await this.#waitForStart(account, kind))) {
       this.#refused += 1;
       return null;
     }
-    return this.#begin(account);
+    return this.#begin(account, kind);
   }
 
-  #begin(account: Account): Work {
+  #begin(account: Account, kind: StartKind): Work {
     const started = { ms: this.#nowMs() };
     account.startedAtMs.add(started);
+    if (kind === 'lasting') account.lasting.add(1, started.ms);
     this.#inUse += 1;
     let spentMs = 0;
     const spend = (costMs: number): void => {
@@ -167,8 +207,8 @@ export class FairQueue<Owner extends string = string> {
     };
   }
 
-  async #waitForStart(account: Account): Promise<boolean> {
-    const { granted, leave } = this.#wait(account, 'start');
+  async #waitForStart(account: Account, kind: StartKind): Promise<boolean> {
+    const { granted, leave } = this.#wait(account, kind);
     const tooLong = Promise.withResolvers<boolean>();
     const timer = setTimeout(() => {
       leave();
@@ -222,13 +262,13 @@ export class FairQueue<Owner extends string = string> {
     });
   }
 
-  /** Grants one start and one turn a round of the event loop, to the owner that has used least. */
+  /** Grants one start of each kind and one turn a round of the event loop, to the owner that has used least. */
   #grant(): void {
     const nowMs = this.#nowMs();
     const lightestFirst = [...this.#accounts.values()]
-      .filter((account) => account.waiting('start').size + account.waiting('turn').size > 0)
+      .filter((account) => account.waits)
       .toSorted((a, b) => a.usedMs(nowMs) - b.usedMs(nowMs));
-    const granted = [this.#grantFirst(lightestFirst, 'turn'), this.#grantFirst(lightestFirst, 'start')];
+    const granted = (['turn', 'start', 'lasting'] as const).map((kind) => this.#grantFirst(lightestFirst, kind));
     if (this.#waiting === 0) return;
     if (granted.includes(true)) this.#schedule();
     else
@@ -255,10 +295,16 @@ export class FairQueue<Owner extends string = string> {
 
   #mayGo(account: Account, kind: WaiterKind): boolean {
     const nowMs = this.#nowMs();
-    if (kind === 'start' && account.recent(nowMs) >= this.#mostStarted(account, nowMs)) return false;
+    if (kind !== 'turn' && account.recent(nowMs) >= this.#mostStarted(account, nowMs)) return false;
+    if (kind === 'lasting' && !this.#mayStartLasting(account, nowMs)) return false;
     if (!account.isAboveShare(nowMs)) return true;
     const usedMs = account.usedMs(nowMs);
     return !this.#hasOther(account, (other) => other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs);
+  }
+
+  #mayStartLasting(account: Account, nowMs: number): boolean {
+    if (account.lasting.at(nowMs) < this.#lastingPerSecond) return true;
+    return !this.#hasOther(account, (other) => other.usedMs(nowMs) >= NEARLY_FORGOTTEN_MS);
   }
 
   #mostStarted(account: Account, nowMs: number): number {
@@ -273,4 +319,6 @@ export interface FairQueueOptions {
   readonly nowMs?: () => number;
   /** How long work waits for its start. */
   readonly maxWaitMs?: number;
+  /** Pieces of lasting work that an owner starts in a second while others use the process. */
+  readonly lastingPerSecond?: number;
 }

@@ -230,7 +230,7 @@ export async function createApiWorld(
       trustedProxies: [],
       jwt: { kind: 'secret', secret: new Secret(JWT_SECRET), maxLifeSeconds: 3_600 },
       rateLimits: WIDE_LIMITS,
-      venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8 },
+      venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8, startsPerSecond: 10 },
       temporalUiUrl: UI_URL,
       temporalNamespace: 'default',
       developmentKeyring: true,

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { reaches } from '../../../api/auth/caller.ts';
 import type { Caller } from '../../../api/auth/caller.ts';
 import { createRateLimits } from '../../../api/auth/rate-limits.ts';
+import type { Effort } from '../../../api/auth/rate-limits.ts';
 import { createErrorHandler } from '../../../api/errors/error-handler.ts';
 import { notFound } from '../../../api/errors/not-found.ts';
 import { endpoint } from '../../../api/http/endpoint.ts';
@@ -15,6 +16,7 @@ import { mount } from '../../../api/http/mount.ts';
 import { requestContext } from '../../../api/http/request-context.ts';
 import type { VenueId } from '../../../contracts/ids.ts';
 import { FairQueue } from '../../../domain/limits/fair-queue.ts';
+import type { FairQueueOptions } from '../../../domain/limits/fair-queue.ts';
 import { createLogger } from '../../../telemetry/logger.ts';
 import { WIDE_LIMITS } from '../api-world.ts';
 
@@ -32,7 +34,7 @@ const aCaller = (subject: string): Caller => ({
  * An API with one operation, which answers as many bytes as it is asked for. A request of the victim's is answered when
  * the test says so; all run on a clock that stands still.
  */
-async function anApi(options: { readonly maxWaitMs?: number } = {}) {
+async function anApi({ effort, ...options }: FairQueueOptions & { readonly effort?: Effort } = {}) {
   const requests = new FairQueue({ nowMs: () => 0, ...options });
   const begun: string[] = [];
   const victimBegins = Promise.withResolvers<undefined>();
@@ -44,6 +46,7 @@ async function anApi(options: { readonly maxWaitMs?: number } = {}) {
     method: 'get',
     path: '/v1/venues/{venueId}/things',
     role: 'viewer',
+    ...(effort && { effort }),
     query: z.object({ bytes: z.coerce.number().default(0) }),
     answers: { 200: { description: 'Things.', schema: z.string() } },
     handle: async ({ caller: { subject }, query: { bytes } }) => {
@@ -172,5 +175,24 @@ describe('a request of a venue that has used more than its share', () => {
     await untilWaiting(requests, 1);
     endVictim();
     expect([(await victim).status, (await attack).status]).toEqual([200, 404]);
+  });
+});
+
+describe('a request that starts a workflow', () => {
+  it('is refused with Retry-After when it waits too long behind others of its venue', async () => {
+    const { send, victimBegins, endVictim } = await anApi({ effort: 'start', lastingPerSecond: 3, maxWaitMs: 1 });
+    const victim = send('victim', VICTIM);
+    await victimBegins;
+    const statuses: number[] = [];
+    for (let index = 0; index < 5; index += 1) statuses.push((await send('attacker', ATTACKER)).status);
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
+    expect((await send('attacker', ATTACKER)).headers.get('retry-after')).toBe('1');
+    endVictim();
+    expect((await victim).status).toBe(200);
+  });
+
+  it('starts at once while its venue has the process to itself', async () => {
+    const { send } = await anApi({ effort: 'start', lastingPerSecond: 3, maxWaitMs: 1 });
+    for (let index = 0; index < 10; index += 1) expect((await send('attacker', ATTACKER)).status).toBe(200);
   });
 });

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../../../api/errors/api-error.ts';
 import { ErrorList } from '../../../api/errors/error-list.ts';
-import { decodeJson, findHazards, MAX_DEPTH } from '../../../api/http/json.ts';
+import { decodeJson, findHazards, hasHazard, MAX_DEPTH } from '../../../api/http/json.ts';
 
 const encode = (text: string) => new Uint8Array(Buffer.from(text));
 const codeOf = (bytes: Uint8Array): string => {
@@ -82,6 +82,24 @@ describe('a value that no field may hold', () => {
           expect(hazardsOf(path.reduceRight<unknown>((inner, key) => ({ [key]: inner }), '😀'))).toEqual([]);
         },
       ),
+    );
+  });
+
+  it('is noticed wherever it is named', () => {
+    const key = fc.oneof(fc.string(), fc.constantFrom('a\0', '__proto__', '\ud800'));
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: 'small' },
+        key,
+        fc.constantFrom(null, 1, true),
+        fc.array(tie('value'), { maxLength: 3 }),
+        fc.array(fc.tuple(key, tie('value')), { maxLength: 3 }).map((entries) => Object.fromEntries(entries)),
+      ),
+    }));
+    fc.assert(
+      fc.property(value, (some) => {
+        expect(hasHazard(some)).toBe(hazardsOf(some).length > 0);
+      }),
     );
   });
 });

@@ -68,11 +68,27 @@ describe('a read on a connection of its own', () => {
     const pool = postgres(database.url, { max: 1, connection: { options: '-c role=interlock_app' } });
     onTestFinished(() => pool.end());
     const reads = new ReadConnections([pool]);
-    for (let round = 0; round < 8; round += 1) {
-      expect(await reads.tryRead(mine, { statement: SOURCE_IDS, values: {} })).toEqual([{ source_id: 'mine' }]);
+    const divide = statement<{ share: number }>(sql`select 10 / ${sql.placeholder('by')}::int as share`);
+    for (let round = 0; round < 16; round += 1) {
+      if (round % 2 === 0)
+        expect(await reads.tryRead(mine, { statement: SOURCE_IDS, values: {} })).toEqual([{ source_id: 'mine' }]);
+      else if (round % 4 === 1)
+        expect(await reads.tryRead(mine, { statement: divide, values: { by: 5 } })).toEqual([{ share: 2 }]);
+      else
+        await expect(reads.tryRead(mine, { statement: divide, values: { by: 0 } })).rejects.toMatchObject({
+          cause: { code: '22012' },
+        });
       expect(await pool`select current_setting('app.venue_id', true) as venue`).toEqual([{ venue: '' }]);
       await expect(pool`select source_id from customers`).rejects.toMatchObject({ code: '22P02' });
     }
+  });
+
+  it('is refused by the driver as a simple query, whose transaction would stay open', async () => {
+    const pool = postgres(database.url, { max: 1 });
+    onTestFinished(() => pool.end());
+    const ahead = { text: "select set_config('app.venue_id', $1, true)", parameters: [mine] };
+    await expect(pool.unsafe('select 1', [], { ahead })).rejects.toMatchObject({ code: 'AHEAD_OF_SIMPLE_QUERY' });
+    expect(await pool.unsafe('select 2 as two', [], { ahead, simple: false })).toEqual([{ two: 2 }]);
   });
 
   it('can write nothing', async () => {
@@ -82,9 +98,25 @@ describe('a read on a connection of its own', () => {
     });
   });
 
-  it('accepts as a venue nothing but a UUID, because the id becomes part of a statement', async () => {
-    const id = `${mine}'; select '` as VenueId;
-    await expect(sourceIds(withOneReader('not a venue'), id)).rejects.toThrow('UUID');
+  it('accepts as a venue nothing but a UUID, because a list of them would reach several', async () => {
+    for (const id of [`${mine}'; select '`, `${mine},${theirs}`])
+      await expect(sourceIds(withOneReader('not a venue'), id as VenueId)).rejects.toThrow('UUID');
+  });
+
+  it('sees its venue also after a table has changed for which its statement was prepared', async () => {
+    const db = withOneReader('changing');
+    await database.admin`create table changing (venue_id uuid not null, name text)`;
+    await database.admin`insert into changing values (${mine}, 'mine'), (${theirs}, 'theirs')`;
+    await database.admin`grant select on changing to interlock_app`;
+    await database.admin`alter table changing enable row level security`;
+    await database.admin`create policy venue on changing using (venue_id = current_setting('app.venue_id')::uuid)`;
+    const all = statement<{ name: string }>(sql`select * from changing where name <> ${sql.placeholder('not')}`);
+    const names = async (venueId: VenueId) =>
+      (await readVenue(db, venueId, { statement: all, values: { not: '' } })).map(({ name }) => name);
+    for (let round = 0; round < 8; round += 1) expect(await names(mine)).toEqual(['mine']);
+    await database.admin`alter table changing add column more text`;
+    expect(await names(theirs)).toEqual(['theirs']);
+    expect(await names(mine)).toEqual(['mine']);
   });
 
   it('fails as a statement of a transaction does, and the next one succeeds', async () => {

@@ -4,7 +4,7 @@ import { FairQueue } from '../../../domain/limits/fair-queue.ts';
 import type { Work } from '../../../domain/limits/fair-queue.ts';
 
 /** A queue on a clock of its own, whose work notes the order in which it was started and got turns. */
-function aQueue(options: { readonly maxWaitMs?: number } = {}) {
+function aQueue(options: { readonly maxWaitMs?: number; readonly lastingPerSecond?: number } = {}) {
   const clock = { ms: 0 };
   const queue = new FairQueue({ nowMs: () => clock.ms, ...options });
   const order: string[] = [];
@@ -220,6 +220,67 @@ describe('a queue that shares the time of a process', () => {
     expect({ hasTurn, waiting: queue.waiting }).toEqual({ hasTurn: false, waiting: 1 });
     victim.end();
     await turn;
+  });
+
+  describe('for lasting work', () => {
+    const PER_SECOND = 10;
+    const pacedQueue = () => {
+      const { queue, clock, begin } = aQueue({ lastingPerSecond: PER_SECOND });
+      const started: string[] = [];
+      const last = async (owner: string) => {
+        const work = await queue.start(owner, 'lasting');
+        started.push(owner);
+        work?.end();
+      };
+      return { queue, clock, begin, last, started };
+    };
+    const lastMany = (last: (owner: string) => Promise<void>, owner: string, count: number) =>
+      Array.from({ length: count }, () => last(owner));
+
+    it('starts as many pieces of an owner in a second as it may have while others use the process', async () => {
+      const { queue, clock, begin, last, started } = pacedQueue();
+      await spendOnce(begin, 'victim', 1);
+      const all = lastMany(last, 'attacker', 30);
+      await manyRounds();
+      expect(started).toHaveLength(PER_SECOND);
+      for (let tenths = 1; tenths <= 20; tenths += 1) {
+        clock.ms = tenths * 100 + 5;
+        await spendOnce(begin, 'victim', 1);
+        await expect.poll(() => started.length).toBeGreaterThanOrEqual(Math.min(30, PER_SECOND + tenths - 1));
+        expect(started.length).toBeLessThanOrEqual(PER_SECOND + tenths);
+      }
+      clock.ms = 3_000;
+      await Promise.all(all);
+      expect(queue.waiting).toBe(0);
+    });
+
+    it('starts all pieces of an owner at once while it is alone, and for others within their share', async () => {
+      const { clock, begin, last, started } = pacedQueue();
+      await Promise.all(lastMany(last, 'alone', 50));
+      await spendOnce(begin, 'alone', 1);
+      await Promise.all(lastMany(last, 'another', PER_SECOND));
+      clock.ms = 10_000;
+      await Promise.all(lastMany(last, 'alone', 50));
+      expect(started).toHaveLength(110);
+    });
+
+    it('lets other requests of an owner pass while its lasting work waits', async () => {
+      const { queue, begin, last } = pacedQueue();
+      await spendOnce(begin, 'victim', 1);
+      const all = lastMany(last, 'attacker', PER_SECOND + 5);
+      await manyRounds();
+      expect(queue.waiting).toBe(5);
+      await begin('attacker', 'a read');
+      void all;
+    });
+
+    it('is not held up by other work of its owner, such as a long load', async () => {
+      const { begin, last, started } = pacedQueue();
+      await spendOnce(begin, 'victim', 1);
+      await heavy(begin, 'loader');
+      await last('loader');
+      expect(started).toEqual(['loader']);
+    });
   });
 
   it('refuses work that waits too long, and counts it', async () => {
