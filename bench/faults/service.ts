@@ -72,8 +72,16 @@ export async function serviceSubject(system: System, { accounts }: Ground): Prom
 }
 
 /** A full run finds what is gone at the provider, and waits for a person if that is much. */
-async function approveDeletions({ api }: System, { venueId, connectionId }: Account): Promise<void> {
-  const { id } = await api.start(venueId, { connectionId, direction: 'pull' });
+async function approveDeletions(
+  { api }: Pick<System, 'api'>,
+  { venueId, connectionId }: Pick<Account, 'venueId' | 'connectionId'>,
+): Promise<void> {
+  const { id, mode } = await api.start(venueId, { connectionId, direction: 'pull' });
+  if (mode !== 'full') {
+    // The start has joined the run of a schedule, which looks for no deletions.
+    await api.finished(venueId, id, APPROVAL_LIMIT_MS);
+    return approveDeletions({ api }, { venueId, connectionId });
+  }
   const { finishedAt } = await api.reached(venueId, id, {
     what: 'waits for approval or is over',
     when: (run) => run.phase === 'awaiting-approval' || run.finishedAt !== null,
