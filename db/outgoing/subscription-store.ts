@@ -175,7 +175,6 @@ async function insertSecret(tx: Transaction, ref: SubscriptionRef, sealedSecret:
   await tx.insert(subscriptionSecrets).values({ id: uuidv7(), ...ref, sealedSecret });
 }
 
-/** Messages that failed while it was disabled stay as they are: a person resends them, or does not. */
 /** Messages that wait because an earlier receiver has failed are due: another one has not. */
 async function shortenPauses(tx: Transaction, { subscriptionId }: SubscriptionRef): Promise<void> {
   const { state, attempts, nextAttemptAt } = deliveries;
@@ -190,6 +189,7 @@ async function shortenPauses(tx: Transaction, { subscriptionId }: SubscriptionRe
     );
 }
 
+/** Messages that failed while it was disabled stay as they are: a person resends them, or does not. */
 async function enable(tx: Transaction, { subscriptionId }: SubscriptionRef): Promise<void> {
   await tx
     .update(subscriptions)
