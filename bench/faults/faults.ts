@@ -22,6 +22,8 @@ interface Findings {
   readonly lost: number;
   readonly doubled: number;
   readonly wrongRecords: number;
+  /** Which of them an event has left so, and which the run that deletes. */
+  readonly wrongWhen: string;
   /** Deletions that waited for a person: many at once are not carried out by events alone. */
   readonly heldDeletions: number;
 }
@@ -119,6 +121,7 @@ async function examine(
   return {
     ...{ acknowledged: acknowledged.size, lost, doubled, heldDeletions: told.held },
     wrongRecords: told.wrong + wrongAfterApproval + heldAfterApproval,
+    wrongWhen: `${told.wrong} before approval, ${wrongAfterApproval} after it, ${heldAfterApproval} still held`,
   };
 }
 
