@@ -121,7 +121,7 @@ export default defineConfig({
     pool: 'forks',
     // Loading packages anew for every file took a third of the processor time of all tests.
     isolate: false,
-    setupFiles: ['test/support/clean-process.ts'],
+    setupFiles: ['test/support/clean-process.ts', 'test/support/property-tests.ts'],
     // Some tests measure what is held in memory after a collection. A young generation that starts at its full size is
     // collected less often: a fifteenth of the processor time of unit tests, for 50 MiB a worker.
     execArgv: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=32'],
