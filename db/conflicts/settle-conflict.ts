@@ -3,6 +3,7 @@ import type { SQL } from 'drizzle-orm';
 import { fromStored, toStored, withPaths } from '../../domain/sync/merge/agreed-version.ts';
 import { comparableFields, mapFieldsOf } from '../../records/comparable-fields.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { OUTSTANDING_VERSION, keepAgreed, saveAgreed } from '../records/agreed-records.ts';
 import { fieldsDocument, recordTable, tableOf } from '../records/record-tables.ts';
@@ -35,14 +36,18 @@ export async function settleConflict(
   conflict: Conflict,
   resolution: Resolution,
 ): Promise<readonly FieldProblem[]> {
-  // Row-level security leaves no other venue's record. Locked first, in the order of every writer.
-  const [row] = await tx.execute<Row>(sql`
-    select c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kind), 'c')} as fields,
-      l.record_version as link_version, a.venue as agreed_venue, a.provider as agreed_provider
-    from ${tableOf(kind)} c
-    left join record_links l on l.record_id = c.id and ${ofLink(sql`l`, conflict)}
-    left join agreed_records a on a.record_id = c.id and ${ofLink(sql`a`, conflict)}
-    where c.id = ${conflict.recordId} for no key update of c`);
+  // Row-level security leaves no other venue's record. Locked first, in the order of every writer, and by a statement of its
+  // own: one that waits for another writer sees the link as it was before that one's commit.
+  const [, [row]] = await together(
+    tx.execute(sql`select id from ${tableOf(kind)} where id = ${conflict.recordId} for no key update`),
+    tx.execute<Row>(sql`
+      select c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kind), 'c')} as fields,
+        l.record_version as link_version, a.venue as agreed_venue, a.provider as agreed_provider
+      from ${tableOf(kind)} c
+      left join record_links l on l.record_id = c.id and ${ofLink(sql`l`, conflict)}
+      left join agreed_records a on a.record_id = c.id and ${ofLink(sql`a`, conflict)}
+      where c.id = ${conflict.recordId}`),
+  );
   // A record that was deleted for good has nothing left to settle.
   if (!row) return [];
   if (conflict.kind === 'deleted-by-provider') return settleDeletion({ tx, kind }, conflict, resolution);

@@ -16,6 +16,7 @@ import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { newIds } from '../records/new-ids.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** A pulled record and the decision about it. */
@@ -122,7 +123,10 @@ function differsFrom({ kind, mapping }: KindScope, row: RemoteRow | undefined, p
   });
 }
 
-/** Finds what we hold of pulled records, and locks it until the transaction ends. */
+/**
+ * Finds what we hold of pulled records, and locks it until the transaction ends. Locking takes a statement of its own: one
+ * that waits for another writer's commit sees that writer's record, and beside it the link as it was before.
+ */
 export async function lockRemotes(
   tx: Transaction,
   scope: KindScope,
@@ -133,22 +137,31 @@ export async function lockRemotes(
   const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
   // Looks ids up one by one through an index, whatever the planner knows: a join would take time proportional to the
   // connection's links.
-  return tx.execute<RemoteRow>(sql`
+  const remotes = sql`
     with remotes as (
       select l.id from jsonb_array_elements_text(${externalIds}::jsonb) as w(external_id)
         cross join lateral (select record_id as id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
           and external_id = w.external_id limit 1) l
-      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
-    select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
-      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
-      l.last_sync_id is distinct from ${scope.syncId} and l.synced_at >= (select r.started_at from sync_runs r where r.id = ${scope.syncId}) as stored_meanwhile,
-      (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
-      l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere${mergeColumns(scope)}
-    from ${tableOf(scope.kind)} c
-    ${linkOfRecord(scope)}
-    ${mergeJoin(scope)}
-    where c.id = any (array(select id from remotes))
-    order by c.id for no key update of c`);
+      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)`;
+  // Also in the second statement, for what another writer has linked meanwhile.
+  const locked = sql`where c.id = any (array(select id from remotes)) order by c.id for no key update of c`;
+  const [, rows] = await together(
+    tx.execute(sql`
+      ${remotes}, known as materialized (select c.id from ${tableOf(scope.kind)} c ${locked})
+      select count(*) from known`),
+    tx.execute<RemoteRow>(sql`
+      ${remotes}
+      select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
+        l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
+        l.last_sync_id is distinct from ${scope.syncId} and l.synced_at >= (select r.started_at from sync_runs r where r.id = ${scope.syncId}) as stored_meanwhile,
+        (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
+        l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere${mergeColumns(scope)}
+      from ${tableOf(scope.kind)} c
+      ${linkOfRecord(scope)}
+      ${mergeJoin(scope)}
+      ${locked}`),
+  );
+  return rows;
 }
 
 function decide(

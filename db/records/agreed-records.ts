@@ -16,7 +16,8 @@ export const OUTSTANDING_VERSION = -1;
  * connection whose own run makes the change and stores what it agreed on.
  *
  * Every part of a statement sees the rows as they were before it, so `b` is the record before the change. The rows must
- * be locked already, or changed by their ids. A venue without two-way syncs pays for one lookup per statement.
+ * be locked by an earlier statement: one that waits for another writer has `b` as it was before that one's commit. A venue
+ * without two-way syncs pays for one lookup per statement.
  */
 export const keepAgreed = (table: RecordTable, changed: SQL, except?: ConnectionId): SQL => sql`
   kept as (

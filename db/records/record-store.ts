@@ -25,7 +25,7 @@ import type { FieldProblem, NumberedDocument, WriteScope } from './record-writin
 import { ListStatements, statement } from '../core/statement.ts';
 import type { Operand } from '../core/statement.ts';
 import { writeMany } from '../core/many-rows.ts';
-import { readVenue, withVenue } from '../core/venue-scope.ts';
+import { readVenue, together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /** Fields that a caller sent: an absent field keeps its value, null clears it. */
@@ -155,11 +155,15 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
 
     remove: (venueId, id, auditOf) =>
       withVenue(db, venueId, async (tx) => {
-        const deleted = await tx.execute(sql`
+        // Locked first: a statement that waits for another writer keeps what was agreed before that one.
+        const [, deleted] = await together(
+          tx.execute(sql`select id from ${tableOf(kind)} where id = ${id} for no key update`),
+          tx.execute(sql`
           with removed as (
             update ${tableOf(kind)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id),
           ${keepAgreed(table, sql`removed`)}
-          select id from removed`);
+          select id from removed`),
+        );
         const record = await findIn(tx, id);
         return record && deleted.length > 0 ? recordWith(tx, record, auditOf) : record;
       }),

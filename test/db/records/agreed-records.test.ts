@@ -3,6 +3,7 @@ import type { ConnectionId, RecordId, VenueId } from '../../../contracts/ids.ts'
 import { createRecordStore } from '../../../db/records/record-store.ts';
 import { toDocuments } from '../../../db/records/record-writing.ts';
 import { customers } from '../../../records/customers.ts';
+import { until } from '../../support/eventually.ts';
 import { listRecords } from '../../support/list-records.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
@@ -59,6 +60,25 @@ describe('the agreed version of a record in a two-way sync', () => {
     await write('Changed');
     await write('Changed again');
     expect(await kept()).toEqual([{ connection_id: connectionId, name: 'Agreed' }]);
+  });
+
+  it.each<[string, (name: string) => Promise<unknown>]>([
+    ['a load', load],
+    ['an atomic load', loadAtomically],
+    ['a PATCH', patch],
+    ['a deletion', () => store().remove(venueId, recordId)],
+  ])('is the one that another writer is about to agree on when %s meets it', async (_how, write) => {
+    await runBothWays(connectionId);
+    await link(connectionId, 1);
+    let writing: Promise<unknown> | null = null;
+    await database.admin.begin(async (other) => {
+      await other`update customers set name = 'Agreed since', version = 2 where id = ${recordId}`;
+      await other`update record_links set record_version = 2 where record_id = ${recordId}`;
+      writing = write('Changed');
+      await until(() => database.someoneWaits(), { limitMs: 20_000, what: 'the writer waits for the other one' });
+    });
+    await writing;
+    expect(await kept()).toEqual([{ connection_id: connectionId, name: 'Agreed since' }]);
   });
 
   it('is kept when the record is deleted, and not replaced when it is restored', async () => {

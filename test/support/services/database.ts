@@ -16,6 +16,8 @@ export interface TestDatabase {
   readonly eventDb: Database;
   /** A superuser, who sees every venue: for assertions, and for states that no store can create. */
   readonly admin: postgres.Sql;
+  /** Whether a transaction waits for what another one holds. */
+  someoneWaits(): Promise<boolean>;
   drop(): Promise<void>;
 }
 
@@ -60,6 +62,11 @@ async function openTestDatabase(
     db,
     eventDb,
     admin,
+    someoneWaits: async () => {
+      const waiting = await admin`
+        select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+      return waiting.length > 0;
+    },
     drop: async () => {
       await Promise.all([db.$client, eventDb.$client, admin].map((client) => client.end({ timeout: 5 })));
       await withAdmin(adminUrl, (sql) => sql`drop database if exists ${sql(name)} with (force)`);

@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { applyEvents } from '../../../activities/inbox/apply-events.ts';
+import type { SettleEvents } from '../../../activities/inbox/apply-events.ts';
 import type { ConnectionRef, WebhookEventId } from '../../../contracts/ids.ts';
 import type { Resource } from '../../../contracts/providers.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
@@ -74,13 +75,17 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
     },
     /** Handles the events that are due. Returns how many there were. */
     drain: (): Promise<number> => new MockActivityEnvironment().run(() => drainInbox(world.database, own)),
-    /** Handles one failing event once more, as its own workflow does. */
-    async process(id: string): Promise<void> {
+    /** Handles one failing event once more, as its own workflow does. `beforeCommit` runs in each of its transactions. */
+    async process(id: string, beforeCommit: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
       const event = await applying.inbox.findFailing(id as WebhookEventId);
       if (!event) throw new Error('the event has not failed');
-      await new MockActivityEnvironment().run(() =>
-        applyEvents(applying, (work) => applying.inbox.settleFailing(event, work), [event]),
-      );
+      const settle: SettleEvents = (work) =>
+        applying.inbox.settleFailing(event, async (tx, storeEach) => {
+          const settled = await work(tx, storeEach);
+          await beforeCommit();
+          return settled;
+        });
+      await new MockActivityEnvironment().run(() => applyEvents(applying, settle, [event]));
     },
     async events({ venueId }: TestVenue): Promise<readonly ShownEvent[]> {
       const { json } = await api.send('GET', `/v1/venues/${venueId}/events?limit=100`);
