@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import { earlierSourceId, pulledSourceId } from '../../domain/sync/pull/source-id.ts';
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow, PulledSql } from './pulled-fields.ts';
+import { MetAnotherWriterError } from './rejections.ts';
 import { bySourceId, recordTable, tableOf } from '../records/record-tables.ts';
 import { keepAgreed } from '../records/agreed-records.ts';
 import { isTwoWay } from './merge-rows.ts';
@@ -149,7 +151,7 @@ export async function moveGone(tx: Transaction, scope: KindScope, decided: reado
 /**
  * Returns the decisions with the record of each. A record that an earlier pull of this account created under the
  * sourceId and that lost its link is reused; one tied to another object by now is not, and the new record gets another
- * sourceId.
+ * sourceId. Throws MetAnotherWriterError.
  */
 async function insertRecords(
   tx: Transaction,
@@ -159,30 +161,67 @@ async function insertRecords(
   if (decided.length === 0) return [];
   const pulled = pulledBy(scope);
   // A new record has its first version and the given id, so only the others are returned.
-  const rows = await writeMany<{ id: RecordId | null; source_id: string; version: number }>(
+  const rows = await writeMany<{ source_id: string }>(
     tx,
     sql`
-    with given as (select r.* from ${pulled.rows(decided.map(toRow))}), held as (
-      insert into ${tableOf(scope.kind)} as c (id, venue_id, source_id, ${pulled.columns})
-      select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from given r
+    with ${given(pulled, decided)}, made as (${insertion(scope, pulled)} on conflict (venue_id, source_id) do nothing returning c.source_id)
+    select source_id from given where source_id not in (select source_id from made)`,
+  );
+  const known = new Set(rows.map((row) => row.source_id));
+  const [others, made] = [
+    decided.filter(({ record }) => known.has(record.sourceId)),
+    decided.filter(({ record }) => !known.has(record.sourceId)),
+  ];
+  return [
+    ...made.map((one) => ({ ...one, record: { ...one.record, version: 1 } })),
+    ...(await reuseRecords(tx, scope, others)),
+  ];
+}
+
+/** A later statement than the insertion, which did not see what it waited for. */
+async function reuseRecords(
+  tx: Transaction,
+  scope: KindScope,
+  decided: readonly Decided[],
+): Promise<readonly Decided[]> {
+  if (decided.length === 0) return [];
+  await refuseLinked(tx, scope, decided);
+  const pulled = pulledBy(scope);
+  const rows = await writeMany<{ id: RecordId; source_id: string; version: number }>(
+    tx,
+    sql`
+    with ${given(pulled, decided)} ${insertion(scope, pulled)}
       on conflict (venue_id, source_id) do update set (${pulled.columns}) = (
         select ${pulled.excluded}), version = c.version + 1, updated_at = now(), deleted_at = null
       where not exists (select from record_links l where l.record_id = c.id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource})
-      returning c.id, c.source_id, c.version)
-    select id, source_id, version from held where version > 1
-    union all select null, source_id, 0 from given where source_id not in (select source_id from held)`,
+      returning c.id, c.source_id, c.version`,
   );
-  const others = new Map(rows.map((row) => [row.source_id, row]));
+  const reused = new Map(rows.map((row) => [row.source_id, row]));
+  const renamed: Decided[] = [];
   const held = decided.flatMap((one): readonly Decided[] => {
-    const row = others.get(one.record.sourceId);
-    if (!row) return [{ ...one, record: { ...one.record, version: 1 } }];
-    return row.id === null ? [] : [withRecord(one, { id: row.id, sourceId: row.source_id, version: row.version })];
+    const row = reused.get(one.record.sourceId);
+    if (row) return [withRecord(one, { id: row.id, sourceId: row.source_id, version: row.version })];
+    const sourceId = pulledSourceId(scope.account, one.pulled.externalId, one.record.id);
+    renamed.push(withRecord(one, { ...one.record, sourceId }));
+    return [];
   });
-  const refused = decided.filter((one) => others.get(one.record.sourceId)?.id === null);
-  const renamed = refused.map((one) =>
-    withRecord(one, { ...one.record, sourceId: pulledSourceId(scope.account, one.pulled.externalId, one.record.id) }),
-  );
   return [...held, ...(await insertRecords(tx, scope, renamed))];
+}
+
+const given = (pulled: PulledSql, decided: readonly Decided[]): SQL =>
+  sql`given as (select r.* from ${pulled.rows(decided.map(toRow))})`;
+
+const insertion = (scope: KindScope, pulled: PulledSql): SQL => sql`
+  insert into ${tableOf(scope.kind)} as c (id, venue_id, source_id, ${pulled.columns})
+  select r.id, ${scope.venueId}, r.source_id, ${pulled.values} from given r`;
+
+/** Another writer has created records of these objects since their links were looked up. */
+async function refuseLinked(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
+  const ids = JSON.stringify(decided.map(({ pulled }) => pulled.externalId));
+  const linked = await tx.execute(sql`
+    select from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
+      and external_id in (select jsonb_array_elements_text(${ids}::jsonb)) limit 1`);
+  if (linked.length > 0) throw new MetAnotherWriterError();
 }
 
 // The record's ids are part of what is agreed.

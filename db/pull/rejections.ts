@@ -21,10 +21,20 @@ export type StoreEach = <Item, Result>(
   apply: (tx: Transaction, part: readonly Item[]) => Promise<Result>,
 ) => Promise<Stored<Item, Result>>;
 
+/** Another writer has stored one of the objects since the transaction looked: what it has decided is out of date. */
+export class MetAnotherWriterError extends Error {
+  override readonly name = 'MetAnotherWriterError';
+
+  constructor() {
+    super('another writer has stored the same object');
+  }
+}
+
 /**
  * Runs `work` in one transaction, as `withVenue` does. When a statement fails because of its input, the transaction is
  * repeated, and each `storeEach` halves its items down to those at fault: they are refused and everything else is
- * stored. An item costs at most two attempts, and a transaction without such a failure nothing extra.
+ * stored. An item costs at most two attempts, and a transaction without such a failure nothing extra. One that met
+ * another writer is repeated too, and finds what that one has stored.
  */
 export const withRefusals = <T>(
   db: Database,
@@ -40,7 +50,7 @@ export async function withRefusalsIn<T>(
   try {
     return await run((tx) => work(tx, async (items, apply) => ({ results: [await apply(tx, items)], refused: [] })));
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    if (!isRefusal(error) && !(error instanceof MetAnotherWriterError)) throw error;
     return run((tx) => work(tx, (items, apply) => bisect(tx, items, apply)));
   }
 }
