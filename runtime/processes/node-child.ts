@@ -35,7 +35,7 @@ export interface NodeChildOptions {
  */
 export type ReadyWhen = { readonly url: string } | { readonly line: (line: string) => boolean };
 
-const EXIT_WITH_PARENT = path.join(REPOSITORY, 'runtime', 'processes', 'exit-with-parent.ts');
+const EXIT_WITH_PARENT = path.join(REPOSITORY, 'runtime', 'processes', 'exit-with-parent.cjs');
 
 /**
  * Starts a TypeScript program under this Node and returns when it reports that it is ready.
@@ -78,7 +78,7 @@ function spawnChild({ entry, env, logFile, readyWhen, nodeArguments = [] }: Node
       [
         '--disable-warning=ExperimentalWarning',
         ...nodeArguments,
-        '--import',
+        '--require',
         EXIT_WITH_PARENT,
         path.resolve(REPOSITORY, entry),
       ],
