@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import net from 'node:net';
 import { StartError } from './start-error.ts';
 import type { Env } from './home.ts';
@@ -30,21 +29,21 @@ export async function choosePort(
   reserved: ReadonlySet<number> = new Set(),
 ): Promise<ChosenPort> {
   const wanted = env[request.variable];
-  if (wanted !== undefined && wanted !== '') return { port: await explicitPort(request, wanted), note: null };
+  if (wanted !== undefined && wanted !== '') return { port: await explicitPort(request, wanted, reserved), note: null };
   if (!reserved.has(request.standard) && (await isFree(request.standard)))
     return { port: request.standard, note: null };
-  const port = await freePort();
+  const port = await freePort(reserved);
   return {
     port,
     note: `port ${request.standard} is taken: ${request.what} listens on ${port} (${request.variable} sets it)`,
   };
 }
 
-async function explicitPort(request: PortRequest, wanted: string): Promise<number> {
+async function explicitPort(request: PortRequest, wanted: string, reserved: ReadonlySet<number>): Promise<number> {
   const port = /^\d{1,5}$/.test(wanted) ? Number(wanted) : Number.NaN;
   if (!(port <= 65_535))
     throw new StartError(`${request.variable} is wrong: it must be a whole number from 0 to 65535.`);
-  if (port === 0) return freePort();
+  if (port === 0) return freePort(reserved);
   if (!(await isFree(port)))
     throw new StartError(
       `${request.variable}=${port} is taken: another program listens there. Set ${request.variable} to a free port, or unset it.`,
@@ -62,12 +61,22 @@ export async function isFree(port: number): Promise<boolean> {
  * listens.
  */
 const FREE_PORTS = { from: 20_000, to: 32_000 } as const;
+const PORT_COUNT = FREE_PORTS.to - FREE_PORTS.from;
 const MAX_TRIES = 100;
+/** Near the golden ratio of the range, which spreads processes with neighbouring ids most evenly. */
+const PROCESS_STRIDE = 7_417;
 
-export async function freePort(): Promise<number> {
+let nextPort = (process.pid * PROCESS_STRIDE) % PORT_COUNT;
+
+/**
+ * A port that is free now and that this process was not given before. A server listens seconds after its port was
+ * chosen, and of random ports two that are chosen within that time are sometimes the same.
+ */
+export async function freePort(reserved: ReadonlySet<number> = new Set()): Promise<number> {
   for (let attempt = 0; attempt < MAX_TRIES; attempt += 1) {
-    const port = randomInt(FREE_PORTS.from, FREE_PORTS.to);
-    if (await isFree(port)) return port;
+    const port = FREE_PORTS.from + nextPort;
+    nextPort = (nextPort + 1) % PORT_COUNT;
+    if (!reserved.has(port) && (await isFree(port))) return port;
   }
   throw new StartError(
     `No free port was found between ${FREE_PORTS.from} and ${FREE_PORTS.to}: stop some of the programs that listen there.`,

@@ -72,7 +72,5 @@ export async function choosePorts(
 
 async function choosePortOf(request: PortRequest, env: Env, reserved: ReadonlySet<number>) {
   if (request.standard !== 0 || isSet(env, request.variable)) return choosePort(request, env, reserved);
-  let port = await freePort();
-  while (reserved.has(port)) port = await freePort();
-  return { port, note: null };
+  return { port: await freePort(reserved), note: null };
 }

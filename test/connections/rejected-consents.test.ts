@@ -70,7 +70,7 @@ describe('a consent that does not become a connection', () => {
     const { id: account } = await world.control.square.addAccount();
     const attempt = await world.begin(venueId, 'square');
     const callback = await world.approve(attempt, account);
-    await world.control.square.fault({ match: { path: '/v2/merchants' }, kind: 'slow', delayMs: 1_500, times: 1 });
+    await world.control.square.fault({ match: { path: '/v2/merchants' }, kind: 'slow', delayMs: 4_000, times: 1 });
     const outcome = world.complete(attempt, callback);
     const { admin } = world.database;
     await until(

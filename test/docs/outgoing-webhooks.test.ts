@@ -63,7 +63,7 @@ describe('docs/outgoing-webhooks.md', () => {
     expect(printed).toBe('');
     expect(await send(secret)).toEqual({ status: 204, error: null });
     await until(async () => printed.includes('msg-1 sync.finished /v1/a'), {
-      limitMs: 5_000,
+      limitMs: 20_000,
       what: 'it has printed the message',
     });
   });

@@ -158,7 +158,7 @@ describe('a run that is asked to stop', () => {
       system.api.cancel(venue.venueId, run.id),
     ]);
     expect(answers.every(({ status }) => status < 300)).toBe(true);
-    expect(await system.api.finished(venue.venueId, run.id, 10_000)).toMatchObject({ outcome: 'cancelled' });
+    expect(await system.api.finished(venue.venueId, run.id, 30_000)).toMatchObject({ outcome: 'cancelled' });
     expect(await system.api.cancel(venue.venueId, run.id)).toMatchObject({
       status: 409,
       body: { code: 'sync-finished' },

@@ -56,7 +56,7 @@ const age = (ms: number) => database.admin`
   update provider_circuits set opened_at = opened_at - ${ms} * interval '1 ms', retry_at = retry_at - ${ms} * interval '1 ms',
     probing_until = probing_until - ${ms} * interval '1 ms'`;
 const seenBy = (circuits: Circuits, account: string, outcome: string) =>
-  until(async () => (await call(circuits, account)) === outcome, { limitMs: 5_000, what: `the call ends ${outcome}` });
+  until(async () => (await call(circuits, account)) === outcome, { limitMs: 20_000, what: `the call ends ${outcome}` });
 
 describe('an account whose calls fail', () => {
   it('is not called after the fifth failure, and the error says when to retry', async () => {
@@ -124,7 +124,7 @@ describe('an open circuit after a minute', () => {
     });
     // One that asks after the probe has ended would be the next probe.
     await until(() => begun === 1 && over.length === 3, {
-      limitMs: 5_000,
+      limitMs: 20_000,
       what: 'one call is made, and three are not',
     });
     expect(await call(elsewhere, 'acct_a', hold)).toBe('circuit-open');
@@ -159,7 +159,7 @@ describe('an open circuit after a minute', () => {
     await until(
       async () => (await database.admin`select from provider_circuits where probing_until is not null`).length === 1,
       {
-        limitMs: 5_000,
+        limitMs: 20_000,
         what: 'a probe is under way',
       },
     );

@@ -17,7 +17,7 @@ let budget: BudgetStore;
 let accounts = 0;
 let sessions = 0;
 const anAccount = () => `square/sandbox/ML${(accounts += 1)}`;
-const within = { limitMs: 5_000 };
+const within = { limitMs: 20_000 };
 
 beforeAll(async () => {
   database = await createTestDatabase();

@@ -54,7 +54,7 @@ export async function anIdleProcess(...args: readonly string[]): Promise<{ child
 }
 
 /** Waits until `condition` holds, for `limitMs` at most. */
-export async function eventually(condition: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not true after ${limitMs} ms: ${condition.toString()}`);

@@ -117,4 +117,4 @@ const PULLED: {
 };
 
 /** Shortens a list so that the record fits into a request. */
-const smallEnough = (value: unknown): boolean => JSON.stringify(value).length < 150;
+const smallEnough = (value: unknown): boolean => Buffer.byteLength(JSON.stringify(value)) < 120;

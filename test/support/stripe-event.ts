@@ -23,7 +23,7 @@ export async function sendStripeEvent(
       'stripe-signature': signatureHeader(body, secret, Math.floor(Date.now() / 1_000)),
     },
     body,
-    signal: AbortSignal.timeout(10_000),
+    signal: AbortSignal.timeout(50_000),
   });
   await response.arrayBuffer();
   return response.status;

@@ -102,7 +102,7 @@ const keysHere = async () => {
   );
 };
 
-describe('the migration of the predecessor’s secrets', () => {
+describe('the migration of the predecessor’s secrets', { timeout: 180_000 }, () => {
   it('writes nothing in a dry run, then migrates everything, and does nothing the second time', async () => {
     const lines = [aLine('acct_1', 'sk_test_canary_1'), aLine('acct_2', 'sk_test_canary_2')];
     const tried = await migrate(lines, '--dry-run');

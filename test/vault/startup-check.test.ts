@@ -6,7 +6,7 @@ import { KeyAccessError, checkKeyAccess } from '../../vault/startup-check.ts';
 import { startKmsServer } from '../support/services/kms-server.ts';
 import { aLocalKeyring } from './seal-contexts.ts';
 
-const quick = { kms: { connectTimeoutMs: 500, requestTimeoutMs: 500, maxAttempts: 1 } };
+const quick = { kms: { connectTimeoutMs: 5_000, requestTimeoutMs: 5_000, maxAttempts: 1 } };
 
 let kms: Awaited<ReturnType<typeof startKmsServer>>;
 beforeEach(async () => {

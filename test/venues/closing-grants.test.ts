@@ -68,7 +68,7 @@ describe('the closing of a venue whose accounts are connected by consent', () =>
     expect(await world.credentialsOf(stuck.connectionId)).toEqual({ keys: 0, grants: 0, generation: null });
     expect(await remaining()).toEqual(['audit_log']);
     await until(async () => (await world.owner(stuck.connectionId).describe()).status.name !== 'RUNNING', {
-      limitMs: 10_000,
+      limitMs: 20_000,
       what: 'its token manager has ended',
     });
   });

@@ -64,7 +64,7 @@ function fatalLineOf(output: string): Record<string, unknown> {
   return lines.at(-1) ?? {};
 }
 
-describe('a worker process', () => {
+describe('a worker process', { timeout: 180_000 }, () => {
   let world: World;
   let venue: TestVenue;
   let temporal: TestTemporal;
@@ -152,7 +152,7 @@ describe('a worker process', () => {
 
   it('hands its work over when it is stopped, and another process completes it with every record stored once', async () => {
     await world.stripe.seed({ resource: 'customers', count: 4_000 });
-    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 200 });
+    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 500 });
     const first = await aWorker();
     await eventually(async () => (await first.health('ready')) === 200);
     const input = await world.open(venue, 'pull', 'full');

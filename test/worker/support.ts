@@ -51,7 +51,7 @@ export async function aWorkerProcess(env: Record<string, string | undefined>): P
     stop: (signal = 'SIGTERM') => {
       child.kill(signal);
     },
-    async exitCode(limitMs = 30_000) {
+    async exitCode(limitMs = 50_000) {
       const outcome = await Promise.race([exited, sleep(limitMs).then(() => null)]);
       if (outcome === null) throw new Error(`the worker still runs after ${limitMs} ms: ${printed.join('')}`);
       return outcome[0];
@@ -60,7 +60,7 @@ export async function aWorkerProcess(env: Record<string, string | undefined>): P
 }
 
 /** Waits until `condition` holds, at most `limitMs`. */
-export async function eventually(condition: () => boolean | Promise<boolean>, limitMs = 30_000): Promise<void> {
+export async function eventually(condition: () => boolean | Promise<boolean>, limitMs = 50_000): Promise<void> {
   const deadline = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > deadline) throw new Error(`not true after ${limitMs} ms: ${condition.toString()}`);

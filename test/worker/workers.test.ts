@@ -127,7 +127,7 @@ describe('the workers of one process', () => {
 
   it('end a cancelled run as cancelled, keeping all that was read', async () => {
     await world.stripe.seed({ resource: 'customers', count: 3_000 });
-    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 150 });
+    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 500 });
     const input = await world.open(venue, 'pull', 'full');
     const handle = await start(input);
     const row = async () =>

@@ -64,5 +64,5 @@ describe('an activity that needs a fresh token', () => {
       });
       await world.owner(grant).terminate('test');
     });
-  }, 12_000);
+  }, 40_000);
 });

@@ -70,7 +70,7 @@ describe('a pull during changes of the provider’s records', () => {
 
   it('stores every other record when the record of its cursor is deleted', async () => {
     await world.stripe.seed({ resource: 'customers', count: 3_000 });
-    const input = await halfway('full', { path: '/v1/customers', nth: 10 });
+    const input = await halfway('full', { path: '/v1/customers$', nth: 10 });
     const cursors = (await segmentsOf(input)).flatMap(({ after }) => (after === null ? [] : [after]));
     expect(cursors.length).toBeGreaterThan(0);
     for (const id of cursors) await api('DELETE', `/${id}`);
@@ -93,7 +93,7 @@ describe('a pull during changes of the provider’s records', () => {
       resource: 'customers',
       records: Array.from({ length: 250 }, (_, index) => ({ name: `Remote record ${index}`, created })),
     });
-    const input = await halfway('full', { path: '/v1/customers', nth: 3 });
+    const input = await halfway('full', { path: '/v1/customers$', nth: 3 });
     for (const { after } of await segmentsOf(input)) if (after !== null) await api('DELETE', `/${after}`);
     while ((await world.chunk(input)).status === 'more');
     await world.finish(input);
@@ -104,7 +104,7 @@ describe('a pull during changes of the provider’s records', () => {
 
   it('stores with the next pull what was edited, created and deleted during the run behind its position', async () => {
     await world.stripe.seed({ resource: 'customers', count: 500 });
-    const input = await halfway('full', { path: '/v1/customers', nth: 3 });
+    const input = await halfway('full', { path: '/v1/customers$', nth: 3 });
     const read = (await all()).map((row) => row.external_id);
     expect(read.length).toBeGreaterThanOrEqual(100);
     await api('POST', `/${read[0]}`, { name: 'Edited after it was read' });

@@ -100,7 +100,7 @@ describe('a pull of customers', () => {
     await world.stripe.seed({ resource: 'customers', count: 1_000 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
-    await world.stripe.fault({ match: { path: '/v1/customers', nth: 5 }, kind: 'reset', times: 1 });
+    await world.stripe.fault({ match: { path: '/v1/customers$', nth: 5 }, kind: 'reset', times: 1 });
 
     await expect(world.chunk(input)).rejects.toMatchObject({ type: 'ProviderUnavailable' });
     const kept = await stored();
@@ -120,7 +120,7 @@ describe('a pull of customers', () => {
     zombie.catch(() => undefined);
     const fence = async () =>
       Number((await world.database.admin`select fence from sync_runs where id = ${input.syncId}`)[0]?.['fence']);
-    await until(async () => (await fence()) === 1, { limitMs: 10_000, what: 'the first attempt has taken the run' });
+    await until(async () => (await fence()) === 1, { limitMs: 20_000, what: 'the first attempt has taken the run' });
     const heir = world.chunk(input);
 
     await expect(zombie).rejects.toMatchObject({ type: 'Superseded', nonRetryable: true });
@@ -205,12 +205,12 @@ describe('a pull of customers', () => {
 
   it('stops at its next page on request', async () => {
     await world.stripe.seed({ resource: 'customers', count: 5_000 });
-    await world.stripe.limits({ latencyMs: 100 });
+    await world.stripe.limits({ latencyMs: 500 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     const chunk = world.chunk(input);
     await until(async () => ((await world.progress.read(input))?.done ?? 0) > 0, {
-      limitMs: 10_000,
+      limitMs: 20_000,
       what: 'the first page is stored',
     });
     await world.progress.requestStop(input);

@@ -83,10 +83,10 @@ describe('the push of one seller', () => {
     });
     const chunk = world.chunk(input, stage);
     await until(async () => (await leasesOn(`${catalogueKey(merchant)}/next`)).length === 1, {
-      limitMs: 10_000,
+      limitMs: 20_000,
       what: 'the run waits',
     });
-    await until(() => beats > 0, { limitMs: 5_000, what: 'the waiting chunk has sent a heartbeat' });
+    await until(() => beats > 0, { limitMs: 20_000, what: 'the waiting chunk has sent a heartbeat' });
     expect(await catalogueWrites(merchant)).toEqual([]);
     await budget.releaseLease(held?.id ?? '');
     expect(await chunk).toMatchObject({ status: 'done', counts: { created: 3 } });
@@ -121,7 +121,7 @@ describe('the push of one seller', () => {
       await budget.acquireLease(catalogueKey(merchant), { ...lease, maxSlots: 1 });
       const run = push(await aConnection(merchant, 3));
       await until(async () => (await leasesOn(`${catalogueKey(merchant)}/next`)).length === 1, {
-        limitMs: 10_000,
+        limitMs: 20_000,
         what: 'the run waits',
       });
       // Postgres frees a killed process's lock when its session ends.

@@ -170,7 +170,7 @@ describe('a push that meets failures', () => {
     const marked = async () =>
       (await world.database.admin`select 1 from record_links where venue_id = ${venue.venueId} and state = 'pending'`)
         .length === 1;
-    await until(marked, { limitMs: 10_000, what: 'the record is on its way' });
+    await until(marked, { limitMs: 20_000, what: 'the record is on its way' });
     await change(0, 'Changed on the way');
     await chunk;
     await world.finish(input);

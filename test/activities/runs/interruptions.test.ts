@@ -46,7 +46,7 @@ describe('an interrupted chunk', () => {
 
   async function aSlowPull(count = 3_000) {
     await world.stripe.seed({ resource: 'customers', count });
-    await world.stripe.limits({ latencyMs: 200, requestsPerSecond: 0 });
+    await world.stripe.limits({ latencyMs: 500, requestsPerSecond: 0 });
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     return input;

@@ -60,7 +60,7 @@ describe('a provider that does not answer', () => {
     async (direction) => {
       await world.load(venue, 60);
       await world.stripe.seed({ resource: 'customers', count: 2_000 });
-      await world.stripe.fault({ match: { path: '/v1/customers', nth: 15 }, kind: 'status', status: 503 });
+      await world.stripe.fault({ match: { path: '/v1/customers$', nth: 15 }, kind: 'status', status: 503 });
       const input = await world.open(venue, direction, 'full');
       await world.begin(input);
       await expect(world.chunk(input, attempt(8))).rejects.toMatchObject({

@@ -114,11 +114,11 @@ describe('a run that has to wait', () => {
     await world.stripe.fault({ match: { path: '/v1/customers$' }, kind: 'status', status: 503, times: 1 });
     await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
     await world.stripe.clearFaults();
-    await world.stripe.fault({ match: {}, kind: 'slow', delayMs: 1_500, times: 1 });
+    await world.stripe.fault({ match: {}, kind: 'slow', delayMs: 4_000, times: 1 });
     const chunk = world.chunk(input);
     const fence = async () =>
       Number((await world.database.admin`select fence from sync_runs where id = ${input.syncId}`)[0]!['fence']);
-    await until(async () => (await fence()) === 2, { limitMs: 10_000, what: 'the second attempt has begun' });
+    await until(async () => (await fence()) === 2, { limitMs: 20_000, what: 'the second attempt has begun' });
     expect(await row(input)).toMatchObject({ phase: 'waiting', waiting_for: { what: 'provider-unavailable' } });
     await chunk;
     expect(await row(input)).toMatchObject({ phase: 'running', waiting_for: null });
@@ -158,7 +158,7 @@ describe('a run that has to wait', () => {
 
   it('does not blame a key that was replaced during the call', async () => {
     const input = await begun();
-    await world.stripe.limits({ latencyMs: 2_000 });
+    await world.stripe.limits({ latencyMs: 4_000 });
     await world.stripe.fault({ match: {}, kind: 'commit-then-fail', status: 401, times: 20 });
     const chunk = world.chunk(input);
     chunk.catch(() => undefined);
@@ -168,7 +168,7 @@ describe('a run that has to wait', () => {
           readonly data: readonly { readonly struck: number }[];
         }
       ).data.some(({ struck }) => struck > 0);
-    await until(onItsWay, { limitMs: 10_000, what: 'the call is on its way' });
+    await until(onItsWay, { limitMs: 20_000, what: 'the call is on its way' });
     await newKey(world.sandbox.secretKey);
     await expect(chunk).rejects.toMatchObject({ type: FAILURE.needsReauth });
     expect(await world.connections.find(venue)).toMatchObject({ state: 'active' });

@@ -225,7 +225,7 @@ describe('suspending and resuming', () => {
       json: { state: 'active', cause: null, nextAction: null },
     });
     await until(() => api.connectionGateway.looked.filter((looked) => looked === id).length === 2, {
-      limitMs: 5_000,
+      limitMs: 20_000,
       what: 'the owner was told twice',
     });
     expect((await actions()).slice(-2)).toEqual(['connection.suspended', 'connection.resumed']);
@@ -238,7 +238,7 @@ describe('suspending and resuming', () => {
     await post(id, 'suspend');
     await post(id, 'resume');
     await until(() => api.gateway.woken.some((woken) => woken.id === run), {
-      limitMs: 10_000,
+      limitMs: 20_000,
       what: 'the run is woken',
     });
   });

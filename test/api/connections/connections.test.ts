@@ -173,7 +173,7 @@ describe('a key that is entered again', () => {
       { state: 'needs-reauth', cause: 'revoked', nextAction: null },
     );
     expect(await connect()).toMatchObject({ status: 200, json: { id, state: 'active' } });
-    await until(() => woken(push) === 1 && woken(dryRun) === 1, { limitMs: 10_000, what: 'the open runs are woken' });
+    await until(() => woken(push) === 1 && woken(dryRun) === 1, { limitMs: 20_000, what: 'the open runs are woken' });
     expect([woken(over), woken(theirs)]).toEqual([0, 0]);
   });
 
@@ -184,11 +184,11 @@ describe('a key that is entered again', () => {
     const answering = connect();
     await until(
       async () => (await api.connections.findApiKey({ venueId, connectionId: id as ConnectionId }))?.generation === 2,
-      { limitMs: 10_000, what: 'the key is stored' },
+      { limitMs: 20_000, what: 'the key is stored' },
     );
     api.gateway.away = false;
     expect((await answering).status).toBe(200);
-    await until(() => woken(run) === 1, { limitMs: 10_000, what: 'the run is woken' });
+    await until(() => woken(run) === 1, { limitMs: 20_000, what: 'the run is woken' });
   });
 });
 
@@ -205,7 +205,7 @@ describe('a key for a connection', () => {
     expect(await connect()).toMatchObject({ status: 200, json: { id, state: 'active' } });
     // The connection's token manager is notified.
     await until(() => api.connectionGateway.looked.includes(ref.connectionId), {
-      limitMs: 5_000,
+      limitMs: 20_000,
       what: 'the owner is told',
     });
   });

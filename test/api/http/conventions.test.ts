@@ -115,7 +115,7 @@ describe('the access log', () => {
     await api.send('POST', `/v1/venues/${venueId}/records/customers/batch`, {
       json: { records: [{ sourceId: 'p', email: 'ada@example.com', name: 'Ada Private' }] },
     });
-    await until(() => api.logLines.length >= before + 2, { limitMs: 10_000, what: 'both requests are logged' });
+    await until(() => api.logLines.length >= before + 2, { limitMs: 20_000, what: 'both requests are logged' });
     const lines = api.logLines.slice(before);
     expect(lines.map((line) => JSON.parse(line) as Record<string, unknown>)).toMatchObject([
       {

@@ -62,7 +62,7 @@ describe('the server', () => {
     await sleep(200);
     socket.destroy();
     await until(() => api.logLines.some((line) => line.includes('"aborted":true')), {
-      limitMs: 10_000,
+      limitMs: 20_000,
       what: 'the log says that the caller hung up',
     });
     // The key can be used again because the work was not done.
@@ -90,7 +90,7 @@ describe('the server', () => {
       .spyOn(world.records.of(customers), 'list')
       .mockImplementationOnce(() => finished.then(() => ({ data: [], next: null, isCut: false })));
     const slow = world.send('GET', `/v1/venues/${venueId}/records/customers`);
-    await until(() => list.mock.calls.length > 0, { limitMs: 10_000, what: 'the request is in hand' });
+    await until(() => list.mock.calls.length > 0, { limitMs: 20_000, what: 'the request is in hand' });
     const { port } = world;
     const elapsedMs = startStopwatch();
     const closing = world.close();
@@ -103,7 +103,7 @@ describe('the server', () => {
   });
 });
 
-describe('the process', () => {
+describe('the process', { timeout: 180_000 }, () => {
   let database: TestDatabase;
   let program: string;
   beforeAll(async () => {
@@ -145,7 +145,7 @@ describe('the process', () => {
         if (line === undefined) throw new Error(`not ready: ${child.lines.join('\n')}`);
         return (JSON.parse(line) as { port: number }).port;
       },
-      { timeout: 20_000, interval: 50 },
+      { timeout: 50_000, interval: 50 },
     );
   }
 
@@ -185,7 +185,7 @@ describe('the process', () => {
       ask('/v1/venues');
       const waiting = () =>
         sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-      await until(async () => (await waiting()).length > 0, { limitMs: 10_000, what: 'a statement waits' });
+      await until(async () => (await waiting()).length > 0, { limitMs: 20_000, what: 'a statement waits' });
       ask('/health/ready');
       await sleep(500);
       hungUp.abort();

@@ -53,13 +53,13 @@ describe('the pool of database connections', () => {
   it.each([
     [
       'a lock',
-      { lockMs: 20 },
+      { lockMs: 500 },
       async (db: Database, venue: Parameters<typeof withVenue>[1]) =>
         withVenue(db, venue, (tx) => tx.execute(sql`select pg_advisory_xact_lock(4711)`)),
     ],
     [
       'a statement',
-      { statementMs: 20 },
+      { statementMs: 500 },
       async (db: Database, venue: Parameters<typeof withVenue>[1]) =>
         withVenue(db, venue, (tx) => tx.execute(sql`select pg_sleep(60)`)),
     ],
@@ -82,13 +82,13 @@ describe('the pool of database connections', () => {
     const db = openDatabase({
       url: api.database.url,
       maxConnections: 1,
-      timeouts: { idleInTransactionMs: 20 },
+      timeouts: { idleInTransactionMs: 500 },
       applicationName: 'idle',
     });
     const venue = await api.aVenue();
     await expect(
       withVenue(db, venue, async (tx) => {
-        await api.database.admin`select pg_sleep(0.3)`;
+        await api.database.admin`select pg_sleep(1.5)`;
         await tx.execute(sql`select 1`);
       }),
     ).rejects.toThrow();

@@ -36,7 +36,7 @@ describe('an atomic load', () => {
       const [activity] = await api.database.admin`
       select count(*)::int as open from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and query like '%staged_records%'`;
       expect(activity).toEqual({ open: count });
-    }, 10_000);
+    }, 20_000);
   const many = (count: number) =>
     Array.from({ length: count }, (_, index) => ({ sourceId: `c${index}`, name: `Customer ${index}` }));
   const asLines = (records: readonly unknown[]) => records.map((record) => JSON.stringify(record)).join('\n');

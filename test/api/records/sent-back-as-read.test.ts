@@ -137,7 +137,7 @@ describe('a record that a pull has stored', () => {
           await world.sync(of, 'pull', 'full', { resource });
           expect(await expectAccepted(resource, of)).toBeGreaterThan(0);
         }),
-        { numRuns: 12 },
+        { numRuns: 12, endOnFailure: true },
       );
     },
     120_000,

@@ -42,7 +42,7 @@ describe('the feed of a run with a long log', () => {
     );
     const reached = (seq: number) =>
       until(() => views.at(-1) !== undefined && views.at(-1)!.head >= seq, {
-        limitMs: 10_000,
+        limitMs: 20_000,
         what: `the feed has come to ${seq}`,
       });
     return { views, stop, reached };

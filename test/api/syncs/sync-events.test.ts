@@ -106,7 +106,7 @@ describe('the event stream of a run', () => {
         return false;
       },
     });
-    const isTold = (what: string, check: () => boolean) => until(check, { limitMs: 10_000, what: `${what} is told` });
+    const isTold = (what: string, check: () => boolean) => until(check, { limitMs: 20_000, what: `${what} is told` });
     await isTold('the run', () => told.length > 0);
     await setPhase('running');
     await advance(10);
@@ -317,7 +317,7 @@ describe('the event stream of a run', () => {
     find.mockClear();
     const since = performance.now();
     await sleep(1_500);
-    await until(() => reads() > 2, { limitMs: 10_000, what: 'the run is polled again and again' });
+    await until(() => reads() > 2, { limitMs: 20_000, what: 'the run is polled again and again' });
     // Four reads a second.
     expect(reads()).toBeLessThanOrEqual(1 + (performance.now() - since) / 250);
     for (const controller of controllers) controller.abort();
@@ -326,7 +326,7 @@ describe('the event stream of a run', () => {
       await sleep(700);
       return reads() === 0;
     };
-    await until(isQuiet, { limitMs: 10_000, what: 'nobody polls the run' });
+    await until(isQuiet, { limitMs: 20_000, what: 'nobody polls the run' });
   });
 
   it('does not keep in memory what a slow reader does not read', async () => {

@@ -8,6 +8,7 @@ import type { SyncGateway } from '../../../api/temporal/sync-gateway.ts';
 import type { ConnectionId, SyncId, VenueId } from '../../../contracts/ids.ts';
 import { APPROVE_SIGNAL, syncWorkflowId, WAKE_SIGNAL } from '../../../contracts/sync.ts';
 import type { SyncRun } from '../../../db/runs/sync-run-store.ts';
+import { until } from '../../support/eventually.ts';
 import { awayTemporal, useTemporalClient } from '../../support/services/temporal.ts';
 import { startStopwatch } from '../../support/stopwatch.ts';
 
@@ -221,19 +222,24 @@ describe('the gateway to Temporal', () => {
 
   it('records the cancellation before the first step of a run that is started to be cancelled', async () => {
     const run = aRun();
-    await gateway.start(run, { delayMs: 1_000 });
+    await gateway.start(run, { delayMs: 3_000 });
     await gateway.cancel(run);
-    await sleep(1_500);
-    const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
-    const kinds = (events ?? []).map((event) =>
-      event.workflowExecutionCancelRequestedEventAttributes
-        ? 'cancel'
-        : event.workflowTaskScheduledEventAttributes
-          ? 'task'
-          : 'other',
-    );
-    expect(kinds.indexOf('cancel')).toBeGreaterThan(-1);
-    expect(kinds.indexOf('task') === -1 || kinds.indexOf('cancel') < kinds.indexOf('task')).toBe(true);
+    const kindsNow = async () => {
+      const { events } = await client.workflow.getHandle(run.workflowId).fetchHistory();
+      return (events ?? []).map((event) =>
+        event.workflowExecutionCancelRequestedEventAttributes
+          ? 'cancel'
+          : event.workflowTaskScheduledEventAttributes
+            ? 'task'
+            : 'other',
+      );
+    };
+    const kinds = await until(async () => ((await kindsNow()).includes('task') ? kindsNow() : null), {
+      limitMs: 20_000,
+      what: 'its first step is scheduled',
+      everyMs: 200,
+    });
+    expect(kinds.filter((kind) => kind !== 'other')).toEqual(['cancel', 'task']);
     await terminate(run);
   });
 

@@ -23,7 +23,7 @@ async function work(tx: Transaction, when: When): Promise<unknown> {
   const [backend] = await tx.execute<{ pid: number }>(sql`select pg_backend_pid() as pid`);
   const cut = () => database.admin`select pg_terminate_backend(${backend?.pid ?? 0}, 5000)`;
   if (when === 'between statements') await cut();
-  const [rows] = await Promise.all([tx.execute(sql`select pg_sleep(0.2)`), when === 'in a statement' ? cut() : null]);
+  const [rows] = await Promise.all([tx.execute(sql`select pg_sleep(20)`), when === 'in a statement' ? cut() : null]);
   return rows;
 }
 

@@ -59,7 +59,7 @@ describe('an outage of the database', () => {
       onTestFinished(() => db.$client.end({ timeout: 1 }));
       const failure = failureOf(work(db));
       const [{ pid } = {}] = await until(async () => ((await asleep(name)).length > 0 ? asleep(name) : null), {
-        limitMs: 10_000,
+        limitMs: 20_000,
         what: 'the statement is at work',
       });
       await database.admin`select pg_terminate_backend(${pid as number}, 5000)`;

@@ -47,7 +47,7 @@ const sessions = (name: string, query = '%') =>
   >`select pid from pg_stat_activity where application_name = ${name} and query like ${query}`;
 const atWork = (name: string) =>
   until(async () => (await sessions(name, '%pg_sleep%'))[0] ?? null, {
-    limitMs: 10_000,
+    limitMs: 20_000,
     what: 'the statement is at work',
   });
 
@@ -189,7 +189,7 @@ describe('a read on a connection of its own', () => {
     expect(await sessions('ending')).toHaveLength(1);
     await db.$client.end({ timeout: 5 });
     await until(async () => (await sessions('ending')).length === 0, {
-      limitMs: 10_000,
+      limitMs: 20_000,
       what: 'the session has ended',
     });
   });

@@ -82,7 +82,7 @@ describe('the embedded Postgres', () => {
     const client = postgres(first.url, { max: 1, onnotice: () => undefined });
     const busy = client`select count(*) from generate_series(1, 8000000) a where a % 7 = 3`.catch(() => undefined);
     const running = `select from pg_stat_activity where state = 'active' and query like 'select count(*) from generate_series%'`;
-    await until(async () => (await query(first, running)).length > 0, { limitMs: 10_000, what: 'the query runs' });
+    await until(async () => (await query(first, running)).length > 0, { limitMs: 20_000, what: 'the query runs' });
     process.kill(first.pid, 'SIGKILL');
     await expect(first.exited).resolves.toEqual({ code: null, signal: 'SIGKILL' });
 
@@ -163,7 +163,7 @@ describe('the embedded Postgres', () => {
     );
     expect(child).toMatchObject({ code: 3 });
     const pid = Number(child.stdout);
-    await until(() => !isAlive(pid), { limitMs: 10_000, what: 'the server has ended' });
+    await until(() => !isAlive(pid), { limitMs: 20_000, what: 'the server has ended' });
   });
 
   it.runIf(isRoot)(

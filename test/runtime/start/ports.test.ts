@@ -2,6 +2,7 @@ import net from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { choosePort, freePort, isFree } from '../../../runtime/start/ports.ts';
 import { PROVIDERS } from '../../../providers/registry.ts';
+import { runNode } from '../support.ts';
 import { choosePorts } from '../../../runtime/start/service-ports.ts';
 
 async function aTakenPort(host = '127.0.0.1'): Promise<number> {
@@ -44,6 +45,28 @@ test('a standard port of another service of this copy is not assigned twice', as
   const standard = await freePort();
   const { port } = await choosePort({ variable: 'PORT', standard, what: 'the API' }, {}, new Set([standard]));
   expect(port).not.toBe(standard);
+});
+
+test('a free port is never given twice to one process, although nothing listens on it yet', async () => {
+  const given = await Promise.all(Array.from({ length: 400 }, () => freePort()));
+  expect(new Set(given).size).toBe(400);
+});
+
+test('free ports are spread so that processes which choose many at the same time choose different ones', async () => {
+  const program =
+    "import { freePort } from './runtime/start/ports.ts'; const ports = []; for (let n = 0; n < 10; n += 1) ports.push(await freePort()); console.log(ports.join(' '));";
+  const outcomes = await Promise.all(
+    Array.from({ length: 4 }, () => runNode(['--input-type=module', '--eval', program])),
+  );
+  const given = outcomes.flatMap(({ stdout }) => stdout.trim().split(' '));
+  expect([given.length, new Set(given).size]).toEqual([40, 40]);
+});
+
+test('a free port is not one that the user set for another service of this copy', async () => {
+  const probe = await freePort();
+  const reserved = new Set([probe + 1, probe + 2]);
+  const { port } = await choosePort({ variable: 'PORT', standard: 3000, what: 'the API' }, { PORT: '0' }, reserved);
+  expect(reserved.has(port)).toBe(false);
 });
 
 test.each(['x', '70000', '-1', '3000.5', '123456'])('an invalid PORT=%s is rejected by name', async (value) => {

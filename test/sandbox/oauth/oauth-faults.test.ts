@@ -115,7 +115,7 @@ describe('a fault of an authorisation server', () => {
 
   it('delays only its own request, and evaluates that request at the time it continues', async () => {
     const { control, refresh, refreshToken } = await aCompany();
-    await control.fault({ kind: 'slow', delayMs: 500, match: { path: TOKEN_PATH }, times: 1 });
+    await control.fault({ kind: 'slow', delayMs: 3_000, match: { path: TOKEN_PATH }, times: 1 });
     const slow = refresh(refreshToken);
     while ((await control.send<{ data: { struck: number }[] }>('GET', '/faults')).data[0]?.struck !== 1);
     const quick = await refresh(refreshToken);

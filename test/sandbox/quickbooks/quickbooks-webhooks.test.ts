@@ -22,9 +22,9 @@ async function aTalkingQuickBooks(format: 'cloudevents' | 'legacy' = 'cloudevent
   await quickbooks.control.send('POST', '/webhooks', { url: receiver.url, format });
   const events = () => receiver.received.flatMap(({ body }) => body as unknown as readonly CloudEvent[]);
   const received = (count: number) =>
-    until(() => receiver.received.length >= count, { limitMs: 10_000, what: `${count} deliveries have come` });
+    until(() => receiver.received.length >= count, { limitMs: 20_000, what: `${count} deliveries have come` });
   const told = (count: number) =>
-    until(() => events().length >= count, { limitMs: 10_000, what: `${count} events have come` });
+    until(() => events().length >= count, { limitMs: 20_000, what: `${count} events have come` });
   return { ...quickbooks, receiver, events, received, told };
 }
 

@@ -65,7 +65,7 @@ describe('two accounts', () => {
   it('have separate limits, and a 429 does not count', async () => {
     const sandbox = await aSandbox();
     const other = await sandbox.control.call<SandboxAccount>('POST', '/accounts', {});
-    await sandbox.control.limits({ requestsPerSecond: 1, burst: 2 });
+    await sandbox.control.limits({ requestsPerSecond: 0.001, burst: 2 });
     await sandbox.stripe.customers.list();
     await sandbox.stripe.customers.list();
     expect(await stripeError(sandbox.stripe.customers.list())).toMatchObject({
@@ -79,7 +79,7 @@ describe('two accounts', () => {
 
   it('have a limit per endpoint on request', async () => {
     const { stripe, control } = await aSandbox();
-    await control.limits({ endpointRequestsPerSecond: 1 });
+    await control.limits({ endpointRequestsPerSecond: 0.001 });
     await stripe.customers.list();
     expect(await stripeError(stripe.customers.list())).toMatchObject({
       statusCode: 429,

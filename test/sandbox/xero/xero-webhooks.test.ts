@@ -24,7 +24,7 @@ async function aTalkingXero() {
   const deliveries = () => receiver.received.map(({ body }) => body as unknown as Delivery);
   const events = () => deliveries().flatMap((delivery) => delivery.events);
   const told = (count: number) =>
-    until(() => events().length >= count, { limitMs: 10_000, what: `${count} events have come` });
+    until(() => events().length >= count, { limitMs: 20_000, what: `${count} events have come` });
   return { ...xero, receiver, deliveries, events, told };
 }
 

@@ -119,7 +119,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
     const calls = providers.calls(provider, {
       account: null,
       lane: 'interactive',
-      signal: AbortSignal.timeout(10_000),
+      signal: AbortSignal.timeout(50_000),
     });
     const grant = await adapter.exchange(
       {
@@ -246,7 +246,7 @@ export async function createGrantWorld(options: GrantWorldOptions = {}) {
       const calls = providers.calls(grant.provider, {
         account: null,
         lane: 'interactive',
-        signal: AbortSignal.timeout(10_000),
+        signal: AbortSignal.timeout(50_000),
       });
       return adapter.account(await openGrant(vault, grant, stored), calls).then(
         () => true,
