@@ -53,10 +53,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
     const caller = await deps.authenticator.authenticate(req.headers.authorization);
     contextOf(req).subject = caller.subject;
     const venueId = reachedVenue(req, caller);
-    const work = await deps.requests.start(
-      venueId ?? caller.subject,
-      endpoint.effort === 'start' ? 'lasting' : 'start',
-    );
+    const work = await deps.requests.start(venueId ?? caller.subject, endpoint.effort === null ? 'start' : 'lasting');
     if (work === null) {
       contextOf(req).venueId = venueId;
       throw await waitedTooLong(exchange, caller, endpoint);
@@ -71,7 +68,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
 
   async function waitedTooLong(exchange: Exchange, caller: Caller, { effort }: Endpoint): Promise<ApiError> {
     await deps.limits.countCaller(exchange, caller);
-    noteLimit(exchange.req, effort === 'start' ? 'rate-limited-venue-starting' : 'rate-limited-venue-time');
+    noteLimit(exchange.req, effort === null ? 'rate-limited-venue-time' : 'rate-limited-venue-starting');
     return new ApiError('rate-limited', 'Too many requests of this venue are waiting for their turn.', {
       retryAfterMs: RETRY_AFTER_MS,
     });
@@ -97,11 +94,11 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
         const answer = await endpoint.handle(prepared.call);
         if (endpoint.whileClosing && ids.venueId) deps.gate.forget(ids.venueId);
         context.limit = answer.limit ?? null;
-        work.spend(send(res, serialise(answer)));
+        await send(res, serialise(answer), work);
       } else {
         const answer = await runOnce(endpoint, prepared, key);
         noteRefusal(context, answer);
-        work.spend(send(res, answer));
+        await send(res, answer, work);
       }
     } finally {
       prepared.stream?.abandon();
@@ -173,14 +170,32 @@ function serialise({ status, body, headers }: Answer): SerialisedAnswer {
   return { status, headers: { ...headers, 'Content-Type': JSON_CONTENT }, body: text };
 }
 
-/** Returns what the answer costs, in milliseconds. */
-function send(res: Response, { status, headers, body }: SerialisedAnswer): number {
+/** Bytes of an answer that are written in one go. */
+const PIECE_BYTES = 65_536;
+
+/** Writes the answer, and lets other requests have their turn between the pieces of a large one. */
+async function send(res: Response, { status, headers, body }: SerialisedAnswer, work: Work): Promise<void> {
   res.statusCode = status;
   // Not Express's own way, which reads each media type anew to add the charset that ours have.
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader('Cache-Control', 'no-store');
-  res.end(res.req.method === 'HEAD' ? undefined : body);
-  return costOfBytes(body.length);
+  const isHead = res.req.method === 'HEAD';
+  if (isHead || body.length <= PIECE_BYTES) {
+    res.end(isHead ? undefined : body);
+    work.spend(costOfBytes(body.length));
+  } else await sendInPieces(res, Buffer.from(body), work);
+}
+
+/** To write a megabyte at once takes some four milliseconds. Waits for turns alone, not for the reader. */
+async function sendInPieces(res: Response, bytes: Buffer, work: Work): Promise<void> {
+  res.setHeader('Content-Length', bytes.length);
+  let start = 0;
+  for (; start + PIECE_BYTES < bytes.length && !res.closed; start += PIECE_BYTES) {
+    res.write(bytes.subarray(start, start + PIECE_BYTES));
+    await work.yield(costOfBytes(PIECE_BYTES));
+  }
+  if (!res.closed) res.end(bytes.subarray(start));
+  work.spend(costOfBytes(bytes.length - start));
 }
 
 /** The venue of the path where the token reaches it: nobody can use up the share of another. */

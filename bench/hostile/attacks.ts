@@ -192,7 +192,7 @@ const AGENT = new Agent({ keepAlive: true });
 /**
  * Counts the answer's bytes and keeps none. Reads it also after the attack has ended: the slowest answers, which come
  * last, may be the largest. With node:http, because fetch costs the sender, which shares the processors with the
- * service, three times as much a request.
+ * service, twice as much a request.
  */
 async function send({ target, loot }: Attacker, message: Message): Promise<void> {
   const { method = 'POST', path, body, type = 'application/json', encoding, key, isPage = false } = message;
