@@ -178,6 +178,40 @@ describe('a request of a venue that has used more than its share', () => {
   });
 });
 
+describe('a large answer', () => {
+  it('is written on only between the requests of a venue that has used less, and arrives whole', async () => {
+    const { requests, send, victimBegins, endVictim } = await anApi();
+    const victim = send('victim', VICTIM);
+    await victimBegins;
+    const answer = await send('attacker', ATTACKER, LARGE_ANSWER);
+    const read = { bytes: 0 };
+    const whole = (async () => {
+      for await (const chunk of answer.body ?? []) read.bytes += (chunk as Uint8Array).length;
+    })();
+    await untilWaiting(requests, 1);
+    expect(read.bytes).toBeLessThan(LARGE_ANSWER);
+    endVictim();
+    expect((await victim).status).toBe(200);
+    await whole;
+    expect(read.bytes).toBe(Number(answer.headers.get('content-length')));
+    expect(read.bytes).toBe(JSON.stringify('x'.repeat(LARGE_ANSWER)).length);
+  });
+
+  it('is given up once its reader has left', async () => {
+    const { requests, send, victimBegins, endVictim, leaves } = await anApi();
+    const victim = send('victim', VICTIM);
+    await victimBegins;
+    const leaving = new AbortController();
+    await send('attacker', ATTACKER, LARGE_ANSWER, leaving.signal);
+    await untilWaiting(requests, 1);
+    leaving.abort();
+    await leaves;
+    endVictim();
+    await victim;
+    await expect.poll(() => requests.inUse + requests.waiting).toBe(0);
+  });
+});
+
 describe('a request that starts a workflow', () => {
   it('is refused with Retry-After when it waits too long behind others of its venue', async () => {
     const { send, victimBegins, endVictim } = await anApi({ effort: 'start', lastingPerSecond: 3, maxWaitMs: 1 });
@@ -189,6 +223,14 @@ describe('a request that starts a workflow', () => {
     expect((await send('attacker', ATTACKER)).headers.get('retry-after')).toBe('1');
     endVictim();
     expect((await victim).status).toBe(200);
+  });
+
+  it('waits likewise when it is an attempt to connect', async () => {
+    const { send, victimBegins } = await anApi({ effort: 'connect', lastingPerSecond: 1, maxWaitMs: 1 });
+    const victim = send('victim', VICTIM);
+    await victimBegins;
+    expect([(await send('attacker', ATTACKER)).status, (await send('attacker', ATTACKER)).status]).toEqual([200, 429]);
+    void victim.catch(() => undefined);
   });
 
   it('starts at once while its venue has the process to itself', async () => {
