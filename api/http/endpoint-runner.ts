@@ -170,8 +170,8 @@ function serialise({ status, body, headers }: Answer): SerialisedAnswer {
   return { status, headers: { ...headers, 'Content-Type': JSON_CONTENT }, body: text };
 }
 
-/** Bytes of an answer that are written in one go. */
-const PIECE_BYTES = 65_536;
+/** Characters of an answer that are written in one go. */
+const PIECE_LENGTH = 65_536;
 
 /** Writes the answer, and lets other requests have their turn between the pieces of a large one. */
 async function send(res: Response, { status, headers, body }: SerialisedAnswer, work: Work): Promise<void> {
@@ -180,23 +180,34 @@ async function send(res: Response, { status, headers, body }: SerialisedAnswer, 
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader('Cache-Control', 'no-store');
   const isHead = res.req.method === 'HEAD';
-  if (isHead || body.length <= PIECE_BYTES) {
+  if (isHead || body.length <= PIECE_LENGTH) {
     res.end(isHead ? undefined : body);
     work.spend(costOfBytes(body.length));
-  } else await sendInPieces(res, Buffer.from(body), work);
+  } else await sendInPieces(res, body, work);
 }
 
-/** To write a megabyte at once takes some four milliseconds. Waits for turns alone, not for the reader. */
-async function sendInPieces(res: Response, bytes: Buffer, work: Work): Promise<void> {
-  res.setHeader('Content-Length', bytes.length);
+/**
+ * To write a megabyte at once takes some four milliseconds. Waits for turns alone, not for the reader. Pieces of the text
+ * and not of its bytes: memory outside of the heap makes the engine collect all garbage far more often.
+ */
+async function sendInPieces(res: Response, body: string, work: Work): Promise<void> {
+  res.setHeader('Content-Length', Buffer.byteLength(body));
   let start = 0;
-  for (; start + PIECE_BYTES < bytes.length && !res.closed; start += PIECE_BYTES) {
-    res.write(bytes.subarray(start, start + PIECE_BYTES));
-    await work.yield(costOfBytes(PIECE_BYTES));
+  for (let end = pieceEnd(body, start); end < body.length && !res.closed; end = pieceEnd(body, start)) {
+    res.write(body.slice(start, end));
+    await work.yield(costOfBytes(end - start));
+    start = end;
   }
-  if (!res.closed) res.end(bytes.subarray(start));
-  work.spend(costOfBytes(bytes.length - start));
+  if (!res.closed) res.end(body.slice(start));
+  work.spend(costOfBytes(body.length - start));
 }
+
+/** Never between the two halves of a character. */
+function pieceEnd(body: string, start: number): number {
+  const end = start + PIECE_LENGTH;
+  return (body.codePointAt(end - 1) ?? 0) > LAST_OF_ONE_UNIT ? end + 1 : end;
+}
+const LAST_OF_ONE_UNIT = 0xff_ff;
 
 /** The venue of the path where the token reaches it: nobody can use up the share of another. */
 function reachedVenue({ params: { venueId } }: Request, caller: Caller): VenueId | null {
