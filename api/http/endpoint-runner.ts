@@ -94,11 +94,11 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
         const answer = await endpoint.handle(prepared.call);
         if (endpoint.whileClosing && ids.venueId) deps.gate.forget(ids.venueId);
         context.limit = answer.limit ?? null;
-        await send(res, serialise(answer), work);
+        work.spend(send(res, serialise(answer)));
       } else {
         const answer = await runOnce(endpoint, prepared, key);
         noteRefusal(context, answer);
-        await send(res, answer, work);
+        work.spend(send(res, answer));
       }
     } finally {
       prepared.stream?.abandon();
@@ -170,44 +170,15 @@ function serialise({ status, body, headers }: Answer): SerialisedAnswer {
   return { status, headers: { ...headers, 'Content-Type': JSON_CONTENT }, body: text };
 }
 
-/** Characters of an answer that are written in one go. */
-const PIECE_LENGTH = 65_536;
-
-/** Writes the answer, and lets other requests have their turn between the pieces of a large one. */
-async function send(res: Response, { status, headers, body }: SerialisedAnswer, work: Work): Promise<void> {
+/** Returns what the answer costs, in milliseconds. */
+function send(res: Response, { status, headers, body }: SerialisedAnswer): number {
   res.statusCode = status;
   // Not Express's own way, which reads each media type anew to add the charset that ours have.
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   res.setHeader('Cache-Control', 'no-store');
-  const isHead = res.req.method === 'HEAD';
-  if (isHead || body.length <= PIECE_LENGTH) {
-    res.end(isHead ? undefined : body);
-    work.spend(costOfBytes(body.length));
-  } else await sendInPieces(res, body, work);
+  res.end(res.req.method === 'HEAD' ? undefined : body);
+  return costOfBytes(body.length);
 }
-
-/**
- * To write a megabyte at once takes some four milliseconds. Waits for turns alone, not for the reader. Pieces of the text
- * and not of its bytes: memory outside of the heap makes the engine collect all garbage far more often.
- */
-async function sendInPieces(res: Response, body: string, work: Work): Promise<void> {
-  res.setHeader('Content-Length', Buffer.byteLength(body));
-  let start = 0;
-  for (let end = pieceEnd(body, start); end < body.length && !res.closed; end = pieceEnd(body, start)) {
-    res.write(body.slice(start, end));
-    await work.yield(costOfBytes(end - start));
-    start = end;
-  }
-  if (!res.closed) res.end(body.slice(start));
-  work.spend(costOfBytes(body.length - start));
-}
-
-/** Never between the two halves of a character. */
-function pieceEnd(body: string, start: number): number {
-  const end = start + PIECE_LENGTH;
-  return (body.codePointAt(end - 1) ?? 0) > LAST_OF_ONE_UNIT ? end + 1 : end;
-}
-const LAST_OF_ONE_UNIT = 0xff_ff;
 
 /** The venue of the path where the token reaches it: nobody can use up the share of another. */
 function reachedVenue({ params: { venueId } }: Request, caller: Caller): VenueId | null {

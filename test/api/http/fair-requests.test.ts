@@ -31,13 +31,12 @@ const aCaller = (subject: string): Caller => ({
 });
 
 /**
- * An API with one operation, which answers as many bytes as it is asked for, or what `say` was told. A request of the victim's is answered when
+ * An API with one operation, which answers as many bytes as it is asked for. A request of the victim's is answered when
  * the test says so; all run on a clock that stands still.
  */
 async function anApi({ effort, ...options }: FairQueueOptions & { readonly effort?: Effort } = {}) {
   const requests = new FairQueue({ nowMs: () => 0, ...options });
   const begun: string[] = [];
-  let said = '';
   const victimBegins = Promise.withResolvers<undefined>();
   const victimMayEnd = Promise.withResolvers<undefined>();
   const things = endpoint({
@@ -56,7 +55,7 @@ async function anApi({ effort, ...options }: FairQueueOptions & { readonly effor
         victimBegins.resolve(undefined);
         await victimMayEnd.promise;
       }
-      return { status: 200, body: bytes === 0 ? said : 'x'.repeat(bytes) };
+      return { status: 200, body: 'x'.repeat(bytes) };
     },
   });
   const leaves = Promise.withResolvers<undefined>();
@@ -101,9 +100,6 @@ async function anApi({ effort, ...options }: FairQueueOptions & { readonly effor
     requests,
     begun,
     send,
-    say: (text: string) => {
-      said = text;
-    },
     victimBegins: victimBegins.promise,
     endVictim: () => {
       victimMayEnd.resolve(undefined);
@@ -179,52 +175,6 @@ describe('a request of a venue that has used more than its share', () => {
     await untilWaiting(requests, 1);
     endVictim();
     expect([(await victim).status, (await attack).status]).toEqual([200, 404]);
-  });
-});
-
-describe('a large answer', () => {
-  it('is written on only between the requests of a venue that has used less, and arrives whole', async () => {
-    const { requests, send, victimBegins, endVictim } = await anApi();
-    const victim = send('victim', VICTIM);
-    await victimBegins;
-    const answer = await send('attacker', ATTACKER, LARGE_ANSWER);
-    const read = { bytes: 0 };
-    const whole = (async () => {
-      for await (const chunk of answer.body ?? []) read.bytes += (chunk as Uint8Array).length;
-    })();
-    await untilWaiting(requests, 1);
-    expect(read.bytes).toBeLessThan(LARGE_ANSWER);
-    endVictim();
-    expect((await victim).status).toBe(200);
-    await whole;
-    expect(read.bytes).toBe(Number(answer.headers.get('content-length')));
-    expect(read.bytes).toBe(JSON.stringify('x'.repeat(LARGE_ANSWER)).length);
-  });
-
-  it.each([0, 1, 2])(
-    'arrives unchanged wherever a character falls that takes two units, offset by %i',
-    async (offset) => {
-      const { send, say } = await anApi();
-      const text = 'y'.repeat(offset) + '😀ü'.repeat(100_000);
-      say(text);
-      const answer = await send('attacker', ATTACKER);
-      expect(await answer.text()).toBe(JSON.stringify(text));
-      expect(Number(answer.headers.get('content-length'))).toBe(Buffer.byteLength(JSON.stringify(text)));
-    },
-  );
-
-  it('is given up once its reader has left', async () => {
-    const { requests, send, victimBegins, endVictim, leaves } = await anApi();
-    const victim = send('victim', VICTIM);
-    await victimBegins;
-    const leaving = new AbortController();
-    await send('attacker', ATTACKER, LARGE_ANSWER, leaving.signal);
-    await untilWaiting(requests, 1);
-    leaving.abort();
-    await leaves;
-    endVictim();
-    await victim;
-    await expect.poll(() => requests.inUse + requests.waiting).toBe(0);
   });
 });
 
