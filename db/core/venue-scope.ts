@@ -198,16 +198,13 @@ export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transac
   );
 }
 
-/** Runs one statement where one caller's stored answers are visible, and nothing else. */
-export async function runForCaller<Row>(
-  db: Database,
-  caller: string,
-  { statement, values }: Execution<Row>,
-): Promise<readonly Row[]> {
-  const [, rows] = await db.$client.begin((tx) => together(run(tx, CALLER, { caller }), run(tx, statement, values)));
-  return rows;
+/** Runs `work` where one caller's stored answers are visible, and nothing else. */
+export function withCaller<T>(db: Database, caller: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  return db.transaction(async (tx) => {
+    await tx.execute(sql`select set_config('app.caller', ${caller}, true)`);
+    return work(tx);
+  });
 }
-const CALLER = toStatement(sql`select set_config('app.caller', ${sql.placeholder('caller')}, true)`);
 
 /**
  * Waits for statements of one transaction that were sent without waiting for each other. Returns only after all have
