@@ -53,10 +53,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
     const caller = await deps.authenticator.authenticate(req.headers.authorization);
     contextOf(req).subject = caller.subject;
     const venueId = reachedVenue(req, caller);
-    const work = await deps.requests.start(
-      venueId ?? caller.subject,
-      endpoint.effort === 'start' ? 'lasting' : 'start',
-    );
+    const work = await deps.requests.start(venueId ?? caller.subject, endpoint.effort === null ? 'start' : 'lasting');
     if (work === null) {
       contextOf(req).venueId = venueId;
       throw await waitedTooLong(exchange, caller, endpoint);
@@ -71,7 +68,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
 
   async function waitedTooLong(exchange: Exchange, caller: Caller, { effort }: Endpoint): Promise<ApiError> {
     await deps.limits.countCaller(exchange, caller);
-    noteLimit(exchange.req, effort === 'start' ? 'rate-limited-venue-starting' : 'rate-limited-venue-time');
+    noteLimit(exchange.req, effort === null ? 'rate-limited-venue-time' : 'rate-limited-venue-starting');
     return new ApiError('rate-limited', 'Too many requests of this venue are waiting for their turn.', {
       retryAfterMs: RETRY_AFTER_MS,
     });

@@ -22,7 +22,7 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, turns: Turns): A
     return bytes?.length === 0 ? null : { number, bytes };
   };
   for await (const chunk of chunks) {
-    turns.resume();
+    if (!turns.resume()) await turns.next();
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
       buffer.add(chunk.subarray(start, end));

@@ -9,14 +9,16 @@ const MS_A_TURN = 2;
 /** Cost of a step besides its bytes, in bytes. */
 const STEP_BYTES = 16;
 
+type TurnTaking = Pick<Work, 'yield' | 'mayGoOn'>;
+
 /** Divides long work into steps and lets other requests run after every 64 KB and every 2 ms. */
 export class Turns {
-  readonly #work: Pick<Work, 'yield'>;
+  readonly #work: TurnTaking;
   readonly #nowMs: () => number;
   #spentBytes = 0;
   #beganMs: number;
 
-  constructor(work: Pick<Work, 'yield'>, nowMs: () => number = () => performance.now()) {
+  constructor(work: TurnTaking, nowMs: () => number = () => performance.now()) {
     this.#work = work;
     this.#nowMs = nowMs;
     this.#beganMs = nowMs();
@@ -35,9 +37,10 @@ export class Turns {
     this.#beganMs = this.#nowMs();
   }
 
-  /** Starts the time of the turn again, after a wait for the sender. */
-  resume(): void {
+  /** Starts the time of the turn again, after a wait for the sender. False: others go first; then `await next()`. */
+  resume(): boolean {
     this.#beganMs = this.#nowMs();
+    return this.#work.mayGoOn();
   }
 }
 

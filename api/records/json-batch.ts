@@ -32,7 +32,7 @@ const PROBE = '0]}';
 export async function* readBatch(chunks: AsyncIterable<Buffer>, turns: Turns): AsyncGenerator<BodyPart> {
   const reader = new BatchReader();
   for await (const chunk of chunks) {
-    turns.resume();
+    if (!turns.resume()) await turns.next();
     for (const part of reader.push(chunk)) {
       yield part;
       if (turns.endsWith(part.bytes?.length ?? 0)) await turns.next();

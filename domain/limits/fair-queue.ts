@@ -11,7 +11,9 @@ const MAX_REMEMBERED_MS = 2 * SHARE_MS;
 const MEMORY_MS = 1_000;
 /** Pieces of work of an owner above its share that may be started side by side. */
 const MAX_STARTED = 4;
-/** Of any owner while others use the process: what its work costs is known only afterwards. */
+/** Of one while others use the process: their next work meets what was started before it. */
+const MAX_STARTED_ABOVE_SHARE_BESIDE_OTHERS = 2;
+/** Of any other owner while others use the process: what its work costs is known only afterwards. */
 const MAX_STARTED_BESIDE_OTHERS = 8;
 /**
  * What each of these may cost. While others use the process, as many fewer are started as the owner's work costs more:
@@ -36,6 +38,8 @@ export interface Work {
   spend(costMs: number): void;
   /** Adds to what the owner has used and waits for the next turn. One piece of work goes on in a round of the event loop. */
   yield(costMs: number): Promise<void>;
+  /** Whether the work may go on after it has waited for something else, or others go first: then `yield`. */
+  mayGoOn(): boolean;
   /** Ends the work. Call it once. */
   end(): void;
 }
@@ -198,6 +202,7 @@ export class FairQueue<Owner extends string = string> {
         spend(costMs);
         await this.#wait(account, 'turn').granted;
       },
+      mayGoOn: () => this.#mayGo(account, 'turn'),
       end: () => {
         account.startedAtMs.delete(started);
         account.learn(spentMs);
@@ -311,7 +316,7 @@ export class FairQueue<Owner extends string = string> {
     const isAbove = account.isAboveShare(nowMs);
     const isAlone = !this.#hasOther(account, (other) => other.usedMs(nowMs) >= 1);
     if (isAlone) return isAbove ? MAX_STARTED : Infinity;
-    return account.fitting(isAbove ? MAX_STARTED : MAX_STARTED_BESIDE_OTHERS);
+    return account.fitting(isAbove ? MAX_STARTED_ABOVE_SHARE_BESIDE_OTHERS : MAX_STARTED_BESIDE_OTHERS);
   }
 }
 

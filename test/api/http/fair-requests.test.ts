@@ -191,6 +191,14 @@ describe('a request that starts a workflow', () => {
     expect((await victim).status).toBe(200);
   });
 
+  it('waits likewise when it is an attempt to connect', async () => {
+    const { send, victimBegins } = await anApi({ effort: 'connect', lastingPerSecond: 1, maxWaitMs: 1 });
+    const victim = send('victim', VICTIM);
+    await victimBegins;
+    expect([(await send('attacker', ATTACKER)).status, (await send('attacker', ATTACKER)).status]).toEqual([200, 429]);
+    void victim.catch(() => undefined);
+  });
+
   it('starts at once while its venue has the process to itself', async () => {
     const { send } = await anApi({ effort: 'start', lastingPerSecond: 3, maxWaitMs: 1 });
     for (let index = 0; index < 10; index += 1) expect((await send('attacker', ATTACKER)).status).toBe(200);

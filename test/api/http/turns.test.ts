@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { costOfBytes, Turns } from '../../../api/http/turns.ts';
 
 /** Work that notes what each of its turns has cost. */
-function aWork() {
+function aWork({ mayGoOn = true } = {}) {
   const costsMs: number[] = [];
   return {
     costsMs,
+    mayGoOn: () => mayGoOn,
     yield: (costMs: number) => {
       costsMs.push(costMs);
       return Promise.resolve();
@@ -36,6 +37,11 @@ describe('the turns of long work', () => {
     nowMs = 5;
     turns.resume();
     expect(turns.endsWith(1)).toBe(false);
+  });
+
+  it('begin after a wait for the sender only when nobody else goes first', () => {
+    expect(new Turns(aWork()).resume()).toBe(true);
+    expect(new Turns(aWork({ mayGoOn: false })).resume()).toBe(false);
   });
 
   it('cost the time that they took, and at least what their bytes cost', async () => {

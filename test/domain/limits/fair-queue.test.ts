@@ -129,8 +129,8 @@ describe('a queue that shares the time of a process', () => {
   });
 
   it.each([
-    { costMs: 4, within: 8, above: 4 },
-    { costMs: 8, within: 4, above: 2 },
+    { costMs: 4, within: 8, above: 2 },
+    { costMs: 8, within: 4, above: 1 },
     { costMs: 18, within: 1, above: 1 },
     { costMs: 10_000, within: 1, above: 1 },
   ])(
@@ -220,6 +220,17 @@ describe('a queue that shares the time of a process', () => {
     expect({ hasTurn, waiting: queue.waiting }).toEqual({ hasTurn: false, waiting: 1 });
     victim.end();
     await turn;
+  });
+
+  it('tells work of an owner above its share to go on only while none that has used less is at work', async () => {
+    const { begin } = aQueue();
+    const attacker = await begin('attacker');
+    attacker.spend(ABOVE_SHARE_MS);
+    expect(attacker.mayGoOn()).toBe(true);
+    const victim = await begin('victim');
+    expect([attacker.mayGoOn(), victim.mayGoOn()]).toEqual([false, true]);
+    victim.end();
+    expect(attacker.mayGoOn()).toBe(true);
   });
 
   describe('for lasting work', () => {
