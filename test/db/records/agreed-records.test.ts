@@ -70,14 +70,14 @@ describe('the agreed version of a record in a two-way sync', () => {
   ])('is the one that another writer is about to agree on when %s meets it', async (_how, write) => {
     await runBothWays(connectionId);
     await link(connectionId, 1);
-    let writing: Promise<unknown> | null = null;
+    const writing: Promise<unknown>[] = [];
     await database.admin.begin(async (other) => {
       await other`update customers set name = 'Agreed since', version = 2 where id = ${recordId}`;
       await other`update record_links set record_version = 2 where record_id = ${recordId}`;
-      writing = write('Changed');
+      writing.push(write('Changed'));
       await until(() => database.someoneWaits(), { limitMs: 20_000, what: 'the writer waits for the other one' });
     });
-    await writing;
+    await Promise.all(writing);
     expect(await kept()).toEqual([{ connection_id: connectionId, name: 'Agreed since' }]);
   });
 
