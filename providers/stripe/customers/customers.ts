@@ -93,13 +93,16 @@ function toStripeAddress(address: Address): CustomerPayload['address'] {
   return Object.values(parts).every((part) => part === null) ? null : parts;
 }
 
+const LIMITED = ['name', 'email', 'phone'] as const;
+
 function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRecord['problems'] {
-  const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
-    isLongerThan(payload[path] ?? '', LIMITS[path])
-      ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }]
-      : [],
-  );
-  return [...tooLong, ...ourMetadata.problems(fields.metadata, payload.metadata)];
+  const inMetadata = ourMetadata.problems(fields.metadata, payload.metadata);
+  const tooLong = LIMITED.filter((path) => isLongerThan(payload[path] ?? '', LIMITS[path]));
+  if (tooLong.length === 0) return inMetadata;
+  return [
+    ...tooLong.map((path) => ({ path, message: `Stripe allows at most ${LIMITS[path]} characters.` })),
+    ...inMetadata,
+  ];
 }
 
 function toFields(customer: StripeCustomer): CustomerFields {
