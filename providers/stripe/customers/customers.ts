@@ -109,17 +109,19 @@ function toFields(customer: StripeCustomer): CustomerFields {
   const { address, metadata } = customer;
   const consent = metadata[CONSENT_KEY];
   return {
-    name: customer.name,
-    email: customer.email,
-    phone: customer.phone,
-    address: address && {
-      line1: address.line1,
-      line2: address.line2,
-      city: address.city,
-      region: address.state,
-      postalCode: address.postal_code,
-      country: address.country,
-    },
+    name: customer.name ?? null,
+    email: customer.email ?? null,
+    phone: customer.phone ?? null,
+    address: address
+      ? {
+          line1: address.line1 ?? null,
+          line2: address.line2 ?? null,
+          city: address.city ?? null,
+          region: address.state ?? null,
+          postalCode: address.postal_code ?? null,
+          country: address.country ?? null,
+        }
+      : null,
     marketingConsent: consent === undefined ? null : consent === 'true',
     metadata: ourMetadata.read(metadata),
   };
