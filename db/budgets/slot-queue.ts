@@ -22,7 +22,8 @@ export interface SlotRequest {
   readonly maxWaitMs: number;
 }
 
-type Slot = { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
+type Slot =
+  { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
 
 /**
  * Reserves the next free slot of a key, by one statement in a transaction of its own. Every call to a provider passes here,

@@ -115,7 +115,9 @@ const KEEPING_PLANS = {
   enable_hashjoin: 'off',
   enable_mergejoin: 'off',
 };
-const KEPT_PLANS = ['-c jit=off', ...Object.entries(KEEPING_PLANS).map(([name, value]) => `-c ${name}=${value}`)].join(' ');
+const KEPT_PLANS = ['-c jit=off', ...Object.entries(KEEPING_PLANS).map(([name, value]) => `-c ${name}=${value}`)].join(
+  ' ',
+);
 const KEEP_PLANS = sql`select ${sql.join(
   Object.entries(KEEPING_PLANS).map(([name, value]) => sql.raw(`set_config('${name}', '${value}', true)`)),
   sql`, `,

@@ -39,9 +39,7 @@ export const customerSchema = z.object({
   name: text,
   email: text,
   phone: text,
-  address: z
-    .object({ line1: text, line2: text, city: text, state: text, postal_code: text, country: text })
-    .nullish(),
+  address: z.object({ line1: text, line2: text, city: text, state: text, postal_code: text, country: text }).nullish(),
   metadata: metadataOf,
 });
 export type StripeCustomer = z.output<typeof customerSchema>;
