@@ -109,19 +109,8 @@ const PLANNING = '-c jit=off -c plan_cache_mode=force_custom_plan';
  * A plan that is kept must not depend on how full the tables were when it was made: on an empty one, a sequential scan is
  * the cheapest, and would stay in use until autovacuum has looked at the table.
  */
-const KEEPING_PLANS = {
-  plan_cache_mode: 'force_generic_plan',
-  enable_seqscan: 'off',
-  enable_hashjoin: 'off',
-  enable_mergejoin: 'off',
-};
-const KEPT_PLANS = ['-c jit=off', ...Object.entries(KEEPING_PLANS).map(([name, value]) => `-c ${name}=${value}`)].join(
-  ' ',
-);
-const KEEP_PLANS = sql`select ${sql.join(
-  Object.entries(KEEPING_PLANS).map(([name, value]) => sql.raw(`set_config('${name}', '${value}', true)`)),
-  sql`, `,
-)}`;
+const KEPT_PLANS =
+  '-c jit=off -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off';
 /** The server notices a machine that disappeared after 11 s and ends its session. */
 const SHORT_KEEPALIVE = ' -c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3';
 
@@ -132,28 +121,14 @@ const MAX_RECONNECT_PAUSE_S = 1;
  * creates, so no query can run unscoped. Throws VenueBusyError when the venue's share of the pool stays in use for too
  * long. Do not nest: the inner call would wait for the outer one.
  */
-export async function withVenue<T>(
-  db: Database,
-  venueId: VenueId,
-  work: (tx: Transaction) => Promise<T>,
-  { keepsPlans = false }: TransactionOptions = {},
-): Promise<T> {
+export async function withVenue<T>(db: Database, venueId: VenueId, work: (tx: Transaction) => Promise<T>): Promise<T> {
   return withShare(db, venueId, () =>
     db.transaction(async (tx) => {
-      // The first statement of the work is sent without waiting: when one of these fails, that one fails too.
-      const [, , result] = await together(
-        moveToVenue(tx, venueId),
-        keepsPlans ? tx.execute(KEEP_PLANS).execute() : Promise.resolve(),
-        work(tx),
-      );
+      // The first statement of the work is sent without waiting: when this one fails, that one fails too.
+      const [, result] = await together(moveToVenue(tx, venueId), work(tx));
       return result;
     }),
   );
-}
-
-export interface TransactionOptions {
-  /** As `keepsPlans` of `DatabaseOptions`, for one transaction on connections that do not. */
-  readonly keepsPlans?: boolean;
 }
 
 /**

@@ -83,11 +83,8 @@ export function createPullStore(db: Database, kinds: RecordKinds): PullStore {
     storeEach,
   });
   return {
-    // One commit after the other has the same statements, which find rows by their keys.
     commit: (scope, pages) =>
-      withRefusals(db, scope.venueId, (tx, storeEach) => commitPages(storing(scope, tx, storeEach), pages), {
-        keepsPlans: true,
-      }),
+      withRefusals(db, scope.venueId, (tx, storeEach) => commitPages(storing(scope, tx, storeEach), pages)),
     settleMissing: (scope, settled) =>
       withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords(storing(scope, tx, storeEach), settled)),
   };

@@ -1,7 +1,7 @@
 import type { VenueId } from '../../contracts/ids.ts';
 import { causesOf, codesOf } from '../../domain/errors/error-codes.ts';
 import { withVenue } from '../core/venue-scope.ts';
-import type { Database, Transaction, TransactionOptions } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /** An item that the database refused, with the rule that it broke. */
 export interface Refused<Item> {
@@ -30,8 +30,7 @@ export const withRefusals = <T>(
   db: Database,
   venueId: VenueId,
   work: (tx: Transaction, storeEach: StoreEach) => Promise<T>,
-  options?: TransactionOptions,
-): Promise<T> => withRefusalsIn((inside) => withVenue(db, venueId, inside, options), work);
+): Promise<T> => withRefusalsIn((inside) => withVenue(db, venueId, inside), work);
 
 /** As `withRefusals`, in a transaction that `run` makes. */
 export async function withRefusalsIn<T>(

@@ -36,7 +36,9 @@ export interface SyncMissingStore {
   findUnlisted(scope: RunScope): Promise<number>;
   /** Records the objects of dead letters that are to be retried. Repeating it adds nothing. Throws SupersededError. */
   findDeadLetters(scope: RunScope): Promise<void>;
-  /** How many records the run would archive, and out of how many; 0 of 0 when there are none. */
+  /** Whether anything is left to ask the provider about or to archive. */
+  hasUnsettled(scope: RunScope): Promise<boolean>;
+  /** How many records the run would archive, and out of how many. */
   blastRadius(scope: RunScope): Promise<BlastRadius>;
   /** The next records to ask the provider about, in a stable order. */
   listUnclear(scope: RunScope, limit: number): Promise<readonly Unclear[]>;
@@ -76,15 +78,20 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
           on conflict do nothing`);
       }),
 
+    hasUnsettled: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const rows = await tx.execute(
+          sql`select from sync_missing where sync_id = ${scope.syncId} and not settled limit 1`,
+        );
+        return rows.length > 0;
+      }),
+
     blastRadius: (scope) =>
       withVenue(db, scope.venueId, async (tx) => {
         const [row] = await tx.execute<{ archiving: number; of: number }>(sql`
-          with missing as materialized (
-            select count(*)::int as archiving from sync_missing m where m.sync_id = ${scope.syncId} and not m.settled)
-          select archiving, case when archiving = 0 then 0 else (
-            select count(*)::int from record_links l where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}
-              and l.external_id is not null and l.state in ('linked', 'rejected')) end as of
-          from missing`);
+          select (select count(*)::int from sync_missing m where m.sync_id = ${scope.syncId} and not m.settled) as archiving,
+            (select count(*)::int from record_links l where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}
+              and l.external_id is not null and l.state in ('linked', 'rejected')) as of`);
         return { archiving: row?.archiving ?? 0, of: row?.of ?? 0 };
       }),
 
