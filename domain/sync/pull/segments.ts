@@ -72,7 +72,7 @@ export function secondsPerPage({ positions }: SegmentPage): number | null {
  * records.
  */
 export function split(segment: Segment, page: SegmentPage, how: Split): readonly Segment[] {
-  const { parts, firstId, pagesLeft, firstPart = PAGES_OF_THE_FIRST_PART } = how;
+  const { parts, firstId, pagesLeft, firstPart } = { firstPart: PAGES_OF_THE_FIRST_PART, ...how };
   const [newest, oldest] = [page.positions[0]?.atEpochS, segment.oldestEpochS];
   if (newest == null || oldest === null) return [segment];
   const secondsPerPage = Math.max(1, newest - oldest);

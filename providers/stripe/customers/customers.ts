@@ -105,21 +105,23 @@ function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRec
   ];
 }
 
+const orNull = (text: string | null | undefined): string | null => text ?? null;
+
 function toFields(customer: StripeCustomer): CustomerFields {
   const { address, metadata } = customer;
   const consent = metadata[CONSENT_KEY];
   return {
-    name: customer.name ?? null,
-    email: customer.email ?? null,
-    phone: customer.phone ?? null,
+    name: orNull(customer.name),
+    email: orNull(customer.email),
+    phone: orNull(customer.phone),
     address: address
       ? {
-          line1: address.line1 ?? null,
-          line2: address.line2 ?? null,
-          city: address.city ?? null,
-          region: address.state ?? null,
-          postalCode: address.postal_code ?? null,
-          country: address.country ?? null,
+          line1: orNull(address.line1),
+          line2: orNull(address.line2),
+          city: orNull(address.city),
+          region: orNull(address.state),
+          postalCode: orNull(address.postal_code),
+          country: orNull(address.country),
         }
       : null,
     marketingConsent: consent === undefined ? null : consent === 'true',
