@@ -116,7 +116,9 @@ const cleanRetrieval = ({ size, read }: BulkRetrieval): BulkRetrieval => ({
 });
 
 function cleanPage<Page extends FoundRecords>(page: Page): Page {
-  const [records, altered] = [page.records.filter(hasCleanId), page.records.filter((record) => !hasCleanId(record))];
+  const altered = page.records.filter((record) => !hasCleanId(record));
+  if (altered.length === 0) return cleanDeep(page);
+  const records = page.records.filter(hasCleanId);
   const rejections = altered.map(({ externalId }) => unreadableRejection({ externalId, issues: ID_ISSUES }));
   return cleanDeep({ ...page, records, rejections: [...(page.rejections ?? []), ...rejections] });
 }

@@ -108,17 +108,21 @@ export function rejectionOf(externalId: string, error: unknown): ProviderRejecti
 
 /** The text at a path of keys in a value of any shape. */
 export function textAt(value: unknown, ...path: readonly string[]): string | null {
-  const found = path.reduce<unknown>(
-    (at, key) =>
-      typeof at === 'object' && at !== null && Object.hasOwn(at, key)
-        ? (at as Readonly<Record<string, unknown>>)[key]
-        : undefined,
-    value,
-  );
+  let found: unknown = value;
+  for (const key of path) found = ownValue(found, key);
   return typeof found === 'string' && found !== '' ? found : null;
 }
 
-export const idIn = (item: unknown): string | null => textAt(item, 'id');
+const ownValue = (at: unknown, key: string): unknown =>
+  typeof at === 'object' && at !== null && Object.hasOwn(at, key)
+    ? (at as Readonly<Record<string, unknown>>)[key]
+    : undefined;
+
+/** Not by `textAt`: this runs several times for every item. */
+export const idIn = (item: unknown): string | null => {
+  const id = ownValue(item, 'id');
+  return typeof id === 'string' && id !== '' ? id : null;
+};
 
 const MAX_ISSUES = 5;
 const MAX_PATH_LENGTH = 100;

@@ -164,9 +164,11 @@ async function walk(
   const adapter = deps.providers.find(scope.provider);
   if (!adapter || !first) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
   const mapping = adapter.mapping(scope.resource);
-  const stored = await deps.mappings.find(scope);
   const kind = deps.kinds.get(scope.resource);
-  const { excludedFields: excluded, historyFromEpochS, zones } = await deps.reach.find(scope);
+  const [stored, { excludedFields: excluded, historyFromEpochS, zones }] = await Promise.all([
+    deps.mappings.find(scope),
+    deps.reach.find(scope),
+  ]);
   const reach = { kind, excluded };
   const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), reach);
   const environment = {

@@ -16,6 +16,8 @@ type ReadPage = Pick<ProviderPage, 'records' | 'rejections' | 'newFields'>;
  */
 export class UnknownFields {
   readonly #ownPrefixes: readonly string[];
+  /** Keys of metadata that were met. Nearly every record has the same ones. */
+  readonly #metadataKeys = new Set<string>();
   readonly #names = new Set<string>();
   readonly #paths = new Set<string>();
 
@@ -45,8 +47,9 @@ export class UnknownFields {
   }
 
   #customFieldsOf({ fields, customFields = [] }: ProviderRecord): readonly (readonly string[])[] {
-    const keys = metadataKeysOf(fields).filter((key) => !this.#isOwn(key));
-    return [...keys.map((key) => ['metadata', key]), ...customFields];
+    const keys = metadataKeysOf(fields).filter((key) => !this.#metadataKeys.has(key) && !this.#isOwn(key));
+    if (this.#metadataKeys.size < MAX_NAMES) for (const key of keys) this.#metadataKeys.add(key);
+    return keys.length === 0 ? customFields : [...keys.map((key) => ['metadata', key]), ...customFields];
   }
 
   #newOf(kind: UnknownFieldKind, all: readonly (readonly string[])[]): readonly UnknownField[] {

@@ -58,13 +58,12 @@ export function createBudgetStore(db: Database): BudgetStore {
     ...createQuotaStore(db),
 
     async reserve(key, { app, ...request }) {
-      const alone = { ...request, isWholeTransaction: true };
-      if (!app) return reserveSlot(db, key, alone);
+      if (!app) return reserveSlot(db, key, request);
       const ratePerSecond = Math.min(
         request.ratePerSecond,
         app.ratePerSecond / (await activeAccounts(key, app.keyPrefix)),
       );
-      return reserveSlot(db, key, { ...alone, ratePerSecond });
+      return reserveSlot(db, key, { ...request, ratePerSecond });
     },
 
     async throttle(key, { ratePerSecond, pauseMs }) {

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { MONTH_S } from '../../contracts/providers.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
-import { reserveSlot } from './slot-queue.ts';
+import { reserveSlotIn } from './slot-queue.ts';
 
 export interface Quota {
   readonly key: string;
@@ -81,7 +81,7 @@ async function admit(
   }
   if (pace === null) return { granted: true, waitMs: 0 };
   // Comes last, because all accounts of the app wait for this row until the transaction ends.
-  const slot = await reserveSlot(tx, pace.key, { ...pace, lane: 'bulk', maxWaitMs: mustPass ? Infinity : maxWaitMs });
+  const slot = await reserveSlotIn(tx, pace.key, { ...pace, lane: 'bulk', maxWaitMs: mustPass ? Infinity : maxWaitMs });
   if (!slot.granted) throw new Refused({ ...slot, reason: 'pace' });
   return slot;
 }

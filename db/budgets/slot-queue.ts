@@ -1,6 +1,9 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { ASYNCHRONOUS_COMMIT } from '../core/asynchronous-commit.ts';
-import type { Database } from '../core/venue-scope.ts';
+import { runPrepared, statement } from '../core/statement.ts';
+import type { Operand } from '../core/statement.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /** A late caller may use slots up to this far in the past, so that short gaps between calls do not lower the rate. */
 const CATCH_UP_MS = 200;
@@ -17,40 +20,76 @@ export interface SlotRequest {
   readonly ratePerSecond: number;
   readonly lane: 'interactive' | 'bulk';
   readonly maxWaitMs: number;
-  /**
-   * The transaction does nothing else, so its commit does not wait for the disk: every call to the account waits for its
-   * turn at the row, and the slots that a crash of the server forgets are over before it is back.
-   */
-  readonly isWholeTransaction?: boolean;
 }
 
-/** Reserves the next free slot of a key, in one statement. */
-export async function reserveSlot(
-  db: Pick<Database, 'execute'>,
-  key: string,
-  { ratePerSecond, lane, maxWaitMs, isWholeTransaction = false }: SlotRequest,
-): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }> {
-  const patienceMs = Math.min(
-    LONGEST_PATIENCE_MS,
-    lane === 'interactive' ? Math.max(maxWaitMs, INTERACTIVE_BACKLOG_MS) : maxWaitMs,
+type Slot =
+  { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
+
+/**
+ * Reserves the next free slot of a key, by one statement in a transaction of its own. Every call to a provider passes here,
+ * so it is planned and built once. Its commit does not wait for the disk: every call to the account waits for its turn at
+ * the row, and the slots that a crash of the server forgets are over before it is back.
+ */
+export async function reserveSlot(db: Database, key: string, request: SlotRequest): Promise<Slot> {
+  const [row] = await runPrepared(db.$client, RESERVE, {
+    ...{ key, ratePerSecond: request.ratePerSecond, slotMs: 1_000 / request.ratePerSecond },
+    patienceMs: patienceMs(request),
+  });
+  return row ? toSlot(request, row) : { granted: false, retryAfterMs: await backlogMs(db, key) };
+}
+
+/** As `reserveSlot`, within a transaction that does more. */
+export async function reserveSlotIn(tx: Transaction, key: string, request: SlotRequest): Promise<Slot> {
+  const { ratePerSecond } = request;
+  const slotMs = 1_000 / ratePerSecond;
+  const [row] = await tx.execute<ReservedRow>(
+    reservation({ key, ratePerSecond, slotMs, patienceMs: patienceMs(request) }, sql`null`),
   );
-  const [row] = await db.execute<{ wait_ms: number; throttled: boolean }>(sql`
-    with committing as materialized (select ${isWholeTransaction ? ASYNCHRONOUS_COMMIT : DURABLY})
-    insert into provider_budgets as budget (key, next_free_at)
-    select ${key}, clock_timestamp() + ${1_000 / ratePerSecond} * interval '1 millisecond' from committing
-    on conflict (key) do update
-      set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
-                         + interval '1 second' / ${effectiveRate(ratePerSecond)}
-      where budget.next_free_at < clock_timestamp() + ${patienceMs} * interval '1 millisecond'
-    returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms,
-      coalesce(throttled_at > clock_timestamp() - ${CALM_AFTER_THROTTLE_MS} * interval '1 millisecond', false) as throttled`);
-  if (row === undefined) return { granted: false, retryAfterMs: await backlogMs(db, key) };
+  return row ? toSlot(request, row) : { granted: false, retryAfterMs: await backlogMs(tx, key) };
+}
+
+const patienceMs = ({ lane, maxWaitMs }: SlotRequest): number =>
+  Math.min(LONGEST_PATIENCE_MS, lane === 'interactive' ? Math.max(maxWaitMs, INTERACTIVE_BACKLOG_MS) : maxWaitMs);
+
+function toSlot({ lane }: SlotRequest, row: ReservedRow): Slot {
   const mayOvertake = lane === 'interactive' && !row.throttled;
   const waitMs = mayOvertake && row.wait_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.ceil(row.wait_ms);
   return { granted: true, waitMs };
 }
 
-const DURABLY = sql`null`;
+interface ReservedRow extends Record<string, unknown> {
+  readonly wait_ms: number;
+  readonly throttled: boolean;
+}
+
+interface Reservation {
+  readonly key: Operand<string>;
+  readonly ratePerSecond: Operand<number>;
+  /** Width of a slot at the full rate. */
+  readonly slotMs: Operand<number>;
+  readonly patienceMs: Operand<number>;
+}
+
+const reservation = ({ key, ratePerSecond, slotMs, patienceMs }: Reservation, commitsBy: SQL): SQL => sql`
+    with committing as materialized (select ${commitsBy})
+    insert into provider_budgets as budget (key, next_free_at)
+    select ${key}, clock_timestamp() + ${slotMs} * interval '1 millisecond' from committing
+    on conflict (key) do update
+      set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
+                         + interval '1 second' / ${effectiveRate(ratePerSecond)}
+      where budget.next_free_at < clock_timestamp() + ${patienceMs} * interval '1 millisecond'
+    returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms,
+      coalesce(throttled_at > clock_timestamp() - ${CALM_AFTER_THROTTLE_MS} * interval '1 millisecond', false) as throttled`;
+
+const RESERVE = statement<ReservedRow>(
+  reservation(
+    {
+      ...{ key: sql.placeholder('key'), ratePerSecond: sql.placeholder('ratePerSecond') },
+      ...{ slotMs: sql.placeholder('slotMs'), patienceMs: sql.placeholder('patienceMs') },
+    },
+    ASYNCHRONOUS_COMMIT,
+  ),
+);
 
 async function backlogMs(db: Pick<Database, 'execute'>, key: string): Promise<number> {
   const [row] = await db.execute<{ backlog_ms: number }>(
@@ -60,9 +99,9 @@ async function backlogMs(db: Pick<Database, 'execute'>, key: string): Promise<nu
 }
 
 /** The full rate, or the rate after the last 429 plus what has recovered since. The row is `budget`. */
-export function effectiveRate(ratePerSecond: number) {
+export function effectiveRate(ratePerSecond: Operand<number>): SQL {
   return sql`least(${ratePerSecond}::float8, coalesce(
     budget.throttled_rate_per_second
-      + ${ratePerSecond * RECOVERY_PER_SECOND}::float8 * extract(epoch from clock_timestamp() - budget.throttled_at),
+      + ${ratePerSecond}::float8 * ${RECOVERY_PER_SECOND}::float8 * extract(epoch from clock_timestamp() - budget.throttled_at),
     ${ratePerSecond}::float8))`;
 }

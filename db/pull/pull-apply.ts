@@ -231,6 +231,15 @@ const withRecord = (one: Decided, record: Decided['record']): Decided => ({
   fingerprint: one.pulled.fingerprintFor(record),
 });
 
+/** Whether the venue may have records that earlier releases have named without their account. */
+export async function mayHaveEarlierSourceIds(
+  tx: Transaction,
+  { venueId }: Pick<KindScope, 'venueId'>,
+): Promise<boolean> {
+  const rows = await tx.execute(sql`select from venues where id = ${venueId} and pulled_without_account`);
+  return rows.length > 0;
+}
+
 /**
  * Records of earlier releases have a sourceId without the account. One that lost its link is found by it, but only in a
  * venue that has never connected another account of the provider, because otherwise its account is unknown.
@@ -240,12 +249,13 @@ async function withEarlierSourceIds(
   scope: KindScope,
   decided: readonly Decided[],
 ): Promise<readonly Decided[]> {
-  if (decided.length === 0) return decided;
+  if (decided.length === 0 || scope.mayHaveEarlierSourceIds === false) return decided;
   const earlier = new Map(decided.map((one) => [earlierSourceId(scope.account, one.pulled.externalId), one]));
   const rows = await tx.execute<{ source_id: string }>(sql`
     select c.source_id from jsonb_array_elements_text(${JSON.stringify([...earlier.keys()])}::jsonb) as w(source_id)
     cross join lateral ${bySourceId(tableOf(scope.kind), sql`w.source_id`)} c
-    where (select count(*) from connections where provider = ${scope.provider} and external_account_id is not null) = 1
+    where (select pulled_without_account from venues where id = ${scope.venueId})
+      and (select count(*) from connections where provider = ${scope.provider} and external_account_id is not null) = 1
       and not exists (select from record_links l where l.record_id = c.id and l.resource = ${scope.resource})`);
   const found = new Set(rows.map((row) => row.source_id));
   if (found.size === 0) return decided;

@@ -2,7 +2,7 @@ import type { UnknownField } from '../../contracts/unknown-fields.ts';
 import type { PlanAction, SyncProgress } from '../../contracts/sync.ts';
 import type { TwoWayDecision as PullDecision } from '../../domain/sync/merge/two-way-decision.ts';
 import { saveConflicts } from './pull-agreement.ts';
-import { applyDeletions, applyPulled } from './pull-apply.ts';
+import { applyDeletions, applyPulled, mayHaveEarlierSourceIds } from './pull-apply.ts';
 import { readMergePolicies } from './merge-policies.ts';
 import { newestOfEach, setDeletionsAside, toDeletion, withoutDeleted } from './pull-deletions.ts';
 import { decidePulled, lockRemotes } from './pull-lookup.ts';
@@ -102,8 +102,9 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
   locking.catch(() => undefined);
   const stored = await storeEach(newestOfEach(pages.records), async (sp, part) => {
     const records = part.map(({ pulled }) => pulled);
-    const [, missing, rows] = await together(
+    const [, earlier, missing, rows] = await together(
       locking,
+      mayHaveEarlierSourceIds(sp, scope),
       missingAmong(
         sp,
         scope,
@@ -126,7 +127,11 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
       return older ? { ...one, older } : one;
     });
     const contradicted = new Set(current.flatMap((one) => (one.contradicted ? one.pulled.externalId : [])));
-    const applied = await apply(sp, scope, await setDeletionsAside(sp, scope, { decided, contradicted }));
+    const applied = await apply(
+      sp,
+      { ...scope, mayHaveEarlierSourceIds: earlier },
+      await setDeletionsAside(sp, scope, { decided, contradicted }),
+    );
     return [...applied, ...decided.filter(({ pulled, decision }) => !pulled.deleted && decision === 'look-up')];
   });
   const { stopRequested } = await locking;

@@ -36,6 +36,8 @@ export interface SyncMissingStore {
   findUnlisted(scope: RunScope): Promise<number>;
   /** Records the objects of dead letters that are to be retried. Repeating it adds nothing. Throws SupersededError. */
   findDeadLetters(scope: RunScope): Promise<void>;
+  /** Whether anything is left to ask the provider about or to archive. */
+  hasUnsettled(scope: RunScope): Promise<boolean>;
   /** How many records the run would archive, and out of how many. */
   blastRadius(scope: RunScope): Promise<BlastRadius>;
   /** The next records to ask the provider about, in a stable order. */
@@ -74,6 +76,14 @@ export function createSyncMissingStore(db: Database): SyncMissingStore {
           where ${retriedIn(scope)} and d.external_id is not null
           order by d.external_id
           on conflict do nothing`);
+      }),
+
+    hasUnsettled: (scope) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        const rows = await tx.execute(
+          sql`select from sync_missing where sync_id = ${scope.syncId} and not settled limit 1`,
+        );
+        return rows.length > 0;
       }),
 
     blastRadius: (scope) =>

@@ -216,7 +216,9 @@ export async function settleReferencesTo(
   const ids = records.map(({ externalId }) => externalId);
   const waiting = await tx.execute<{ resource: string; name: string }>(sql`
     select distinct f.resource, ${referenceName} as name
-    from json_array_elements_text(${JSON.stringify(ids)}::json) as r(external_id) cross join ${referencesTo(scope)}`);
+    from json_array_elements_text(${JSON.stringify(ids)}::json) as r(external_id) cross join ${referencesTo(scope)}
+    -- Asked once, before any id is looked up: most connections have nothing that names this kind of record.
+    where exists (select from record_references where connection_id = ${scope.connectionId} and to_resource = ${scope.resource})`);
   if (waiting.length === 0) return;
   const known = knownRecords(records);
   for (const { resource, name } of waiting) {

@@ -34,6 +34,8 @@ export const runOf = ({ syncId }: Pick<RunScope, 'syncId'>) => sql`nullif(${sync
 export interface KindScope extends RunScope {
   readonly kind: RecordKind;
   readonly kinds: RecordKinds;
+  /** False: no record of the venue has a `sourceId` without its account. Absent: not known. */
+  readonly mayHaveEarlierSourceIds?: boolean;
 }
 
 export const scopeWithKind = (scope: RunScope, kinds: RecordKinds): KindScope => ({

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import { jsonb, pgPolicy, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { boolean, jsonb, pgPolicy, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { EarlierZone } from '../../domain/schedule/earlier-zones.ts';
 import { instant, timestamps } from './columns.ts';
@@ -20,6 +20,8 @@ export const venues = pgTable(
     requestKey: text('request_key'),
     /** Since when it is being closed: it is readable until its rows are erased. */
     closingSince: instant('closing_since'),
+    /** A pull of an earlier release may have created records with a `sourceId` that does not name their account. */
+    pulledWithoutAccount: boolean('pulled_without_account').notNull().default(false),
     ...timestamps(),
   },
   (table) => [

@@ -2,16 +2,21 @@ import { hash } from 'node:crypto';
 
 /** JSON with sorted object keys, so that equal values have equal text. */
 export function canonicalJson(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
   if (value === null || typeof value !== 'object') return JSON.stringify(value ?? null);
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   // Without lists of entries: this runs for every record that is read or written.
   let text = '';
   for (const key of sorted(Object.keys(value))) {
     const entry = (value as Readonly<Record<string, unknown>>)[key];
-    if (entry !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(entry)}`;
+    if (entry !== undefined) text += `${text === '' ? '' : ','}${quoted(key)}:${canonicalJson(entry)}`;
   }
   return `{${text}}`;
 }
+
+/** All that JSON escapes, and more. Most texts have none of it, and are not worth a call of `JSON.stringify`. */
+const MAY_BE_ESCAPED = /["\\]|[^\u0020-\ud7ff\ue000-\uffff]/;
+const quoted = (text: string): string => (MAY_BE_ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`);
 
 const FEW = 20;
 

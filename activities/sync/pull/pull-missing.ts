@@ -39,6 +39,8 @@ export async function settleMissing(
   checkpoint: PullCheckpoint,
 ): Promise<Checkpoint | null> {
   const { scope, missing, control, pulls } = environment;
+  // Of most runs nothing is missing, and the links of the connection need not be counted.
+  if (!(await missing.hasUnsettled(scope))) return moveOn(environment, checkpoint);
   if (!(await lookUpUnclear(environment)) || !(await isAllowed(environment))) return null;
   for (;;) {
     const gone = await missing.listDeletions(scope, SETTLED_AT_ONCE);

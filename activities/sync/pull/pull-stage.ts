@@ -1,5 +1,6 @@
 import { beginStream, firstParts, fullPass, isReading, nextStage } from '../../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint, ReadingStage } from '../../../domain/sync/checkpoint.ts';
+import { OpenPages } from '../../../domain/sync/pull/open-pages.ts';
 import { streamsOf } from '../../../domain/sync/pull/pull-plan.ts';
 import type { Stream } from '../../../domain/sync/pull/pull-plan.ts';
 import { split } from '../../../domain/sync/pull/segments.ts';
@@ -70,6 +71,7 @@ class StageReader {
   /** Parts with uncommitted pages, as of the last commit. */
   readonly #uncommitted: Map<number, Part>;
   readonly #allowance = new SplitAllowance();
+  readonly #openPages: OpenPages;
   readonly #repeats = new Map<number, number>();
   readonly #anomalies = new Set<string>();
   readonly #unknownFields: UnknownFields;
@@ -95,6 +97,7 @@ class StageReader {
     this.#checkpoint = { ...checkpoint, segments: parts, nextSegmentId };
     this.#listedCount = checkpoint.listedCount ?? 0;
     this.#idle = [...parts];
+    this.#openPages = new OpenPages(parts);
     this.#uncommitted = new Map(parts.map((part) => [part.id, part]));
     this.#committer = new SerialCommitter((pages) => this.#commit(pages), {
       maxBatch: MAX_RECORDS_A_COMMIT,
@@ -251,7 +254,7 @@ class StageReader {
     this.#repeats.delete(part.id);
     const { known, isReread } = verdict;
     const newCount = page.positions.filter(({ id }) => !known.has(id)).length;
-    const left = this.#whatIsLeft(verdict.left, page, newCount);
+    const left = this.#whatIsLeft(part, verdict.left, { page, newCount });
     this.#idle.push(...left);
     // The next pages are on their way while this one is read, and while it waits for the stage to begin.
     this.#fillLanes();
@@ -277,22 +280,27 @@ class StageReader {
     control.fail(new ProviderError({ provider: scope.provider, kind: 'unexpected-response', code }));
   }
 
-  #whatIsLeft(rest: Part | null, page: ProviderPage, newCount: number): readonly Part[] {
+  #whatIsLeft(
+    part: Part,
+    rest: Part | null,
+    { page, newCount }: { readonly page: ProviderPage; readonly newCount: number },
+  ): readonly Part[] {
     const { positions, pageSize } = page;
     this.#listedCount += newCount;
     this.#allowance.read({ recordCount: positions.length, pageSize, isLast: rest === null });
+    const isToBeSplit = rest !== null && this.#stage.kind === 'listing' && isSegment(rest);
+    this.#openPages.read(part.id, page, isToBeSplit ? [rest] : []);
     if (rest === null) return [];
-    if (this.#stage.kind !== 'listing' || !isSegment(rest)) return [rest];
-    // The part that was just read still counts as running.
+    if (!isToBeSplit) return [rest];
+    const { lanes } = this.#environment.control;
     const pagesLeft = this.#pagesLeft(pageSize);
-    const reading = {
-      openCount: this.#running.size + this.#idle.length,
-      lanes: this.#environment.control.lanes,
-      pagesLeft,
-    };
-    const { nextSegmentId } = this.#checkpoint;
-    const left = split(rest, page, { parts: this.#allowance.partsFor(reading), firstId: nextSegmentId, pagesLeft });
-    this.#checkpoint = { ...this.#checkpoint, nextSegmentId: nextSegmentId + left.length - 1 };
+    // The part that was just read still counts as running.
+    const reading = { openCount: this.#running.size + this.#idle.length, lanes, pagesLeft };
+    const { nextSegmentId: firstId } = this.#checkpoint;
+    const firstPart = this.#openPages.firstPartFor(lanes);
+    const left = split(rest, page, { parts: this.#allowance.partsFor(reading), firstId, pagesLeft, firstPart });
+    this.#openPages.read(part.id, page, left);
+    this.#checkpoint = { ...this.#checkpoint, nextSegmentId: firstId + left.length - 1 };
     return left;
   }
 

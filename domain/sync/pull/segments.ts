@@ -15,7 +15,7 @@ export interface Segment extends PartBase {
 export const firstSegment = (part: NewPart): Segment => ({ ...part, oldestEpochS: null });
 
 /** The fields of a page that are used here. */
-interface SegmentPage {
+export interface SegmentPage {
   readonly after: Cursor | null;
   readonly positions: readonly { readonly atEpochS: number | null }[];
 }
@@ -40,8 +40,8 @@ export function restart(segment: Segment): Segment {
   };
 }
 
-/** Minimum pages of the first part that is split off: fewer are not worth an extra call. */
-const PAGES_OF_THE_FIRST_PART = 2;
+/** Fewer are not worth an extra call, unless the listing is near its end. */
+export const PAGES_OF_THE_FIRST_PART = 2;
 /**
  * Seven parts reach back 126 pages when the total is unknown. The last part is split again if its first page is not its
  * last.
@@ -55,6 +55,14 @@ export interface Split {
   readonly firstId: number;
   /** Approximate upper bound of the remaining pages of the whole listing; null when unknown. */
   readonly pagesLeft: number | null;
+  /** How many pages the first part that is split off reaches back; `PAGES_OF_THE_FIRST_PART` when left out. */
+  readonly firstPart?: number;
+}
+
+/** The time that a page spans; null for a page without times. */
+export function secondsPerPage({ positions }: SegmentPage): number | null {
+  const [newest, oldest] = [positions[0]?.atEpochS, positions.at(-1)?.atEpochS];
+  return newest == null || oldest == null ? null : Math.max(1, newest - oldest);
 }
 
 /**
@@ -63,15 +71,16 @@ export interface Split {
  * and parts with more records than expected are split again. The first part keeps the cursor; the last has the oldest
  * records.
  */
-export function split(segment: Segment, page: SegmentPage, { parts, firstId, pagesLeft }: Split): readonly Segment[] {
+export function split(segment: Segment, page: SegmentPage, how: Split): readonly Segment[] {
+  const { parts, firstId, pagesLeft, firstPart } = { firstPart: PAGES_OF_THE_FIRST_PART, ...how };
   const [newest, oldest] = [page.positions[0]?.atEpochS, segment.oldestEpochS];
   if (newest == null || oldest === null) return [segment];
   const secondsPerPage = Math.max(1, newest - oldest);
-  const earliest = segment.fromEpochS === null ? 1 : segment.fromEpochS + secondsPerPage * PAGES_OF_THE_FIRST_PART;
+  const earliest = segment.fromEpochS === null ? 1 : segment.fromEpochS + secondsPerPage * firstPart;
   const maxParts = Math.min(parts, MAX_PARTS_AT_ONCE);
   const left: Segment[] = [segment];
   let cut = oldest;
-  for (let pages = PAGES_OF_THE_FIRST_PART; left.length < maxParts; pages *= 2) {
+  for (let pages = firstPart; left.length < maxParts; pages *= 2) {
     cut -= pages * secondsPerPage;
     if (cut < earliest || oldest - cut >= (pagesLeft ?? Infinity) * secondsPerPage) break;
     left.push(...cutOff(left.pop() ?? segment, cut, firstId + left.length));

@@ -93,30 +93,37 @@ function toStripeAddress(address: Address): CustomerPayload['address'] {
   return Object.values(parts).every((part) => part === null) ? null : parts;
 }
 
+const LIMITED = ['name', 'email', 'phone'] as const;
+
 function problemsOf(payload: CustomerPayload, fields: CustomerFields): MappedRecord['problems'] {
-  const tooLong = (['name', 'email', 'phone'] as const).flatMap((path) =>
-    isLongerThan(payload[path] ?? '', LIMITS[path])
-      ? [{ path, message: `Stripe allows at most ${LIMITS[path]} characters.` }]
-      : [],
-  );
-  return [...tooLong, ...ourMetadata.problems(fields.metadata, payload.metadata)];
+  const inMetadata = ourMetadata.problems(fields.metadata, payload.metadata);
+  const tooLong = LIMITED.filter((path) => isLongerThan(payload[path] ?? '', LIMITS[path]));
+  if (tooLong.length === 0) return inMetadata;
+  return [
+    ...tooLong.map((path) => ({ path, message: `Stripe allows at most ${LIMITS[path]} characters.` })),
+    ...inMetadata,
+  ];
 }
+
+const orNull = (text: string | null | undefined): string | null => text ?? null;
 
 function toFields(customer: StripeCustomer): CustomerFields {
   const { address, metadata } = customer;
   const consent = metadata[CONSENT_KEY];
   return {
-    name: customer.name,
-    email: customer.email,
-    phone: customer.phone,
-    address: address && {
-      line1: address.line1,
-      line2: address.line2,
-      city: address.city,
-      region: address.state,
-      postalCode: address.postal_code,
-      country: address.country,
-    },
+    name: orNull(customer.name),
+    email: orNull(customer.email),
+    phone: orNull(customer.phone),
+    address: address
+      ? {
+          line1: orNull(address.line1),
+          line2: orNull(address.line2),
+          city: orNull(address.city),
+          region: orNull(address.state),
+          postalCode: orNull(address.postal_code),
+          country: orNull(address.country),
+        }
+      : null,
     marketingConsent: consent === undefined ? null : consent === 'true',
     metadata: ourMetadata.read(metadata),
   };

@@ -41,28 +41,39 @@ export function metadataCodec(extras: Readonly<Record<string, string>>): Metadat
   const ids = new Set([RECORD_ID_KEY, SOURCE_ID_KEY]);
   const ours = new Set([...ids, ...Object.keys(extras)]);
 
-  /** The venue's entries as Stripe would store them, each with its position among all. Stripe stores no empty value. */
-  const kept = (metadata: Metadata) =>
-    Object.entries(metadata).flatMap(([key, value], index) =>
-      value === '' || ours.has(key) ? [] : [{ key, value, index }],
-    );
+  /** Of the venue's entries what Stripe would store: it stores no empty value. */
+  const isKept = (key: string, value: string | undefined) => value !== '' && !ours.has(key);
+
+  /** Most metadata has nothing to drop: then it is the same object, because this runs for every record that is read. */
+  const kept = (metadata: Metadata): Metadata =>
+    Object.keys(metadata).every((key) => isKept(key, metadata[key]))
+      ? metadata
+      : Object.fromEntries(Object.entries(metadata).filter(([key, value]) => isKept(key, value)));
 
   return {
-    write: ({ id, sourceId, metadata }, values) => ({
-      ...Object.fromEntries(kept(metadata).map(({ key, value }) => [key, value])),
-      ...Object.fromEntries(Object.entries(values).filter((entry): entry is [string, string] => entry[1] !== null)),
-      [RECORD_ID_KEY]: id,
-      [SOURCE_ID_KEY]: sourceId,
-    }),
-    read: (metadata) => Object.fromEntries(Object.entries(metadata).filter(([key]) => !ours.has(key))),
-    problems: (given, written) => [
-      ...kept(given).flatMap(({ key, value, index }) =>
-        entryProblems(key, value).map((message) => ({ path: `metadata.${index}`, message })),
-      ),
-      ...(Object.keys(written).length > LIMITS.keys
-        ? [{ path: 'metadata', message: `Stripe allows ${LIMITS.keys} metadata keys, ${ours.size} of which are ours.` }]
-        : []),
-    ],
+    write: ({ id, sourceId, metadata }, values) => {
+      const own: Record<string, string> = {};
+      for (const [key, value] of Object.entries(values)) if (value !== null) own[key] = value;
+      return { ...kept(metadata), ...own, [RECORD_ID_KEY]: id, [SOURCE_ID_KEY]: sourceId };
+    },
+    read: (metadata) =>
+      Object.keys(metadata).some((key) => ours.has(key))
+        ? Object.fromEntries(Object.entries(metadata).filter(([key]) => !ours.has(key)))
+        : metadata,
+    problems: (given, written) => {
+      const problems: Problems[number][] = [];
+      for (const [index, key] of Object.keys(given).entries()) {
+        const value = given[key];
+        const message = value !== undefined && isKept(key, value) ? entryProblem(key, value) : null;
+        if (message !== null) problems.push({ path: `metadata.${index}`, message });
+      }
+      if (Object.keys(written).length > LIMITS.keys)
+        problems.push({
+          path: 'metadata',
+          message: `Stripe allows ${LIMITS.keys} metadata keys, ${ours.size} of which are ours.`,
+        });
+      return problems;
+    },
     changes: (wanted, { held, clearedMetadataKeys, excluded = [] }) => {
       const left = Object.keys(extras).filter((key) => !excluded.includes(extras[key] ?? ''));
       const known = excluded.includes('metadata') ? [] : Object.keys(held ?? {}).filter((key) => !ours.has(key));
@@ -86,11 +97,11 @@ export function changeOf(
   return { held: (held as Metadata | undefined) ?? null, clearedMetadataKeys, ...(excluded && { excluded }) };
 }
 
-/** At most one problem: the key's comes first. */
-function entryProblems(key: string, value: string): readonly string[] {
-  if (isLongerThan(key, LIMITS.key)) return [`Stripe allows at most ${LIMITS.key} characters in a metadata key.`];
-  if (/[[\]]/.test(key)) return ['Stripe allows no square brackets in a metadata key.'];
+/** The key's problem comes first. */
+function entryProblem(key: string, value: string): string | null {
+  if (isLongerThan(key, LIMITS.key)) return `Stripe allows at most ${LIMITS.key} characters in a metadata key.`;
+  if (/[[\]]/.test(key)) return 'Stripe allows no square brackets in a metadata key.';
   return isLongerThan(value, LIMITS.value)
-    ? [`Stripe allows at most ${LIMITS.value} characters in a metadata value.`]
-    : [];
+    ? `Stripe allows at most ${LIMITS.value} characters in a metadata value.`
+    : null;
 }

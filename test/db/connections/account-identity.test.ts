@@ -108,6 +108,7 @@ describe.each(KINDS_WITH_CARDS.all.map((kind) => [kind.name, kind] as const))(
 
     it('are found by that sourceId without their link when the venue has only one account', async () => {
       const alone = await world.aVenue();
+      await world.database.admin`update venues set pulled_without_account = true where id = ${alone.venueId}`;
       await pull(alone, of('A'));
       const [before] = await tied(alone);
       await world.database.admin`update ${table()} set source_id = 'stripe:same' where id = ${before!.id}`;

@@ -1,0 +1,1 @@
+alter table venues drop column pulled_without_account;
