@@ -189,7 +189,7 @@ async function deletionsOf(
   if (ids.length === 0) return new Map();
   const rows = await tx.execute<{ external_id: string; version: string }>(sql`
     select external_id, external_version as version from deleted_objects where connection_id = ${connectionId} and resource = ${resource}
-      and external_id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb))`);
+      and external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)))`);
   return new Map(rows.map((row) => [row.external_id, Number(row.version)]));
 }
 

@@ -42,7 +42,7 @@ async function forgetAgreed(tx: Transaction, scope: KindScope, taken: readonly D
   if (taken.length === 0) return;
   await tx.execute(sql`
     delete from agreed_records where connection_id = ${scope.connectionId} and resource = ${scope.resource}
-      and record_id in (select jsonb_array_elements_text(${JSON.stringify(taken.map(({ record }) => record.id))}::jsonb)::uuid)`);
+      and record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(taken.map(({ record }) => record.id))}::jsonb)::uuid))`);
 }
 
 /** Opens what a person has to decide, and closes what both sides agree on again. */

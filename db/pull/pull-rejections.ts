@@ -76,7 +76,7 @@ async function loggedAmong(
 ): Promise<ReadonlySet<string>> {
   const rows = await tx.execute<{ external_id: string }>(sql`
     select external_id from sync_logs where sync_id = ${syncId} and action = 'rejected'
-      and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+      and external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb)))`);
   return new Set(rows.map((row) => row.external_id));
 }
 
@@ -88,5 +88,5 @@ async function markSeen(
   await tx.execute(sql`
     update record_links set last_sync_id = ${syncId}
     where connection_id = ${connectionId} and resource = ${resource}
-      and external_id in (select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))`);
+      and external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb)))`);
 }

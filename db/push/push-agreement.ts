@@ -52,7 +52,7 @@ async function dropVenueSide(tx: Transaction, scope: KindScope, results: readonl
   if (results.length === 0) return;
   await tx.execute(sql`
     update agreed_records set venue = null
-    where record_id in (select jsonb_array_elements_text(${JSON.stringify(results.map(({ recordId }) => recordId))}::jsonb)::uuid)
+    where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(results.map(({ recordId }) => recordId))}::jsonb)::uuid))
       and connection_id = ${scope.connectionId} and resource = ${scope.resource} and venue is not null`);
 }
 

@@ -50,7 +50,7 @@ export async function saveAgreed(
   const shown = agreements.filter(isNothing).map(({ recordId }) => recordId);
   if (shown.length > 0)
     await tx.execute(sql`
-      delete from agreed_records where record_id in (select jsonb_array_elements_text(${JSON.stringify(shown)}::jsonb)::uuid)
+      delete from agreed_records where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(shown)}::jsonb)::uuid))
         and connection_id = ${connectionId} and resource = ${resource}`);
   if (shown.length === agreements.length) return;
   await tx.execute(sql`

@@ -41,6 +41,6 @@ export async function closeAgreedConflicts(
   if (recordIds.length === 0) return;
   await tx.execute(sql`
     update merge_conflicts set state = 'resolved', resolution = 'agreed', resolved_at = now(), updated_at = now()
-    where record_id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)
+    where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid))
       and connection_id = ${connectionId} and resource = ${resource} and state = 'open'`);
 }

@@ -192,7 +192,7 @@ async function emptyMoved(
       tx,
       scope,
       sql`${column} = null, version = t.version + 1, updated_at = now()
-      where t.id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid) and t.${column} is not null`,
+      where t.id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid)) and t.${column} is not null`,
     );
   }
 }
@@ -313,5 +313,5 @@ export async function deleteReferences(tx: Transaction, recordIds: readonly Reco
   if (recordIds.length === 0) return;
   await tx.execute(sql`
     delete from record_references
-    where record_id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`);
+    where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid))`);
 }

@@ -201,7 +201,7 @@ async function heldAmong(
   const ids = JSON.stringify([...new Set(deletions.map(({ pulled }) => pulled.externalId))]);
   const rows = await tx.execute<{ external_id: string; record_id: RecordId }>(sql`
     select external_id, record_id from record_links where connection_id = ${connectionId} and resource = ${resource}
-      and state in ('linked', 'rejected') and external_id in (select jsonb_array_elements_text(${ids}::jsonb))`);
+      and state in ('linked', 'rejected') and external_id = any (array(select jsonb_array_elements_text(${ids}::jsonb)))`);
   if (rows.length === 0) return new Map();
   const [lately] = await tx.execute<{ count: number }>(sql`
     select count(distinct record_id)::int as count from webhook_event_effects where connection_id = ${connectionId} and resource = ${resource}

@@ -244,7 +244,7 @@ export function createInboxStore(db: Database): InboxStore {
     async releaseWaiting(providers, limit) {
       // The condition on the states is that of the partial index.
       const rows = await db.execute<{ partition: number }>(sql`
-        update webhook_events set state = 'waiting', attempts = 0, due_at = now(), error_code = null
+        update webhook_events set state = 'waiting', attempts = 0, due_at = default, error_code = null
         where id in (
           select id from webhook_events where state in ('dead', 'waiting-for-adapter') and state = 'waiting-for-adapter'
             and provider in (select jsonb_array_elements_text(${JSON.stringify(providers)}::jsonb))

@@ -171,7 +171,7 @@ const conditionsOf = ({
 
 async function waitAgain(tx: Transaction, ids: readonly WebhookEventId[]): Promise<void> {
   await tx.execute(sql`
-    update webhook_events set state = 'waiting', attempts = 0, due_at = now(), error_code = null
+    update webhook_events set state = 'waiting', attempts = 0, due_at = default, error_code = null
     where id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid) and state <> 'waiting'`);
 }
 

@@ -32,8 +32,10 @@ export const webhookEvents = pgTable(
     receivedAt: instant('received_at').notNull().defaultNow(),
     state: text('state', { enum: WEBHOOK_EVENT_STATES }).notNull().default('waiting'),
     attempts: integer('attempts').notNull().default(0),
-    /** When it is taken up, or taken up again. */
-    dueAt: instant('due_at').notNull().defaultNow(),
+    /** When it is taken up, or taken up again. Never ahead of now(), which the column would round up. */
+    dueAt: instant('due_at')
+      .notNull()
+      .default(sql`date_trunc('milliseconds', now())`),
     /** Why the last attempt failed. */
     errorCode: text('error_code'),
     origin: text('origin', { enum: WEBHOOK_EVENT_ORIGINS }).notNull().default('delivery'),
