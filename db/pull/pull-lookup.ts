@@ -16,7 +16,6 @@ import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { newIds } from '../records/new-ids.ts';
-import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** A pulled record and the decision about it. */
@@ -137,31 +136,34 @@ export async function lockRemotes(
   const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
   // Looks ids up one by one through an index, whatever the planner knows: a join would take time proportional to the
   // connection's links.
-  const remotes = sql`
+  const known = await tx.execute<{ id: RecordId }>(sql`
     with remotes as (
       select l.id from jsonb_array_elements_text(${externalIds}::jsonb) as w(external_id)
         cross join lateral (select record_id as id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
           and external_id = w.external_id limit 1) l
-      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)`;
-  // Also in the second statement, for what another writer has linked meanwhile.
-  const locked = sql`where c.id = any (array(select id from remotes)) order by c.id for no key update of c`;
-  const [, rows] = await together(
-    tx.execute(sql`
-      ${remotes}, known as materialized (select c.id from ${tableOf(scope.kind)} c ${locked})
-      select count(*) from known`),
-    tx.execute<RemoteRow>(sql`
-      ${remotes}
-      select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
-        l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
-        l.last_sync_id is distinct from ${scope.syncId} and l.synced_at >= (select r.started_at from sync_runs r where r.id = ${scope.syncId}) as stored_meanwhile,
-        (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
-        l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere${mergeColumns(scope)}
-      from ${tableOf(scope.kind)} c
-      ${linkOfRecord(scope)}
-      ${mergeJoin(scope)}
-      ${locked}`),
-  );
-  return rows;
+      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
+    select c.id from ${tableOf(scope.kind)} c
+    where c.id = any (array(select id from remotes)) order by c.id for no key update of c`);
+  return known.length === 0 ? [] : readRemotes(tx, scope, known);
+}
+
+/** Ordered, so that a plan that is made while the table is small takes the index of the ids. */
+function readRemotes(
+  tx: Transaction,
+  scope: KindScope,
+  known: readonly { readonly id: RecordId }[],
+): Promise<readonly RemoteRow[]> {
+  const ids = JSON.stringify(known.map(({ id }) => id));
+  return tx.execute<RemoteRow>(sql`
+    select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
+      l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
+      l.last_sync_id is distinct from ${scope.syncId} and l.synced_at >= (select r.started_at from sync_runs r where r.id = ${scope.syncId}) as stored_meanwhile,
+      (extract(epoch from c.updated_at) * 1000)::float8 as updated_at_ms, (extract(epoch from l.synced_at) * 1000)::float8 as synced_at_ms,
+      l.record_id is null and exists (select from record_links o where o.record_id = c.id and o.resource = ${scope.resource} and o.external_id is not null) as tied_elsewhere${mergeColumns(scope)}
+    from ${tableOf(scope.kind)} c
+    ${linkOfRecord(scope)}
+    ${mergeJoin(scope)}
+    where c.id = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid)) order by c.id`);
 }
 
 function decide(
