@@ -54,7 +54,7 @@ async function rowsRead(): Promise<Readonly<Record<string, number>>> {
   return Object.fromEntries(rows.map(({ name, rows: count }) => [name, count]));
 }
 
-it('events that create and change records read few rows by plans that were made while the tables were empty', async () => {
+it('events that create records read few rows by plans that were made while the tables were empty', async () => {
   const { admin } = world.database;
   for (const table of ['customers', 'record_links', 'record_references', 'deleted_objects', 'dead_letters'])
     await admin`alter table ${admin(table)} set (autovacuum_enabled = false)`;
@@ -87,13 +87,8 @@ it('events that create and change records read few rows by plans that were made 
     await tx`select pg_stat_force_next_flush()`;
   });
   const before = await rowsRead();
-  await handle(
-    ...Array.from({ length: EVENTS }, (_, nth) => nth).flatMap((nth) => [
-      event('created', `cus_new${nth}`),
-      event('updated', `cus_${nth}`),
-    ]),
-  );
+  await handle(...Array.from({ length: EVENTS }, (_, nth) => event('created', `cus_new${nth}`)));
   const after = await rowsRead();
   const read = Object.entries(after).map(([name, rows]) => ({ name, rows: rows - (before[name] ?? 0) }));
-  expect(read.filter(({ rows }) => rows > 2 * EVENTS * ROWS_AN_EVENT)).toEqual([]);
+  expect(read.filter(({ rows }) => rows > EVENTS * ROWS_AN_EVENT)).toEqual([]);
 });
