@@ -159,10 +159,10 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
         const [, deleted] = await together(
           tx.execute(sql`select id from ${tableOf(kind)} where id = ${id} for no key update`),
           tx.execute(sql`
-          with removed as (
-            update ${tableOf(kind)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id),
-          ${keepAgreed(table, sql`removed`)}
-          select id from removed`),
+            with removed as (
+              update ${tableOf(kind)} set deleted_at = now(), updated_at = now(), version = version + 1 where id = ${id} and deleted_at is null returning id),
+            ${keepAgreed(table, sql`removed`)}
+            select id from removed`),
         );
         const record = await findIn(tx, id);
         return record && deleted.length > 0 ? recordWith(tx, record, auditOf) : record;

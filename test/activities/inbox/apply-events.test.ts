@@ -69,7 +69,7 @@ const keep = (account: string | null, { type = 'oauth.authorization.revoked', pr
   ]);
 const states = () =>
   database.admin<{ account: string | null; state: string; attempts: number; code: string | null }[]>`
-    select external_account_id as account, state, attempts, error_code as code from webhook_events order by id`;
+    select external_account_id as account, state, attempts, error_code as code from webhook_events order by external_account_id nulls last`;
 const handle = async () => {
   const lease = await inbox.takeOver(PARTITION);
   await applyEvents(deps(), (work) => inbox.settle(lease, work), await inbox.listDue(PARTITION, 100));

@@ -44,9 +44,7 @@ beforeEach(async () => {
   await world.stripe.limits({ requestsPerSecond: 0 });
   await world.database.admin`update connections set state = 'disconnected'`;
   venue = await world.aVenue();
-  account = (
-    await world.database.admin`select external_account_id as id from connections where id = ${venue.connectionId}`
-  )[0]!['id'] as string;
+  account = await inbox.accountOf(venue);
   await world.database
     .admin`insert into subscriptions (id, venue_id, url) values (${uuidv7()}, ${venue.venueId}, 'https://a.example/')`;
   [posted, late, listed, touched] = [new Set(), [], new Set(), new Set()];

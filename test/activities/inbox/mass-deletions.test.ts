@@ -31,10 +31,6 @@ beforeEach(async () => {
   venue = await world.aVenue();
 });
 
-const account = async (of: TestVenue) =>
-  (await world.database.admin`select external_account_id as id from connections where id = ${of.connectionId}`)[0]![
-    'id'
-  ] as string;
 const seeded = async (count: number): Promise<readonly string[]> => {
   await world.stripe.seed({ resource: 'customers', count });
   await world.sync(venue, 'pull');
@@ -43,7 +39,7 @@ const seeded = async (count: number): Promise<readonly string[]> => {
 /** Deletes customers at Stripe. Its events are posted as it would send them, newest first. */
 async function deleteAtStripe(ids: readonly string[], change: object = {}): Promise<void> {
   for (const id of ids) await world.callStripe('DELETE', `customers/${id}`);
-  const whose = await account(venue);
+  const whose = await inbox.accountOf(venue);
   let after = '';
   for (let posted = 0; posted < ids.length;) {
     const { data } = await world.callStripe<{
@@ -157,7 +153,7 @@ describe('many deletions by events', () => {
     const ids = await seeded(40);
     const other = await world.connect((await world.aVenue()).venueId, {
       secretKey: world.sandbox.secretKey,
-      id: await account(venue),
+      id: await inbox.accountOf(venue),
     });
     await world.sync(other, 'pull');
     // It knows two of them.

@@ -79,16 +79,11 @@ const sweep = () =>
     createConnectionSweepActivities({ ...deps, eventRecords, silences, staleAfterMs: 21_600_000 }).startComparisons,
   );
 
-const accountOf = async ({ connectionId }: TestVenue): Promise<string> => {
-  const [row] = await world.database.admin<{ id: string }[]>`
-    select external_account_id as id from connections where id = ${connectionId}`;
-  return row!.id;
-};
 /** What the stand-in has told of its objects, oldest first. */
 const told = async (): Promise<readonly StripeEvent[]> =>
   (await world.callStripe<{ readonly data: readonly StripeEvent[] }>('GET', 'events?limit=100')).data.toReversed();
 const post = async (events: readonly object[], to = venue): Promise<void> => {
-  const account = await accountOf(to);
+  const account = await inbox.accountOf(to);
   for (const event of events) await inbox.post('stripe', { ...event, account });
 };
 const create = (name: string) => world.callStripe('POST', 'customers', { name });
@@ -191,7 +186,7 @@ describe('a comparison of events with the provider’s list', () => {
   it('brings what was lost to every venue of the account, and finds it once', async () => {
     const other = await world.connect((await world.aVenue()).venueId, {
       secretKey: world.sandbox.secretKey,
-      id: await accountOf(venue),
+      id: await inbox.accountOf(venue),
     });
     await world.sync(other, 'pull');
     await create('Ada');
@@ -205,7 +200,7 @@ describe('a comparison of events with the provider’s list', () => {
   it('counts as sent to the connection’s own address where it has one, so that it changes no other venue’s records', async () => {
     const other = await world.connect((await world.aVenue()).venueId, {
       secretKey: world.sandbox.secretKey,
-      id: await accountOf(venue),
+      id: await inbox.accountOf(venue),
     });
     await world.sync(other, 'pull');
     await world.database.admin`
@@ -223,6 +218,8 @@ describe('a comparison of events with the provider’s list', () => {
     const lists = async () =>
       (await world.stripe.calls()).filter(({ path, query }) => path === '/v1/events' && query.includes('created'));
     beforeEach(async () => {
+      // More than a second's worth of calls, which a fast machine makes within one.
+      await world.stripe.limits({ requestsPerSecond: 0 });
       for (let index = 0; index < AMOUNT; index += 1) await create(`Customer ${index}`);
       afterAWhile();
     });
@@ -265,7 +262,7 @@ describe('a comparison of events with the provider’s list', () => {
       const account = {
         provider: 'stripe',
         environment: 'sandbox',
-        externalAccountId: await accountOf(venue),
+        externalAccountId: await inbox.accountOf(venue),
       } as const;
       const page = { account, partition: 0, events: [{ eventKey: 'evt_late', type: 'x', body: '{}' }], after: null };
       await expect(deps.eventFeeds.commitPage(venue, open!, page)).rejects.toThrow('another attempt');

@@ -155,9 +155,7 @@ function eventOf(type: string, { key, then }: Subject): SquareEvent {
   return { type, data: { type: key, id, object: objects[key] ?? { [key]: { id, ...fields } } } };
 }
 async function post(event: SquareEvent): Promise<void> {
-  const [row] = await world.database.admin<{ account: string }[]>`
-    select external_account_id as account from connections where id = ${venue.connectionId}`;
-  const about = { merchant_id: row!.account, event_id: randomUUID(), created_at: NOW };
+  const about = { merchant_id: await inbox.accountOf(venue), event_id: randomUUID(), created_at: NOW };
   await inbox.post('square', { ...event, ...about });
 }
 

@@ -41,9 +41,7 @@ const RESOURCES: readonly Resource[] = ['customers', 'products', 'inventory', 't
 /** Every resource counts as pulled, without a run. */
 const pulls = (...resources: readonly Resource[]) => inbox.countAsPulled(venue, ...resources);
 async function post(event: SquareEvent, id = `${venue.connectionId}-${event.event_id}`): Promise<void> {
-  const [row] = await world.database.admin<{ account: string }[]>`
-    select external_account_id as account from connections where id = ${venue.connectionId}`;
-  await inbox.post('square', { ...event, event_id: id, merchant_id: row!.account });
+  await inbox.post('square', { ...event, event_id: id, merchant_id: await inbox.accountOf(venue) });
 }
 async function records<Row extends WireObject>(
   resource: Resource,

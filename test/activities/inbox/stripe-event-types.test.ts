@@ -193,10 +193,9 @@ async function aPullingVenue(): Promise<TestVenue> {
 }
 
 async function deliver(venue: TestVenue, events: readonly StripeEvent[]): Promise<void> {
-  const [row] = await world.database.admin<{ account: string }[]>`
-    select external_account_id as account from connections where id = ${venue.connectionId}`;
+  const account = await inbox.accountOf(venue);
   for (const event of events)
-    await inbox.post('stripe', { ...event, id: `${event.id}_${venue.connectionId}`, account: row!.account });
+    await inbox.post('stripe', { ...event, id: `${event.id}_${venue.connectionId}`, account });
 }
 /** Delivers the events and has all of them handled, one by one or together. */
 async function handle(venue: TestVenue, events: readonly StripeEvent[], isOneByOne: boolean): Promise<void> {

@@ -31,16 +31,11 @@ beforeEach(async () => {
   await world.sync(venue, 'pull');
 });
 
-const accountOf = async ({ connectionId }: TestVenue): Promise<string> => {
-  const [row] = await world.database.admin<{ id: string }[]>`
-    select external_account_id as id from connections where id = ${connectionId}`;
-  return row!.id;
-};
 /** What the stand-in has told of its objects, oldest first. */
 const told = async (): Promise<readonly StripeEvent[]> =>
   (await world.callStripe<{ readonly data: readonly StripeEvent[] }>('GET', 'events?limit=100')).data.toReversed();
 const post = async (events: readonly object[], to = venue): Promise<void> => {
-  const account = await accountOf(to);
+  const account = await inbox.accountOf(to);
   for (const event of events) await inbox.post('stripe', { ...event, account });
 };
 const records = async ({ venueId } = venue) =>
@@ -104,7 +99,7 @@ describe('an event of Stripe', () => {
       const { admin } = world.database;
       const sender = await world.aVenue();
       await world.sync(sender, 'pull');
-      await admin`update connections set external_account_id = ${await accountOf(venue)} where id = ${sender.connectionId}`;
+      await admin`update connections set external_account_id = ${await inbox.accountOf(venue)} where id = ${sender.connectionId}`;
       const { id } = await create('Ada');
       const [event] = await told();
       const own = { ...event, id: `${event!.id}_${sender.connectionId}`, api_version: apiVersion };
@@ -230,7 +225,7 @@ describe('an event of Stripe', () => {
   });
 
   it('changes the records of every venue that has connected the account, and of no other', async () => {
-    const account = await accountOf(venue);
+    const account = await inbox.accountOf(venue);
     const secretKey = world.sandbox.secretKey;
     const second = await world.aVenue();
     const shared = await world.connect(second.venueId, { secretKey, id: account });

@@ -27,7 +27,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await world.stripe.reset();
-  // Behind, as any provider's clock may be: what happens there seems to have happened before we stored what came first.
+  // Stripe's clock is behind ours, so that a change there seems to be older than what we stored just before it.
   await world.stripe.clock((offsetMs = -10_000));
   venue = await world.aVenue();
   await world.sync(venue, 'pull');
@@ -37,11 +37,8 @@ const later = () => world.stripe.clock((offsetMs += 2_000));
 const change = (id: string, name: string) => world.callStripe('POST', `customers/${id}`, { name });
 const told = async (type: string): Promise<StripeEvent> =>
   (await world.callStripe<{ readonly data: readonly StripeEvent[] }>('GET', `events?type=${type}&limit=1`)).data[0]!;
-const post = async (event: object): Promise<void> => {
-  const [row] = await world.database.admin<{ account: string }[]>`
-    select external_account_id as account from connections where id = ${venue.connectionId}`;
-  await inbox.post('stripe', { ...event, account: row!.account });
-};
+const post = async (event: object): Promise<void> =>
+  inbox.post('stripe', { ...event, account: await inbox.accountOf(venue) });
 /** In a version that is not trusted, so that its customer is read. */
 const inOldVersion = (event: StripeEvent) => ({ ...event, id: `${event.id}_old`, api_version: '2014-12-22' });
 const records = async () =>

@@ -183,9 +183,7 @@ describe('the process', { timeout: 180_000 }, () => {
         }).catch(() => undefined);
       };
       ask('/v1/venues');
-      const waiting = () =>
-        sql`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-      await until(async () => (await waiting()).length > 0, { limitMs: 20_000, what: 'a statement waits' });
+      await until(() => database.someoneWaits(), { limitMs: 20_000, what: 'a statement waits' });
       ask('/health/ready');
       await sleep(500);
       hungUp.abort();

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
 import type { EventWorld } from '../../support/worlds/event-world.ts';
@@ -28,9 +29,7 @@ beforeEach(async () => {
   await world.stripe.reset();
   venue = await world.aVenue();
   await inbox.countAsPulled(venue, 'customers', 'invoices', 'transactions');
-  const [row] = await world.database.admin<{ id: string }[]>`
-    select external_account_id as id from connections where id = ${venue.connectionId}`;
-  account = row!.id;
+  account = await inbox.accountOf(venue);
 });
 
 let created = 1_795_000_000;
@@ -47,7 +46,7 @@ const handle = async (...events: readonly object[]) => {
 /** Rows that were read in tables and through their indexes since the database was made. */
 async function rowsRead(): Promise<Readonly<Record<string, number>>> {
   // Sessions tell their numbers a second later at the latest.
-  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  await sleep(1_500);
   await inbox.drain();
   const rows = await world.database.admin<{ name: string; rows: number }[]>`
     select relname as name, (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::float8 as rows from pg_stat_user_tables`;

@@ -63,6 +63,12 @@ export async function createEventWorld(world: Pick<SyncWorld, 'database' | 'deps
         await world.database.admin`
           insert into sync_cursors (connection_id, resource, direction, venue_id) values (${connectionId}, ${resource}, 'pull', ${venueId})`;
     },
+    /** The provider's id of the account that a connection is to. */
+    async accountOf({ connectionId }: Pick<ConnectionRef, 'connectionId'>): Promise<string> {
+      const [row] = await world.database.admin<{ id: string }[]>`
+        select external_account_id as id from connections where id = ${connectionId}`;
+      return row!.id;
+    },
     /** Sends an event as its provider does. */
     async post(provider: Receiver | 'quickbooks' | 'xero', event: object): Promise<void> {
       const body = JSON.stringify(event);
