@@ -42,6 +42,11 @@ export const instant = z.iso
   .transform((text) => new Date(text))
   .refine((time) => time >= FIRST_INSTANT && time <= LAST_INSTANT, 'Must be in the years 0001 to 9999');
 
+/** Far from where calendars begin and end. */
+export const day = z.iso
+  .date({ error: 'Must be a day, such as 2026-11-21', abort: true })
+  .refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
+
 /** The pattern repeats what the set enforces, for readers of the OpenAPI document. */
 const CURRENCY_RULE = 'Must be an ISO 4217 code in capitals, such as EUR';
 

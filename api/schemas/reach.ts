@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { UNKNOWN_FIELD_KINDS } from '../../contracts/unknown-fields.ts';
 import type { StoredUnknownField } from '../../db/connections/unknown-field-store.ts';
-import { timestamp } from './common.ts';
+import { day, timestamp } from './common.ts';
 import { resource } from './words.ts';
 
 const MAX_FIELDS = 100;
 
-const historyFrom = z.iso.date().meta({
+const historyFrom = day.meta({
   description:
     'What began before this day, in the venue’s time zone, is not pulled; null: everything is. A later day deletes nothing that is stored, and an earlier one makes the next pull read everything.',
   example: '2026-01-01',

@@ -7,12 +7,11 @@ import { DIFFERING_FIELDS } from '../../domain/reconciliation/compare.ts';
 import type { SideTotal } from '../../domain/reconciliation/totals.ts';
 import type { TransactionFact } from '../../domain/reconciliation/transaction-fact.ts';
 import { transactionKind as kindType, transactionStatus as statusType } from '../../records/transactions.ts';
-import { currencyAnswer, orNull, paging, timestamp, uuid } from './common.ts';
+import { currencyAnswer, day, orNull, paging, timestamp, uuid } from './common.ts';
 import { jobOutcome } from './job.ts';
 import { wordSchema } from './records/values.ts';
 import { temporalUrl } from './sync.ts';
 import type { TemporalUi } from './sync.ts';
-import { day } from './transaction-summary.ts';
 
 const [transactionKind, transactionStatus] = [wordSchema(kindType), wordSchema(statusType)];
 const connectionId = uuid.transform((id) => id as ConnectionId);

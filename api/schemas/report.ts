@@ -2,8 +2,7 @@ import { z } from 'zod';
 import { REPORT_COLUMN_TYPES, REPORT_PERIODS, REPORT_ROW_KINDS } from '../../contracts/reports.ts';
 import type { ReportDays, ReportDefinition } from '../../contracts/reports.ts';
 import type { StoredReport } from '../../db/reports/report-answer-store.ts';
-import { currencyAnswer, timestamp } from './common.ts';
-import { day } from './transaction-summary.ts';
+import { currencyAnswer, day, timestamp } from './common.ts';
 
 /** A word in a path: which reports there are depends on the connection’s provider. */
 export const reportName = z.string().meta({

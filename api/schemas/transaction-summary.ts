@@ -1,15 +1,10 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../contracts/ids.ts';
-import { currency, currencyAnswer, uuid } from './common.ts';
+import { currency, currencyAnswer, day, uuid } from './common.ts';
 import { transactionKind as kindType, transactionStatus as statusType } from '../../records/transactions.ts';
 import { wordSchema } from './records/values.ts';
 
 const [transactionKind, transactionStatus] = [wordSchema(kindType), wordSchema(statusType)];
-
-/** Far from where calendars begin and end. */
-export const day = z.iso
-  .date('Must be a day, such as 2026-11-21')
-  .refine((text) => text >= '1000-01-01' && text <= '9998-12-31', 'Must be in the years 1000 to 9998');
 
 export const summaryQuery = z.strictObject({
   from: day.optional().meta({

@@ -10,6 +10,11 @@ export const nullableText = z
 export const decimalText = z
   .unknown()
   .transform((value) => (value == null ? null : String(value as string | number | { toString(): string })));
+const FIRST_EPOCH_S = Date.parse('0001-01-01T00:00:00Z') / 1_000;
+const LAST_EPOCH_S = Date.parse('9999-12-31T23:59:59Z') / 1_000;
+/** A time of a year that both Postgres and ISO 8601 write with four digits. `Date` throws for what lies far beyond. */
+export const epochSeconds = z.int().min(FIRST_EPOCH_S).max(LAST_EPOCH_S);
+
 /** Without a schema, which would copy the metadata of every object. */
 const isTextMap = (value: unknown): boolean =>
   typeof value === 'object' &&
@@ -35,7 +40,7 @@ const text = z.string().nullish();
 export const customerSchema = z.object({
   id: z.string().min(1),
   object: z.literal('customer'),
-  created: z.int(),
+  created: epochSeconds,
   name: text,
   email: text,
   phone: text,
@@ -108,7 +113,7 @@ export const eventSchema = <Subject extends z.ZodType>(subject: Subject) =>
   z.object({
     id: z.string().min(1),
     type: z.string().min(1),
-    created: z.int(),
+    created: epochSeconds,
     api_version: nullableText,
     data: z.object({ object: subject }),
   });

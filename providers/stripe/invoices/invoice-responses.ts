@@ -1,11 +1,8 @@
 import { z } from 'zod';
-import { decimalText, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
+import { decimalText, epochSeconds, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
 import { invoiceLineSchema } from '../transactions/transaction-responses.ts';
 
-const nullableInt = z
-  .int()
-  .nullish()
-  .transform((value) => value ?? null);
+const nullableTime = epochSeconds.nullish().transform((value) => value ?? null);
 const taxes = z
   .array(z.object({ amount: z.int() }))
   .nullish()
@@ -35,10 +32,10 @@ export const wholeInvoiceSchema = z.object({
   id: z.string().min(1),
   object: z.literal('invoice'),
   amount_remaining: z.int(),
-  created: z.int(),
+  created: epochSeconds,
   currency: z.string().min(1),
   customer: nullableIdOf,
-  due_date: nullableInt,
+  due_date: nullableTime,
   lines: z.object({ data: z.array(wholeLineSchema), has_more: z.boolean() }),
   metadata: metadataOf,
   number: nullableText,
@@ -46,7 +43,7 @@ export const wholeInvoiceSchema = z.object({
     .enum(['draft', 'open', 'paid', 'void', 'uncollectible'])
     .nullish()
     .transform((value) => value ?? 'draft'),
-  status_transitions: z.object({ finalized_at: nullableInt }),
+  status_transitions: z.object({ finalized_at: nullableTime }),
   subtotal: z.int(),
   total: z.int(),
   total_taxes: taxes,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { decimalText, deletable, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
+import { decimalText, deletable, epochSeconds, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
 
 const currencyOption = z.object({
   unit_amount: z.int().nullish(),
@@ -45,12 +45,9 @@ export type StripePrice = z.output<typeof priceSchema>;
 const productFields = {
   id: z.string().min(1),
   object: z.literal('product'),
-  created: z.int(),
+  created: epochSeconds,
   /** The second of the last change of the product, also of which price is its default. */
-  updated: z
-    .int()
-    .nullish()
-    .transform((value) => value ?? null),
+  updated: epochSeconds.nullish().transform((value) => value ?? null),
   active: z.boolean(),
   name: z.string(),
   description: nullableText,

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { idOf, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
+import { epochSeconds, idOf, metadataOf, nullableIdOf, nullableText } from '../http/responses.ts';
 
 // Every known status is listed. An object with an unknown status is rejected as unreadable, because the status may mean
 // anything.
 
 const id = z.string().min(1);
-const head = { id, created: z.int(), amount: z.int(), currency: z.string().min(1) };
+const head = { id, created: epochSeconds, amount: z.int(), currency: z.string().min(1) };
 
 /**
  * The fields that we read of a BalanceTransaction (https://docs.stripe.com/api/balance_transactions/object, read
@@ -157,7 +157,7 @@ export const invoicePaymentSchema = z.object({
     .int()
     .nullish()
     .transform((value) => value ?? null),
-  created: z.int(),
+  created: epochSeconds,
   invoice: idOf,
   status: z.string(),
   payment: z.object({ type: z.enum(['charge', 'payment_intent', 'payment_record']), payment_intent: nullableIdOf }),
@@ -183,7 +183,7 @@ export const invoiceSchema = z.object({
   id,
   object: z.literal('invoice'),
   amount_paid: z.int(),
-  created: z.int(),
+  created: epochSeconds,
   lines: z.object({ data: z.array(invoiceLineSchema), has_more: z.boolean() }),
   parent: z.object({ subscription_details: z.object({ subscription: nullableIdOf }).nullish() }).nullish(),
   payments: z.object({ data: z.array(knownInvoicePayment), has_more: z.boolean() }).nullish(),

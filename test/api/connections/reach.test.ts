@@ -68,7 +68,15 @@ describe('the reach of a connection', () => {
     expect(await api.send('PUT', path, { json: { historyFrom: null } })).toMatchObject({
       json: { historyFrom: null, excludedFields: ['feeMinor'] },
     });
-    for (const historyFrom of ['2026-02-30', 'yesterday', '2026-01-01T00:00:00Z', 20260101, ''])
+    for (const historyFrom of [
+      '2026-02-30',
+      '0000-01-01',
+      '9999-12-31',
+      'yesterday',
+      '2026-01-01T00:00:00Z',
+      20260101,
+      '',
+    ])
       expect(await api.send('PUT', path, { json: { historyFrom } })).toMatchObject({
         status: 400,
         json: { code: 'invalid-request', errors: [{ path: 'historyFrom' }] },
