@@ -37,8 +37,16 @@ function faultIn({ code, rawType }: InstanceType<typeof Stripe.errors.StripeErro
 const codeOf = (error: InstanceType<typeof Stripe.errors.StripeError>): string | undefined =>
   error instanceof Stripe.errors.StripeConnectionError ? connectionFailureOf(error.detail) : word(error.code);
 
+/**
+ * The SDK's error for a decimal that it cannot parse is a plain one, and quotes the value (stripe 23.1.0,
+ * `coerceV2ResponseData`).
+ */
+const isUnparsedNumber = (error: unknown): boolean =>
+  error instanceof Error && /^Failed to coerce (decimal|int64)_string value/.test(error.message);
+
 /** Turns whatever the SDK threw into a ProviderError. Quotes only Stripe's codes. */
 export function toProviderError(error: unknown): unknown {
+  if (isUnparsedNumber(error)) return unexpectedResponse(undefined);
   if (error instanceof ProviderError || !(error instanceof Stripe.errors.StripeError)) return error;
   return new ProviderError({
     provider: 'stripe',
