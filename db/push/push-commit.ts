@@ -15,6 +15,8 @@ import type { ProgressDelta } from '../runs/run-state.ts';
 import { insertLogs } from '../runs/sync-log.ts';
 import { settleReferencesTo } from '../records/record-references.ts';
 import { writeMany } from '../core/many-rows.ts';
+import { rowsByColumn } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** The outcome for one record. */
@@ -103,18 +105,6 @@ const toTied = ({ action, externalId, recordId, sourceId }: PushResult) =>
 
 async function saveLinks(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
   if (results.length === 0) return;
-  const links = results.map((result) => ({
-    record_id: result.recordId,
-    external_id: result.externalId,
-    external_version: result.externalVersion,
-    record_version: result.recordVersion,
-    fingerprint: result.fingerprint,
-    remote_fingerprint: result.remoteFingerprint,
-    metadata_keys: result.metadataKeys,
-    external_state: result.externalState,
-    state: result.linkState,
-    notes: result.action === 'unchanged' || result.action === 'rejected' ? null : result.notes,
-  }));
   // A remote record that was deleted for good is removed from the link: if the record is restored, it is created anew
   // under another idempotency key.
   await writeMany(
@@ -124,8 +114,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       external_state, state, notes, last_sync_id, last_push_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, ${scope.mapping?.version ?? 0}, r.fingerprint,
       r.remote_fingerprint, r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, ${scope.syncId}, case when r.state = 'linked' then now() end
-    from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, remote_fingerprint text, metadata_keys text[], external_state jsonb, state text, notes jsonb)
+    from ${rowsByColumn(results, LINK_COLUMNS)}
     on conflict (connection_id, resource, record_id) do update set
       external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
       external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
@@ -141,6 +130,22 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       state = excluded.state, last_sync_id = excluded.last_sync_id, last_push_id = excluded.last_push_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`,
   );
 }
+
+const LINK_COLUMNS: readonly GivenColumn<PushResult>[] = [
+  { name: 'record_id', type: 'uuid', of: ({ recordId }) => recordId },
+  { name: 'external_id', type: 'text', of: ({ externalId }) => externalId },
+  { name: 'external_version', type: 'bigint', of: ({ externalVersion }) => externalVersion },
+  { name: 'record_version', type: 'int', of: ({ recordVersion }) => recordVersion },
+  { name: 'fingerprint', type: 'text', of: ({ fingerprint }) => fingerprint },
+  { name: 'remote_fingerprint', type: 'text', of: ({ remoteFingerprint }) => remoteFingerprint },
+  { name: 'metadata_keys', type: 'text[]', of: ({ metadataKeys }) => metadataKeys },
+  { name: 'external_state', type: 'jsonb', of: ({ externalState }) => externalState },
+  { name: 'state', type: 'text', of: ({ linkState }) => linkState },
+  {
+    ...{ name: 'notes', type: 'jsonb' },
+    of: ({ action, notes }) => (action === 'unchanged' || action === 'rejected' ? null : notes),
+  },
+];
 
 /** Expected outcomes are logged as info, others at a higher level. */
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');

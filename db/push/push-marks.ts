@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import { lockRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
+import { writeMany } from '../core/many-rows.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
@@ -52,8 +53,7 @@ export function marksOf(db: Database): PushMarks {
       marking(db, scope, (tx) =>
         tx.execute(sql`
           update record_links set batch_key = ${key}, updated_at = now()
-          where connection_id = ${scope.connectionId} and resource = ${scope.resource}
-            and record_id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`),
+          where record_id = any (${idsOf(recordIds)}) and connection_id = ${scope.connectionId} and resource = ${scope.resource}`),
       ),
   };
 }
@@ -70,10 +70,12 @@ const insertPending = (
   scope: RunScope,
   { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number },
 ) =>
-  tx.execute(sql`
+  writeMany(
+    tx,
+    sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
-    select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}
-    from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
+    select ${scope.connectionId}, ${scope.resource}, id, ${scope.venueId}, 'pending', ${attempt}
+    from unnest(${idsOf(recordIds)}) as id
     on conflict (connection_id, resource, record_id) do update
       set batch_key = case when l.state = 'pending' and excluded.write_attempt <= l.write_attempt then l.batch_key end,
           write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
@@ -82,7 +84,15 @@ const insertPending = (
           external_id = case when ${isGone} then null else l.external_id end, external_version = case when ${isGone} then 0 else l.external_version end,
           fingerprint = case when ${isGone} then null else l.fingerprint end, metadata_keys = case when ${isGone} then '{}' else l.metadata_keys end,
           external_state = case when ${isGone} then null else l.external_state end, sent_version = case when ${isGone} then null else l.sent_version end,
-          sent_at = case when ${isGone} then null else l.sent_at end`);
+          sent_at = case when ${isGone} then null else l.sent_at end`,
+  );
+
+/**
+ * One list, so that each id is looked up by the key: where Postgres knows nothing of a connection's links yet, it would
+ * read them all for a subquery, and compare each with every id.
+ */
+const idsOf = (recordIds: readonly RecordId[]) =>
+  sql`array(select json_array_elements_text(${JSON.stringify(recordIds)}::json)::uuid)`;
 
 const isGone = sql`l.state = 'gone'`;
 const hasNoRemote = sql`(l.external_id is null or ${isGone})`;
