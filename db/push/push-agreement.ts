@@ -63,15 +63,13 @@ async function changedSince(
   results: readonly Pushed[],
 ): Promise<ReadonlySet<RecordId>> {
   if (!isTwoWay(scope) || results.length === 0) return new Set();
-  const written = JSON.stringify(
-    results.map(({ recordId, recordVersion }) => ({ id: recordId, version: recordVersion })),
-  );
+  const written = new Map(results.map(({ recordId, recordVersion }) => [recordId, recordVersion]));
   // Locked, so that a later change finds the agreed version and keeps its fields.
-  const rows = await tx.execute<{ id: RecordId; changed: boolean }>(sql`
-    select c.id, c.version <> w.version as changed from ${tableOf(scope.kind)} c
-    join jsonb_to_recordset(${written}::jsonb) as w(id uuid, version int) on c.id = w.id
+  const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
+    select c.id, c.version from ${tableOf(scope.kind)} c
+    where c.id = any (array(select jsonb_array_elements_text(${JSON.stringify([...written.keys()])}::jsonb)::uuid))
     order by c.id for no key update of c`);
-  return new Set(rows.filter(({ changed }) => changed).map(({ id }) => id));
+  return new Set(rows.filter(({ id, version }) => version !== written.get(id)).map(({ id }) => id));
 }
 
 interface Agreement {

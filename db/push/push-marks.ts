@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import { lockRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
@@ -48,13 +49,8 @@ export function marksOf(db: Database): PushMarks {
           update record_links set state = 'gone' where record_id = ${recordId} and connection_id = ${scope.connectionId} and resource = ${scope.resource}`);
         await insertPending(tx, scope, { recordIds: [recordId], attempt });
       }),
-    markSent: (scope, updates) => marking(db, scope, (tx) => noteSent(tx, scope, updates)),
-    markBatch: (scope, recordIds, key) =>
-      marking(db, scope, (tx) =>
-        tx.execute(sql`
-          update record_links set batch_key = ${key}, updated_at = now()
-          where record_id = any (${idsOf(recordIds)}) and connection_id = ${scope.connectionId} and resource = ${scope.resource}`),
-      ),
+    markSent: (scope, updates) => marking(db, scope, (tx) => tx.execute(sentUpdates(scope, updates))),
+    markBatch: (scope, recordIds, key) => marking(db, scope, (tx) => tx.execute(batchOf(scope, recordIds, key))),
   };
 }
 
@@ -97,10 +93,19 @@ const idsOf = (recordIds: readonly RecordId[]) =>
 const isGone = sql`l.state = 'gone'`;
 const hasNoRemote = sql`(l.external_id is null or ${isGone})`;
 
-const noteSent = (tx: Transaction, scope: RunScope, updates: readonly SentUpdate[]) =>
-  tx.execute(sql`
-    update record_links l set sent_version = coalesce(l.sent_version, s.version), sent_at = coalesce(l.sent_at, now()), updated_at = now(),
-      metadata_keys = array(select distinct key from unnest(l.metadata_keys || s.metadata_keys) as key)
-    from jsonb_to_recordset(${JSON.stringify(updates.map(({ recordId, version, metadataKeys }) => ({ record_id: recordId, version, metadata_keys: metadataKeys })))}::jsonb)
-      as s(record_id uuid, version int, metadata_keys text[])
-    where l.record_id = s.record_id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);
+type LinkScope = Pick<RunScope, 'connectionId' | 'resource'>;
+
+export const batchOf = ({ connectionId, resource }: LinkScope, recordIds: readonly RecordId[], key: string): SQL => sql`
+  update record_links set batch_key = ${key}, updated_at = now()
+  where record_id = any (${idsOf(recordIds)}) and connection_id = ${connectionId} and resource = ${resource}`;
+
+export function sentUpdates({ connectionId, resource }: LinkScope, updates: readonly SentUpdate[]): SQL {
+  const byRecord = Object.fromEntries(
+    updates.map(({ recordId, version, metadataKeys }) => [recordId, { version, keys: metadataKeys }]),
+  );
+  const sent = sql`(${JSON.stringify(byRecord)}::jsonb -> record_id::text)`;
+  return sql`
+    update record_links set sent_version = coalesce(sent_version, (${sent} ->> 'version')::int), sent_at = coalesce(sent_at, now()), updated_at = now(),
+      metadata_keys = array(select unnest(metadata_keys) union select jsonb_array_elements_text(${sent} -> 'keys'))
+    where record_id = any (${idsOf(updates.map(({ recordId }) => recordId))}) and connection_id = ${connectionId} and resource = ${resource}`;
+}
