@@ -10,6 +10,7 @@ import { saveAgreed } from '../records/agreed-records.ts';
 import { closeAgreedConflicts } from '../records/open-conflicts.ts';
 import { tableOf } from '../records/record-tables.ts';
 import type { KindScope } from '../runs/run-scope.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import type { PushMerging } from './push-merge.ts';
 
@@ -29,21 +30,23 @@ export interface Pushed {
 export async function savePushed(tx: Transaction, scope: KindScope, results: readonly Pushed[]): Promise<void> {
   const done = results.filter(({ action }) => action !== 'rejected');
   const newer = await changedSince(tx, scope, done);
-  await saveAgreed(
-    tx,
-    scope,
-    done.flatMap((result) => agreementOf(scope, result, newer.has(result.recordId))),
-  );
-  await dropVenueSide(
-    tx,
-    scope,
-    done.filter(({ merging, answer, action }) => merging === null && answer === null && action === 'unchanged'),
-  );
   const ended = done.filter(({ merging, action }) => merging?.endsConflict === true || action === 'archived');
-  await closeAgreedConflicts(
-    tx,
-    scope,
-    ended.map(({ recordId }) => recordId),
+  await together(
+    saveAgreed(
+      tx,
+      scope,
+      done.flatMap((result) => agreementOf(scope, result, newer.has(result.recordId))),
+    ),
+    dropVenueSide(
+      tx,
+      scope,
+      done.filter(({ merging, answer, action }) => merging === null && answer === null && action === 'unchanged'),
+    ),
+    closeAgreedConflicts(
+      tx,
+      scope,
+      ended.map(({ recordId }) => recordId),
+    ),
   );
 }
 

@@ -17,6 +17,7 @@ import { settleReferencesTo } from '../records/record-references.ts';
 import { writeMany } from '../core/many-rows.ts';
 import { rowsByColumn } from '../core/rows-by-column.ts';
 import type { GivenColumn } from '../core/rows-by-column.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** The outcome for one record. */
@@ -53,15 +54,18 @@ export async function commitResults(
   const { stopRequested } = await lockRun(tx, scope);
   const entries = new Map(commit.entries.map((entry) => [entry.key, entry]));
   const store = async (sp: Transaction, results: readonly PushResult[]): Promise<readonly PushResult[]> => {
-    await saveLinks(sp, scope, results);
-    await savePushed(sp, scope, results);
-    await settleReferencesTo(sp, scope, results.flatMap(toTied));
-    await meetPlan(
-      sp,
-      scope,
-      results.flatMap((result) => withAction(entries.get(result.recordId), result)),
+    // None waits for another: beside other runs, each round trip waits for its turn in the worker.
+    await together(
+      saveLinks(sp, scope, results),
+      // In this order: what names the records may be among those that are stored.
+      savePushed(sp, scope, results).then(() => settleReferencesTo(sp, scope, results.flatMap(toTied))),
+      meetPlan(
+        sp,
+        scope,
+        results.flatMap((result) => withAction(entries.get(result.recordId), result)),
+      ),
+      logResults(sp, scope, results),
     );
-    await logResults(sp, scope, results);
     return results;
   };
   const stored = await storeEach(commit.results, store);
@@ -71,9 +75,12 @@ export async function commitResults(
   const logged = again.refused.map(({ item }) => item);
   await logResults(tx, scope, logged);
   const results = [...stored.results.flat(), ...again.results.flat(), ...logged];
-  await settlePushed(tx, scope, results);
   const counts = countsOf({ ...commit, results });
-  return { progress: await addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 }), stopRequested };
+  const [, progress] = await together(
+    settlePushed(tx, scope, results),
+    addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 }),
+  );
+  return { progress, stopRequested };
 }
 
 /**

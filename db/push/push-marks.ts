@@ -4,7 +4,7 @@ import type { RecordId } from '../../contracts/ids.ts';
 import { lockRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { writeMany } from '../core/many-rows.ts';
-import { withVenue } from '../core/venue-scope.ts';
+import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 export interface SentUpdate {
@@ -55,9 +55,9 @@ export function marksOf(db: Database): PushMarks {
 }
 
 function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promise<unknown>): Promise<void> {
+  // Sent without waiting for the lock, which comes first all the same: a mark of a superseded attempt is rolled back.
   return withVenue(db, scope.venueId, async (tx) => {
-    await lockRun(tx, scope);
-    await mark(tx);
+    await together(lockRun(tx, scope), mark(tx));
   });
 }
 

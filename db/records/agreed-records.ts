@@ -8,6 +8,7 @@ import { writeMany } from '../core/many-rows.ts';
 import { rowsByColumn } from '../core/rows-by-column.ts';
 import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { KindScope } from '../runs/run-scope.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** The agreed version of a record in a link with changes to write: no record has it, so the next push sees a difference. */
@@ -53,25 +54,32 @@ export async function saveAgreed(
 ): Promise<void> {
   if (agreements.length === 0) return;
   const isNothing = ({ agreement }: Agreed) => agreement.venue === null && agreement.provider === null;
-  const shown = agreements.filter(isNothing).map(({ recordId }) => recordId);
-  if (shown.length > 0)
-    await tx.execute(sql`
-      delete from agreed_records where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(shown)}::jsonb)::uuid))
-        and connection_id = ${connectionId} and resource = ${resource}`);
-  if (shown.length === agreements.length) return;
-  await writeMany(
-    tx,
-    sql`
-    insert into agreed_records (connection_id, resource, record_id, venue_id, venue, provider)
-    select ${connectionId}, ${resource}, r.record_id, ${venueId}, r.venue, r.provider
-    from ${rowsByColumn(
-      agreements.filter((one) => !isNothing(one)),
-      AGREED_COLUMNS,
-    )}
-    on conflict (record_id, connection_id, resource) do update set venue = excluded.venue, provider = excluded.provider`,
+  const [shown, kept] = [agreements.filter(isNothing), agreements.filter((one) => !isNothing(one))];
+  const ids = shown.map(({ recordId }) => recordId);
+  await together(
+    shown.length === 0
+      ? NOTHING
+      : tx
+          .execute(
+            sql`
+      delete from agreed_records where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid))
+        and connection_id = ${connectionId} and resource = ${resource}`,
+          )
+          .execute(),
+    kept.length === 0
+      ? NOTHING
+      : writeMany(
+          tx,
+          sql`
+      insert into agreed_records (connection_id, resource, record_id, venue_id, venue, provider)
+      select ${connectionId}, ${resource}, r.record_id, ${venueId}, r.venue, r.provider
+      from ${rowsByColumn(kept, AGREED_COLUMNS)}
+      on conflict (record_id, connection_id, resource) do update set venue = excluded.venue, provider = excluded.provider`,
+        ),
   );
 }
 
+const NOTHING = Promise.resolve();
 const AGREED_COLUMNS: readonly GivenColumn<Agreed>[] = [
   { name: 'record_id', type: 'uuid', of: ({ recordId }) => recordId },
   { name: 'venue', type: 'jsonb', of: ({ agreement }) => agreement.venue },
