@@ -45,9 +45,13 @@ export async function benchFive(options: FiveOptions): Promise<readonly Row[]> {
       await keepDocumentedLimits(system, options.latencyMs);
       const isMeasured = ([, provider]: (typeof venues)[number]) => options.only.includes(provider);
       const [cpuS, compared] = await withCpu(system, async () => {
-        await Promise.all(venues.filter((one) => !isMeasured(one)).map(([, provider, venue]) => start(provider, venue)));
+        await Promise.all(
+          venues.filter((one) => !isMeasured(one)).map(([, provider, venue]) => start(provider, venue)),
+        );
         return Promise.all(
-          venues.filter(isMeasured).map(async ([what, provider, venue]) => ({ what, pushed: await push(provider, venue) })),
+          venues
+            .filter(isMeasured)
+            .map(async ([what, provider, venue]) => ({ what, pushed: await push(provider, venue) })),
         );
       });
       const workerPeakMib = round(peakMib(system.pids.worker), 0);
