@@ -4,7 +4,8 @@ import { benchApi } from './api.ts';
 import { benchBulkLoad } from './bulk-load.ts';
 import { benchCrowd } from './crowd.ts';
 import { benchFaults } from './faults/faults.ts';
-import { benchFive } from './providers/five.ts';
+import { benchFive, FIVE_PROVIDERS } from './providers/five.ts';
+import type { FiveProvider } from './providers/five.ts';
 import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchHostile } from './hostile/hostile.ts';
@@ -43,7 +44,8 @@ const HELP = `Usage: node bench/main.ts <start|pull|push|first-push|history|api|
   --per-second 200     api, hostile (30), soak (30): requests a second
   --seconds 20         api, hostile (each attack), idle (120), soak (1200), ingest (10, each): how long
   --only rates,path    ingest: these parts alone, of ${INGEST_PARTS.join(', ')}; hostile: attacks by the
-                       beginning of their names, such as 1,3,all
+                       beginning of their names, such as 1,3,all; five: providers that are measured,
+                       beside the others
   --events 20000       faults: made at the provider
   --faults 40          faults: kills, pauses and outages
   --seed <number>      faults: repeats the events and faults of an earlier run
@@ -145,7 +147,13 @@ const benchmarks: Readonly<Record<string, () => Promise<readonly Row[]>>> = {
   quickbooks: () => benchQuickBooks({ records, latencyMs }),
   mailchimp: () => benchMailchimp({ records, latencyMs }),
   xero: () => benchXero({ records, latencyMs }),
-  five: () => benchFive({ customers: records, products: toCount(values.products), latencyMs }),
+  five: () =>
+    benchFive({
+      customers: records,
+      products: toCount(values.products),
+      latencyMs,
+      only: values.only === undefined ? FIVE_PROVIDERS : values.only.split(',').map(toFiveProvider),
+    }),
   'two-way': () =>
     benchTwoWay({ records, changed: toCount(values.changed ?? '100'), resource: toResource(values.resource) }),
   'sync-engine': () => benchSyncEngine({ records, latencyMs, rate: rates('100')[0] ?? 100, repeats: repeats(3) }),
@@ -164,6 +172,12 @@ function toIngestPart(name: string): IngestPart {
   const part = INGEST_PARTS.find((one) => one === name);
   if (part === undefined) throw new Error(`"${name}" is none of ${INGEST_PARTS.join(', ')}`);
   return part;
+}
+
+function toFiveProvider(name: string): FiveProvider {
+  const provider = FIVE_PROVIDERS.find((one) => one === name);
+  if (provider === undefined) throw new Error(`"${name}" is none of ${FIVE_PROVIDERS.join(', ')}`);
+  return provider;
 }
 
 function toResource(name: string): 'customers' | 'products' {

@@ -3,8 +3,37 @@ import { fieldsOf } from './record-kind.ts';
 import type { RecordFields, RecordKind } from './record-kind.ts';
 
 /** Fields that are maps, whose keys are merged one by one. */
-export const mapFieldsOf = (kind: RecordKind): ReadonlySet<string> =>
-  new Set(fieldsOf(kind).flatMap(([name, { value }]) => (value.type === 'string-map' ? [name] : [])));
+export const mapFieldsOf = (kind: RecordKind): ReadonlySet<string> => shapeOf(kind).maps;
+
+interface Shape {
+  readonly maps: ReadonlySet<string>;
+  readonly fields: readonly ComparedField[];
+}
+
+interface ComparedField {
+  readonly name: string;
+  readonly field: Field;
+  /** A null that a pull would not store. */
+  readonly keepsKnown: boolean;
+}
+
+/** A kind never changes, and every record of it is compared. */
+const shapes = new WeakMap<RecordKind, Shape>();
+
+function shapeOf(kind: RecordKind): Shape {
+  const known = shapes.get(kind);
+  if (known) return known;
+  const references = new Set(Object.values(kind.references).map(({ field }) => field));
+  const shape = {
+    maps: new Set(fieldsOf(kind).flatMap(([name, { value }]) => (value.type === 'string-map' ? [name] : []))),
+    fields: fieldsOf(kind).map(([name, field]) => ({
+      ...{ name, field },
+      keepsKnown: references.has(name) || field.whenPulled !== undefined,
+    })),
+  };
+  shapes.set(kind, shape);
+  return shape;
+}
 
 /**
  * A record's fields in the form in which two readings of it can be compared: defaults in place of null, times in UTC
@@ -12,14 +41,12 @@ export const mapFieldsOf = (kind: RecordKind): ReadonlySet<string> =>
  * would not store.
  */
 export function comparableFields(kind: RecordKind, given: RecordFields): RecordFields {
-  const references = new Set(Object.values(kind.references).map(({ field }) => field));
-  return Object.fromEntries(
-    fieldsOf(kind).flatMap(([name, field]) => {
-      const keepsKnown = references.has(name) || field.whenPulled !== undefined;
-      const value = given[name];
-      return value === undefined || (value === null && keepsKnown) ? [] : [[name, comparable(field, value)]];
-    }),
-  );
+  const compared: Record<string, unknown> = {};
+  for (const { name, field, keepsKnown } of shapeOf(kind).fields) {
+    const value = given[name];
+    if (value !== undefined && !(value === null && keepsKnown)) compared[name] = comparable(field, value);
+  }
+  return compared;
 }
 
 function comparable({ value: type, fallback }: Field, value: unknown): unknown {

@@ -196,15 +196,15 @@ async function deleteSome(
   }
   // A separate statement, so that it sees a link that another connection's run created before the lock was taken.
   const deleted = await tx.execute<{ id: RecordId }>(sql`
-    select c.id from ${tableOf(kinds.get(resource))} c where c.id in (select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid)
+    select c.id from ${tableOf(kinds.get(resource))} c where c.id = any (array(select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid))
       and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})`);
   const ids = JSON.stringify(deleted.map(({ id }) => id));
   await emptyNames(tx, kinds.get(resource), ids);
   await tx.execute(
-    sql`delete from ${tableOf(kinds.get(resource))} c where c.id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)`,
+    sql`delete from ${tableOf(kinds.get(resource))} c where c.id = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid))`,
   );
   await tx.execute(
-    sql`delete from record_links where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
+    sql`delete from record_links where record_id = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid)) and connection_id = ${ref.connectionId}`,
   );
   for (const table of [sql`agreed_records`, sql`merge_conflicts`, sql`dead_letters`])
     await tx.execute(
@@ -225,7 +225,7 @@ async function emptyNames(tx: Transaction, kind: RecordKind, ids: string): Promi
     await tx.execute(sql`
       with emptied as (
         update ${tableOf(kind)} t set ${column} = null, version = t.version + 1, updated_at = now()
-        where t.${column} in (select jsonb_array_elements_text(${ids}::jsonb)::uuid)
+        where t.${column} = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid))
         returning t.id, t.version)
       update record_links l set record_version = emptied.version from emptied
       where l.resource = ${kind.name} and l.record_id = emptied.id and l.record_version = emptied.version - 1`);

@@ -3,6 +3,7 @@ import { drizzle } from 'drizzle-orm/postgres-js';
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import type { VenueId } from '../../contracts/ids.ts';
+import { codesOf } from '../../domain/errors/error-codes.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { guardTransactions, isConnectionLost } from './lost-connections.ts';
 import { ReadConnections } from './read-connections.ts';
@@ -208,14 +209,20 @@ export function withCaller<T>(db: Database, caller: string, work: (tx: Transacti
 
 /**
  * Waits for statements of one transaction that were sent without waiting for each other. Returns only after all have
- * ended, even after a failure, because nothing may reach the connection after its ROLLBACK. Throws the failure of the
- * first one.
+ * ended, even after a failure, because nothing may reach the connection after its ROLLBACK. Throws the failure that
+ * aborted the transaction, which all later statements then fail with too.
  */
 export async function together<Results extends readonly unknown[]>(
   ...statements: { readonly [Index in keyof Results]: Promise<Results[Index]> }
 ): Promise<Results> {
   // A query of Drizzle runs each time that it is awaited.
   const begun = statements.map((one) => Promise.resolve(one));
-  await Promise.allSettled(begun);
+  const ended = await Promise.allSettled(begun);
+  const failures = ended.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+  const cause = failures.find((failure) => !codesOf(failure).includes(ABORTED)) ?? failures[0];
+  if (failures.length > 0) throw cause;
   return (await Promise.all(begun)) as unknown as Results;
 }
+
+/** in_failed_sql_transaction, https://www.postgresql.org/docs/18/errcodes-appendix.html (2025-09-25). */
+const ABORTED = '25P02';

@@ -10,6 +10,7 @@ import { saveAgreed } from '../records/agreed-records.ts';
 import { closeAgreedConflicts } from '../records/open-conflicts.ts';
 import { tableOf } from '../records/record-tables.ts';
 import type { KindScope } from '../runs/run-scope.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import type { PushMerging } from './push-merge.ts';
 
@@ -29,21 +30,23 @@ export interface Pushed {
 export async function savePushed(tx: Transaction, scope: KindScope, results: readonly Pushed[]): Promise<void> {
   const done = results.filter(({ action }) => action !== 'rejected');
   const newer = await changedSince(tx, scope, done);
-  await saveAgreed(
-    tx,
-    scope,
-    done.flatMap((result) => agreementOf(scope, result, newer.has(result.recordId))),
-  );
-  await dropVenueSide(
-    tx,
-    scope,
-    done.filter(({ merging, answer, action }) => merging === null && answer === null && action === 'unchanged'),
-  );
   const ended = done.filter(({ merging, action }) => merging?.endsConflict === true || action === 'archived');
-  await closeAgreedConflicts(
-    tx,
-    scope,
-    ended.map(({ recordId }) => recordId),
+  await together(
+    saveAgreed(
+      tx,
+      scope,
+      done.flatMap((result) => agreementOf(scope, result, newer.has(result.recordId))),
+    ),
+    dropVenueSide(
+      tx,
+      scope,
+      done.filter(({ merging, answer, action }) => merging === null && answer === null && action === 'unchanged'),
+    ),
+    closeAgreedConflicts(
+      tx,
+      scope,
+      ended.map(({ recordId }) => recordId),
+    ),
   );
 }
 
@@ -63,15 +66,13 @@ async function changedSince(
   results: readonly Pushed[],
 ): Promise<ReadonlySet<RecordId>> {
   if (!isTwoWay(scope) || results.length === 0) return new Set();
-  const written = JSON.stringify(
-    results.map(({ recordId, recordVersion }) => ({ id: recordId, version: recordVersion })),
-  );
+  const written = new Map(results.map(({ recordId, recordVersion }) => [recordId, recordVersion]));
   // Locked, so that a later change finds the agreed version and keeps its fields.
-  const rows = await tx.execute<{ id: RecordId; changed: boolean }>(sql`
-    select c.id, c.version <> w.version as changed from ${tableOf(scope.kind)} c
-    join jsonb_to_recordset(${written}::jsonb) as w(id uuid, version int) on c.id = w.id
+  const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
+    select c.id, c.version from ${tableOf(scope.kind)} c
+    where c.id = any (array(select jsonb_array_elements_text(${JSON.stringify([...written.keys()])}::jsonb)::uuid))
     order by c.id for no key update of c`);
-  return new Set(rows.filter(({ changed }) => changed).map(({ id }) => id));
+  return new Set(rows.filter(({ id, version }) => version !== written.get(id)).map(({ id }) => id));
 }
 
 interface Agreement {

@@ -15,6 +15,9 @@ import type { ProgressDelta } from '../runs/run-state.ts';
 import { insertLogs } from '../runs/sync-log.ts';
 import { settleReferencesTo } from '../records/record-references.ts';
 import { writeMany } from '../core/many-rows.ts';
+import { rowsByColumn } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** The outcome for one record. */
@@ -51,15 +54,18 @@ export async function commitResults(
   const { stopRequested } = await lockRun(tx, scope);
   const entries = new Map(commit.entries.map((entry) => [entry.key, entry]));
   const store = async (sp: Transaction, results: readonly PushResult[]): Promise<readonly PushResult[]> => {
-    await saveLinks(sp, scope, results);
-    await savePushed(sp, scope, results);
-    await settleReferencesTo(sp, scope, results.flatMap(toTied));
-    await meetPlan(
-      sp,
-      scope,
-      results.flatMap((result) => withAction(entries.get(result.recordId), result)),
+    // None waits for another: beside other runs, each round trip waits for its turn in the worker.
+    await together(
+      saveLinks(sp, scope, results),
+      // In this order: what names the records may be among those that are stored.
+      savePushed(sp, scope, results).then(() => settleReferencesTo(sp, scope, results.flatMap(toTied))),
+      meetPlan(
+        sp,
+        scope,
+        results.flatMap((result) => withAction(entries.get(result.recordId), result)),
+      ),
+      logResults(sp, scope, results),
     );
-    await logResults(sp, scope, results);
     return results;
   };
   const stored = await storeEach(commit.results, store);
@@ -69,9 +75,12 @@ export async function commitResults(
   const logged = again.refused.map(({ item }) => item);
   await logResults(tx, scope, logged);
   const results = [...stored.results.flat(), ...again.results.flat(), ...logged];
-  await settlePushed(tx, scope, results);
   const counts = countsOf({ ...commit, results });
-  return { progress: await addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 }), stopRequested };
+  const [, progress] = await together(
+    settlePushed(tx, scope, results),
+    addProgress(tx, scope, { ...commit, counts, done: counts.read ?? 0 }),
+  );
+  return { progress, stopRequested };
 }
 
 /**
@@ -103,18 +112,6 @@ const toTied = ({ action, externalId, recordId, sourceId }: PushResult) =>
 
 async function saveLinks(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
   if (results.length === 0) return;
-  const links = results.map((result) => ({
-    record_id: result.recordId,
-    external_id: result.externalId,
-    external_version: result.externalVersion,
-    record_version: result.recordVersion,
-    fingerprint: result.fingerprint,
-    remote_fingerprint: result.remoteFingerprint,
-    metadata_keys: result.metadataKeys,
-    external_state: result.externalState,
-    state: result.linkState,
-    notes: result.action === 'unchanged' || result.action === 'rejected' ? null : result.notes,
-  }));
   // A remote record that was deleted for good is removed from the link: if the record is restored, it is created anew
   // under another idempotency key.
   await writeMany(
@@ -124,8 +121,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       external_state, state, notes, last_sync_id, last_push_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, ${scope.mapping?.version ?? 0}, r.fingerprint,
       r.remote_fingerprint, r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, ${scope.syncId}, case when r.state = 'linked' then now() end
-    from jsonb_to_recordset(${JSON.stringify(links)}::jsonb) as r(record_id uuid, external_id text, external_version bigint, record_version int,
-      fingerprint text, remote_fingerprint text, metadata_keys text[], external_state jsonb, state text, notes jsonb)
+    from ${rowsByColumn(results, LINK_COLUMNS)}
     on conflict (connection_id, resource, record_id) do update set
       external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
       external_version = greatest(excluded.external_version, l.external_version), record_version = excluded.record_version,
@@ -141,6 +137,22 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       state = excluded.state, last_sync_id = excluded.last_sync_id, last_push_id = excluded.last_push_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`,
   );
 }
+
+const LINK_COLUMNS: readonly GivenColumn<PushResult>[] = [
+  { name: 'record_id', type: 'uuid', of: ({ recordId }) => recordId },
+  { name: 'external_id', type: 'text', of: ({ externalId }) => externalId },
+  { name: 'external_version', type: 'bigint', of: ({ externalVersion }) => externalVersion },
+  { name: 'record_version', type: 'int', of: ({ recordVersion }) => recordVersion },
+  { name: 'fingerprint', type: 'text', of: ({ fingerprint }) => fingerprint },
+  { name: 'remote_fingerprint', type: 'text', of: ({ remoteFingerprint }) => remoteFingerprint },
+  { name: 'metadata_keys', type: 'text[]', of: ({ metadataKeys }) => metadataKeys },
+  { name: 'external_state', type: 'jsonb', of: ({ externalState }) => externalState },
+  { name: 'state', type: 'text', of: ({ linkState }) => linkState },
+  {
+    ...{ name: 'notes', type: 'jsonb' },
+    of: ({ action, notes }) => (action === 'unchanged' || action === 'rejected' ? null : notes),
+  },
+];
 
 /** Expected outcomes are logged as info, others at a higher level. */
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');

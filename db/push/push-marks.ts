@@ -1,8 +1,10 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import { lockRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
-import { withVenue } from '../core/venue-scope.ts';
+import { writeMany } from '../core/many-rows.ts';
+import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 export interface SentUpdate {
@@ -47,21 +49,15 @@ export function marksOf(db: Database): PushMarks {
           update record_links set state = 'gone' where record_id = ${recordId} and connection_id = ${scope.connectionId} and resource = ${scope.resource}`);
         await insertPending(tx, scope, { recordIds: [recordId], attempt });
       }),
-    markSent: (scope, updates) => marking(db, scope, (tx) => noteSent(tx, scope, updates)),
-    markBatch: (scope, recordIds, key) =>
-      marking(db, scope, (tx) =>
-        tx.execute(sql`
-          update record_links set batch_key = ${key}, updated_at = now()
-          where connection_id = ${scope.connectionId} and resource = ${scope.resource}
-            and record_id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`),
-      ),
+    markSent: (scope, updates) => marking(db, scope, (tx) => tx.execute(sentUpdates(scope, updates))),
+    markBatch: (scope, recordIds, key) => marking(db, scope, (tx) => tx.execute(batchOf(scope, recordIds, key))),
   };
 }
 
 function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promise<unknown>): Promise<void> {
+  // Sent without waiting for the lock, which comes first all the same: a mark of a superseded attempt is rolled back.
   return withVenue(db, scope.venueId, async (tx) => {
-    await lockRun(tx, scope);
-    await mark(tx);
+    await together(lockRun(tx, scope), mark(tx));
   });
 }
 
@@ -70,10 +66,12 @@ const insertPending = (
   scope: RunScope,
   { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number },
 ) =>
-  tx.execute(sql`
+  writeMany(
+    tx,
+    sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
-    select ${scope.connectionId}, ${scope.resource}, id::uuid, ${scope.venueId}, 'pending', ${attempt}
-    from jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb) as id
+    select ${scope.connectionId}, ${scope.resource}, id, ${scope.venueId}, 'pending', ${attempt}
+    from unnest(${idsOf(recordIds)}) as id
     on conflict (connection_id, resource, record_id) do update
       set batch_key = case when l.state = 'pending' and excluded.write_attempt <= l.write_attempt then l.batch_key end,
           write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
@@ -82,15 +80,32 @@ const insertPending = (
           external_id = case when ${isGone} then null else l.external_id end, external_version = case when ${isGone} then 0 else l.external_version end,
           fingerprint = case when ${isGone} then null else l.fingerprint end, metadata_keys = case when ${isGone} then '{}' else l.metadata_keys end,
           external_state = case when ${isGone} then null else l.external_state end, sent_version = case when ${isGone} then null else l.sent_version end,
-          sent_at = case when ${isGone} then null else l.sent_at end`);
+          sent_at = case when ${isGone} then null else l.sent_at end`,
+  );
+
+/**
+ * One list, so that each id is looked up by the key: where Postgres knows nothing of a connection's links yet, it would
+ * read them all for a subquery, and compare each with every id.
+ */
+const idsOf = (recordIds: readonly RecordId[]) =>
+  sql`array(select json_array_elements_text(${JSON.stringify(recordIds)}::json)::uuid)`;
 
 const isGone = sql`l.state = 'gone'`;
 const hasNoRemote = sql`(l.external_id is null or ${isGone})`;
 
-const noteSent = (tx: Transaction, scope: RunScope, updates: readonly SentUpdate[]) =>
-  tx.execute(sql`
-    update record_links l set sent_version = coalesce(l.sent_version, s.version), sent_at = coalesce(l.sent_at, now()), updated_at = now(),
-      metadata_keys = array(select distinct key from unnest(l.metadata_keys || s.metadata_keys) as key)
-    from jsonb_to_recordset(${JSON.stringify(updates.map(({ recordId, version, metadataKeys }) => ({ record_id: recordId, version, metadata_keys: metadataKeys })))}::jsonb)
-      as s(record_id uuid, version int, metadata_keys text[])
-    where l.record_id = s.record_id and l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}`);
+type LinkScope = Pick<RunScope, 'connectionId' | 'resource'>;
+
+export const batchOf = ({ connectionId, resource }: LinkScope, recordIds: readonly RecordId[], key: string): SQL => sql`
+  update record_links set batch_key = ${key}, updated_at = now()
+  where record_id = any (${idsOf(recordIds)}) and connection_id = ${connectionId} and resource = ${resource}`;
+
+export function sentUpdates({ connectionId, resource }: LinkScope, updates: readonly SentUpdate[]): SQL {
+  const byRecord = Object.fromEntries(
+    updates.map(({ recordId, version, metadataKeys }) => [recordId, { version, keys: metadataKeys }]),
+  );
+  const sent = sql`(${JSON.stringify(byRecord)}::jsonb -> record_id::text)`;
+  return sql`
+    update record_links set sent_version = coalesce(sent_version, (${sent} ->> 'version')::int), sent_at = coalesce(sent_at, now()), updated_at = now(),
+      metadata_keys = array(select unnest(metadata_keys) union select jsonb_array_elements_text(${sent} -> 'keys'))
+    where record_id = any (${idsOf(updates.map(({ recordId }) => recordId))}) and connection_id = ${connectionId} and resource = ${resource}`;
+}

@@ -133,7 +133,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
 
     readRows: (scope, recordIds) =>
       readRows(scope, {
-        filter: sql`c.id in (select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid)`,
+        filter: sql`c.id = any (array(select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid))`,
         limit: recordIds.length,
       }),
 

@@ -4,7 +4,11 @@ import type { ConnectionId, RecordId } from '../../contracts/ids.ts';
 import type { StoredAgreement } from '../../domain/sync/merge/agreed-version.ts';
 import { fieldsDocument } from './record-tables.ts';
 import type { RecordTable } from './record-tables.ts';
+import { writeMany } from '../core/many-rows.ts';
+import { rowsByColumn } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { KindScope } from '../runs/run-scope.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** The agreed version of a record in a link with changes to write: no record has it, so the next push sees a difference. */
@@ -37,26 +41,47 @@ const twoWay = ({ resource }: RecordTable): SQL =>
 
 type LinkScope = Pick<KindScope, 'connectionId' | 'resource' | 'venueId'>;
 
+interface Agreed {
+  readonly recordId: RecordId;
+  readonly agreement: StoredAgreement;
+}
+
 /** Stores what records do not show of their agreed versions, and removes what they do. */
 export async function saveAgreed(
   tx: Transaction,
   { connectionId, resource, venueId }: LinkScope,
-  agreements: readonly { readonly recordId: RecordId; readonly agreement: StoredAgreement }[],
+  agreements: readonly Agreed[],
 ): Promise<void> {
   if (agreements.length === 0) return;
-  const rows = agreements.map(({ recordId, agreement }) => ({ record_id: recordId, ...agreement }));
-  const isNothing = ({ agreement }: (typeof agreements)[number]) =>
-    agreement.venue === null && agreement.provider === null;
-  const shown = agreements.filter(isNothing).map(({ recordId }) => recordId);
-  if (shown.length > 0)
-    await tx.execute(sql`
-      delete from agreed_records where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(shown)}::jsonb)::uuid))
-        and connection_id = ${connectionId} and resource = ${resource}`);
-  if (shown.length === agreements.length) return;
-  await tx.execute(sql`
-    insert into agreed_records (connection_id, resource, record_id, venue_id, venue, provider)
-    select ${connectionId}, ${resource}, r.record_id, ${venueId}, nullif(r.venue, 'null'), nullif(r.provider, 'null')
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(record_id uuid, venue jsonb, provider jsonb)
-    where coalesce(nullif(r.venue, 'null'), nullif(r.provider, 'null')) is not null
-    on conflict (record_id, connection_id, resource) do update set venue = excluded.venue, provider = excluded.provider`);
+  const isNothing = ({ agreement }: Agreed) => agreement.venue === null && agreement.provider === null;
+  const [shown, kept] = [agreements.filter(isNothing), agreements.filter((one) => !isNothing(one))];
+  const ids = shown.map(({ recordId }) => recordId);
+  await together(
+    shown.length === 0
+      ? NOTHING
+      : tx
+          .execute(
+            sql`
+      delete from agreed_records where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid))
+        and connection_id = ${connectionId} and resource = ${resource}`,
+          )
+          .execute(),
+    kept.length === 0
+      ? NOTHING
+      : writeMany(
+          tx,
+          sql`
+      insert into agreed_records (connection_id, resource, record_id, venue_id, venue, provider)
+      select ${connectionId}, ${resource}, r.record_id, ${venueId}, r.venue, r.provider
+      from ${rowsByColumn(kept, AGREED_COLUMNS)}
+      on conflict (record_id, connection_id, resource) do update set venue = excluded.venue, provider = excluded.provider`,
+        ),
+  );
 }
+
+const NOTHING = Promise.resolve();
+const AGREED_COLUMNS: readonly GivenColumn<Agreed>[] = [
+  { name: 'record_id', type: 'uuid', of: ({ recordId }) => recordId },
+  { name: 'venue', type: 'jsonb', of: ({ agreement }) => agreement.venue },
+  { name: 'provider', type: 'jsonb', of: ({ agreement }) => agreement.provider },
+];

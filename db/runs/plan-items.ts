@@ -33,7 +33,7 @@ export async function savePlanItems(
 ): Promise<ReadonlySet<string>> {
   if (entries.length === 0) return new Set();
   const rows = await tx.execute<{ key: string; action: PlanAction; version: string | null }>(sql`
-    select key, action, version from sync_plan_items where sync_id = ${scope.syncId} and key in ${keysOf(entries)}`);
+    select key, action, version from sync_plan_items where sync_id = ${scope.syncId} and key = any (${keysOf(entries)})`);
   const earlier = new Map(rows.map((row) => [row.key, row]));
   const isNewest = ({ key, version }: PlanEntry) => {
     const before = earlier.get(key);
@@ -79,7 +79,7 @@ export async function meetPlan(tx: Transaction, scope: RunScope, done: readonly 
   if (acted.length === 0 || scope.planId === undefined) return;
   const rows = await tx.execute<PlannedRow>(sql`
     update sync_plan_items set met_by = ${scope.syncId}
-    where sync_id = ${scope.planId} and key in ${keysOf(acted)} returning key, action, fingerprint`);
+    where sync_id = ${scope.planId} and key = any (${keysOf(acted)}) returning key, action, fingerprint`);
   const planned = new Map(rows.map((row) => [row.key, row]));
   const deviations = acted.flatMap((one) => {
     const code = deviationOf(one, planned.get(one.key));
@@ -155,7 +155,7 @@ async function noteDeviations(
 }
 
 const keysOf = (entries: readonly PlanEntry[]) =>
-  sql`(select jsonb_array_elements_text(${JSON.stringify(entries.map(({ key }) => key))}::jsonb))`;
+  sql`array(select jsonb_array_elements_text(${JSON.stringify(entries.map(({ key }) => key))}::jsonb))`;
 
 function recordset(entries: readonly PlanEntry[]) {
   const rows = entries.map(({ key, action, recordId, sourceId, externalId, detail, fingerprint, version }) => ({

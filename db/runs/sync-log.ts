@@ -1,5 +1,8 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
+import { writeMany } from '../core/many-rows.ts';
+import { rowsByColumn } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { RunScope } from './run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
@@ -23,8 +26,18 @@ export async function insertLogs(
   rows: readonly LogInsert[],
 ): Promise<void> {
   if (rows.length === 0) return;
-  await tx.execute(sql`
+  await writeMany(
+    tx,
+    sql`
     insert into sync_logs (venue_id, sync_id, level, action, record_id, source_id, external_id, code, message)
     select ${scope.venueId}, ${scope.syncId}, r.level, r.action, r.record_id, r.source_id, r.external_id, r.code, left(r.message, ${MAX_LOG_TEXT})
-    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(level text, action text, record_id uuid, source_id text, external_id text, code text, message text)`);
+    from ${rowsByColumn(rows, COLUMNS)}`,
+  );
 }
+
+const COLUMNS: readonly GivenColumn<LogInsert>[] = [
+  { name: 'record_id', type: 'uuid', of: (row) => row.record_id },
+  ...(['level', 'action', 'source_id', 'external_id', 'code', 'message'] as const).map((name) => ({
+    ...{ name, type: 'text', of: (row: LogInsert) => row[name] },
+  })),
+];

@@ -85,11 +85,11 @@ function keysOf(candidates: readonly FieldPath[], fields: readonly string[]): Ke
  * records does the same in SQL.
  */
 export function overStored(read: RecordFields, stored: RecordFields, kept: KeptFields = NOTHING_KEPT): RecordFields {
-  const names = new Set([...Object.keys(read), ...kept.fields]);
   const told = withUntoldParts(read, stored, kept);
-  return Object.fromEntries(
-    [...names].map((name) => [name, keptValue(kept, name, { read: told[name], stored: stored[name] })]),
-  );
+  const over: Record<string, unknown> = {};
+  for (const name of [...Object.keys(read), ...kept.fields])
+    over[name] = keptValue(kept, name, { read: told[name], stored: stored[name] });
+  return over;
 }
 
 /**
@@ -102,6 +102,7 @@ export function withUntoldParts(
   { untoldParts = {} }: KeptFields = NOTHING_KEPT,
 ): RecordFields {
   const lists = Object.entries(untoldParts).filter(([name]) => read[name] !== undefined);
+  if (lists.length === 0) return read;
   return {
     ...read,
     ...Object.fromEntries(lists.map(([name, parts]) => [name, itemsWith(name, parts, { read, stored: version })])),
@@ -131,10 +132,11 @@ function keptValue(
   { read, stored }: { readonly read: unknown; readonly stored: unknown },
 ): unknown {
   if (fields.includes(name) || (whileEmpty.includes(name) && isEmpty(read))) return stored;
-  const [own, named] = [exceptKeys[name], keys[name] ?? []];
+  const [own, named] = [exceptKeys[name], keys[name]];
+  if (own === undefined && named === undefined) return read;
   const entries = Object.entries(mapOf(stored));
   const others = own === undefined ? [] : entries.filter(([key]) => !isOwn(own, key));
-  const held = entries.filter(([key, value]) => named.includes(key) && value !== null);
+  const held = entries.filter(([key, value]) => named?.includes(key) === true && value !== null);
   if (others.length + held.length === 0) return read;
   return { ...Object.fromEntries(others), ...mapOf(read), ...Object.fromEntries(held) };
 }

@@ -1,4 +1,4 @@
-import { fieldOf, flatten, isSame, mapOf, unflatten } from './flat-fields.ts';
+import { fieldOf, flatten, isSame, mapOf, unflatten, withoutNothing } from './flat-fields.ts';
 import type { Fields, MapFields } from './flat-fields.ts';
 import type { AgreedVersion } from './merge.ts';
 
@@ -87,6 +87,7 @@ function keeping(
   earlier: Fields,
   { held, maps }: { readonly held: readonly string[]; readonly maps: MapFields },
 ): Fields {
+  if (held.length === 0) return withoutNothing(fields, maps);
   const flat = new Map(flatten(fields, maps));
   const before = flatten(earlier, maps);
   const unknown = new Set<string>();

@@ -8,7 +8,10 @@ export type FlatFields = ReadonlyMap<string, unknown>;
 /** Names of the fields that are maps, whose keys are merged one by one. */
 export type MapFields = ReadonlySet<string>;
 
-export const isSame = (one: unknown, other: unknown): boolean => canonicalJson(one) === canonicalJson(other);
+/** Equal canonical JSON. That of a text is no other value's, so that most fields are compared as they are. */
+export const isSame = (one: unknown, other: unknown): boolean =>
+  one === other ||
+  (typeof one !== 'string' && typeof other !== 'string' && canonicalJson(one) === canonicalJson(other));
 
 /** Undefined values count as absent. */
 export function flatten(fields: Fields, maps: MapFields): FlatFields {
@@ -32,6 +35,22 @@ export function unflatten(flat: FlatFields, maps: MapFields, told: readonly stri
       define(fields[name] as object, path.slice(name.length + 1), value);
   }
   return fields;
+}
+
+/** What flattening and unflattening leave: no field without a value, and no key of a map with the value null. */
+export function withoutNothing(fields: Fields, maps: MapFields): Fields {
+  const left: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (maps.has(name)) left[name] = withoutNulls((value ?? {}) as Fields);
+    else if (value !== undefined) left[name] = value;
+  }
+  return left;
+}
+
+function withoutNulls(map: Fields): Fields {
+  const entries = Object.entries(map);
+  const kept = entries.filter(([, value]) => value !== null);
+  return kept.length === entries.length ? map : Object.fromEntries(kept);
 }
 
 const emptyMap = (name: string) => [name, {}] as const;

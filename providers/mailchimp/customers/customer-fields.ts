@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { textAt } from '../../items.ts';
@@ -14,7 +14,7 @@ export const MAILCHIMP_METADATA = { prefix: 'mailchimp_' } as const;
 export const TAGS_KEY = 'mailchimp_tags';
 
 /** MD5 of the address in lower case, by which the API knows a member's address. */
-export const hashOf = (address: string): string => createHash('md5').update(address.toLowerCase()).digest('hex');
+export const hashOf = (address: string): string => hash('md5', address.toLowerCase());
 
 /**
  * A member as a record; deleted where it is archived. Two changes may be made in the second that `last_changed` tells,
@@ -39,7 +39,8 @@ export function toRecord(member: Member, askedAtMs: number): ProviderRecord {
   };
 }
 
-const isOwn = (tag: string): boolean => Object.values(OWN_TAGS).some((own) => own === tag);
+const isOwn = (tag: string): boolean => OWN.has(tag);
+const OWN: ReadonlySet<string> = new Set(Object.values(OWN_TAGS));
 
 export function toFields(member: Member): CustomerFields {
   const { merge_fields: values, status } = member;

@@ -148,8 +148,10 @@ function deletionsOf(object: SquareItem | SquareVariation): readonly ProviderRec
 }
 
 function variationIdsOf({ item_data: item }: SquareItem): readonly string[] {
-  return item.variations.flatMap((raw) => z.object({ id: z.string() }).safeParse(raw).data?.id ?? []);
+  return item.variations.flatMap((raw) => withId.safeParse(raw).data?.id ?? []);
 }
+
+const withId = z.object({ id: z.string() });
 
 const toPage = (
   { after, positions, unreadable, newFields = [] }: Omit<ReturnType<typeof listed>, 'items'>,

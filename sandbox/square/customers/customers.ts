@@ -52,7 +52,8 @@ const customerFields = {
 };
 
 const idempotencyKey = z.string().min(1).max(128);
-const createBody = z.strictObject({ idempotency_key: idempotencyKey.optional(), ...customerFields });
+const createdFields = z.strictObject(customerFields);
+const createBody = createdFields.extend({ idempotency_key: idempotencyKey.optional() });
 const updateBody = z.strictObject({ version: z.int().optional(), ...customerFields });
 /** "A map of 1 to 100 individual requests" (square 46.0.0, BulkCreateCustomersRequest). */
 const bulkOf = (key: z.ZodString) =>
@@ -61,6 +62,8 @@ const bulkOf = (key: z.ZodString) =>
       .record(key, z.unknown())
       .refine((map) => Object.keys(map).length >= 1 && Object.keys(map).length <= 100, 'takes 1 to 100 customers'),
   });
+const bulkCreateBody = bulkOf(idempotencyKey);
+const bulkUpdateBody = bulkOf(z.string().min(1));
 const bulkRetrieveBody = z.strictObject({ customer_ids: z.array(z.string()).min(1).max(100) });
 
 const limit = z.coerce.number().pipe(z.int().min(1).max(100)).default(100);
@@ -202,15 +205,15 @@ function remove(request: SquareRequest): object {
 
 /** Each entry has its own outcome; the key of a creation is its idempotency key (square 46.0.0, BulkCreateCustomersRequest). */
 function bulkCreate(request: SquareRequest): object {
-  const { customers } = bodyOf(request, bulkOf(idempotencyKey));
+  const { customers } = bodyOf(request, bulkCreateBody);
   return responsesOf(Object.entries(customers), (key, given) => {
-    const fields = read(z.strictObject(customerFields), given);
+    const fields = read(createdFields, given);
     return once(request, { key, content: fields }, () => ({ customer: created(request, fields) }));
   });
 }
 
 function bulkUpdate(request: SquareRequest): object {
-  const { customers } = bodyOf(request, bulkOf(z.string().min(1)));
+  const { customers } = bodyOf(request, bulkUpdateBody);
   return responsesOf(Object.entries(customers), (id, given) => ({
     customer: updated(request, id, read(updateBody, given)),
   }));

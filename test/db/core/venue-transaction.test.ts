@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
 import { openDatabase, together, withVenue } from '../../../db/core/venue-scope.ts';
-import type { Database } from '../../../db/core/venue-scope.ts';
+import type { Database, Transaction } from '../../../db/core/venue-scope.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 
@@ -51,4 +51,18 @@ it('a transaction throws what its work throws, and its connection goes on', asyn
   });
   await expect(withVenue(db, VENUE, () => Promise.reject(new Error('stopped')))).rejects.toThrow('stopped');
   expect([...(await withVenue(db, OTHER, (tx) => tx.execute(COUNTED)))]).toEqual([{ times: '1' }]);
+});
+
+it('statements that are awaited together throw the failure that aborted the transaction, whichever of them had it', async () => {
+  const [fails, follows] = [sql`select 1 / 0`, sql`select 1`];
+  for (const isNamedFirst of [true, false]) {
+    const failing = (tx: Transaction) => tx.execute(fails).execute();
+    const following = (tx: Transaction) => tx.execute(follows).execute();
+    const both = (tx: Transaction) => {
+      const failed = failing(tx);
+      const aborted = following(tx);
+      return isNamedFirst ? together(failed, aborted) : together(aborted, failed);
+    };
+    await expect(withVenue(db, VENUE, both)).rejects.toMatchObject({ cause: { code: '22012' } });
+  }
 });
