@@ -15,6 +15,8 @@ export type Database = PostgresJsDatabase & {
   readonly $client: postgres.Sql;
   readonly reads: ReadConnections;
   readonly venueShares: VenueShares<string>;
+  /** As it was opened. */
+  readonly keepsPlans: boolean;
 };
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
@@ -92,6 +94,7 @@ export function openDatabase({
   return Object.assign(drizzle(client), {
     reads,
     venueShares: new VenueShares<string>({ total: Infinity, perVenue: connectionsPerVenue }),
+    keepsPlans,
   });
 }
 
