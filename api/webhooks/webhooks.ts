@@ -20,7 +20,7 @@ import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { contextOf, noteLimit } from '../http/request-context.ts';
 import type { Middleware } from '../http/request-context.ts';
-import { createGroupedInbox } from './grouped-inbox.ts';
+import { createGroupedInbox, STORE_EVERY_MS } from './grouped-inbox.ts';
 import type { KeepDelivery } from './grouped-inbox.ts';
 import { decodeForm } from './form.ts';
 import { createInboxWaker } from './inbox-waker.ts';
@@ -195,7 +195,7 @@ function createReceiving(deps: WebhookDeps): (req: IncomingMessage, address: Add
   watchPool('large-webhook-deliveries', large);
   watchWebhooks(deps.providers.ids.filter((provider) => deps.providers.webhooks(provider) !== null));
   const wake = createInboxWaker(deps);
-  const keep = createGroupedInbox(deps.inbox);
+  const keep = createGroupedInbox(deps.inbox, undefined, STORE_EVERY_MS);
   return async (req, address) => {
     const destination = destinationOf(deps, address);
     if (!destination.isSigned(headerOf(req))) throw notSigned();
