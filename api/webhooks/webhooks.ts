@@ -152,7 +152,7 @@ function createAnswer(deps: WebhookDeps): (exchange: Exchange) => Promise<void> 
     context.isWithoutBody = deps.providers.webhooks(address.provider)?.answersWithoutBody ?? false;
     await receive(req, address);
     if (context.isWithoutBody) res.writeHead(200, WITHOUT_BODY).end();
-    else res.writeHead(200, TAKEN_HEADERS).end(TAKEN);
+    else res.writeHead(200, TAKEN_HEADERS).end(TAKEN, 'latin1');
   };
 }
 
