@@ -162,18 +162,10 @@ export function createInboxStore(db: Database): InboxStore {
       return row?.oldest == null || row.newest === null ? null : { oldestMs: row.oldest, newestMs: row.newest };
     },
 
-    settle: (lease, work) =>
-      withRefusalsIn(
-        (inside) => transactionOf(db, inside),
-        async (tx, storeEach) => {
-          // Nothing that the work does is seen before it is known whether the lock is held, so it is not waited for.
-          const [, settled] = await together(holdPartition(tx, lease), work(tx, storeEach));
-          await markEvents(tx, settled);
-        },
-      ),
+    settle: (lease, work) => settle(db, lease, work),
 
     async mark(lease, events) {
-      if (!events.every(isMarkedAlone)) await this.settle(lease, () => Promise.resolve(events));
+      if (!events.every(isMarkedAlone)) await settle(db, lease, () => Promise.resolve(events));
       else if (!(await markAlone(db, lease, events))) throw new PartitionTakenOverError();
     },
 
@@ -261,6 +253,16 @@ export function createInboxStore(db: Database): InboxStore {
     },
   };
 }
+
+const settle = (db: Database, lease: PartitionLease, work: Settle): Promise<void> =>
+  withRefusalsIn(
+    (inside) => transactionOf(db, inside),
+    async (tx, storeEach) => {
+      // Nothing that the work does is seen before it is known whether the lock is held, so it is not waited for.
+      const [, settled] = await together(holdPartition(tx, lease), work(tx, storeEach));
+      await markEvents(tx, settled);
+    },
+  );
 
 /** Throws PartitionTakenOverError. */
 async function holdPartition(tx: Transaction, lease: PartitionLease): Promise<void> {
