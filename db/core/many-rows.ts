@@ -12,7 +12,7 @@ export async function writeMany<Row extends Record<string, unknown>>(
   tx: Transaction,
   statement: SQL,
 ): Promise<readonly Row[]> {
-  if (KEEPING.has(tx)) return tx.execute<Row>(statement);
+  if (KEEPING.has(tx)) return (await tx.execute<Row>(statement)) as unknown as readonly Row[];
   const [, rows] = await together(
     // Each is sent without waiting for the one before.
     tx.execute(KEEP_PLANS).execute(),
