@@ -25,8 +25,7 @@ interface Waiting {
 
 /**
  * How long after one statement has begun the next one begins, in milliseconds. A statement and its commit cost Postgres
- * and this process as much as ten events in it, and a commit takes about half as long as this: without the pause it
- * would hold a few events under any load.
+ * as much as ten events in it. The faster it commits, the fewer would share a statement without the pause.
  */
 export const STORE_EVERY_MS = 2;
 
