@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
-import type { ProviderId } from '../../../contracts/providers.ts';
 import { PartitionTakenOverError, createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import type { DueEvent, InboxStore } from '../../../db/webhooks/inbox-store.ts';
 import type { SettledEvent } from '../../../db/webhooks/settled-events.ts';
@@ -74,7 +73,7 @@ it('marks a dead event among others as settling does', async () => {
 async function keep(count: number): Promise<readonly DueEvent[]> {
   await inbox.keep(
     Array.from({ length: count }, () => ({
-      ...{ provider: 'stripe' as ProviderId, endpoint: 'app' as const, eventKey: `evt_${randomUUID()}` },
+      ...{ provider: 'stripe', endpoint: 'app' as const, eventKey: `evt_${randomUUID()}` },
       ...{ type: 'customer.updated', account: null, partition: PARTITION },
       ...{ body: Buffer.from('{}'), headers: {} },
     })),
