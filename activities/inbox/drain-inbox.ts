@@ -64,6 +64,7 @@ async function drain(
   const pause = (ms: number) => delay(ms, undefined, { signal: cancellationSignal }).catch(() => undefined);
   const deadlineMs = performance.now() + chunkMs;
   const lease = await inbox.takeOver(partition);
+  const marking: ApplyingDeps = { ...applying, mark: (events) => inbox.mark(lease, events) };
   let handled = 0;
   let busyAtMs = performance.now();
   while (performance.now() < deadlineMs) {
@@ -71,7 +72,7 @@ async function drain(
     const beganAtMs = performance.now();
     const events = await inbox.listDue(partition, BATCH);
     if (events.length > 0) {
-      const settled = await applyEvents(applying, (work) => inbox.settle(lease, work), events);
+      const settled = await applyEvents(marking, (work) => inbox.settle(lease, work), events);
       await processFailing(log, events, settled);
       handled += events.length;
       busyAtMs = performance.now();

@@ -20,7 +20,7 @@ import type { Log } from '../http/log.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import { contextOf, noteLimit } from '../http/request-context.ts';
 import type { Middleware } from '../http/request-context.ts';
-import { createGroupedInbox } from './grouped-inbox.ts';
+import { createGroupedInbox, STORE_EVERY_MS } from './grouped-inbox.ts';
 import type { KeepDelivery } from './grouped-inbox.ts';
 import { decodeForm } from './form.ts';
 import { createInboxWaker } from './inbox-waker.ts';
@@ -152,7 +152,7 @@ function createAnswer(deps: WebhookDeps): (exchange: Exchange) => Promise<void> 
     context.isWithoutBody = deps.providers.webhooks(address.provider)?.answersWithoutBody ?? false;
     await receive(req, address);
     if (context.isWithoutBody) res.writeHead(200, WITHOUT_BODY).end();
-    else res.writeHead(200, TAKEN_HEADERS).end(TAKEN);
+    else res.writeHead(200, TAKEN_HEADERS).end(TAKEN, 'latin1');
   };
 }
 
@@ -195,7 +195,7 @@ function createReceiving(deps: WebhookDeps): (req: IncomingMessage, address: Add
   watchPool('large-webhook-deliveries', large);
   watchWebhooks(deps.providers.ids.filter((provider) => deps.providers.webhooks(provider) !== null));
   const wake = createInboxWaker(deps);
-  const keep = createGroupedInbox(deps.inbox);
+  const keep = createGroupedInbox(deps.inbox, undefined, STORE_EVERY_MS);
   return async (req, address) => {
     const destination = destinationOf(deps, address);
     if (!destination.isSigned(headerOf(req))) throw notSigned();

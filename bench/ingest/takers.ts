@@ -54,7 +54,7 @@ export function saturate(
   applied: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Saturated> {
   return withSender(taker, async (sender) => {
-    sender.prepare(seconds * 10_000);
+    sender.prepareFor(seconds);
     const before = cpuSeconds(taker.pids);
     const perSecond = await sender.saturate(seconds);
     await applied();

@@ -16,6 +16,8 @@ export type Database = PostgresJsDatabase & {
   readonly $client: postgres.Sql;
   readonly reads: ReadConnections;
   readonly venueShares: VenueShares<string>;
+  /** As it was opened. */
+  readonly keepsPlans: boolean;
 };
 export type Transaction = Parameters<Parameters<Database['transaction']>[0]>[0];
 
@@ -93,6 +95,7 @@ export function openDatabase({
   return Object.assign(drizzle(client), {
     reads,
     venueShares: new VenueShares<string>({ total: Infinity, perVenue: connectionsPerVenue }),
+    keepsPlans,
   });
 }
 

@@ -10,7 +10,7 @@ import type { AccountRef } from '../connections/account-connections.ts';
 import { timeZoneOfStored } from '../../domain/schedule/time-zone.ts';
 import { historyStart } from '../connections/reach-store.ts';
 import { runPrepared, statement } from '../core/statement.ts';
-import { moveToVenue, withReach, withVenue } from '../core/venue-scope.ts';
+import { moveToVenue, together, withReach, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { DEFAULTS } from '../mappings/mapping-store.ts';
 import type { ChosenMappings } from '../mappings/mapping-store.ts';
@@ -73,26 +73,13 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
     listUnknown: ({ venueId, connectionId, resource }, amendments) =>
       withVenue(db, venueId, (tx) => idsWithoutRecord(tx, { connectionId, kind: kinds.get(resource) }, amendments)),
 
-    async apply(tx, storeEach, { target, account, mapping, readings, amendments }) {
-      await moveToVenue(tx, target.venueId);
-      const { venueId, connectionId, provider, resource, direction } = target;
-      const key = { venueId, connectionId, provider, resource, direction };
-      const scope = scopeWithKind({ ...key, account, mapping, syncId: NO_RUN, mode: 'incremental', fence: 0 }, kinds);
-      const held = await heldAmong(tx, target, readings);
-      const carriedOut = readings.filter((reading) => !held.has(reading));
-      const stored = await storeEach(carriedOut, (sp, part) => applyReadings(sp, scope, part));
-      await storeEach(amendments, (sp, part) => amendRecords(sp, scope, part));
-      const refused = stored.refused.map(({ item }): AppliedReading => ({
-        externalId: item.pulled.externalId,
-        recordId: null,
-        did: 'skipped',
-        reason: 'not-storable',
-      }));
-      const applied = stored.results.flat();
-      const count = (what: AppliedReading['did']) => applied.filter(({ did }) => did === what).length;
-      const counts = { created: count('created'), updated: count('updated'), archived: count('deleted') };
-      await announceChanges(tx, scope, counts);
-      return [...applied, ...refused, ...held.values()];
+    async apply(tx, storeEach, told) {
+      // The first statement of the readings is sent without waiting.
+      const [, applied] = await together(
+        moveToVenue(tx, told.target.venueId),
+        applyInVenue({ tx, storeEach, kinds }, told),
+      );
+      return applied;
     },
 
     listHeldDeletions: (limit) =>
@@ -113,19 +100,44 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
 
     async noteEffects(tx, effects) {
       for (const [venueId, own] of Map.groupBy(effects, ({ target }) => target.venueId)) {
-        await moveToVenue(tx, venueId);
         const rows = own.map(({ eventId, target, kind, recordId, reason }) => ({
           ...{ event_id: eventId, connection_id: target.connectionId, resource: target.resource },
           ...{ kind, record_id: recordId, reason },
         }));
-        await tx.execute(sql`
+        const noting = tx.execute(sql`
           insert into webhook_event_effects (event_id, venue_id, connection_id, kind, resource, record_id, reason)
           select distinct r.event_id, ${venueId}::uuid, r.connection_id, r.kind, r.resource, r.record_id, r.reason
           from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as r(event_id uuid, connection_id uuid, kind text, resource text, record_id uuid, reason text)
           on conflict on constraint webhook_event_effects_once do update set at = now()`);
+        await together(moveToVenue(tx, venueId), noting.execute());
       }
     },
   };
+}
+
+/** Applies readings where row-level security shows the target's venue. */
+async function applyInVenue(
+  { tx, storeEach, kinds }: { readonly tx: Transaction; readonly storeEach: StoreEach; readonly kinds: RecordKinds },
+  { target, account, mapping, readings, amendments }: TargetReadings,
+): Promise<readonly AppliedReading[]> {
+  const { venueId, connectionId, provider, resource, direction } = target;
+  const key = { venueId, connectionId, provider, resource, direction };
+  const scope = scopeWithKind({ ...key, account, mapping, syncId: NO_RUN, mode: 'incremental', fence: 0 }, kinds);
+  const held = await heldAmong(tx, target, readings);
+  const carriedOut = readings.filter((reading) => !held.has(reading));
+  const stored = await storeEach(carriedOut, (sp, part) => applyReadings(sp, scope, part));
+  await storeEach(amendments, (sp, part) => amendRecords(sp, scope, part));
+  const refused = stored.refused.map(({ item }): AppliedReading => ({
+    externalId: item.pulled.externalId,
+    recordId: null,
+    did: 'skipped',
+    reason: 'not-storable',
+  }));
+  const applied = stored.results.flat();
+  const count = (what: AppliedReading['did']) => applied.filter(({ did }) => did === what).length;
+  const counts = { created: count('created'), updated: count('updated'), archived: count('deleted') };
+  await announceChanges(tx, scope, counts);
+  return [...applied, ...refused, ...held.values()];
 }
 
 interface TargetRow {

@@ -7,15 +7,16 @@ import type { WebhookEventState } from '../../contracts/inbox.ts';
 import type { ConnectionId, WebhookEventId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId } from '../../contracts/providers.ts';
 import type { Backlog } from '../../domain/inbox/drain-pace.ts';
-import { ASYNCHRONOUS_COMMIT } from '../core/asynchronous-commit.ts';
+import { transactionOf } from '../core/many-rows.ts';
 import { queryBuilder, runPrepared, selectStatement, statement } from '../core/statement.ts';
+import { together } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { withRefusalsIn } from '../pull/rejections.ts';
 import type { StoreEach } from '../pull/rejections.ts';
 import { webhookEvents } from '../schema/webhooks/webhook-events.ts';
 import { webhookInbox } from '../schema/webhooks/webhook-inbox.ts';
-import { markEvents } from './settled-events.ts';
-import type { SettledEvent } from './settled-events.ts';
+import { holding, isMarkedAlone, markAlone, markEvents } from './settled-events.ts';
+import type { PartitionLease, SettledEvent } from './settled-events.ts';
 
 /** An event as it was received. */
 export interface ReceivedEvent {
@@ -57,12 +58,6 @@ export interface UnfinishedEvents {
   readonly oldestSeconds: number;
 }
 
-/** The right to drain a partition. It ends when another drainer takes the partition over. */
-export interface PartitionLease {
-  readonly partition: number;
-  readonly fence: number;
-}
-
 /** Another drainer has taken the partition over, so that this one must not mark anything more. */
 export class PartitionTakenOverError extends Error {
   override readonly name = 'PartitionTakenOverError';
@@ -102,6 +97,8 @@ export interface InboxStore {
   readBacklog(partition: number): Promise<Backlog | null>;
   /** Marks events together with their effects, in one transaction. Throws PartitionTakenOverError. */
   settle(lease: PartitionLease, work: Settle): Promise<void>;
+  /** As `settle`, for events that are over without anything else to do. */
+  mark(lease: PartitionLease, events: readonly SettledEvent[]): Promise<void>;
   /** As `settle`, for one event that failed. Throws EventTakenError when it was handled otherwise since it was found. */
   settleFailing(event: Pick<DueEvent, 'id' | 'attempts'>, work: Settle): Promise<void>;
   /** An event that failed or is dead; null when it is in another state, or gone. */
@@ -165,24 +162,16 @@ export function createInboxStore(db: Database): InboxStore {
       return row?.oldest == null || row.newest === null ? null : { oldestMs: row.oldest, newestMs: row.newest };
     },
 
-    settle: (lease, work) =>
-      withRefusalsIn(
-        (inside) => db.transaction(inside),
-        async (tx, storeEach) => {
-          // The lock makes another drainer wait until this transaction has ended. Effects and marks of a batch may be
-          // forgotten together: the events are on disk, and are handled again. Nobody outside is told of them before,
-          // because a delivery is claimed by a commit that waits.
-          const [held] = await tx.execute(sql`
-            select ${ASYNCHRONOUS_COMMIT} from webhook_inbox
-            where partition = ${lease.partition}::smallint and fence = ${lease.fence}::bigint for share`);
-          if (!held) throw new PartitionTakenOverError();
-          await markEvents(tx, await work(tx, storeEach));
-        },
-      ),
+    settle: (lease, work) => settle(db, lease, work),
+
+    async mark(lease, events) {
+      if (!events.every(isMarkedAlone)) await settle(db, lease, () => Promise.resolve(events));
+      else if (!(await markAlone(db, lease, events))) throw new PartitionTakenOverError();
+    },
 
     settleFailing: ({ id, attempts }, work) =>
       withRefusalsIn(
-        (inside) => db.transaction(inside),
+        (inside) => transactionOf(db, inside),
         async (tx, storeEach) => {
           const [held] = await tx
             .select({ id: webhookEvents.id })
@@ -263,6 +252,22 @@ export function createInboxStore(db: Database): InboxStore {
       return rows.map(({ partition }) => partition);
     },
   };
+}
+
+const settle = (db: Database, lease: PartitionLease, work: Settle): Promise<void> =>
+  withRefusalsIn(
+    (inside) => transactionOf(db, inside),
+    async (tx, storeEach) => {
+      // Nothing that the work does is seen before it is known whether the lock is held, so it is not waited for.
+      const [, settled] = await together(holdPartition(tx, lease), work(tx, storeEach));
+      await markEvents(tx, settled);
+    },
+  );
+
+/** Throws PartitionTakenOverError. */
+async function holdPartition(tx: Transaction, lease: PartitionLease): Promise<void> {
+  const [held] = await tx.execute(holding(lease)).execute();
+  if (!held) throw new PartitionTakenOverError();
 }
 
 const { placeholder } = sql;

@@ -1,5 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createGroupedInbox } from '../../../api/webhooks/grouped-inbox.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore, ReceivedEvent } from '../../../db/webhooks/inbox-store.ts';
@@ -33,6 +34,9 @@ function heldStore() {
   };
   return { keep, statements, next };
 }
+
+/** Long enough to see that somebody waits. */
+const EVERY_MS = 100;
 
 /** Lets everything that can go on go on. */
 const settle = () => new Promise<void>((resolve) => void setImmediate(resolve));
@@ -86,6 +90,44 @@ describe('deliveries that arrive together', () => {
     }
     await Promise.all(all);
     expect(store.statements).toEqual([['0'], ['1', '2'], ['3'], ['4'], ['5'], ['6']]);
+  });
+
+  it('share a statement that begins a while after the last one, and one that comes later is stored at once', async () => {
+    const store = heldStore();
+    const keep = createGroupedInbox(store, undefined, EVERY_MS);
+    const first = keep([anEvent('1')]);
+    expect(store.statements).toEqual([['1']]);
+    const beganAtMs = performance.now();
+    store.next().finish();
+    await first;
+    const others = [keep([anEvent('2')])];
+    await settle();
+    expect(store.statements).toHaveLength(1);
+    others.push(keep([anEvent('3')]));
+    await vi.waitFor(() => {
+      expect(store.statements).toHaveLength(2);
+    });
+    // A timer may be early by less than a millisecond.
+    expect(performance.now() - beganAtMs).toBeGreaterThan(EVERY_MS - 2);
+    expect(store.statements).toEqual([['1'], ['2', '3']]);
+    store.next().finish();
+    await Promise.all(others);
+    await delay(2 * EVERY_MS);
+    void keep([anEvent('4')]);
+    expect(store.statements).toHaveLength(3);
+  });
+
+  it('do not wait once a statement is full', async () => {
+    const store = heldStore();
+    const keep = createGroupedInbox(store, { deliveries: 2, bytes: 1_000 }, 3_600_000);
+    const first = keep([anEvent('1')]);
+    const full = [keep([anEvent('2')]), keep([anEvent('3')])];
+    store.next().finish();
+    await first;
+    await settle();
+    expect(store.statements).toEqual([['1'], ['2', '3']]);
+    store.next().finish();
+    await Promise.all(full);
   });
 
   it('all fail while the database is away, and the next ones are tried again', async () => {

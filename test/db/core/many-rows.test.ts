@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
-import { writeMany } from '../../../db/core/many-rows.ts';
+import { transactionOf, writeMany } from '../../../db/core/many-rows.ts';
 import { openDatabase, withVenue } from '../../../db/core/venue-scope.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
@@ -39,6 +39,24 @@ describe('a statement that writes many rows', () => {
       expect(await writeMany(tx, MODE)).toEqual([{ mode: 'force_generic_plan' }]);
       expect([...(await tx.execute(MODE))]).toEqual([{ mode: 'force_generic_plan' }]);
     });
+  });
+
+  it('is sent alone where the database keeps plans', async () => {
+    const keeping = openDatabase({ url: database.url, maxConnections: 1, keepsPlans: true, applicationName: 'test' });
+    const statements: string[] = [];
+    try {
+      await transactionOf(keeping, async (tx) => {
+        const execute = tx.execute.bind(tx);
+        tx.execute = (query) => {
+          statements.push(JSON.stringify(query));
+          return execute(query);
+        };
+        expect(await writeMany(tx, MODE)).toEqual([{ mode: 'force_generic_plan' }]);
+      });
+    } finally {
+      await keeping.$client.end();
+    }
+    expect(statements).toEqual([JSON.stringify(MODE)]);
   });
 
   it('leaves no mark on the connection when it fails', async () => {
