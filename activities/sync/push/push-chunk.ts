@@ -20,11 +20,15 @@ import { planPush } from './push-work.ts';
 import type { PushWork } from './push-work.ts';
 import { SerialCommitter } from '../serial-committer.ts';
 
-const PAGE_SIZE = 1_000;
+/**
+ * A record that waits takes several kilobytes, and many runs share one process: pages are small, so that a run holds
+ * few records beyond those of its calls.
+ */
+const PAGE_SIZE = 250;
 /** Maximum of open pages: enough that pages with few changes never leave the lanes idle. */
-const MAX_OPEN_PAGES = 20;
-/** The next page is read when fewer records than this wait. */
-const LOW_WATER = 500;
+const MAX_OPEN_PAGES = 80;
+/** The next page is read when fewer records than this wait, or fewer than go in one call: some seconds of an account's rate. */
+const LOW_WATER = 200;
 /** Maximum of results in one transaction, and of results that wait for it, unless one call has more. */
 const MAX_RESULTS_A_COMMIT = 500;
 /** Results are stored a few times a second: often enough for a live view, rarely enough to be cheap. */
