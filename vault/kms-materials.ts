@@ -1,5 +1,6 @@
-import { KMS, KmsKeyringNode, NodeDefaultCryptographicMaterialsManager } from '@aws-crypto/client-node';
-import type { KmsKeyringNodeInput, NodeMaterialsManager } from '@aws-crypto/client-node';
+import type { KMS, KmsKeyringNode, KmsKeyringNodeInput } from '@aws-crypto/kms-keyring-node';
+import { NodeDefaultCryptographicMaterialsManager } from '@aws-crypto/material-management-node';
+import type { NodeMaterialsManager } from '@aws-crypto/material-management-node';
 import type { KeyringConfig } from './keyring.ts';
 import { VaultError } from './vault-error.ts';
 
@@ -26,7 +27,8 @@ const CIPHERTEXT_REFUSED = new Set(['InvalidCiphertextException', 'IncorrectKeyE
  * Data keys generated and unwrapped by AWS KMS, one uncached call each. Throws VaultError when KMS causes the failure.
  */
 export class KmsMaterials implements NodeMaterialsManager {
-  readonly #kms: KMS;
+  readonly #settings: NonNullable<ConstructorParameters<typeof KMS>[0]>;
+  #loaded: Promise<Loaded> | null = null;
   readonly #keyId: string;
   readonly #otherKeyArns: ReadonlySet<string>;
 
@@ -37,7 +39,7 @@ export class KmsMaterials implements NodeMaterialsManager {
     this.#keyId = keyId;
     this.#otherKeyArns = new Set(otherKeyArns);
     // The keyring calls `kms.decrypt(…)`, which only this aggregated client has; a bare KMSClient does not.
-    this.#kms = new KMS({
+    this.#settings = {
       region,
       ...(endpoint === undefined ? {} : { endpoint }),
       maxAttempts: timeouts.maxAttempts,
@@ -47,7 +49,7 @@ export class KmsMaterials implements NodeMaterialsManager {
         // Without this option the SDK only logs a warning and keeps waiting.
         throwOnRequestTimeout: true,
       },
-    });
+    };
   }
 
   getEncryptionMaterials(...[request]: Parameters<NodeMaterialsManager['getEncryptionMaterials']>) {
@@ -72,7 +74,8 @@ export class KmsMaterials implements NodeMaterialsManager {
   ): Promise<Material> {
     // The keyring flattens KMS errors into one text. Watching the client keeps the error's kind.
     const failures: VaultError[] = [];
-    const client = this.#pinnedClient(keyId, (error) => failures.push(toVaultError(error)));
+    const { kms, KmsKeyringNode } = await (this.#loaded ??= this.#load());
+    const client = pinnedClient(kms, keyId, (error) => failures.push(toVaultError(error)));
     const keyring = new KmsKeyringNode({ ...input, clientProvider: () => client });
     try {
       return await obtain(new NodeDefaultCryptographicMaterialsManager(keyring));
@@ -81,24 +84,35 @@ export class KmsMaterials implements NodeMaterialsManager {
     }
   }
 
-  #pinnedClient(keyId: string, onFailure: (error: unknown) => void): KmsClient {
-    const watch = async <Output>(call: Promise<Output>): Promise<Output> => {
-      try {
-        return await call;
-      } catch (error) {
-        onFailure(error);
-        throw error;
-      }
-    };
-    const pinned = { KeyId: keyId };
-    // The SDK's outputs may hold an explicit undefined and the keyring's types may not. The keyring checks every field
-    // that it uses.
-    return {
-      generateDataKey: (input) => watch(this.#kms.generateDataKey({ ...input, ...pinned })),
-      decrypt: (input) => watch(this.#kms.decrypt({ ...input, ...pinned })),
-      encrypt: (input) => watch(this.#kms.encrypt({ ...input, ...pinned })),
-    } as KmsClient;
+  /** Loads AWS's clients on first use: a process with a local key never calls them, and they take 5 MiB of its heap. */
+  async #load(): Promise<Loaded> {
+    const { KMS, KmsKeyringNode } = await import('@aws-crypto/kms-keyring-node');
+    return { kms: new KMS(this.#settings), KmsKeyringNode };
   }
+}
+
+interface Loaded {
+  readonly kms: KMS;
+  readonly KmsKeyringNode: typeof KmsKeyringNode;
+}
+
+function pinnedClient(kms: KMS, keyId: string, onFailure: (error: unknown) => void): KmsClient {
+  const watch = async <Output>(call: Promise<Output>): Promise<Output> => {
+    try {
+      return await call;
+    } catch (error) {
+      onFailure(error);
+      throw error;
+    }
+  };
+  const pinned = { KeyId: keyId };
+  // The SDK's outputs may hold an explicit undefined and the keyring's types may not. The keyring checks every field
+  // that it uses.
+  return {
+    generateDataKey: (input) => watch(kms.generateDataKey({ ...input, ...pinned })),
+    decrypt: (input) => watch(kms.decrypt({ ...input, ...pinned })),
+    encrypt: (input) => watch(kms.encrypt({ ...input, ...pinned })),
+  } as KmsClient;
 }
 
 function toVaultError(error: unknown): VaultError {

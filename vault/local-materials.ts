@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  MultiKeyringNode,
-  NodeDefaultCryptographicMaterialsManager,
-  RawAesKeyringNode,
-  RawAesWrappingSuiteIdentifier,
-} from '@aws-crypto/client-node';
-import type { NodeMaterialsManager } from '@aws-crypto/client-node';
+import { MultiKeyringNode, NodeDefaultCryptographicMaterialsManager } from '@aws-crypto/material-management-node';
+import { RawAesKeyringNode, RawAesWrappingSuiteIdentifier } from '@aws-crypto/raw-aes-keyring-node';
+import type { NodeMaterialsManager } from '@aws-crypto/material-management-node';
 import { LOCAL_KEY_BYTES, decodeLocalKey } from './keyring.ts';
 import type { KeyringConfig } from './keyring.ts';
 import type { Secret } from './secret.ts';

@@ -1,5 +1,8 @@
-import { NodeCachingMaterialsManager, getLocalCryptographicMaterialsCache } from '@aws-crypto/client-node';
-import type { NodeMaterialsManager } from '@aws-crypto/client-node';
+import {
+  NodeCachingMaterialsManager,
+  getLocalCryptographicMaterialsCache,
+} from '@aws-crypto/caching-materials-manager-node';
+import type { NodeMaterialsManager } from '@aws-crypto/material-management-node';
 import type { KeyringConfig } from './keyring.ts';
 import { KMS_TIMEOUTS, KmsMaterials } from './kms-materials.ts';
 import type { KmsTimeouts } from './kms-materials.ts';

@@ -1,4 +1,4 @@
-import { AlgorithmSuiteIdentifier, CommitmentPolicy } from '@aws-crypto/client-node';
+import { AlgorithmSuiteIdentifier, CommitmentPolicy } from '@aws-crypto/material-management-node';
 import type { SealContext } from '../contracts/vault.ts';
 
 /**

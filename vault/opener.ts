@@ -1,4 +1,4 @@
-import { buildDecrypt } from '@aws-crypto/client-node';
+import { buildDecrypt } from '@aws-crypto/decrypt-node';
 import type { KeyringConfig } from './keyring.ts';
 import { createMaterials } from './materials.ts';
 import type { VaultOptions } from './materials.ts';

@@ -1,5 +1,6 @@
-import { NodeAlgorithmSuite, buildEncrypt } from '@aws-crypto/client-node';
-import type { NodeMaterialsManager } from '@aws-crypto/client-node';
+import { buildEncrypt } from '@aws-crypto/encrypt-node';
+import { NodeAlgorithmSuite } from '@aws-crypto/material-management-node';
+import type { NodeMaterialsManager } from '@aws-crypto/material-management-node';
 import type { SealContext, SealedSecret } from '../contracts/vault.ts';
 import type { KeyringConfig } from './keyring.ts';
 import { createMaterials } from './materials.ts';

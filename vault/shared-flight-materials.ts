@@ -1,4 +1,4 @@
-import type { NodeAlgorithmSuite, NodeMaterialsManager } from '@aws-crypto/client-node';
+import type { NodeAlgorithmSuite, NodeMaterialsManager } from '@aws-crypto/material-management-node';
 
 type EncryptionRequest = Parameters<NodeMaterialsManager['getEncryptionMaterials']>[0];
 type DecryptionRequest = Parameters<NodeMaterialsManager['decryptMaterials']>[0];

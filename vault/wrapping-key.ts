@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { buildDecrypt } from '@aws-crypto/client-node';
-import type { EncryptedDataKey, NodeMaterialsManager } from '@aws-crypto/client-node';
+import { buildDecrypt } from '@aws-crypto/decrypt-node';
+import type { EncryptedDataKey, NodeMaterialsManager } from '@aws-crypto/material-management-node';
 import type { ConnectionId, VenueId } from '../contracts/ids.ts';
 import type { SealContext, SealedSecret } from '../contracts/vault.ts';
 import { CLIENT_OPTIONS } from './message.ts';

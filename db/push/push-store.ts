@@ -25,8 +25,8 @@ import { addProgress } from '../runs/run-state.ts';
 import { coveredBy, inUse, linkOfRecord, lockRun, needsPush, scopeWithKind } from '../runs/run-scope.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import type { RunScope } from '../runs/run-scope.ts';
-import { withVenue } from '../core/venue-scope.ts';
-import type { Database } from '../core/venue-scope.ts';
+import { together, withVenue } from '../core/venue-scope.ts';
+import type { Database, Transaction } from '../core/venue-scope.ts';
 
 export type { PushCommit, PushResult };
 
@@ -102,10 +102,13 @@ export interface PushStore extends PushMarks {
 }
 
 export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
-  const readRows = (scope: RunScope, { filter, limit }: { readonly filter: SQL; readonly limit: number }) =>
+  const readRows = (
+    scope: RunScope,
+    { filter, limit, isPage = false }: { readonly filter: SQL; readonly limit: number; readonly isPage?: boolean },
+  ) =>
     withVenue(db, scope.venueId, async (tx) => {
       const kind = kinds.get(scope.resource);
-      const rows = await tx.execute<Row>(sql`
+      const statement = sql`
         select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kind), 'c')} as fields,
           ${namedRemoteColumns(scope, kinds)} as named,
           l.record_id as link_id, l.external_id, l.external_version, l.fingerprint, l.state, l.record_version, l.write_attempt, l.batch_key, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
@@ -115,7 +118,8 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
         ${linkOfRecord(scope)}
         ${pushMergeJoins(scope)}
         where c.venue_id = ${scope.venueId} and ${filter}
-        order by c.id limit ${limit}`);
+        order by c.id limit ${limit}`;
+      const rows = await (isPage ? inOrder(tx, statement) : tx.execute<Row>(statement));
       const read = rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
       const lists = await readListNaming(tx, scopeWithKind(scope, kinds), read);
       return lists === null ? read : read.map((row) => ({ ...row, lists }));
@@ -129,6 +133,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
           and (${after}::uuid is null or c.id > ${after}::uuid)
           and (${scope.mode === 'full'} or ${needsPush}) and ${coveredBy(scope)}`,
         limit,
+        isPage: scope.deadLettersOnly !== true,
       }),
 
     readRows: (scope, recordIds) =>
@@ -176,6 +181,19 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
         };
       }),
   };
+}
+
+/**
+ * Reads the index in the order of the page, and ends with it. On a table that Postgres has no statistics of, such as one that
+ * was just loaded, it takes a venue for a few records: it would look up the links of all of them, for each page, and sort
+ * them.
+ */
+async function inOrder(tx: Transaction, page: SQL) {
+  const [, rows] = await together(
+    tx.execute(sql`select set_config('enable_sort', 'off', true)`),
+    tx.execute<Row>(page),
+  );
+  return rows;
 }
 
 /** A bigint: microseconds, as exact as the column. */

@@ -1,5 +1,5 @@
-import { buildEncrypt } from '@aws-crypto/client-node';
-import type { NodeMaterialsManager } from '@aws-crypto/client-node';
+import { buildEncrypt } from '@aws-crypto/encrypt-node';
+import type { NodeMaterialsManager } from '@aws-crypto/material-management-node';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { SealedSecret } from '../../contracts/vault.ts';

@@ -20,11 +20,19 @@ import { planPush } from './push-work.ts';
 import type { PushWork } from './push-work.ts';
 import { SerialCommitter } from '../serial-committer.ts';
 
-const PAGE_SIZE = 1_000;
+/**
+ * A record that waits takes several kilobytes, and many runs share one process: pages are small, so that a run holds
+ * few records beyond those of its calls.
+ */
+const PAGE_SIZE = 250;
+/** A page after one of few changes is larger, because what needs no write is not held. */
+const SPARSE_PAGE_SIZE = 1_000;
+/** The part of a page above which its changes are not few. */
+const FEW = 0.25;
 /** Maximum of open pages: enough that pages with few changes never leave the lanes idle. */
 const MAX_OPEN_PAGES = 20;
-/** The next page is read when fewer records than this wait. */
-const LOW_WATER = 500;
+/** The next page is read when fewer records than this wait, or fewer than go in one call: some seconds of an account's rate. */
+const LOW_WATER = 200;
 /** Maximum of results in one transaction, and of results that wait for it, unless one call has more. */
 const MAX_RESULTS_A_COMMIT = 500;
 /** Results are stored a few times a second: often enough for a live view, rarely enough to be cheap. */
@@ -84,6 +92,7 @@ class PushWalk {
   readonly #running = new Set<Promise<void>>();
   readonly #newestDeletionEpochUs: number | null;
   #after: RecordId | null;
+  #pageSize = PAGE_SIZE;
   readonly #first: PushCheckpoint;
   #atEnd = false;
 
@@ -133,9 +142,10 @@ class PushWalk {
 
   async #readPage(): Promise<void> {
     const { store, scope, mapping } = this.#environment;
+    const limit = this.#pageSize;
     const read = await store.readPage(scope, {
       after: this.#after,
-      limit: PAGE_SIZE,
+      limit,
       newestDeletionEpochUs: this.#newestDeletionEpochUs,
     });
     const rows = await mapRows(read, this.#environment);
@@ -150,9 +160,10 @@ class PushWalk {
       const page = { last, unchangedCount: works.length - open.length, unfinished: open.length };
       this.#pages.push(page);
       this.#waiting.push(...open.map((work) => ({ work, page })));
+      this.#pageSize = open.length > FEW * rows.length ? PAGE_SIZE : SPARSE_PAGE_SIZE;
     }
     // Set only now, so that a concurrent commit does not see the end before this page is in line.
-    this.#atEnd = rows.length < PAGE_SIZE;
+    this.#atEnd = rows.length < limit;
     // A page without work passes at once, and an empty one may be the end.
     this.#committer.add([]);
   }
