@@ -28,6 +28,9 @@ export const POOLS = { atomicLoads: 5, eventStreams: 1_000, databaseConnections:
 /** Besides the database connections. A read that finds none idle takes one of those, and a venue's share counts both. */
 export const READ_CONNECTIONS = 8;
 
+/** For small writes, in the same way. */
+export const WRITE_CONNECTIONS = 4;
+
 /**
  * Limits that keep one caller, venue or visitor from using up what all share; docs/operations/limits.md says what each
  * protects.

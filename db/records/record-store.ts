@@ -9,6 +9,7 @@ import type { AuditOf } from '../core/audit-store.ts';
 import { MAX_PAGE_BYTES, toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { keepAgreed } from './agreed-records.ts';
+import { createFewRecordsStore } from './few-records-store.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
 import {
@@ -104,6 +105,7 @@ export function createRecordStores(db: Database, kinds: RecordKinds): RecordStor
 export function createRecordStore<Kind extends RecordKind>(db: Database, kind: Kind): RecordStore<FieldsOf<Kind>> {
   type Fields = FieldsOf<Kind>;
   const table = recordTable(kind);
+  const fewRecords = createFewRecordsStore(db, table);
   const findQuery = (id: Operand<RecordId>): SQL =>
     sql`select ${shownColumns(kind)} from ${tableOf(kind)} c where c.id = ${id}`;
   const findStatement = statement<Row>(findQuery(sql.placeholder('id')));
@@ -115,7 +117,9 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
   };
 
   return {
-    upsertMany: (venueId, records) => withVenue(db, venueId, (tx) => upsert({ tx, venueId, table }, records)),
+    upsertMany: async (venueId, records) =>
+      (await fewRecords.tryUpsert(venueId, records)) ??
+      withVenue(db, venueId, (tx) => upsert({ tx, venueId, table }, records)),
 
     upsertAll: (venueId, load) => writeStaged(db, { venueId, table }, load),
 
