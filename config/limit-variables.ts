@@ -120,6 +120,17 @@ export const LIMIT_VARIABLES = {
     readBy: ['api'],
     secret: false,
   },
+  VENUE_SHARE_OF_TIME_MS_PER_SECOND: {
+    schema: upTo(1_000),
+    form: formUpTo(1_000),
+    description:
+      'Milliseconds of each second of an API process that one venue may use while others use it, also of what they leave. Further work waits.',
+    obtain:
+      'Choose one. More lets large loads end sooner, and others wait longer. A venue never waits below 250, its share.',
+    default: '400',
+    readBy: ['api'],
+    secret: false,
+  },
   MAX_CONNECTIONS_PER_VENUE: {
     schema: upTo(1_000),
     form: formUpTo(1_000),

@@ -40,20 +40,7 @@ interface VerdictRow {
  * that were just created. Done twice, it finds the records unchanged.
  */
 export function createFewRecordsStore(db: Database, table: RecordTable): FewRecordsStore {
-  const given = incomingFrom(sql.placeholder('documents'));
-  const scope = { venueId: sql.placeholder('venueId'), table };
-  const create = statement(sql`with ${created(scope, given)} select count(*) from created`);
-  const lock = statement(lockingKnown(table, incomingFrom(sql.placeholder('keys'))));
-  const change = statement<VerdictRow>(sql`
-    with given as materialized (select * from ${given} g),
-    broken as materialized (${table.rules.length === 0 ? NONE_BROKEN : brokenRules(table, sql`given`)}),
-    ${updated(scope, sql`(select * from given where no not in (select no from broken))`)}
-    select coalesce(o.id = s.id, false) as is_created, u.id is not null as is_updated, b.broken
-    from given s
-    left join ${stored(table)} on true
-    left join updated u on u.source_id = s.source_id
-    left join broken b on b.no = s.no
-    order by s.no`);
+  const { create, lock, change } = stepsOf(table);
 
   async function upsert(
     venueId: VenueId,
@@ -78,6 +65,26 @@ export function createFewRecordsStore(db: Database, table: RecordTable): FewReco
       const keys = JSON.stringify(numbered.map(({ no, id, sourceId }) => ({ no, id, sourceId })));
       return upsert(venueId, { documents, keys });
     },
+  };
+}
+
+/** The statements of an upsert, in their order. */
+export function stepsOf(table: RecordTable) {
+  const given = incomingFrom(sql.placeholder('documents'));
+  const scope = { venueId: sql.placeholder('venueId'), table };
+  return {
+    create: statement(sql`with ${created(scope, given)} select count(*) from created`),
+    lock: statement(lockingKnown(table, incomingFrom(sql.placeholder('keys')))),
+    change: statement<VerdictRow>(sql`
+      with given as materialized (select * from ${given} g),
+      broken as materialized (${table.rules.length === 0 ? NONE_BROKEN : brokenRules(table, sql`given`)}),
+      ${updated(scope, sql`(select * from given where no not in (select no from broken))`)}
+      select coalesce(o.id = s.id, false) as is_created, u.id is not null as is_updated, b.broken
+      from given s
+      left join ${stored(table)} on true
+      left join updated u on u.source_id = s.source_id
+      left join broken b on b.no = s.no
+      order by s.no`),
   };
 }
 

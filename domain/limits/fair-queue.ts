@@ -7,6 +7,8 @@ import type { Release } from './venue-shares.ts';
 const SHARE_MS = 250;
 /** What is remembered beyond the share, so that no owner gives way for long after it has used the idle process. */
 const MAX_REMEMBERED_MS = 2 * SHARE_MS;
+/** As many times the most that an owner may use beside others are remembered, where that is more. */
+const REMEMBERED_ABOVE_MOST = 1.25;
 /** Use is forgotten exponentially with this time constant. */
 const MEMORY_MS = 1_000;
 /** Pieces of work of an owner above its share that may be started side by side. */
@@ -80,8 +82,8 @@ class Account {
   readonly lasting: Memory;
   #expectedMs = 0;
 
-  constructor(nowMs: number) {
-    this.#used = new Memory(MAX_REMEMBERED_MS, nowMs);
+  constructor(nowMs: number, maxRememberedMs: number) {
+    this.#used = new Memory(maxRememberedMs, nowMs);
     this.lasting = new Memory(Infinity, nowMs);
   }
 
@@ -146,6 +148,8 @@ export class FairQueue<Owner extends string = string> {
   readonly #nowMs: () => number;
   readonly #maxWaitMs: number;
   readonly #lastingPerSecond: number;
+  readonly #mostMsBesideOthers: number;
+  readonly #maxRememberedMs: number;
   #isScheduled = false;
   #lookAgain: ReturnType<typeof setTimeout> | null = null;
   #inUse = 0;
@@ -156,10 +160,15 @@ export class FairQueue<Owner extends string = string> {
     nowMs = () => performance.now(),
     maxWaitMs = 10_000,
     lastingPerSecond = Infinity,
+    mostMsBesideOthers = Infinity,
   }: FairQueueOptions = {}) {
     this.#nowMs = nowMs;
     this.#maxWaitMs = maxWaitMs;
     this.#lastingPerSecond = lastingPerSecond;
+    this.#mostMsBesideOthers = mostMsBesideOthers;
+    this.#maxRememberedMs = Number.isFinite(mostMsBesideOthers)
+      ? Math.max(MAX_REMEMBERED_MS, mostMsBesideOthers * REMEMBERED_ABOVE_MOST)
+      : MAX_REMEMBERED_MS;
   }
 
   get inUse(): number {
@@ -251,7 +260,7 @@ export class FairQueue<Owner extends string = string> {
     if (known) return known;
     if (this.#accounts.size >= MAX_ACCOUNTS)
       for (const [name, account] of this.#accounts) if (account.isForgotten(nowMs)) this.#accounts.delete(name);
-    const made = new Account(nowMs);
+    const made = new Account(nowMs, this.#maxRememberedMs);
     this.#accounts.set(owner, made);
     return made;
   }
@@ -304,12 +313,17 @@ export class FairQueue<Owner extends string = string> {
     if (kind === 'lasting' && !this.#mayStartLasting(account, nowMs)) return false;
     if (!account.isAboveShare(nowMs)) return true;
     const usedMs = account.usedMs(nowMs);
+    if (usedMs >= this.#mostMsBesideOthers && this.#isBesideOthers(account, nowMs)) return false;
     return !this.#hasOther(account, (other) => other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs);
   }
 
   #mayStartLasting(account: Account, nowMs: number): boolean {
-    if (account.lasting.at(nowMs) < this.#lastingPerSecond) return true;
-    return !this.#hasOther(account, (other) => other.usedMs(nowMs) >= NEARLY_FORGOTTEN_MS);
+    return account.lasting.at(nowMs) < this.#lastingPerSecond || !this.#isBesideOthers(account, nowMs);
+  }
+
+  /** Whether another has used the process within some five seconds. */
+  #isBesideOthers(account: Account, nowMs: number): boolean {
+    return this.#hasOther(account, (other) => other.usedMs(nowMs) >= NEARLY_FORGOTTEN_MS);
   }
 
   #mostStarted(account: Account, nowMs: number): number {
@@ -326,4 +340,9 @@ export interface FairQueueOptions {
   readonly maxWaitMs?: number;
   /** Pieces of lasting work that an owner starts in a second while others use the process. */
   readonly lastingPerSecond?: number;
+  /**
+   * Time of each second that an owner may use while others use the process, also of what they leave: their next work
+   * meets what was started before it, in this process and in those behind it.
+   */
+  readonly mostMsBesideOthers?: number;
 }
