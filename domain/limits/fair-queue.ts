@@ -28,6 +28,8 @@ const MAX_EXPECTED_MS = CHEAP_MS * MAX_STARTED_BESIDE_OTHERS;
 const EXPECT_LESS = 0.1;
 /** Work holds others back for this long after its start: later it mostly waits, for its sender or the database. */
 const COUNTS_FOR_MS = 1_000;
+/** Remembered use of an owner that sends a short request a second. */
+const USED_STEADILY_MS = 1;
 /** How little of another's use is left when it is some five seconds old: then the owner is alone. */
 const NEARLY_FORGOTTEN_MS = 0.01;
 const LOOK_AGAIN_MS = 2;
@@ -313,23 +315,23 @@ export class FairQueue<Owner extends string = string> {
     if (kind === 'lasting' && !this.#mayStartLasting(account, nowMs)) return false;
     if (!account.isAboveShare(nowMs)) return true;
     const usedMs = account.usedMs(nowMs);
-    if (usedMs >= this.#mostMsBesideOthers && this.#isBesideOthers(account, nowMs)) return false;
+    if (usedMs >= this.#mostMsBesideOthers && !this.#isAlone(account, nowMs)) return false;
     return !this.#hasOther(account, (other) => other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs);
   }
 
   #mayStartLasting(account: Account, nowMs: number): boolean {
-    return account.lasting.at(nowMs) < this.#lastingPerSecond || !this.#isBesideOthers(account, nowMs);
+    if (account.lasting.at(nowMs) < this.#lastingPerSecond) return true;
+    return !this.#hasOther(account, (other) => other.usedMs(nowMs) >= NEARLY_FORGOTTEN_MS);
   }
 
-  /** Whether another has used the process within some five seconds. */
-  #isBesideOthers(account: Account, nowMs: number): boolean {
-    return this.#hasOther(account, (other) => other.usedMs(nowMs) >= NEARLY_FORGOTTEN_MS);
+  /** Whether no other uses the process steadily: a single short request counts for no longer than it takes. */
+  #isAlone(account: Account, nowMs: number): boolean {
+    return !this.#hasOther(account, (other) => other.usedMs(nowMs) >= USED_STEADILY_MS);
   }
 
   #mostStarted(account: Account, nowMs: number): number {
     const isAbove = account.isAboveShare(nowMs);
-    const isAlone = !this.#hasOther(account, (other) => other.usedMs(nowMs) >= 1);
-    if (isAlone) return isAbove ? MAX_STARTED : Infinity;
+    if (this.#isAlone(account, nowMs)) return isAbove ? MAX_STARTED : Infinity;
     return account.fitting(isAbove ? MAX_STARTED_ABOVE_SHARE_BESIDE_OTHERS : MAX_STARTED_BESIDE_OTHERS);
   }
 }

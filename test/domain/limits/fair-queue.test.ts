@@ -332,13 +332,22 @@ describe('a queue that shares the time of a process', () => {
 
     it('holds back starts of an owner that has used as much, until a part of it is forgotten', async () => {
       const { clock, begin, order } = boundQueue();
-      await spendOnce(begin, 'victim', 1);
+      await spendOnce(begin, 'victim', 5);
       await spendOnce(begin, 'attacker', MOST_MS + 50);
       const waiting = begin('attacker', 'further');
       await manyRounds();
       expect(order).not.toContain('further');
       clock.ms = 200;
       await waiting;
+      expect(order.at(-1)).toBe('further');
+    });
+
+    it('holds nothing back for an owner that has made a single short request', async () => {
+      const { clock, begin, order } = boundQueue();
+      await spendOnce(begin, 'victim', 1);
+      clock.ms = 20;
+      await spendOnce(begin, 'loader', MOST_MS + 50);
+      await begin('loader', 'further');
       expect(order.at(-1)).toBe('further');
     });
 
@@ -352,7 +361,7 @@ describe('a queue that shares the time of a process', () => {
 
     it('may be as high as two shares of a second, and holds then too', async () => {
       const { begin, order, clock } = aQueue({ mostMsBesideOthers: 900 });
-      await spendOnce(begin, 'victim', 1);
+      await spendOnce(begin, 'victim', 5);
       await spendOnce(begin, 'attacker', 850);
       await spendOnce(begin, 'attacker', 100);
       const waiting = begin('attacker', 'beyond');
