@@ -252,14 +252,6 @@ export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transac
   );
 }
 
-/** Runs `work` where one caller's stored answers are visible, and nothing else. */
-export function withCaller<T>(db: Database, caller: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.execute(sql`select set_config('app.caller', ${caller}, true)`);
-    return work(tx);
-  });
-}
-
 /**
  * Waits for statements of one transaction that were sent without waiting for each other. Returns only after all have
  * ended, even after a failure, because nothing may reach the connection after its ROLLBACK. Throws the failure of the

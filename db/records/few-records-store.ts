@@ -4,7 +4,6 @@ import type { VenueId } from '../../contracts/ids.ts';
 import { statement } from '../core/statement.ts';
 import { writeVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
-import type { UpsertVerdict } from './record-store.ts';
 import type { RecordTable } from './record-tables.ts';
 import {
   brokenRules,
@@ -16,6 +15,7 @@ import {
   toDocuments,
   updated,
 } from './record-writing.ts';
+import type { UpsertVerdict } from './record-writing.ts';
 
 /** More records, or larger ones, are sent once for each step that they need. */
 const MOST_RECORDS = 10;

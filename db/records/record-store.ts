@@ -22,7 +22,7 @@ import {
   tableOf,
 } from './record-tables.ts';
 import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
-import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
+import type { FieldProblem, NumberedDocument, UpsertVerdict, WriteScope } from './record-writing.ts';
 import { ListStatements, statement } from '../core/statement.ts';
 import type { Operand } from '../core/statement.ts';
 import { writeMany } from '../core/many-rows.ts';
@@ -53,9 +53,6 @@ export interface RecordFilter {
   /** Keyed by the names of the kind's own filters. */
   readonly [filter: string]: unknown;
 }
-
-/** Problems when the record was not written because the stored and the sent fields together are invalid. */
-export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
 
 export interface RecordStore<Fields = RecordFields> {
   /**

@@ -14,6 +14,9 @@ export interface FieldProblem {
   readonly message: string;
 }
 
+/** Problems when the record was not written because the stored and the sent fields together are invalid. */
+export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
+
 /** A record that must not be written because it breaks a rule of its table. */
 export interface Violation {
   /** Number of the record, as in `Incoming`. */
