@@ -25,9 +25,12 @@ beforeAll(async () => {
 beforeEach(() => database.admin`truncate notes`);
 afterAll(() => database.drop());
 
-function withOneWriter(applicationName: string, options: Partial<DatabaseOptions> = {}): Database {
+/** Other test files end sessions by names that these must not have. */
+const nameOf = (name: string) => `small writes: ${name}`;
+
+function withOneWriter(name: string, options: Partial<DatabaseOptions> = {}): Database {
   const db = openDatabase({
-    ...{ url: database.url, maxConnections: 1, writeConnections: 1, applicationName },
+    ...{ url: database.url, maxConnections: 1, writeConnections: 1, applicationName: nameOf(name) },
     ...options,
   });
   onTestFinished(() => db.$client.end({ timeout: 1 }));
@@ -48,7 +51,7 @@ const textsOf = async (db: Database, venueId: VenueId) =>
 const sessions = (name: string, query = '%') =>
   database.admin<
     { pid: number }[]
-  >`select pid from pg_stat_activity where application_name = ${name} and query like ${query}`;
+  >`select pid from pg_stat_activity where application_name = ${nameOf(name)} and query like ${query}`;
 
 describe('a small write', () => {
   it('runs all its statements where its venue is seen and no other, also when venues alternate', async () => {
@@ -198,7 +201,12 @@ describe('a small write', () => {
   });
 
   it('ends with the pool', async () => {
-    const db = openDatabase({ url: database.url, maxConnections: 1, writeConnections: 1, applicationName: 'ending' });
+    const db = openDatabase({
+      url: database.url,
+      maxConnections: 1,
+      writeConnections: 1,
+      applicationName: nameOf('ending'),
+    });
     await textsOf(db, mine);
     expect(await sessions('ending')).toHaveLength(1);
     await db.$client.end({ timeout: 5 });
