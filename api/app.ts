@@ -354,7 +354,10 @@ function outgoingRoutes(deps: AppDeps, audit: AuditTrail): Endpoint[] {
 const recordEndpoints = (deps: RecordBatchRouteDeps): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
 function commonOf({ config, clock, venues, idempotency }: AppDeps) {
-  const requests = new FairQueue({ lastingPerSecond: config.venueShares.startsPerSecond });
+  const requests = new FairQueue({
+    lastingPerSecond: config.venueShares.startsPerSecond,
+    mostMsBesideOthers: config.venueShares.timeMsPerSecond,
+  });
   watchPool('requests', requests);
   return {
     requests,

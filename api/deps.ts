@@ -1,7 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { sql } from 'drizzle-orm';
 import type { ApiConfig } from '../config/config.ts';
-import { POOLS, READ_CONNECTIONS } from '../config/limit-variables.ts';
+import { POOLS, READ_CONNECTIONS, WRITE_CONNECTIONS } from '../config/limit-variables.ts';
 import { temporalConnectionOptions } from '../config/temporal-options.ts';
 import type { ProviderId } from '../contracts/providers.ts';
 import { createAccountChoiceStore } from '../db/connections/account-choice-store.ts';
@@ -174,6 +174,7 @@ async function openApiDatabase({ databaseUrl, venueShares }: ApiConfig): Promise
     url: databaseUrl,
     maxConnections: POOLS.databaseConnections,
     readConnections: READ_CONNECTIONS,
+    writeConnections: WRITE_CONNECTIONS,
     connectionsPerVenue: venueShares.databaseConnections,
     applicationName: 'interlock-api',
   });

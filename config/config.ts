@@ -38,6 +38,8 @@ export interface VenueShareConfig {
   readonly eventStreams: number;
   readonly databaseConnections: number;
   readonly startsPerSecond: number;
+  /** Of the time of a process while others use it. */
+  readonly timeMsPerSecond: number;
 }
 
 /** How many of what lasts one venue may have. */
@@ -154,6 +156,7 @@ export function readApiConfig(env: Env, providers: readonly ConfigurableProvider
       eventStreams: environment.certain('VENUE_SHARE_OF_EVENT_STREAMS'),
       databaseConnections: environment.certain('VENUE_SHARE_OF_DATABASE_CONNECTIONS'),
       startsPerSecond: environment.certain('VENUE_SHARE_OF_STARTS_PER_SECOND'),
+      timeMsPerSecond: environment.certain('VENUE_SHARE_OF_TIME_MS_PER_SECOND'),
     },
     venueCaps: {
       connections: environment.certain('MAX_CONNECTIONS_PER_VENUE'),

@@ -28,6 +28,9 @@ export const POOLS = { atomicLoads: 5, eventStreams: 1_000, databaseConnections:
 /** Besides the database connections. A read that finds none idle takes one of those, and a venue's share counts both. */
 export const READ_CONNECTIONS = 8;
 
+/** For small writes, in the same way. */
+export const WRITE_CONNECTIONS = 4;
+
 /**
  * Limits that keep one caller, venue or visitor from using up what all share; docs/operations/limits.md says what each
  * protects.
@@ -114,6 +117,17 @@ export const LIMIT_VARIABLES = {
       'Runs and other workflows that one venue may start in a second at one API process while others use it. Further ones wait.',
     obtain: 'Choose one. A start costs API, worker, Postgres and Temporal some 20 ms of processor time together.',
     default: '10',
+    readBy: ['api'],
+    secret: false,
+  },
+  VENUE_SHARE_OF_TIME_MS_PER_SECOND: {
+    schema: upTo(1_000),
+    form: formUpTo(1_000),
+    description:
+      'Milliseconds of each second of an API process that one venue may use while others use it, also of what they leave. Further work waits.',
+    obtain:
+      'Choose one. More lets large loads end sooner, and others wait longer. A venue never waits below 250, its share.',
+    default: '400',
     readBy: ['api'],
     secret: false,
   },

@@ -24,15 +24,19 @@ export async function* readLines(chunks: AsyncIterable<Buffer>, turns: Turns): A
   for await (const chunk of chunks) {
     if (!turns.resume()) await turns.next();
     let start = 0;
-    for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      buffer.add(chunk.subarray(start, end));
+    for (let end = endOfLine(chunk, 0); end !== -1; end = endOfLine(chunk, start)) {
+      buffer.add(chunk, start, end);
       const line = take();
       if (line) yield line;
       if (turns.endsWith(end - start)) await turns.next();
       start = end + 1;
     }
-    buffer.add(chunk.subarray(start));
+    buffer.add(chunk, start, chunk.length);
   }
   const last = take();
   if (last) yield last;
 }
+
+/** Index of the line's end, -1 when it is not in the chunk. The search costs more than a look at an empty line. */
+const endOfLine = (chunk: Buffer, start: number): number =>
+  chunk[start] === NEWLINE ? start : chunk.indexOf(NEWLINE, start);

@@ -60,7 +60,7 @@ class BatchReader {
     for (let edge = this.#findEdge(chunk, 0); edge < chunk.length; edge = this.#findEdge(chunk, edge + 1)) {
       if (this.#inRecords) {
         const isLast = chunk[edge] !== COMMA;
-        this.#part.add(chunk.subarray(start, edge));
+        this.#part.add(chunk, start, edge);
         this.#inRecords = !isLast;
         start = isLast ? edge : edge + 1;
         const part = this.#takePart(isLast);
@@ -71,7 +71,7 @@ class BatchReader {
         this.#inRecords = this.#opensRecords();
       }
     }
-    if (this.#inRecords) this.#part.add(chunk.subarray(start));
+    if (this.#inRecords) this.#part.add(chunk, start, chunk.length);
     else this.#addToEnvelope(chunk.subarray(start));
   }
 

@@ -1,7 +1,8 @@
 import type { VenueId } from '../../contracts/ids.ts';
 import type { AuditOf } from '../../db/core/audit-store.ts';
-import type { RecordInput, RecordStore, UpsertVerdict } from '../../db/records/record-store.ts';
+import type { RecordInput, RecordStore } from '../../db/records/record-store.ts';
 import { toDocuments } from '../../db/records/record-writing.ts';
+import type { UpsertVerdict } from '../../db/records/record-writing.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { JSON_TYPE } from '../http/body.ts';
 import type { BatchBody } from '../http/body.ts';

@@ -1,10 +1,11 @@
-import { and, desc, eq, gte, lt } from 'drizzle-orm';
+import { and, desc, eq, gte, lt, sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { auditLog } from '../schema/audit-log.ts';
-import { withVenue } from './venue-scope.ts';
+import { statement } from './statement.ts';
+import { withVenue, writeVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
 export interface AuditEntry {
@@ -64,9 +65,20 @@ async function recordIn(tx: Transaction, entry: AuditEntry): Promise<void> {
   await tx.insert(auditLog).values({ ...entry, id: uuidv7() });
 }
 
+const given = (name: string) => sql.placeholder(name);
+/** An entry whose first commit was not heard of is there already. */
+const RECORD = statement(sql`
+  insert into audit_log (id, venue_id, actor, action, target_type, target_id, outcome, request_id, details)
+  values (${given('id')}, ${given('venueId')}, ${given('actor')}, ${given('action')}, ${given('targetType')}, ${given('targetId')},
+    ${given('outcome')}, ${given('requestId')}, ${given('details')})
+  on conflict (id) do nothing returning 1 as one`);
+
 export function createAuditStore(db: Database): AuditStore {
   return {
-    record: (entry) => withVenue(db, entry.venueId, (tx) => recordIn(tx, entry)),
+    async record({ details = {}, ...entry }) {
+      const values = { ...entry, id: uuidv7(), details: JSON.stringify(details) };
+      await writeVenue(db, entry.venueId, { last: { statement: RECORD, values } });
+    },
     recordIn,
     list: (venueId, { filter: { action, target, from, to }, page: { limit, after } }) =>
       withVenue(db, venueId, async (tx) => {

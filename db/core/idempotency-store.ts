@@ -1,9 +1,10 @@
-import { and, eq, isNull, sql } from 'drizzle-orm';
-import { idempotencyKeys } from '../schema/idempotency-keys.ts';
+import { sql } from 'drizzle-orm';
+import { ASYNCHRONOUS_COMMIT } from './asynchronous-commit.ts';
 import { digestOf, openAnswer, sealAnswer } from './sealed-answer.ts';
 import type { IdempotencyKeyRef, StoredAnswer } from './sealed-answer.ts';
-import { withCaller } from './venue-scope.ts';
-import type { Database, Transaction } from './venue-scope.ts';
+import { statement } from './statement.ts';
+import { writeCaller } from './venue-scope.ts';
+import type { Database } from './venue-scope.ts';
 
 export type IdempotencyClaim =
   /** The request is new: do the work, then `complete` or `release`. */
@@ -26,72 +27,71 @@ const MAX_CLAIM_ATTEMPTS = 5;
 
 export function createIdempotencyStore(db: Database): IdempotencyStore {
   return {
-    claim: (ref, requestHash, lockMs) =>
-      withCaller(db, ref.caller, async (tx) => {
-        for (let attempt = 0; attempt < MAX_CLAIM_ATTEMPTS; attempt += 1) {
-          if (await tryClaim(tx, ref, { requestHash, lockMs })) return { kind: 'claimed' };
-          const [row] = await tx.select().from(idempotencyKeys).where(isKey(ref));
-          if (row) return answerFor(ref, row, requestHash);
-          // Released between the two statements, so the key is free again.
-        }
-        return { kind: 'in-flight' };
-      }),
+    async claim(ref, requestHash, lockMs) {
+      const values = { ...keyOf(ref), requestHash, lockMs };
+      for (let attempt = 0; attempt < MAX_CLAIM_ATTEMPTS; attempt += 1) {
+        const [row] = await writeCaller(db, ref.caller, {
+          ahead: [{ statement: SOON_DURABLE, values: {} }],
+          last: { statement: CLAIM, values },
+        });
+        if (row) return row.claimed ? { kind: 'claimed' } : answerFor(ref, row, requestHash);
+        // Claimed or released by another while the statement ran.
+      }
+      return { kind: 'in-flight' };
+    },
 
-    complete: (ref, answer) =>
-      withCaller(db, ref.caller, async (tx) => {
-        // If two duplicates both did the work because the first one's lock expired, the first answer stays.
-        await tx
-          .update(idempotencyKeys)
-          .set({ status: answer.status, answer: sealAnswer(ref, answer), lockedUntil: null })
-          .where(and(isKey(ref), isNull(idempotencyKeys.status)));
-      }),
+    async complete(ref, answer) {
+      const values = { ...keyOf(ref), status: answer.status, answer: sealAnswer(ref, answer) };
+      await writeCaller(db, ref.caller, { last: { statement: COMPLETE, values } });
+    },
 
-    release: (ref) =>
-      withCaller(db, ref.caller, async (tx) => {
-        await tx.delete(idempotencyKeys).where(and(isKey(ref), isNull(idempotencyKeys.status)));
-      }),
+    async release(ref) {
+      await writeCaller(db, ref.caller, { last: { statement: RELEASE, values: keyOf(ref) } });
+    },
   };
 }
 
-const isKey = (ref: IdempotencyKeyRef) =>
-  and(
-    eq(idempotencyKeys.caller, ref.caller),
-    eq(idempotencyKeys.operation, ref.operation),
-    eq(idempotencyKeys.key, digestOf(ref)),
-  );
+const keyOf = (ref: IdempotencyKeyRef) => ({ caller: ref.caller, operation: ref.operation, key: digestOf(ref) });
 
-/** One statement, so that of concurrent callers exactly one gets the row. */
-async function tryClaim(
-  tx: Transaction,
-  ref: IdempotencyKeyRef,
-  { requestHash, lockMs }: { readonly requestHash: string; readonly lockMs: number },
-): Promise<boolean> {
-  const lockedUntil = sql`now() + ${lockMs}::double precision * interval '1 millisecond'`;
-  const fresh = {
-    requestHash,
-    lockedUntil,
-    createdAt: sql`now()`,
-    expiresAt: sql`now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day'`,
-  };
-  const claimed = await tx
-    .insert(idempotencyKeys)
-    .values({ caller: ref.caller, operation: ref.operation, key: digestOf(ref), ...fresh })
-    .onConflictDoUpdate({
-      target: [idempotencyKeys.caller, idempotencyKeys.operation, idempotencyKeys.key],
-      set: { ...fresh, status: null, answer: null },
-      setWhere: sql`${idempotencyKeys.expiresAt} <= now()
-        or (${idempotencyKeys.status} is null and ${idempotencyKeys.lockedUntil} <= now() and ${idempotencyKeys.requestHash} = ${requestHash})`,
-    })
-    .returning({ key: idempotencyKeys.key });
-  return claimed.length === 1;
+const given = (name: string) => sql.placeholder(name);
+const IS_KEY = sql`caller = ${given('caller')} and operation = ${given('operation')} and key = ${given('key')}`;
+
+/** The commit of the work, or of its answer, waits for the disk, and makes the claim before it durable too. */
+const SOON_DURABLE = statement(sql`select ${ASYNCHRONOUS_COMMIT}`);
+
+interface ClaimRow {
+  readonly claimed: boolean;
+  readonly request_hash: string | null;
+  readonly answer: Uint8Array | null;
 }
 
-function answerFor(
-  ref: IdempotencyKeyRef,
-  row: typeof idempotencyKeys.$inferSelect,
-  requestHash: string,
-): IdempotencyClaim {
-  if (row.requestHash !== requestHash) return { kind: 'mismatch' };
+/**
+ * Of concurrent callers exactly one gets the row. The others get what is stored, or nothing where the row was committed
+ * after the statement had begun.
+ */
+const CLAIM = statement<ClaimRow>(sql`
+  with claimed as (
+    insert into idempotency_keys as k (caller, operation, key, request_hash, locked_until, expires_at)
+    values (${given('caller')}, ${given('operation')}, ${given('key')}, ${given('requestHash')},
+      now() + ${given('lockMs')}::double precision * interval '1 millisecond', now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day')
+    on conflict (caller, operation, key) do update
+    set request_hash = excluded.request_hash, locked_until = excluded.locked_until, created_at = excluded.created_at,
+      expires_at = excluded.expires_at, status = null, answer = null
+    where k.expires_at <= now() or (k.status is null and k.locked_until <= now() and k.request_hash = excluded.request_hash)
+    returning key)
+  select true as claimed, null as request_hash, null::bytea as answer from claimed
+  union all
+  select false, request_hash, answer from idempotency_keys where ${IS_KEY} and not exists (select from claimed)`);
+
+/** If two duplicates both did the work because the first one's lock expired, the first answer stays. */
+const COMPLETE = statement(sql`
+  update idempotency_keys set status = ${given('status')}::integer, answer = ${given('answer')}, locked_until = null
+  where ${IS_KEY} and status is null returning 1 as one`);
+
+const RELEASE = statement(sql`delete from idempotency_keys where ${IS_KEY} and status is null returning 1 as one`);
+
+function answerFor(ref: IdempotencyKeyRef, row: ClaimRow, requestHash: string): IdempotencyClaim {
+  if (row.request_hash !== requestHash) return { kind: 'mismatch' };
   if (row.answer === null) return { kind: 'in-flight' };
   return { kind: 'replay', answer: openAnswer(ref, row.answer) };
 }

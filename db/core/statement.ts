@@ -58,9 +58,7 @@ export async function run<Row>(
   { text, parameters, toRow }: Statement<Row>,
   values: StatementValues,
 ): Promise<readonly Row[]> {
-  const given = parameters.map((parameter) =>
-    'name' in parameter ? valueOf(parameter.name, values) : parameter.value,
-  ) as postgres.ParameterOrJSON<never>[];
+  const given = valuesOf(parameters, values) as postgres.ParameterOrJSON<never>[];
   try {
     const result = await connection.unsafe(text, given).values().execute();
     const read = toRow ?? (readerByColumn(result.columns) as (values: readonly unknown[]) => Row);
@@ -82,6 +80,18 @@ export function runPrepared<Row>(
   const unsafe: (typeof connection)['unsafe'] = (text, given, options) =>
     connection.unsafe(text, given, { ...options, prepare: true });
   return run({ unsafe }, repeated, values);
+}
+
+/** The statement with its values as text, for the driver to send ahead of another. */
+export function textOf({ statement: { text, parameters }, values }: Execution<unknown>): {
+  readonly text: string;
+  readonly parameters: readonly string[];
+} {
+  return { text, parameters: valuesOf(parameters, values).map(String) };
+}
+
+function valuesOf(parameters: Statement<unknown>['parameters'], values: StatementValues): unknown[] {
+  return parameters.map((parameter) => ('name' in parameter ? valueOf(parameter.name, values) : parameter.value));
 }
 
 function valueOf(name: string, values: StatementValues): unknown {

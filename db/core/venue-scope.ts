@@ -7,14 +7,17 @@ import { codesOf } from '../../domain/errors/error-codes.ts';
 import { VenueShares } from '../../domain/limits/venue-shares.ts';
 import { guardTransactions, isConnectionLost } from './lost-connections.ts';
 import { ReadConnections } from './read-connections.ts';
+import { ScopedConnections, venueScope } from './scoped-connections.ts';
+import type { Scope } from './scoped-connections.ts';
 import { APPLICATION_ROLE } from './service-login.ts';
-import { run, statement as toStatement } from './statement.ts';
+import { run } from './statement.ts';
 import type { Execution } from './statement.ts';
 import { VenueBusyError } from './venue-busy-error.ts';
 
 export type Database = PostgresJsDatabase & {
   readonly $client: postgres.Sql;
   readonly reads: ReadConnections;
+  readonly writes: ScopedConnections;
   readonly venueShares: VenueShares<string>;
   /** As it was opened. */
   readonly keepsPlans: boolean;
@@ -29,6 +32,8 @@ export interface DatabaseOptions {
   readonly maxConnections: number;
   /** Further connections, for reads alone, which take one round trip on them; without it, none. */
   readonly readConnections?: number;
+  /** Further connections, for small writes, which take one round trip on them; without it, none. They keep plans. */
+  readonly writeConnections?: number;
   /** Shown by `pg_stat_activity`. */
   readonly applicationName: string;
   /** Connections that one venue may use at a time; all of them when left out. */
@@ -62,6 +67,7 @@ export function openDatabase({
   url,
   maxConnections,
   readConnections = 0,
+  writeConnections = 0,
   applicationName,
   connectionsPerVenue = maxConnections,
   timeouts,
@@ -70,11 +76,11 @@ export function openDatabase({
 }: DatabaseOptions): Database {
   const { lockMs, statementMs, idleInTransactionMs } = { ...TIMEOUTS, ...timeouts };
   const limits = `-c lock_timeout=${lockMs} -c statement_timeout=${statementMs} -c idle_in_transaction_session_timeout=${idleInTransactionMs}`;
-  const options = {
+  const optionsWith = (planning: string) => ({
     connect_timeout: 10,
     connection: {
       application_name: applicationName,
-      options: `-c role=${APPLICATION_ROLE} ${keepsPlans ? KEPT_PLANS : PLANNING} ${limits}${keepsSession ? SHORT_KEEPALIVE : ''}`,
+      options: `-c role=${APPLICATION_ROLE} ${planning} ${limits}${keepsSession ? SHORT_KEEPALIVE : ''}`,
     },
     ...(keepsSession && { max_lifetime: null }),
     onnotice: () => undefined,
@@ -83,27 +89,30 @@ export function openDatabase({
     fetch_types: false,
     // Seconds. The library's own goes up to twenty: too long a wait once the server is back.
     backoff: (retries: number) => Math.min(0.05 * 2 ** retries, MAX_RECONNECT_PAUSE_S),
-  };
+  });
+  const options = optionsWith(keepsPlans ? KEPT_PLANS : PLANNING);
   const client = postgres(url, { ...options, max: maxConnections });
   guardTransactions(client);
   // Drizzle changes how the driver reads times: these connections have to read them alike.
-  const reads = new ReadConnections(
-    Array.from({ length: readConnections }, () => drizzle(postgres(url, { ...options, max: 1 })).$client),
-  );
-  endTogether(client, reads);
+  const single = (count: number, of: typeof options) =>
+    Array.from({ length: count }, () => drizzle(postgres(url, { ...of, max: 1 })).$client);
+  const reads = new ReadConnections(single(readConnections, options));
+  const writes = new ScopedConnections(single(writeConnections, optionsWith(KEPT_PLANS)));
+  endTogether(client, [reads, writes]);
   // The pool itself lets wait whoever finds all connections taken.
   return Object.assign(drizzle(client), {
     reads,
+    writes,
     venueShares: new VenueShares<string>({ total: Infinity, perVenue: connectionsPerVenue }),
     keepsPlans,
   });
 }
 
-/** Ends the connections for reads with the pool. */
-function endTogether(client: postgres.Sql, reads: ReadConnections): void {
+/** Ends the connections for reads and small writes with the pool. */
+function endTogether(client: postgres.Sql, others: readonly Pick<ReadConnections, 'end'>[]): void {
   const end = client.end.bind(client);
   client.end = async (options) => {
-    await Promise.all([end(options), reads.end(options)]);
+    await Promise.all([end(options), ...others.map((one) => one.end(options))]);
   };
 }
 
@@ -150,7 +159,6 @@ export async function moveToVenue(tx: Transaction, venueId: VenueId): Promise<vo
  * connections for reads if one is idle, and repeats a read whose connection was lost.
  */
 export function readVenue<Row>(db: Database, venueId: VenueId, execution: Execution<Row>): Promise<readonly Row[]> {
-  const { statement, values } = execution;
   return withShare(db, venueId, async () => {
     try {
       const rows = await db.reads.tryRead(venueId, execution);
@@ -158,13 +166,59 @@ export function readVenue<Row>(db: Database, venueId: VenueId, execution: Execut
     } catch (error) {
       if (!isConnectionLost(error)) throw error;
     }
-    const [, rows] = await db.$client.begin((tx) => together(run(tx, SCOPE, { venueId }), run(tx, statement, values)));
-    return rows;
+    return runInPool(db, venueScope(VENUE_SCOPE, venueId), { last: execution });
   });
 }
-const SCOPE = toStatement(
-  sql`select set_config('app.venue_id', ${sql.placeholder('venueId')}, true), set_config('app.venues', ${sql.placeholder('venueId')}, true)`,
-);
+
+/** A small write: `ahead` runs first, in the same transaction. */
+export interface SmallWrite<Row> {
+  readonly ahead?: readonly Execution<unknown>[];
+  readonly last: Execution<Row>;
+}
+
+/**
+ * Runs a few statements that do not depend on one another's rows, where row-level security sees exactly one venue, and
+ * returns the rows of the last. Takes one round trip if one of the connections for small writes is idle. A write whose
+ * connection was lost is repeated, although it may have been committed: it must be one that may be done twice.
+ */
+export function writeVenue<Row>(db: Database, venueId: VenueId, write: SmallWrite<Row>): Promise<readonly Row[]> {
+  return withShare(db, venueId, () => writeScoped(db, venueScope(VENUE_SCOPE, venueId), write));
+}
+const VENUE_SCOPE = "select set_config('app.venue_id', $1, true), set_config('app.venues', $1, true)";
+
+/** Like `writeVenue`, where one caller's stored answers are visible, and nothing else. */
+export function writeCaller<Row>(db: Database, caller: string, write: SmallWrite<Row>): Promise<readonly Row[]> {
+  return writeScoped(db, { text: CALLER_SCOPE, parameters: [caller] }, write);
+}
+const CALLER_SCOPE = "select set_config('app.caller', $1, true)";
+
+async function writeScoped<Row>(db: Database, scope: Scope, write: SmallWrite<Row>): Promise<readonly Row[]> {
+  try {
+    const rows = await db.writes.tryRun(scope, write.last, write.ahead);
+    if (rows !== null) return rows;
+  } catch (error) {
+    if (!isConnectionLost(error)) throw error;
+  }
+  return runInPool(db, scope, write);
+}
+
+/** In a transaction of the pool, of which all statements are sent without waiting for one another. */
+async function runInPool<Row>(
+  db: Database,
+  scope: Scope,
+  { ahead = [], last }: SmallWrite<Row>,
+): Promise<readonly Row[]> {
+  const results = await db.$client.begin((tx) =>
+    together(
+      tx.unsafe(scope.text, [...scope.parameters]).execute(),
+      ...ahead.map((one) => execute(tx, one)),
+      execute(tx, last),
+    ),
+  );
+  return results.at(-1) as readonly Row[];
+}
+
+const execute = <Row>(tx: postgres.TransactionSql, { statement, values }: Execution<Row>) => run(tx, statement, values);
 
 /** Waits for one of the connections that the owner may use at a time. */
 async function withShare<T>(db: Database, owner: string, work: () => Promise<T>): Promise<T> {
@@ -200,14 +254,6 @@ export function withReach<T>(db: Database, reach: VenueReach, work: (tx: Transac
       return work(tx);
     }),
   );
-}
-
-/** Runs `work` where one caller's stored answers are visible, and nothing else. */
-export function withCaller<T>(db: Database, caller: string, work: (tx: Transaction) => Promise<T>): Promise<T> {
-  return db.transaction(async (tx) => {
-    await tx.execute(sql`select set_config('app.caller', ${caller}, true)`);
-    return work(tx);
-  });
 }
 
 /**

@@ -8,7 +8,8 @@ import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { isLapsed, isMadeBy } from './request-keys.ts';
 import { venues } from '../schema/venues.ts';
-import { withReach, withVenue } from './venue-scope.ts';
+import { queryBuilder, selectStatement } from './statement.ts';
+import { readVenue, withReach, withVenue } from './venue-scope.ts';
 import type { Database, Transaction, VenueReach } from './venue-scope.ts';
 
 export interface Venue {
@@ -56,11 +57,16 @@ export function createVenueStore(db: Database): VenueStore {
       }
     },
 
-    find: (reach, id) =>
-      withReach(db, reach, async (tx) => {
+    find: async (reach, id) => {
+      if (reach !== '*' && reach.length === 1 && reach[0] === id) {
+        const [row] = await readVenue(db, id, { statement: FIND, values: { id } });
+        return row ? toVenue(row) : null;
+      }
+      return withReach(db, reach, async (tx) => {
         const [row] = await tx.select(COLUMNS).from(venues).where(eq(venues.id, id));
         return row ? toVenue(row) : null;
-      }),
+      });
+    },
 
     list: (reach, page) =>
       withReach(db, reach, async (tx) =>
@@ -108,6 +114,14 @@ const zonesBefore = (next: string) => {
 
 const { id, sourceId, name, timeZone, currency, closingSince, createdAt, updatedAt } = venues;
 const COLUMNS = { id, sourceId, name, timeZone, currency, closingSince, createdAt, updatedAt };
+
+/** Of a venue that the caller is known to reach. */
+const FIND = selectStatement(
+  queryBuilder
+    .select(COLUMNS)
+    .from(venues)
+    .where(eq(venues.id, sql.placeholder('id'))),
+);
 
 const toVenue = (row: Venue): Venue => ({ ...row, timeZone: timeZoneOfStored(row.timeZone) });
 

@@ -9,6 +9,7 @@ import type { AuditOf } from '../core/audit-store.ts';
 import { MAX_PAGE_BYTES, toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { keepAgreed } from './agreed-records.ts';
+import { createFewRecordsStore } from './few-records-store.ts';
 import { writeStaged } from './record-staging.ts';
 import type { StagedLoad, StagedResult } from './record-staging.ts';
 import {
@@ -21,7 +22,7 @@ import {
   tableOf,
 } from './record-tables.ts';
 import { created, findViolations, incoming, lockKnown, toDocuments, updated } from './record-writing.ts';
-import type { FieldProblem, NumberedDocument, WriteScope } from './record-writing.ts';
+import type { FieldProblem, NumberedDocument, UpsertVerdict, WriteScope } from './record-writing.ts';
 import { ListStatements, statement } from '../core/statement.ts';
 import type { Operand } from '../core/statement.ts';
 import { writeMany } from '../core/many-rows.ts';
@@ -52,9 +53,6 @@ export interface RecordFilter {
   /** Keyed by the names of the kind's own filters. */
   readonly [filter: string]: unknown;
 }
-
-/** Problems when the record was not written because the stored and the sent fields together are invalid. */
-export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
 
 export interface RecordStore<Fields = RecordFields> {
   /**
@@ -104,6 +102,7 @@ export function createRecordStores(db: Database, kinds: RecordKinds): RecordStor
 export function createRecordStore<Kind extends RecordKind>(db: Database, kind: Kind): RecordStore<FieldsOf<Kind>> {
   type Fields = FieldsOf<Kind>;
   const table = recordTable(kind);
+  const fewRecords = createFewRecordsStore(db, table);
   const findQuery = (id: Operand<RecordId>): SQL =>
     sql`select ${shownColumns(kind)} from ${tableOf(kind)} c where c.id = ${id}`;
   const findStatement = statement<Row>(findQuery(sql.placeholder('id')));
@@ -115,7 +114,9 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
   };
 
   return {
-    upsertMany: (venueId, records) => withVenue(db, venueId, (tx) => upsert({ tx, venueId, table }, records)),
+    upsertMany: async (venueId, records) =>
+      (await fewRecords.tryUpsert(venueId, records)) ??
+      withVenue(db, venueId, (tx) => upsert({ tx, venueId, table }, records)),
 
     upsertAll: (venueId, load) => writeStaged(db, { venueId, table }, load),
 

@@ -5,6 +5,7 @@ import { keepAgreed } from './agreed-records.ts';
 import { assignments, bySourceId, documentColumns, fieldColumns, mergedColumns } from './record-tables.ts';
 import type { RecordTable } from './record-tables.ts';
 import { newIds } from './new-ids.ts';
+import type { Operand } from '../core/statement.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** One invalid field of a record. Never contains its value. */
@@ -12,6 +13,9 @@ export interface FieldProblem {
   readonly path: string;
   readonly message: string;
 }
+
+/** Problems when the record was not written because the stored and the sent fields together are invalid. */
+export type UpsertVerdict = 'created' | 'updated' | 'unchanged' | readonly FieldProblem[];
 
 /** A record that must not be written because it breaks a rule of its table. */
 export interface Violation {
@@ -34,6 +38,12 @@ export interface WriteScope {
   readonly table: RecordTable;
 }
 
+/** Where a statement writes records. */
+interface StatementScope {
+  readonly venueId: Operand<VenueId>;
+  readonly table: RecordTable;
+}
+
 export interface NumberedDocument {
   readonly no: number;
   readonly id: string;
@@ -49,9 +59,12 @@ export const toDocuments = <Input extends { readonly sourceId: string }>(
 };
 
 /** Records from JSON. An absent field keeps its value, because JSON leaves undefined fields out. */
-export const incoming = (documents: readonly NumberedDocument[]): Incoming => sql`(
+export const incoming = (documents: readonly NumberedDocument[]): Incoming => incomingFrom(JSON.stringify(documents));
+
+/** Like `incoming`, from text that JSON.stringify has made of documents, or its placeholder. */
+export const incomingFrom = (documents: Operand<string>): Incoming => sql`(
   select (value ->> 'no')::int as no, (value ->> 'id')::uuid as id, value ->> 'sourceId' as source_id, value as document
-  from jsonb_array_elements(${JSON.stringify(documents)}::jsonb))`;
+  from jsonb_array_elements(${documents}::jsonb))`;
 
 // The steps of an upsert. Every writer takes them in this order, so that writers cannot deadlock.
 
@@ -59,7 +72,7 @@ export const incoming = (documents: readonly NumberedDocument[]): Incoming => sq
  * Inserts complete records that did not exist before, in the order of `source_id`. The result is a table `created` with
  * their `source_id`s.
  */
-export const created = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
+export const created = ({ venueId, table }: StatementScope, records: Incoming): SQL => sql`
   created as (
     insert into ${name(table)} (id, venue_id, source_id, ${fieldColumns(table)})
     select s.id, ${venueId}::uuid, s.source_id, ${fieldColumns(table, 'n')}
@@ -74,11 +87,13 @@ export const created = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
  * the order of its query plan.
  */
 export async function lockKnown({ tx, table }: WriteScope, records: Incoming): Promise<void> {
-  await tx.execute(sql`
+  await tx.execute(lockingKnown(table, records));
+}
+
+export const lockingKnown = (table: RecordTable, records: Incoming): SQL => sql`
     with known as materialized (
       select id from ${name(table)} where id = any (array(select o.id from ${records} s cross join ${stored(table)})) order by id for no key update)
-    select count(*) from known`);
-}
+    select count(*) from known`;
 
 /**
  * Records that would break a rule if they were written over the stored ones, ordered by `no`, and the number beyond
@@ -90,35 +105,40 @@ export async function findViolations(
   limit: number,
 ): Promise<{ readonly total: number; readonly violations: readonly Violation[] }> {
   if (table.rules.length === 0) return { total: 0, violations: [] };
-  const flags = sql.join(
-    table.rules.map((rule, index) => sql`case when ${rule.brokenBy('n')} then ${sql.raw(String(index))} end`),
-    sql`, `,
-  );
   const rows = await tx.execute<{ no: number; source_id: string; broken: readonly number[]; total: number }>(sql`
-    select no, source_id, to_jsonb(broken) as broken, (count(*) over ())::int as total
-    from (
-      select s.no, s.source_id, array_remove(array[${flags}], null) as broken
-      from ${records} s
-      left join ${stored(table)} on true
-      cross join lateral (select s.source_id, ${mergedColumns(table, DOCUMENT, 'o')}) n
-      where o.id is distinct from s.id
-    ) judged
-    where cardinality(broken) > 0
+    select no, source_id, broken, (count(*) over ())::int as total from (${brokenRules(table, records)}) v
     order by no
     limit ${limit}`);
   const violations = rows.map((row) => ({
     no: row.no,
     sourceId: row.source_id,
-    problems: row.broken.flatMap((index) => problemOf(table, index)),
+    problems: problemsOf(table, row.broken),
   }));
   return { total: rows[0]?.total ?? 0, violations };
+}
+
+/** The records that would break a rule if they were written over the stored ones, each with the numbers of these rules. */
+export function brokenRules(table: RecordTable, records: Incoming): SQL {
+  const flags = table.rules.map(
+    (rule, index) => sql`case when ${rule.brokenBy('n')} then ${sql.raw(String(index))} end`,
+  );
+  return sql`
+    select no, source_id, to_jsonb(broken) as broken
+    from (
+      select s.no, s.source_id, array_remove(array[${sql.join(flags, sql`, `)}]::int[], null) as broken
+      from ${records} s
+      left join ${stored(table)} on true
+      cross join lateral (select s.source_id, ${mergedColumns(table, DOCUMENT, 'o')}) n
+      where o.id is distinct from s.id
+    ) judged
+    where cardinality(broken) > 0`;
 }
 
 /**
  * Updates existing records that differ, and restores deleted ones. Uses ON CONFLICT, so that rows are found by key
  * only. The result is a table `updated` with their `id`s and `source_id`s. Keeps the agreed version of two-way syncs.
  */
-export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Incoming): SQL => sql`
+export const updated = ({ venueId, table }: StatementScope, records: Incoming): SQL => sql`
   updated as (
     insert into ${name(table)} as c (id, venue_id, source_id, ${fieldColumns(table)})
     select s.id, ${venueId}::uuid, s.source_id, ${mergedColumns(table, DOCUMENT, 'o')}
@@ -134,7 +154,7 @@ export const updated = ({ venueId, table }: Omit<WriteScope, 'tx'>, records: Inc
  * Row `o`, the stored row of record `s`, looked up by its key: without statistics about one venue's rows, the planner would
  * turn a plain join into reading the whole table for every thousand records.
  */
-const stored = (table: RecordTable): SQL => sql`lateral ${bySourceId(name(table), sql`s.source_id`)} o`;
+export const stored = (table: RecordTable): SQL => sql`lateral ${bySourceId(name(table), sql`s.source_id`)} o`;
 
 const DOCUMENT = sql`s.document`;
 const name = (table: RecordTable): SQL => sql`${sql.identifier(table.name)}`;
@@ -147,7 +167,9 @@ const anyBroken = (table: RecordTable): SQL =>
         sql` or `,
       );
 
-function problemOf({ rules }: RecordTable, index: number): FieldProblem[] {
-  const rule = rules[index];
-  return rule ? [{ path: rule.field, message: rule.message }] : [];
-}
+/** `broken`: numbers of the table's rules. */
+export const problemsOf = ({ rules }: RecordTable, broken: readonly number[]): readonly FieldProblem[] =>
+  broken.flatMap((index) => {
+    const rule = rules[index];
+    return rule ? [{ path: rule.field, message: rule.message }] : [];
+  });

@@ -7,6 +7,8 @@ import type { Release } from './venue-shares.ts';
 const SHARE_MS = 250;
 /** What is remembered beyond the share, so that no owner gives way for long after it has used the idle process. */
 const MAX_REMEMBERED_MS = 2 * SHARE_MS;
+/** As many times the most that an owner may use beside others are remembered, where that is more. */
+const REMEMBERED_ABOVE_MOST = 1.25;
 /** Use is forgotten exponentially with this time constant. */
 const MEMORY_MS = 1_000;
 /** Pieces of work of an owner above its share that may be started side by side. */
@@ -26,6 +28,8 @@ const MAX_EXPECTED_MS = CHEAP_MS * MAX_STARTED_BESIDE_OTHERS;
 const EXPECT_LESS = 0.1;
 /** Work holds others back for this long after its start: later it mostly waits, for its sender or the database. */
 const COUNTS_FOR_MS = 1_000;
+/** Remembered use of an owner that sends a short request a second. */
+const USED_STEADILY_MS = 1;
 /** How little of another's use is left when it is some five seconds old: then the owner is alone. */
 const NEARLY_FORGOTTEN_MS = 0.01;
 const LOOK_AGAIN_MS = 2;
@@ -80,8 +84,8 @@ class Account {
   readonly lasting: Memory;
   #expectedMs = 0;
 
-  constructor(nowMs: number) {
-    this.#used = new Memory(MAX_REMEMBERED_MS, nowMs);
+  constructor(nowMs: number, maxRememberedMs: number) {
+    this.#used = new Memory(maxRememberedMs, nowMs);
     this.lasting = new Memory(Infinity, nowMs);
   }
 
@@ -146,6 +150,8 @@ export class FairQueue<Owner extends string = string> {
   readonly #nowMs: () => number;
   readonly #maxWaitMs: number;
   readonly #lastingPerSecond: number;
+  readonly #mostMsBesideOthers: number;
+  readonly #maxRememberedMs: number;
   #isScheduled = false;
   #lookAgain: ReturnType<typeof setTimeout> | null = null;
   #inUse = 0;
@@ -156,10 +162,15 @@ export class FairQueue<Owner extends string = string> {
     nowMs = () => performance.now(),
     maxWaitMs = 10_000,
     lastingPerSecond = Infinity,
+    mostMsBesideOthers = Infinity,
   }: FairQueueOptions = {}) {
     this.#nowMs = nowMs;
     this.#maxWaitMs = maxWaitMs;
     this.#lastingPerSecond = lastingPerSecond;
+    this.#mostMsBesideOthers = mostMsBesideOthers;
+    this.#maxRememberedMs = Number.isFinite(mostMsBesideOthers)
+      ? Math.max(MAX_REMEMBERED_MS, mostMsBesideOthers * REMEMBERED_ABOVE_MOST)
+      : MAX_REMEMBERED_MS;
   }
 
   get inUse(): number {
@@ -251,7 +262,7 @@ export class FairQueue<Owner extends string = string> {
     if (known) return known;
     if (this.#accounts.size >= MAX_ACCOUNTS)
       for (const [name, account] of this.#accounts) if (account.isForgotten(nowMs)) this.#accounts.delete(name);
-    const made = new Account(nowMs);
+    const made = new Account(nowMs, this.#maxRememberedMs);
     this.#accounts.set(owner, made);
     return made;
   }
@@ -304,6 +315,7 @@ export class FairQueue<Owner extends string = string> {
     if (kind === 'lasting' && !this.#mayStartLasting(account, nowMs)) return false;
     if (!account.isAboveShare(nowMs)) return true;
     const usedMs = account.usedMs(nowMs);
+    if (usedMs >= this.#mostMsBesideOthers && !this.#isAlone(account, nowMs)) return false;
     return !this.#hasOther(account, (other) => other.recent(nowMs) > 0 && other.usedMs(nowMs) < usedMs);
   }
 
@@ -312,10 +324,14 @@ export class FairQueue<Owner extends string = string> {
     return !this.#hasOther(account, (other) => other.usedMs(nowMs) >= NEARLY_FORGOTTEN_MS);
   }
 
+  /** Whether no other uses the process steadily: a single short request counts for no longer than it takes. */
+  #isAlone(account: Account, nowMs: number): boolean {
+    return !this.#hasOther(account, (other) => other.usedMs(nowMs) >= USED_STEADILY_MS);
+  }
+
   #mostStarted(account: Account, nowMs: number): number {
     const isAbove = account.isAboveShare(nowMs);
-    const isAlone = !this.#hasOther(account, (other) => other.usedMs(nowMs) >= 1);
-    if (isAlone) return isAbove ? MAX_STARTED : Infinity;
+    if (this.#isAlone(account, nowMs)) return isAbove ? MAX_STARTED : Infinity;
     return account.fitting(isAbove ? MAX_STARTED_ABOVE_SHARE_BESIDE_OTHERS : MAX_STARTED_BESIDE_OTHERS);
   }
 }
@@ -326,4 +342,9 @@ export interface FairQueueOptions {
   readonly maxWaitMs?: number;
   /** Pieces of lasting work that an owner starts in a second while others use the process. */
   readonly lastingPerSecond?: number;
+  /**
+   * Time of each second that an owner may use while others use the process, also of what they leave: their next work
+   * meets what was started before it, in this process and in those behind it.
+   */
+  readonly mostMsBesideOthers?: number;
 }

@@ -63,6 +63,7 @@ describe('a bad environment', () => {
     ['VENUE_SHARE_OF_EVENT_STREAMS', '1001'],
     ['VENUE_SHARE_OF_DATABASE_CONNECTIONS', '21'],
     ['VENUE_SHARE_OF_STARTS_PER_SECOND', '0'],
+    ['VENUE_SHARE_OF_TIME_MS_PER_SECOND', '1001'],
   ])('is refused for %s=%s, and for nothing else', (name, value) => {
     expect(problemsOf(() => readApi({ ...COMPLETE, [name]: value }))).toEqual([
       expect.stringMatching(new RegExp(`^${name} is wrong\\. It must be `)),
@@ -304,7 +305,13 @@ describe('a valid environment', () => {
         startsPerVenuePerMinute: 600,
         connectingPerVenuePerTenMinutes: 60,
       },
-      venueShares: { atomicLoads: 2, eventStreams: 200, databaseConnections: 8, startsPerSecond: 10 },
+      venueShares: {
+        atomicLoads: 2,
+        eventStreams: 200,
+        databaseConnections: 8,
+        startsPerSecond: 10,
+        timeMsPerSecond: 400,
+      },
       venueCaps: { connections: 100, schedules: 500 },
     });
   });

@@ -2,7 +2,8 @@ import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { idempotencyRefOf } from '../../../api/http/idempotency.ts';
 import { digestOf } from '../../../db/core/sealed-answer.ts';
-import { withCaller } from '../../../db/core/venue-scope.ts';
+import { statement } from '../../../db/core/statement.ts';
+import { writeCaller } from '../../../db/core/venue-scope.ts';
 import { aKey, aToken, createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
 import { startStopwatch } from '../../support/stopwatch.ts';
@@ -188,7 +189,9 @@ describe('a POST with an Idempotency-Key', () => {
     // Without a caller in scope the query fails, or finds nothing on a connection that had one before.
     expect(await api.database.db.execute(sql`select * from idempotency_keys`).catch(() => [])).toEqual([]);
     expect(
-      await withCaller(api.database.db, 'someone else', (tx) => tx.execute(sql`select * from idempotency_keys`)),
+      await writeCaller(api.database.db, 'someone else', {
+        last: { statement: statement(sql`select * from idempotency_keys`), values: {} },
+      }),
     ).toEqual([]);
     expect((await api.send('POST', path, { json, headers: { 'idempotency-key': key } })).text).toBe(first.text);
   });

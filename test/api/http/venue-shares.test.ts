@@ -15,7 +15,13 @@ beforeAll(async () => {
   api = await createApiWorld({
     config: {
       rateLimits: { ...WIDE_LIMITS, startsPerVenuePerMinute: 3, connectingPerVenuePerTenMinutes: 3 },
-      venueShares: { atomicLoads: 2, eventStreams: 1, databaseConnections: 8, startsPerSecond: 10 },
+      venueShares: {
+        atomicLoads: 2,
+        eventStreams: 1,
+        databaseConnections: 8,
+        startsPerSecond: 10,
+        timeMsPerSecond: 400,
+      },
     },
   });
 });

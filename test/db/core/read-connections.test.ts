@@ -87,8 +87,10 @@ describe('a read on a connection of its own', () => {
     const pool = postgres(database.url, { max: 1 });
     onTestFinished(() => pool.end());
     const ahead = { text: "select set_config('app.venue_id', $1, true)", parameters: [mine] };
-    await expect(pool.unsafe('select 1', [], { ahead })).rejects.toMatchObject({ code: 'AHEAD_OF_SIMPLE_QUERY' });
-    expect(await pool.unsafe('select 2 as two', [], { ahead, simple: false })).toEqual([{ two: 2 }]);
+    await expect(pool.unsafe('select 1', [], { ahead: [ahead] })).rejects.toMatchObject({
+      code: 'AHEAD_OF_SIMPLE_QUERY',
+    });
+    expect(await pool.unsafe('select 2 as two', [], { ahead: [ahead], simple: false })).toEqual([{ two: 2 }]);
   });
 
   it('can write nothing', async () => {

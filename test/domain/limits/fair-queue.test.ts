@@ -1,10 +1,10 @@
-import { setImmediate as round } from 'node:timers/promises';
+import { setImmediate as round, setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { FairQueue } from '../../../domain/limits/fair-queue.ts';
-import type { Work } from '../../../domain/limits/fair-queue.ts';
+import type { FairQueueOptions, Work } from '../../../domain/limits/fair-queue.ts';
 
 /** A queue on a clock of its own, whose work notes the order in which it was started and got turns. */
-function aQueue(options: { readonly maxWaitMs?: number; readonly lastingPerSecond?: number } = {}) {
+function aQueue(options: Omit<FairQueueOptions, 'nowMs'> = {}) {
   const clock = { ms: 0 };
   const queue = new FairQueue({ nowMs: () => clock.ms, ...options });
   const order: string[] = [];
@@ -291,6 +291,84 @@ describe('a queue that shares the time of a process', () => {
       await heavy(begin, 'loader');
       await last('loader');
       expect(started).toEqual(['loader']);
+    });
+  });
+
+  describe('with a bound on what an owner uses beside others', () => {
+    const MOST_MS = 400;
+    const TICKS = 300;
+    const boundQueue = () => aQueue({ mostMsBesideOthers: MOST_MS });
+
+    /** The turns of 10 ms that a load gets in as many ticks, with a short request of others in each tenth of a second. */
+    async function turnsOf({ clock, begin }: ReturnType<typeof boundQueue>, isAlone: boolean): Promise<number> {
+      const load = await begin('loader');
+      const state = { turns: 0, waits: false };
+      for (let tick = 0; tick < TICKS; tick += 1) {
+        clock.ms += 10;
+        if (!isAlone && tick % 10 === 0) await spendOnce(begin, 'victim', 1);
+        if (!state.waits) {
+          state.waits = true;
+          void load.yield(10).then(() => {
+            Object.assign(state, { turns: state.turns + 1, waits: false });
+          });
+        }
+        // As long as the queue takes to look again.
+        await sleep(4);
+      }
+      load.end();
+      return state.turns;
+    }
+
+    it('leaves the rest of each second to others, also while they are not at work', async () => {
+      const [seconds, burstMs] = [TICKS / 100, MOST_MS];
+      const turns = await turnsOf(boundQueue(), false);
+      expect(turns).toBeLessThanOrEqual((seconds * MOST_MS + burstMs) / 10 + 1);
+      expect(turns).toBeGreaterThan((seconds * MOST_MS) / 10 / 2);
+    });
+
+    it('leaves nothing unused while an owner is alone', async () => {
+      expect(await turnsOf(boundQueue(), true)).toBeGreaterThan(TICKS * 0.9);
+    });
+
+    it('holds back starts of an owner that has used as much, until a part of it is forgotten', async () => {
+      const { clock, begin, order } = boundQueue();
+      await spendOnce(begin, 'victim', 5);
+      await spendOnce(begin, 'attacker', MOST_MS + 50);
+      const waiting = begin('attacker', 'further');
+      await manyRounds();
+      expect(order).not.toContain('further');
+      clock.ms = 200;
+      await waiting;
+      expect(order.at(-1)).toBe('further');
+    });
+
+    it('holds nothing back for an owner that has made a single short request', async () => {
+      const { clock, begin, order } = boundQueue();
+      await spendOnce(begin, 'victim', 1);
+      clock.ms = 20;
+      await spendOnce(begin, 'loader', MOST_MS + 50);
+      await begin('loader', 'further');
+      expect(order.at(-1)).toBe('further');
+    });
+
+    it('delays no owner within its share', async () => {
+      const { begin, order } = boundQueue();
+      await spendOnce(begin, 'attacker', MOST_MS + 50);
+      await spendOnce(begin, 'victim', 200);
+      await begin('victim', 'second');
+      expect(order.at(-1)).toBe('second');
+    });
+
+    it('may be as high as two shares of a second, and holds then too', async () => {
+      const { begin, order, clock } = aQueue({ mostMsBesideOthers: 900 });
+      await spendOnce(begin, 'victim', 5);
+      await spendOnce(begin, 'attacker', 850);
+      await spendOnce(begin, 'attacker', 100);
+      const waiting = begin('attacker', 'beyond');
+      await manyRounds();
+      expect(order).toEqual(['victim', 'attacker', 'attacker']);
+      clock.ms = 200;
+      await waiting;
     });
   });
 

@@ -53,7 +53,13 @@ async function openTestDatabase(
   await withAdmin(adminUrl, (sql) => sql`create database ${sql(name)} template ${sql(template)} strategy file_copy`);
   const url = urlOf(serviceUrl, name);
   const ownerUrl = urlOf(adminUrl, name);
-  const db = openDatabase({ url, maxConnections: 10, readConnections: 4, applicationName: 'interlock-test' });
+  const db = openDatabase({
+    url,
+    maxConnections: 10,
+    readConnections: 4,
+    writeConnections: 2,
+    applicationName: 'interlock-test',
+  });
   const eventDb = openDatabase({ url, maxConnections: 4, keepsPlans: true, applicationName: 'interlock-test-events' });
   const admin = postgres(ownerUrl, { max: 2, onnotice: () => undefined });
   return {
