@@ -55,9 +55,9 @@ export interface PullCheckpoint {
 export type PullStage =
   /**
    * Before any listing, asks the provider for its newest change. After the listing, the change feed continues from
-   * there.
+   * there. `besideListing`: the answer need not be awaited before the listing is requested.
    */
-  | { readonly kind: 'mark-changes' }
+  | { readonly kind: 'mark-changes'; readonly besideListing?: true }
   | ReadingStage
   /** Compares what the listings returned with our records. */
   | { readonly kind: 'find-missing' }
@@ -107,6 +107,8 @@ export interface PullStart {
   readonly thenPush?: true;
   /** From when on history is pulled; null or absent: from the beginning. */
   readonly historyFromEpochS?: number | null;
+  /** A run that only pulls, of which nothing has been read or written before. */
+  readonly isFirstReading?: true;
 }
 
 const ALL_TIME = { fromEpochS: null, toEpochS: null };
@@ -116,18 +118,22 @@ const ALL_TIME = { fromEpochS: null, toEpochS: null };
  * watermark, else with a full listing. After a listing, the change feed supplies what changed while it was read.
  */
 export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
-  const { plan, nowEpochS, window, historyFromEpochS = null } = start;
+  const { plan, nowEpochS, window, historyFromEpochS = null, isFirstReading } = start;
   if (window) return { ...begin(null), stages: listing(plan, window) };
   const changes = changesSince(start);
   const then = start.thenPush === true ? { thenPush: true as const } : {};
+  const everything = fullPass(plan, nowEpochS, historyFromEpochS);
   return changes === null
-    ? { ...fullPass(plan, nowEpochS, historyFromEpochS), ...then }
+    ? { ...everything, ...then, ...(isFirstReading && { stages: everything.stages.map(besideListing) }) }
     : {
         ...begin(nowEpochS),
         ...then,
         stages: [...changes, ...sweep(plan), { kind: 'settle-missing' }],
       };
 }
+
+const besideListing = (stage: PullStage): PullStage =>
+  stage.kind === 'mark-changes' ? { ...stage, besideListing: true } : stage;
 
 /** Looks up only the objects of dead letters that are to be retried: it covers no span of time. */
 export const deadLetterPull = ({ thenPush }: Pick<PullStart, 'thenPush'>): PullCheckpoint => ({
