@@ -167,10 +167,7 @@ async function readSettings({ mappings, reach }: SyncChunkDeps, scope: RunScope)
 async function walk(
   deps: SyncChunkDeps,
   { scope, state }: Chunk,
-  {
-    settings,
-    ...tools
-  }: Pick<ChunkEnvironment, 'control' | 'account' | 'session'> & { readonly settings: Settings },
+  { settings, ...tools }: Pick<ChunkEnvironment, 'control' | 'account' | 'session'> & { readonly settings: Settings },
 ): Promise<void> {
   const { checkpoint: first } = state;
   const adapter = deps.providers.find(scope.provider);
