@@ -135,38 +135,44 @@ const MAX_BUDGET_CONNECTIONS = 3;
 /** For commits of bulk pulls, which go one at a time: a session that has made one takes less for the next. */
 const MAX_BULK_PULL_CONNECTIONS = 2;
 
+function openPools({ databaseUrl: url }: Pick<WorkerConfig, 'databaseUrl'>) {
+  return {
+    db: openDatabase({
+      url,
+      maxConnections: MAX_CONNECTIONS,
+      connectionsPerVenue: MAX_CONNECTIONS_OF_A_VENUE,
+      applicationName: 'interlock-worker',
+    }),
+    budgetDb: openDatabase({
+      url,
+      maxConnections: MAX_BUDGET_CONNECTIONS,
+      applicationName: 'interlock-worker-budget',
+    }),
+    bulkPullDb: openDatabase({
+      url,
+      maxConnections: MAX_BULK_PULL_CONNECTIONS,
+      // Whoever commits waits in the order of arrival, whatever its venue.
+      connectionsPerVenue: Infinity,
+      applicationName: 'interlock-worker-bulk-pulls',
+    }),
+    eventDb: openDatabase({
+      url,
+      maxConnections: MAX_EVENT_CONNECTIONS,
+      keepsPlans: true,
+      applicationName: 'interlock-worker-events',
+    }),
+  };
+}
+
 /** Everything that the worker is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */
 export async function createDeps(
   config: Omit<WorkerConfig, 'retention'>,
   log: Logger,
   { providers: definitions, kinds }: Registries,
 ): Promise<WorkerDeps> {
-  const db = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_CONNECTIONS,
-    connectionsPerVenue: MAX_CONNECTIONS_OF_A_VENUE,
-    applicationName: 'interlock-worker',
-  });
+  const { db, budgetDb, bulkPullDb, eventDb } = openPools(config);
   await checkDatabase(db);
   watchPool('database-connections', db.venueShares);
-  const budgetDb = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_BUDGET_CONNECTIONS,
-    applicationName: 'interlock-worker-budget',
-  });
-  const bulkPullDb = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_BULK_PULL_CONNECTIONS,
-    // Whoever commits waits in the order of arrival, whatever its venue.
-    connectionsPerVenue: Infinity,
-    applicationName: 'interlock-worker-bulk-pulls',
-  });
-  const eventDb = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_EVENT_CONNECTIONS,
-    keepsPlans: true,
-    applicationName: 'interlock-worker-events',
-  });
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);

@@ -103,13 +103,16 @@ async function planReading(
     window: input.window ?? null,
     historyFromEpochS,
     ...thenPush,
-    ...(input.direction === 'pull' && !hasLinks && { isFirstReading: true as const }),
+    ...(isOnlyRead(input, hasLinks) && { isFirstReading: true as const }),
   });
   // Until the provider has counted, the number of records that we hold is the best estimate; a first pull has none.
   const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;
   const total = readsAll && watermarkEpochS !== null ? await progress.countLinked(input) : null;
   return { checkpoint, total };
 }
+
+/** Nothing competes with what the run reads. */
+const isOnlyRead = ({ direction }: SyncConnectionInput, hasLinks: boolean) => direction === 'pull' && !hasLinks;
 
 async function finish({ progress, connections, providers }: SyncControlDeps, input: FinishSyncInput) {
   const state = await progress.read(input);

@@ -53,11 +53,7 @@ export interface PullCheckpoint {
 }
 
 export type PullStage =
-  /**
-   * Before any listing, asks the provider for its newest change. After the listing, the change feed continues from
-   * there. `besideListing`: the answer need not be awaited before the listing is requested.
-   */
-  | { readonly kind: 'mark-changes'; readonly besideListing?: true }
+  | MarkStage
   | ReadingStage
   /** Compares what the listings returned with our records. */
   | { readonly kind: 'find-missing' }
@@ -65,6 +61,15 @@ export type PullStage =
   | { readonly kind: 'find-dead-letters' }
   /** Archives records that are deleted at the provider, once that is certain and allowed. */
   | { readonly kind: 'settle-missing' };
+
+/**
+ * Before any listing, asks the provider for its newest change. After the listing, the change feed continues from there.
+ */
+export interface MarkStage {
+  readonly kind: 'mark-changes';
+  /** The answer need not be awaited before the listing is requested. */
+  readonly besideListing?: true;
+}
 
 /** A stage that reads lists. A `sweep` reads ids only. */
 export interface ReadingStage {

@@ -1,5 +1,5 @@
 import { isReading, markChanges, nextStage } from '../../../domain/sync/checkpoint.ts';
-import type { Checkpoint, PullCheckpoint } from '../../../domain/sync/checkpoint.ts';
+import type { Checkpoint, MarkStage, PullCheckpoint } from '../../../domain/sync/checkpoint.ts';
 import type { PullEnvironment } from './pull-context.ts';
 import { findDeadLetters, findMissing, settleMissing } from './pull-missing.ts';
 import { readStage } from './pull-stage.ts';
@@ -24,7 +24,7 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
     case 'sweep':
       return readStage(environment, { checkpoint, stage });
     case 'mark-changes':
-      return stage.besideListing === true ? markBeside(environment, checkpoint) : markFirst(environment, checkpoint);
+      return mark(environment, checkpoint, stage);
     case 'find-missing':
       return findMissing(environment, checkpoint);
     case 'find-dead-letters':
@@ -35,6 +35,13 @@ async function runStage(environment: PullEnvironment, checkpoint: PullCheckpoint
       throw new Error('a checkpoint of a pull has at least one stage');
   }
 }
+
+const mark = (
+  environment: PullEnvironment,
+  checkpoint: PullCheckpoint,
+  stage: MarkStage,
+): Promise<Checkpoint | null> =>
+  stage.besideListing === true ? markBeside(environment, checkpoint) : markFirst(environment, checkpoint);
 
 /**
  * Asks for the newest change before any list is read: its answer also tells the provider's clock, by which the first
@@ -56,7 +63,7 @@ async function markFirst(environment: PullEnvironment, checkpoint: PullCheckpoin
 async function markBeside(environment: PullEnvironment, checkpoint: PullCheckpoint): Promise<Checkpoint | null> {
   const { control } = environment;
   const askedAtMs = performance.now();
-  const mark = async (): Promise<Checkpoint | null> => {
+  const marking = async (): Promise<Checkpoint | null> => {
     while (!control.stopping) {
       const newest = await askForNewest(environment);
       const tookS = Math.ceil((performance.now() - askedAtMs) / 1_000);
@@ -65,7 +72,7 @@ async function markBeside(environment: PullEnvironment, checkpoint: PullCheckpoi
     }
     return null;
   };
-  return readMarked(environment, checkpoint, mark());
+  return readMarked(environment, checkpoint, marking());
 }
 
 /** Null when it has to be asked again, or the chunk is asked to stop. */
