@@ -43,6 +43,7 @@ import { createOAuthTokenStore } from '../db/connections/oauth-token-store.ts';
 import { createReachStore } from '../db/connections/reach-store.ts';
 import { createMappingStore } from '../db/mappings/mapping-store.ts';
 import { createPullStore } from '../db/pull/pull-store.ts';
+import type { PullStore } from '../db/pull/pull-store.ts';
 import { createPushStore } from '../db/push/push-store.ts';
 import { createReconciliationProgressStore } from '../db/reconciliation/reconciliation-progress-store.ts';
 import { createReconciliationStore } from '../db/reconciliation/reconciliation-store.ts';
@@ -108,7 +109,13 @@ export type WorkerDeps = SyncChunkDeps &
   VenueClosingDeps &
   RevokingDeps &
   TestingDeps &
-  WebhookRegistrationDeps & { readonly brakes: BrakeStore; readonly presence: WorkerPresence; close(): Promise<void> };
+  WebhookRegistrationDeps & {
+    readonly brakes: BrakeStore;
+    readonly presence: WorkerPresence;
+    /** `pulls` over connections of their own. */
+    readonly bulkPulls: PullStore;
+    close(): Promise<void>;
+  };
 
 /** How long a chunk works before it returns to the workflow, which records its progress and requests the next. */
 const CHUNK_MS = 3 * 60_000;
@@ -120,6 +127,42 @@ const MAX_CONNECTIONS = 20;
 const MAX_CONNECTIONS_OF_A_VENUE = 14;
 /** One for each partition's drainer, and two for events that failed, sweeps and metrics. */
 const MAX_EVENT_CONNECTIONS = 6;
+/**
+ * For reservations of calls, which take one short statement each. On the pool for chunks, the first page of a run that
+ * splits its listing opened a connection for each reader, and waited for all those logins.
+ */
+const MAX_BUDGET_CONNECTIONS = 3;
+/** For commits of bulk pulls, which go one at a time: a session that has made one takes less for the next. */
+const MAX_BULK_PULL_CONNECTIONS = 2;
+
+function openPools({ databaseUrl: url }: Pick<WorkerConfig, 'databaseUrl'>) {
+  return {
+    db: openDatabase({
+      url,
+      maxConnections: MAX_CONNECTIONS,
+      connectionsPerVenue: MAX_CONNECTIONS_OF_A_VENUE,
+      applicationName: 'interlock-worker',
+    }),
+    budgetDb: openDatabase({
+      url,
+      maxConnections: MAX_BUDGET_CONNECTIONS,
+      applicationName: 'interlock-worker-budget',
+    }),
+    bulkPullDb: openDatabase({
+      url,
+      maxConnections: MAX_BULK_PULL_CONNECTIONS,
+      // Whoever commits waits in the order of arrival, whatever its venue.
+      connectionsPerVenue: Infinity,
+      applicationName: 'interlock-worker-bulk-pulls',
+    }),
+    eventDb: openDatabase({
+      url,
+      maxConnections: MAX_EVENT_CONNECTIONS,
+      keepsPlans: true,
+      applicationName: 'interlock-worker-events',
+    }),
+  };
+}
 
 /** Everything that the worker is made of, for the providers and kinds of record of `registries`. Throws when the database is not prepared. */
 export async function createDeps(
@@ -127,20 +170,9 @@ export async function createDeps(
   log: Logger,
   { providers: definitions, kinds }: Registries,
 ): Promise<WorkerDeps> {
-  const db = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_CONNECTIONS,
-    connectionsPerVenue: MAX_CONNECTIONS_OF_A_VENUE,
-    applicationName: 'interlock-worker',
-  });
+  const { db, budgetDb, bulkPullDb, eventDb } = openPools(config);
   await checkDatabase(db);
   watchPool('database-connections', db.venueShares);
-  const eventDb = openDatabase({
-    url: config.databaseUrl,
-    maxConnections: MAX_EVENT_CONNECTIONS,
-    keepsPlans: true,
-    applicationName: 'interlock-worker-events',
-  });
   const vault = createOpener(config.keyring);
   const sealer = createSealer(config.keyring);
   const keyAccess = await checkKeyAccess(sealer, vault);
@@ -156,7 +188,7 @@ export async function createDeps(
   const circuitStore = createCircuitStore(db);
   const circuits = createCircuits(circuitStore, { ...CIRCUIT_LIMITS, openMs: config.circuitOpenMs });
   const providers = createProviders(definitions, config.providers, {
-    budget: createBudgetStore(db),
+    budget: createBudgetStore(budgetDb),
     circuits,
   });
   watchCircuits(providers.ids, circuitStore);
@@ -184,6 +216,7 @@ export async function createDeps(
     schedules: createScheduleStore(db, config.maxSchedulesPerVenue),
     progress: createSyncProgressStore(db, kinds),
     pulls: createPullStore(db, kinds),
+    bulkPulls: createPullStore(bulkPullDb, kinds),
     pushes: createPushStore(db, kinds),
     missing: createSyncMissingStore(db),
     mappings: createMappingStore(db),
@@ -217,7 +250,7 @@ export async function createDeps(
     presence,
     async close() {
       await Promise.all([
-        ...[db, eventDb].map(({ $client }) => $client.end({ timeout: 5 })),
+        ...[db, eventDb, budgetDb, bulkPullDb].map(({ $client }) => $client.end({ timeout: 5 })),
         presence.close(),
         expressions.close(),
       ]);

@@ -166,7 +166,10 @@ const laneActivities = (deps: WorkerDeps, bulkThrottle: BulkThrottle) => ({
     ...createWebhookRegistrationActivities(deps),
   },
   incremental: { ...incrementalActivities(deps, bulkThrottle), ...createEventFeedActivities(deps) },
-  bulk: { ...createBulkChunkActivities(deps, bulkThrottle), ...createReconcileChunkActivities(deps) },
+  bulk: {
+    ...createBulkChunkActivities({ ...deps, pulls: deps.bulkPulls }, bulkThrottle),
+    ...createReconcileChunkActivities(deps),
+  },
 });
 
 /** Notes the start of each incremental chunk, so that bulk chunks give way for a moment. */

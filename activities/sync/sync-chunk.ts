@@ -101,7 +101,8 @@ interface Chunk {
 
 async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkResult> {
   const { scope, state } = chunk;
-  const { account, credential } = (chunk.work.opened = await openConnection(deps, scope));
+  const [opened, settings] = await Promise.all([openConnection(deps, scope), readSettings(deps, scope)]);
+  const { account, credential } = (chunk.work.opened = opened);
   const ratePerSecond = deps.providers.ratePerSecond(account);
   const context = Context.current();
   const task =
@@ -136,7 +137,7 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
     const resource = session.resource(scope.resource);
     const tools = { control, account: session, session: deps.bulkThrottle?.session(resource) ?? resource };
     await withHeartbeat(
-      () => walk(deps, chunk, tools),
+      () => walk(deps, chunk, { ...tools, settings }),
       () => control.progress,
     );
   } catch (error) {
@@ -155,22 +156,27 @@ async function runChunk(deps: SyncChunkDeps, chunk: Chunk): Promise<SyncChunkRes
   return conclude(deps, scope, control);
 }
 
+type Settings = Awaited<ReturnType<typeof readSettings>>;
+
+/** What the venue has chosen for the records. */
+async function readSettings({ mappings, reach }: SyncChunkDeps, scope: RunScope) {
+  const [mapping, reached] = await Promise.all([mappings.find(scope), reach.find(scope)]);
+  return { mapping, reach: reached };
+}
+
 async function walk(
   deps: SyncChunkDeps,
   { scope, state }: Chunk,
-  tools: Pick<ChunkEnvironment, 'control' | 'account' | 'session'>,
+  { settings, ...tools }: Pick<ChunkEnvironment, 'control' | 'account' | 'session'> & { readonly settings: Settings },
 ): Promise<void> {
   const { checkpoint: first } = state;
   const adapter = deps.providers.find(scope.provider);
   if (!adapter || !first) throw ApplicationFailure.nonRetryable('the run has no plan', FAILURE.runUnavailable);
   const mapping = adapter.mapping(scope.resource);
   const kind = deps.kinds.get(scope.resource);
-  const [stored, { excludedFields: excluded, historyFromEpochS, zones }] = await Promise.all([
-    deps.mappings.find(scope),
-    deps.reach.find(scope),
-  ]);
+  const { excludedFields: excluded, historyFromEpochS, zones } = settings.reach;
   const reach = { kind, excluded };
-  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, stored, mapping.holdings), reach);
+  const fieldMapping = fieldMappingWithin(createFieldMapping(kind, settings.mapping, mapping.holdings), reach);
   const environment = {
     ...{ scope: { ...scope, mapping: fieldMapping }, mapping: mappingWithin(mapping, { ...reach, zones }) },
     ...{ fieldMapping, historyFromEpochS },

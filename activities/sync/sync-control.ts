@@ -66,13 +66,8 @@ async function begin({ progress, providers, reach, bulkThrottle }: SyncControlDe
       FAILURE.runUnavailable,
     );
   const resumed = state.checkpoint !== null;
-  if (!resumed) {
-    await progress.setPhase(input, 'estimating');
-    await progress.plan(input, await plan({ progress, providers, reach }, input));
-  }
-  await progress.setPhase(input, 'running');
-  const planned = (await progress.read(input)) ?? state;
-  return { ...progressOf(planned), resumed };
+  const planned = resumed ? null : await plan({ progress, providers, reach }, input);
+  return { ...progressOf((await progress.start(input, planned)) ?? state), resumed };
 }
 
 async function plan(
@@ -83,18 +78,20 @@ async function plan(
     return { checkpoint: { kind: 'push', after: null } as const, total: await progress.countToPush(input) };
   const pullPlan = providers.find(input.provider)?.pullPlan(input.resource);
   if (!pullPlan) throw ApplicationFailure.nonRetryable(`${input.provider} is not spoken here`, FAILURE.runUnavailable);
-  const { historyFromEpochS } = await reach.find(input);
-  return planReading(progress, input, { pullPlan, historyFromEpochS });
+  return planReading({ progress, reach }, input, pullPlan);
 }
 
 async function planReading(
-  progress: SyncProgressStore,
+  { progress, reach }: Pick<SyncControlDeps, 'progress' | 'reach'>,
   input: SyncConnectionInput,
-  { pullPlan, historyFromEpochS }: { readonly pullPlan: PullPlan; readonly historyFromEpochS: number | null },
+  pullPlan: PullPlan,
 ) {
   const thenPush = input.direction === 'both' && { thenPush: true as const };
   if (input.deadLettersOnly === true) return { checkpoint: deadLetterPull({ ...thenPush }), total: null };
-  const { watermark, feedCursor } = await progress.position(input);
+  const [{ historyFromEpochS }, { watermark, feedCursor, hasLinks }] = await Promise.all([
+    reach.find(input),
+    progress.position(input),
+  ]);
   const nowEpochS = Math.floor(Date.now() / 1_000);
   const watermarkEpochS = watermark === null ? null : Math.floor(watermark.getTime() / 1_000);
   const checkpoint = firstPullCheckpoint({
@@ -106,12 +103,16 @@ async function planReading(
     window: input.window ?? null,
     historyFromEpochS,
     ...thenPush,
+    ...(isOnlyRead(input, hasLinks) && { isFirstReading: true as const }),
   });
   // Until the provider has counted, the number of records that we hold is the best estimate; a first pull has none.
   const readsAll = checkpoint.stages[0]?.kind === 'listing' && input.window === undefined;
   const total = readsAll && watermarkEpochS !== null ? await progress.countLinked(input) : null;
   return { checkpoint, total };
 }
+
+/** Nothing competes with what the run reads. */
+const isOnlyRead = ({ direction }: SyncConnectionInput, hasLinks: boolean) => direction === 'pull' && !hasLinks;
 
 async function finish({ progress, connections, providers }: SyncControlDeps, input: FinishSyncInput) {
   const state = await progress.read(input);

@@ -5,7 +5,10 @@ import { runPrepared, statement } from '../core/statement.ts';
 import type { Operand } from '../core/statement.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
-/** A late caller may use slots up to this far in the past, so that short gaps between calls do not lower the rate. */
+/**
+ * A late caller may use slots up to this far in the past, so that short gaps between calls do not lower the rate. The
+ * first caller of an account is late too.
+ */
 const CATCH_UP_MS = 200;
 /** An interactive call goes at once while no more than this much work is waiting. */
 const INTERACTIVE_BACKLOG_MS = 2_000;
@@ -73,7 +76,7 @@ interface Reservation {
 const reservation = ({ key, ratePerSecond, slotMs, patienceMs }: Reservation, commitsBy: SQL): SQL => sql`
     with committing as materialized (select ${commitsBy})
     insert into provider_budgets as budget (key, next_free_at)
-    select ${key}, clock_timestamp() + ${slotMs} * interval '1 millisecond' from committing
+    select ${key}, clock_timestamp() + (${slotMs}::float8 - ${CATCH_UP_MS}::float8) * interval '1 millisecond' from committing
     on conflict (key) do update
       set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
                          + interval '1 second' / ${effectiveRate(ratePerSecond)}

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm';
-import type { SyncConnectionInput, SyncOutcome, SyncPhase, SyncProgress } from '../../contracts/sync.ts';
+import type { SyncConnectionInput, SyncOutcome, SyncProgress } from '../../contracts/sync.ts';
 import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
 import type { Cursor } from '../../domain/sync/pull/pull-plan.ts';
 import type { ProviderAccountName } from '../../domain/sync/pull/source-id.ts';
@@ -37,7 +37,6 @@ export type RunSummary = SyncProgress & { readonly outcome: SyncOutcome };
 
 /** A run as the worker advances it. All methods are safe to repeat. */
 export interface SyncProgressStore extends SyncRunBeginning, SyncRunWaiting {
-  setPhase(input: SyncConnectionInput, phase: SyncPhase): Promise<void>;
   /** Takes the run over and fences off every earlier attempt. Throws SupersededError when the run has ended. */
   takeOver(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState & Pick<RunScope, 'account'>>;
   setTotal(scope: RunScope, total: number): Promise<void>;
@@ -52,14 +51,6 @@ export function createSyncProgressStore(db: Database, kinds: RecordKinds): SyncP
   return {
     ...beginningOf(db, kinds),
     ...waitingOf(db),
-    setPhase: (input, phase) =>
-      withVenue(db, input.venueId, async (tx) => {
-        await tx.execute(
-          sql`update sync_runs set waiting_for = null, error = null where id = ${input.syncId} and phase = 'waiting'`,
-        );
-        await changePhase(tx, input, phase);
-      }),
-
     takeOver: (input, workflowRunId) =>
       withVenue(db, input.venueId, async (tx) => {
         const [row] = await tx.execute<RunRow & AccountRow>(sql`

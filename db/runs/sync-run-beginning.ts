@@ -5,7 +5,7 @@ import type { Cursor } from '../../domain/sync/pull/pull-plan.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import { tableOf } from '../records/record-tables.ts';
 import { coveredBy, inUse, linkOfRecord, needsPush } from './run-scope.ts';
-import { toState } from './run-state.ts';
+import { changePhase, toState } from './run-state.ts';
 import type { RunRow, RunState } from './run-state.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
@@ -13,43 +13,55 @@ import type { Database, Transaction } from '../core/venue-scope.ts';
 /** How a run begins: what there is to do, and where it stood when it was interrupted. */
 export interface SyncRunBeginning {
   /**
-   * Opens a queued run, or reopens one that an operator has reset. `workflowRunId` is the current workflow run: a reset
-   * and a continue-as-new change it. Null when there is no such run, or another run of the sync is open.
+   * Opens a queued run, or reopens one that an operator has reset, and estimates it unless it has its plan.
+   * `workflowRunId` is the current workflow run: a reset and a continue-as-new change it. Null when there is no such
+   * run, or another run of the sync is open.
    */
   begin(input: SyncConnectionInput, workflowRunId: string | null): Promise<RunState | null>;
   read(input: SyncConnectionInput): Promise<RunState | null>;
-  /** How far earlier runs of the sync have come. */
-  position(
-    input: SyncConnectionInput,
-  ): Promise<{ readonly watermark: Date | null; readonly feedCursor: Cursor | null }>;
+  position(input: SyncConnectionInput): Promise<SyncPosition>;
   countToPush(input: SyncConnectionInput): Promise<number>;
   /** Number of records tied to a living remote record, as an estimate of what the next full listing returns. */
   countLinked(input: SyncConnectionInput): Promise<number>;
-  /** Stores the first checkpoint and total; a run that has them keeps them. */
-  plan(
+  /**
+   * Sets the run to work. Stores the first checkpoint and total, if they are given; a run that has them keeps them. Null
+   * when there is no such run.
+   */
+  start(
     input: SyncConnectionInput,
-    plan: { readonly checkpoint: Checkpoint; readonly total: number | null },
-  ): Promise<void>;
+    plan: { readonly checkpoint: Checkpoint; readonly total: number | null } | null,
+  ): Promise<RunState | null>;
+}
+
+/** How far earlier runs of the sync have come. */
+export interface SyncPosition {
+  readonly watermark: Date | null;
+  readonly feedCursor: Cursor | null;
+  /** Whether the connection has read or written any record of this kind. */
+  readonly hasLinks: boolean;
 }
 
 export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning {
   return {
     begin: (input, workflowRunId) => withVenue(db, input.venueId, (tx) => begin(tx, input, workflowRunId)),
 
-    read: (input) =>
-      withVenue(db, input.venueId, async (tx) => {
-        const [row] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId}`);
-        return row ? toState(row) : null;
-      }),
+    read: (input) => withVenue(db, input.venueId, (tx) => read(tx, input)),
 
     position: (input) =>
       withVenue(db, input.venueId, async (tx) => {
-        const [row] = await tx.execute<{ at: string | null; feed_cursor: Cursor | null }>(sql`
-          select watermark::text as at, feed_cursor from sync_cursors
-          where connection_id = ${input.connectionId} and resource = ${input.resource}
-            and (direction = ${input.direction} or (${input.direction} = 'both' and direction = 'pull'))
-          order by watermark desc nulls last limit 1`);
-        return { watermark: row?.at == null ? null : new Date(row.at), feedCursor: row?.feed_cursor ?? null };
+        const [row] = await tx.execute<{ at: string | null; feed_cursor: Cursor | null; has_links: boolean }>(sql`
+          select c.watermark::text as at, c.feed_cursor, l.has_links from (select exists (
+            select from record_links where connection_id = ${input.connectionId} and resource = ${input.resource}) as has_links) l
+          left join lateral (
+            select watermark, feed_cursor from sync_cursors
+            where connection_id = ${input.connectionId} and resource = ${input.resource}
+              and (direction = ${input.direction} or (${input.direction} = 'both' and direction = 'pull'))
+            order by watermark desc nulls last limit 1) c on true`);
+        return {
+          watermark: row?.at == null ? null : new Date(row.at),
+          feedCursor: row?.feed_cursor ?? null,
+          hasLinks: row?.has_links !== false,
+        };
       }),
 
     countToPush: (input) =>
@@ -69,13 +81,21 @@ export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning 
         return row?.total ?? 0;
       }),
 
-    plan: (input, { checkpoint, total }) =>
+    start: (input, plan) =>
       withVenue(db, input.venueId, async (tx) => {
-        await tx.execute(sql`
-          update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::jsonb, total = ${total}, updated_at = now()
-          where id = ${input.syncId} and checkpoint is null`);
+        if (plan)
+          await tx.execute(sql`
+            update sync_runs set checkpoint = ${JSON.stringify(plan.checkpoint)}::jsonb, total = ${plan.total}, updated_at = now()
+            where id = ${input.syncId} and checkpoint is null`);
+        await changePhase(tx, input, 'running');
+        return read(tx, input);
       }),
   };
+}
+
+async function read(tx: Transaction, input: SyncConnectionInput): Promise<RunState | null> {
+  const [row] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId}`);
+  return row ? toState(row) : null;
 }
 
 async function begin(
@@ -93,6 +113,7 @@ async function begin(
       select from sync_runs other where other.connection_id = ${input.connectionId} and other.resource = ${input.resource}
         and other.direction = ${input.direction} and other.dry_run = ${input.dryRun === true} and other.finished_at is null and other.id <> ${input.syncId})
     returning *`);
+  if (row?.checkpoint === null) await changePhase(tx, input, 'estimating');
   if (row && input.direction === 'both' && input.dryRun !== true) await startKeepingAgreed(tx, input);
   return row ? toState(row) : null;
 }

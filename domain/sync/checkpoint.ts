@@ -53,11 +53,7 @@ export interface PullCheckpoint {
 }
 
 export type PullStage =
-  /**
-   * Before any listing, asks the provider for its newest change. After the listing, the change feed continues from
-   * there.
-   */
-  | { readonly kind: 'mark-changes' }
+  | MarkStage
   | ReadingStage
   /** Compares what the listings returned with our records. */
   | { readonly kind: 'find-missing' }
@@ -65,6 +61,15 @@ export type PullStage =
   | { readonly kind: 'find-dead-letters' }
   /** Archives records that are deleted at the provider, once that is certain and allowed. */
   | { readonly kind: 'settle-missing' };
+
+/**
+ * Before any listing, asks the provider for its newest change. After the listing, the change feed continues from there.
+ */
+export interface MarkStage {
+  readonly kind: 'mark-changes';
+  /** The answer need not be awaited before the listing is requested. */
+  readonly besideListing?: true;
+}
 
 /** A stage that reads lists. A `sweep` reads ids only. */
 export interface ReadingStage {
@@ -107,6 +112,8 @@ export interface PullStart {
   readonly thenPush?: true;
   /** From when on history is pulled; null or absent: from the beginning. */
   readonly historyFromEpochS?: number | null;
+  /** A run that only pulls, of which nothing has been read or written before. */
+  readonly isFirstReading?: true;
 }
 
 const ALL_TIME = { fromEpochS: null, toEpochS: null };
@@ -116,18 +123,22 @@ const ALL_TIME = { fromEpochS: null, toEpochS: null };
  * watermark, else with a full listing. After a listing, the change feed supplies what changed while it was read.
  */
 export function firstPullCheckpoint(start: PullStart): PullCheckpoint {
-  const { plan, nowEpochS, window, historyFromEpochS = null } = start;
+  const { plan, nowEpochS, window, historyFromEpochS = null, isFirstReading } = start;
   if (window) return { ...begin(null), stages: listing(plan, window) };
   const changes = changesSince(start);
   const then = start.thenPush === true ? { thenPush: true as const } : {};
+  const everything = fullPass(plan, nowEpochS, historyFromEpochS);
   return changes === null
-    ? { ...fullPass(plan, nowEpochS, historyFromEpochS), ...then }
+    ? { ...everything, ...then, ...(isFirstReading && { stages: everything.stages.map(besideListing) }) }
     : {
         ...begin(nowEpochS),
         ...then,
         stages: [...changes, ...sweep(plan), { kind: 'settle-missing' }],
       };
 }
+
+const besideListing = (stage: PullStage): PullStage =>
+  stage.kind === 'mark-changes' ? { ...stage, besideListing: true } : stage;
 
 /** Looks up only the objects of dead letters that are to be retried: it covers no span of time. */
 export const deadLetterPull = ({ thenPush }: Pick<PullStart, 'thenPush'>): PullCheckpoint => ({

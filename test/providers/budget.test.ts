@@ -61,6 +61,20 @@ describe('a budget shared by two processes', () => {
     return { seconds: elapsedMs() / 1_000, slots: (await slotsOf(key)).slice(earlier) };
   }
 
+  it('lets the first calls of an account catch up as those of an idle one do', async () => {
+    const key = aKey();
+    const take = async (count: number) => {
+      const waits = await Promise.all(
+        Array.from({ length: count }, () => here.reserve(key, { ...BULK, ratePerSecond: 10 })),
+      );
+      return waits.filter((one) => waitOf(one) === 0).length;
+    };
+    // Two slots of 100 ms are in the past, and the present one is free.
+    expect(await take(5)).toBeGreaterThanOrEqual(3);
+    await sleep(1_000);
+    expect(await take(5)).toBeGreaterThanOrEqual(3);
+  });
+
   it('is used fully and never exceeded, whatever the number of callers', async () => {
     const { seconds, slots } = await run(aKey(), { ratePerSecond: 40, forMs: 4_000, callers: 16 });
     expect(slots.length).toBeGreaterThanOrEqual(40 * seconds * 0.8);

@@ -68,6 +68,8 @@ class StageReader {
   readonly #committer: SerialCommitter<PageRead>;
   readonly #idle: Part[];
   readonly #running = new Set<Promise<void>>();
+  /** Parts that are being requested: fewer than are running, because a page that was read waits for its commit. */
+  #requestedCount = 0;
   /** Parts with uncommitted pages, as of the last commit. */
   readonly #uncommitted: Map<number, Part>;
   readonly #allowance = new SplitAllowance();
@@ -211,6 +213,7 @@ class StageReader {
     const { control, session } = this.#environment;
     const stream = this.#streamOf(part);
     const { fromEpochS, toEpochS, after } = part;
+    this.#requestedCount += 1;
     const page = await control.attempt(() =>
       session
         .listPage({ stream: stream.name, fromEpochS, toEpochS, after })
@@ -218,6 +221,7 @@ class StageReader {
           isCursorGone(stream, part, error) ? 'cursor-gone' : Promise.reject(error as Error),
         ),
     );
+    this.#requestedCount -= 1;
     if (page === 'cursor-gone') this.#restart(stream, part);
     else if (page === null) this.#idle.push(part);
     else await this.#take(stream, part, page);
@@ -294,8 +298,7 @@ class StageReader {
     if (!isToBeSplit) return [rest];
     const { lanes } = this.#environment.control;
     const pagesLeft = this.#pagesLeft(pageSize);
-    // The part that was just read still counts as running.
-    const reading = { openCount: this.#running.size + this.#idle.length, lanes, pagesLeft };
+    const reading = { openCount: this.#requestedCount + this.#idle.length + 1, lanes, pagesLeft };
     const { nextSegmentId: firstId } = this.#checkpoint;
     const firstPart = this.#openPages.firstPartFor(lanes);
     const left = split(rest, page, { parts: this.#allowance.partsFor(reading), firstId, pagesLeft, firstPart });

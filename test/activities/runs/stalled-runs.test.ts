@@ -70,7 +70,7 @@ describe('a run that makes no progress', () => {
     const input = await world.open(venue, 'pull', 'full');
     const control = createSyncControlActivities({
       ...world.deps,
-      progress: { ...world.deps.progress, plan: async () => bug(), finish: async () => bug() },
+      progress: { ...world.deps.progress, start: async () => bug(), finish: async () => bug() },
     });
     await expect(world.aStage().run(control.beginSync, input)).rejects.toThrow();
     expect(await shown(input)).toEqual({ phase: 'waiting', what: 'internal', code: 'internal' });

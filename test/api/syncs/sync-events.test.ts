@@ -5,6 +5,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished, 
 import { EventStream } from '../../../api/http/event-stream.ts';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import type { SyncPhase } from '../../../contracts/sync.ts';
+import { withVenue } from '../../../db/core/venue-scope.ts';
+import { changePhase } from '../../../db/runs/run-state.ts';
 import { aConnection } from '../../db/builders.ts';
 import { until } from '../../support/eventually.ts';
 import { aToken, createApiWorld } from '../api-world.ts';
@@ -70,7 +72,7 @@ function toEvent(block: string): Event[] {
 const reject = (count: number, from = 0) => api.database.admin`
   insert into sync_logs (venue_id, sync_id, level, action, source_id, code, message)
   select ${venueId}, ${syncId}, 'warn', 'rejected', 'c' || n, 'email-invalid', 'No.' from generate_series(${from}::int, ${from + count - 1}::int) n order by n`;
-const setPhase = (phase: SyncPhase) => api.progress.setPhase(inputOf(), phase);
+const setPhase = (phase: SyncPhase) => withVenue(api.database.db, venueId, (tx) => changePhase(tx, inputOf(), phase));
 const finish = () =>
   api.progress.finish(inputOf(), { outcome: 'completed-with-rejections', error: null, plan: null, watermark: null });
 const advance = (done: number) =>

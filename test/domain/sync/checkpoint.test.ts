@@ -85,6 +85,14 @@ describe('the stages of a pull', () => {
     }
   });
 
+  it('ask for the newest change beside the listing only in a first reading of everything', () => {
+    const beside = (start: Partial<PullStart>) => first({ isFirstReading: true, ...start }).stages[0];
+    expect(beside({})).toEqual({ kind: 'mark-changes', besideListing: true });
+    expect(first().stages[0]).toEqual({ kind: 'mark-changes' });
+    expect(beside({ plan: WITHOUT_FEED })).toMatchObject({ kind: 'listing' });
+    expect(beside({ window: { fromEpochS: NOW - 60, toEpochS: NOW } })).toMatchObject({ kind: 'listing' });
+  });
+
   it('of a provider without a change feed are the listing and the missing records, even after an earlier run', () => {
     expect(kinds(first({ mode: 'incremental', plan: WITHOUT_FEED, watermarkEpochS: NOW - 60 }))).toEqual([
       'listing',
