@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import { deflateSync, inflateSync } from 'node:zlib';
 
 export interface IdempotencyKeyRef {
   readonly caller: string;
@@ -31,7 +32,7 @@ export const digestOf = ({ key }: Pick<IdempotencyKeyRef, 'key'>): string =>
 export function sealAnswer(ref: IdempotencyKeyRef, answer: StoredAnswer): Buffer {
   const [salt, iv] = [randomBytes(SALT_BYTES), randomBytes(IV_BYTES)];
   const cipher = createCipheriv(CIPHER, keyOf(ref, salt), iv);
-  const text = Buffer.concat([cipher.update(JSON.stringify(answer)), cipher.final()]);
+  const text = Buffer.concat([cipher.update(packed(JSON.stringify(answer))), cipher.final()]);
   return Buffer.concat([salt, iv, cipher.getAuthTag(), text]);
 }
 
@@ -44,10 +45,18 @@ export function openAnswer(ref: IdempotencyKeyRef, sealed: Uint8Array): StoredAn
     keyOf(ref, bytes.subarray(0, ivStart)),
     bytes.subarray(ivStart, tagStart),
   ).setAuthTag(bytes.subarray(tagStart, textStart));
-  return JSON.parse(
-    Buffer.concat([decipher.update(bytes.subarray(textStart)), decipher.final()]).toString(),
-  ) as StoredAnswer;
+  const text = Buffer.concat([decipher.update(bytes.subarray(textStart)), decipher.final()]);
+  return JSON.parse(unpacked(text).toString()) as StoredAnswer;
 }
+
+/** Long answers are lists of errors, which repeat themselves: each replay reads them, and the driver takes two characters for a byte. */
+const MIN_PACKED_LENGTH = 1_024;
+const packed = (json: string): Buffer =>
+  json.length < MIN_PACKED_LENGTH ? Buffer.from(json) : deflateSync(json, { level: 1 });
+
+/** JSON begins with a brace, what was packed with another byte (RFC 1950, section 2.2). */
+const unpacked = (text: Buffer): Buffer => (text[0] === BRACE ? text : inflateSync(text));
+const BRACE = 0x7b;
 
 function keyOf({ caller, operation, key }: IdempotencyKeyRef, salt: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', key, salt, JSON.stringify(['idempotency', caller, operation]), KEY_BYTES));

@@ -281,11 +281,13 @@ describe('a run as its watchers see it', () => {
       userMetadata?.summary ? [textOf(userMetadata.summary.data).trim()] : [],
     );
     expect(summaries).toEqual(expect.arrayContaining(['"Plan the run"', '"push customers"', '"Close the run: done"']));
-    const found = [];
-    for await (const { workflowId } of system.temporal.workflow.list({
-      query: `VenueId = "${venue.venueId}" AND Phase = "finished"`,
-    }))
-      found.push(workflowId);
-    expect(found).toEqual([run.workflowId]);
+    const found = async () => {
+      const ids: string[] = [];
+      const query = `VenueId = "${venue.venueId}" AND Phase = "finished"`;
+      for await (const { workflowId } of system.temporal.workflow.list({ query })) ids.push(workflowId);
+      return ids;
+    };
+    // Temporal lists a workflow by its search attributes some time after it has taken them.
+    await expect.poll(found, { timeout: 20_000 }).toEqual([run.workflowId]);
   });
 });

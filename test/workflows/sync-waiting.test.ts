@@ -53,12 +53,14 @@ describe('a run whose key Stripe revokes', () => {
       NeedsAttention: true,
     });
     expect((await handleOf(system, run).describe()).status.name).toBe('RUNNING');
-    const listed = [];
-    for await (const { workflowId } of system.temporal.workflow.list({
-      query: `NeedsAttention = true AND ConnectionId = "${venue.connectionId}"`,
-    }))
-      listed.push(workflowId);
-    expect(listed).toEqual([run.workflowId]);
+    const listed = async () => {
+      const ids: string[] = [];
+      const query = `NeedsAttention = true AND ConnectionId = "${venue.connectionId}"`;
+      for await (const { workflowId } of system.temporal.workflow.list({ query })) ids.push(workflowId);
+      return ids;
+    };
+    // Temporal lists a workflow by its search attributes some time after it has taken them.
+    await expect.poll(listed, { timeout: 20_000 }).toEqual([run.workflowId]);
   });
 
   it('makes no provider call while it waits, not even when it checks whether it can go on', async () => {

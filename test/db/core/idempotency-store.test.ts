@@ -37,6 +37,21 @@ describe('idempotency keys', () => {
     await expect(store.claim(key, 'hash', LOCK_MS)).resolves.toEqual({ kind: 'replay', answer: ANSWER });
   });
 
+  it('replay a long answer of any text, and store one that repeats itself in little space', async () => {
+    const errors = Array.from({ length: 500 }, (_, index) => ({
+      path: `records.${index}.näme`,
+      message: 'Must be “✓”',
+    }));
+    const long = { ...ANSWER, body: JSON.stringify({ errors }) };
+    const key = aKey();
+    await store.claim(key, 'hash', LOCK_MS);
+    await store.complete(key, long);
+    await expect(store.claim(key, 'hash', LOCK_MS)).resolves.toEqual({ kind: 'replay', answer: long });
+    const [row] = await database.admin<{ length: number }[]>`
+      select length(answer) from idempotency_keys where key = ${digestOf(key)}`;
+    expect(row?.length).toBeLessThan(long.body.length / 5);
+  });
+
   it('reject another body while the first is in flight, after its answer, and after its lock has lapsed', async () => {
     const key = aKey();
     await store.claim(key, 'hash', LOCK_MS);
