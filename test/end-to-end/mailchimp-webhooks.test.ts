@@ -1,4 +1,7 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConnectionId } from '../../contracts/ids.ts';
+import { registerWebhookWorkflowId } from '../../contracts/webhook-registration.ts';
 import { until } from '../support/eventually.ts';
 import { ownerBrowser } from '../support/owner-browser.ts';
 import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
@@ -85,6 +88,18 @@ async function disconnect({ venueId, connectionId }: Connected): Promise<void> {
   await until(async () => (await system.api.connection(venueId, connectionId)).state === 'disconnected', {
     limitMs: 60_000,
     what: 'the connection is disconnected',
+  });
+}
+
+/** Waits for the end of the workflow that registers the address. */
+async function registered({ connectionId }: Connected, url: string | null): Promise<void> {
+  const digest = createHash('sha256')
+    .update(url?.split('/').at(-1) ?? '')
+    .digest('hex');
+  const handle = system.temporal.workflow.getHandle(registerWebhookWorkflowId(connectionId as ConnectionId, digest));
+  await until(async () => (await handle.describe()).status.name === 'COMPLETED', {
+    limitMs: 30_000,
+    what: 'the address is registered',
   });
 }
 
@@ -190,7 +205,10 @@ describe('the webhook of an audience', () => {
     await choose('second');
     await isAlone('second');
     expect(await urlsAt(account)).toEqual([url]);
+    await registered(venue, url);
     await choose('second');
+    // A registration that still looks for the address would make it anew once the disconnection has removed it.
+    await registered(venue, url);
     await disconnect(venue);
     expect(await urlsAt(account)).toEqual([]);
   });
