@@ -61,6 +61,32 @@ describe('unreadable provider objects', () => {
     expect(rejection!.message).not.toMatch(/1234567/);
   });
 
+  it.each([
+    ['the year 10000', 253_402_300_800],
+    ['the year 0', -62_167_219_200],
+    ['a second that `Date` cannot represent', Number.MAX_SAFE_INTEGER],
+  ])('are rejected alone when their time cannot be stored: a charge of %s', async (_, created) => {
+    await world.stripe.seed({
+      resource: 'charges',
+      records: [1, 2, 3].map((amount) => ({ amount: amount * 100, currency: 'eur' })),
+    });
+    world.proxy.edit((answer) => {
+      for (const object of objectsOf(answer)) {
+        if (object['amount'] !== 200) continue;
+        if ('created' in object) object['created'] = created;
+        const movement = object['balance_transaction'];
+        if (typeof movement === 'object' && movement !== null) Object.assign(movement, { created });
+      }
+    });
+    const run = await world.sync(venue, 'pull', 'full', { resource: 'transactions' });
+    expect(run).toMatchObject({ outcome: 'completed-with-rejections', counts: { created: 2 } });
+    // The charge, and the movement of its balance.
+    expect((await rejections(run.syncId)).map(({ code, message }) => `${code}: ${message}`)).toEqual([
+      expect.stringMatching(/^unreadable: .*created: Too (big|small)/),
+      expect.stringMatching(/^unreadable: .*created: Too (big|small)/),
+    ]);
+  });
+
   it('are not archived by a full pull or an unreadable look-up, and keep their record', async () => {
     await world.stripe.seed({ resource: 'customers', records: named(10) });
     await world.sync(venue, 'pull', 'full');
