@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# @googleapis/calendar 20.0.1 (gaxios 8.3.3): the client repeats a PUT or DELETE by itself, also one with If-Match. When the first attempt was carried out and its answer was
-# a 503, the caller gets the 412 or 410 of the repetition: a write that succeeded looks like a conflict, or like something that somebody else deleted.
+# @googleapis/calendar 20.0.1 (gaxios 8.3.3): the client repeats a PUT or DELETE by itself, also one with If-Match. When the first attempt was carried out
+# and its answer was a 503, the caller gets the 412 or 410 of the repetition: a write that succeeded looks like a conflict, or like somebody else's deletion.
 #
 # Three repetitions, within about two seconds, of GET, PUT and DELETE on 429 and 5xx; a Retry-After is not waited for. A POST or PATCH is not repeated.
 #
