@@ -224,24 +224,6 @@ describe('the webhook of an audience', () => {
     expect(await until(code, { limitMs: 30_000, what: 'the address shows why' })).toBe('webhook-address-gone');
   });
 
-  it('is not left behind by a registration that is at work while the connection is disconnected', async () => {
-    const venue = await connected();
-    const { account, path } = venue;
-    await mailchimp().fault({
-      match: { path: '/3.0/lists/[^/]+/webhooks', method: 'POST', account: account.id },
-      ...{ kind: 'delay', delayMs: 3_000, times: 1 },
-    });
-    const since = Date.now();
-    const answer = await system.api.tryPost(path, {});
-    await until(
-      async () => (await account.calls(since)).some(({ method, path: called }) => method === 'POST' && called.endsWith('/webhooks')),
-      { limitMs: 30_000, what: 'the address is being registered' },
-    );
-    await disconnect(venue);
-    await registered(venue, (answer.body as Endpoint).url);
-    expect(await urlsAt(account)).toEqual([]);
-  });
-
   it('that cannot be removed holds up no disconnection, and the audit log tells it', async () => {
     const venue = await connected();
     await open(venue);

@@ -182,7 +182,7 @@ describe('a small write', () => {
         }
       };
       const writer = async (nth: number) => {
-        for (let round = 0; round < 10; round += 1)
+        for (let round = 0; round < 6; round += 1)
           await write(`${how} ${nth}-${round}`, venues[(nth + round) % 2] as VenueId);
       };
       await Promise.all(Array.from({ length: 8 }, (_, nth) => writer(nth)));
