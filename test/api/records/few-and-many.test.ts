@@ -81,8 +81,9 @@ describe.each(RECORD_KINDS.names)('a few %s with odd values', (kind) => {
         expect(verdicts.status).toBeLessThan(500);
         expect(verdicts).toEqual(await load(many, [...records, ...filling]));
       }
-      const { ...kept } = await stored(many);
-      for (const { sourceId } of filling) delete kept[sourceId];
+      const kept = Object.fromEntries(
+        Object.entries(await stored(many)).filter(([sourceId]) => !sourceId.startsWith('filling')),
+      );
       expect(await stored(few)).toEqual(kept);
       expect(Object.keys(kept).length).toBeGreaterThan(0);
     }
