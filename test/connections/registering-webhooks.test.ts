@@ -17,14 +17,17 @@ import { useConnectionWorld } from './connection-suite.ts';
 /** Where Mailchimp asks for the address before it takes it; answers once it is let go. */
 async function aReceiver() {
   const { promise: asked, resolve: ask } = Promise.withResolvers<null>();
-  const { promise: held, resolve: letGo } = Promise.withResolvers<null>();
+  const { promise: held, resolve } = Promise.withResolvers<null>();
+  const letGo = () => {
+    resolve(null);
+  };
   const server = createServer((_request, response) => {
     ask(null);
     void held.then(() => response.end());
   });
   onTestFinished(() => void server.close());
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, letGo: () => letGo(null) };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked, letGo };
 }
 
 describe('a disconnection, while an address is being registered', () => {

@@ -34,7 +34,13 @@ const ODD_VALUES: readonly unknown[] = [
   ],
   ...['x'.repeat(255), 'x'.repeat(256), 'x'.repeat(6_000), '💡'.repeat(300)],
   ...[0, -0, -1, 0.1, 1e21, 1e308, 5e-324, Number.MAX_SAFE_INTEGER, -Number.MAX_SAFE_INTEGER, 2 ** 53, 2 ** 63],
-  ...[JSON.parse('{"__proto__":"x"}'), { constructor: 'x' }, { ['\u0000']: 'x' }, { ['\ud800']: 'x' }, { a: '\u0000' }],
+  ...[
+    JSON.parse('{"__proto__":"x"}') as unknown,
+    { constructor: 'x' },
+    { ['\u0000']: 'x' },
+    { ['\ud800']: 'x' },
+    { a: '\u0000' },
+  ],
 ];
 
 interface Shown {
@@ -58,7 +64,7 @@ describe.each(RECORD_KINDS.names)('a few %s with odd values', (kind) => {
       for (let next: string | null = ''; next !== null;) {
         const { json } = await api.send('GET', `/v1/venues/${venueId}/records/${kind}?limit=200${next}`);
         shown.push(...(json.data as unknown as Shown[]));
-        next = json['nextCursor'] ? `&cursor=${String(json['nextCursor'])}` : null;
+        next = json['nextCursor'] ? `&cursor=${json['nextCursor']}` : null;
       }
       return Object.fromEntries(
         shown.map(({ sourceId, id: _id, venueId: _venue, createdAt: _made, updatedAt: _written, ...fields }) => [

@@ -164,7 +164,10 @@ describe('a small write', () => {
         return how === 'reset' ? pair?.service.resetAndDestroy() : pair?.service.destroy();
       };
       const cutting = (async () => {
-        for (; !over.signal.aborted; await delay(Math.random() * 60)) await cut();
+        while (!over.signal.aborted) {
+          await cut();
+          await delay(Math.random() * 60);
+        }
       })();
 
       const stored: string[] = [];
