@@ -18,6 +18,8 @@ export interface ProviderSessionOptions extends Pick<CallOptions, 'lane' | 'onCa
   /** What the session is for; null where no resource is read or written. */
   readonly use: CredentialsUse | null;
   readonly accounts?: readonly string[] | null;
+  /** Also while the connection is being disconnected. */
+  readonly toDisconnect?: boolean;
 }
 
 /**
@@ -26,10 +28,10 @@ export interface ProviderSessionOptions extends Pick<CallOptions, 'lane' | 'onCa
  */
 export async function withSession<T>(
   { credentials, providers }: ProviderSessionDeps,
-  { connection, use, ...options }: ProviderSessionOptions,
+  { connection, use, toDisconnect = false, ...options }: ProviderSessionOptions,
   work: (session: ProviderSession, account: BudgetAccount) => Promise<T>,
 ): Promise<T> {
-  const opened = await credentials.open(connection, use);
+  const opened = await credentials.open(connection, use, { toDisconnect });
   const session = providers.open(connection.provider, {
     ...opened.credential,
     account: opened.account,

@@ -5,7 +5,7 @@ import { benchBulkLoad } from './bulk-load.ts';
 import { benchCrowd } from './crowd.ts';
 import { benchFaults } from './faults/faults.ts';
 import { benchFive, FIVE_PROVIDERS } from './providers/five.ts';
-import type { FiveProvider } from './providers/five.ts';
+import type { ProviderId } from '../contracts/providers.ts';
 import { benchFlood } from './flood.ts';
 import { benchHistory } from './history.ts';
 import { benchHostile } from './hostile/hostile.ts';
@@ -174,7 +174,7 @@ function toIngestPart(name: string): IngestPart {
   return part;
 }
 
-function toFiveProvider(name: string): FiveProvider {
+function toFiveProvider(name: string): ProviderId {
   const provider = FIVE_PROVIDERS.find((one) => one === name);
   if (provider === undefined) throw new Error(`"${name}" is none of ${FIVE_PROVIDERS.join(', ')}`);
   return provider;

@@ -279,6 +279,8 @@ export interface WebhookRegistrar {
   register(url: Secret): Promise<string>;
   /** The address behind what `register` has answered; null where it is gone. Throws ProviderError. */
   addressOf(id: string): Promise<Secret | null>;
+  /** What `register` has answered, or would have, for the first registered address that `isIt`. Throws ProviderError. */
+  find(isIt: (url: Secret) => boolean): Promise<string | null>;
   /** Removes what `register` has answered, also when it is gone already. Throws ProviderError. */
   remove(id: string): Promise<void>;
 }

@@ -48,11 +48,13 @@ export interface CredentialsUse {
 export interface Credentials {
   /**
    * Throws ApplicationFailure for a connection that cannot be used now, or whose owner has not granted what the use
-   * needs, ProviderError while its token cannot be refreshed, VaultError.
+   * needs, ProviderError while its token cannot be refreshed, VaultError. `toDisconnect`: also while the connection is
+   * being disconnected, with the token as it is.
    */
   open(
     connection: ConnectionRef & { readonly provider: ProviderId },
     use: CredentialsUse | null,
+    options?: { readonly toDisconnect?: boolean },
   ): Promise<OpenedConnection>;
   /**
    * Reports that the provider refused the credentials with 401. Returns true when there are newer ones to try;
@@ -126,16 +128,17 @@ export function createCredentials(deps: CredentialsDeps): Credentials {
   }
 
   return {
-    async open({ venueId, connectionId }, use) {
+    async open({ venueId, connectionId }, use, { toDisconnect = false } = {}) {
       const ref = { venueId, connectionId };
       const connection = await connections.find(ref);
       if (!connection) throw ApplicationFailure.nonRetryable('the connection no longer exists', FAILURE.connectionGone);
-      if (connection.state === 'disconnecting' || connection.state === 'disconnected')
-        throw ApplicationFailure.nonRetryable(`the connection is ${connection.state}`, FAILURE.connectionGone);
-      if (connection.state !== 'active' && connection.state !== 'degraded') throw needsReauth(connection.state);
+      const isEnding = toDisconnect && connection.state === 'disconnecting';
+      if (!isEnding) requireUsable(connection);
       if (use !== null) requireScopes(providers, connection, use);
       try {
-        const opened = await (connection.flow === null ? openKey(connection, ref) : openToken(connection, ref));
+        const opened = await (connection.flow === null
+          ? openKey(connection, ref)
+          : openToken(connection, ref, isEnding));
         await audit.record(openingOf(connection, { outcome: 'ok', generation: opened.generation }));
         return opened;
       } catch (error) {
@@ -180,6 +183,12 @@ function openingOf(
 
 const needsReauth = (state: string) =>
   ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.needsReauth);
+
+function requireUsable({ state }: Connection): void {
+  if (state === 'disconnecting' || state === 'disconnected')
+    throw ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.connectionGone);
+  if (state !== 'active' && state !== 'degraded') throw needsReauth(state);
+}
 
 /** Before the token is opened: a call that the provider is bound to refuse spends budget and tells less. */
 function requireScopes(providers: Providers, { provider, scopes }: Connection, use: CredentialsUse): void {

@@ -11,6 +11,7 @@ import type {
   WebhookRegistrationNotes,
 } from '../../contracts/webhook-registration.ts';
 import type { AccountChoiceStore } from '../../db/connections/account-choice-store.ts';
+import type { DisconnectionStore } from '../../db/connections/disconnection-store.ts';
 import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { AuditStore } from '../../db/core/audit-store.ts';
 import type { WebhookEndpoint, WebhookEndpointStore } from '../../db/webhooks/webhook-endpoint-store.ts';
@@ -25,6 +26,7 @@ import type { ProviderSessionDeps } from '../provider-session.ts';
 
 export interface WebhookRegistrationDeps extends ProviderSessionDeps {
   readonly accountChoices: Pick<AccountChoiceStore, 'find'>;
+  readonly disconnections: Pick<DisconnectionStore, 'begin'>;
   readonly webhookEndpoints: WebhookEndpointStore;
   readonly vault: Opener;
   readonly audit: AuditStore;
@@ -65,7 +67,7 @@ async function register(
   const digest = Buffer.from(input.pathDigest, 'hex');
   const endpoint = await webhookEndpoints.find(input);
   if (!endpoint || !digest.equals(endpoint.pathDigest)) return { outcome: 'superseded' };
-  return withRegistrar(deps, input, async (registrar) => {
+  return withRegistrar(deps, { ...input, toDisconnect: false }, async (registrar) => {
     const remoteWebhookId = await registrar.register(await addressOf(deps, input, { endpoint, registrar }));
     const address = { digest, outcome: { state: 'registered', remoteWebhookId } } as const;
     const entry = entryOf(input, { action: 'connection.webhook-registered', outcome: 'ok' });
@@ -95,10 +97,15 @@ async function addressOf(
     return vault.open(sealed, { venueId, connectionId, purpose: 'webhook-address' });
   }
   const url = remoteWebhookId === null ? null : await registrar.addressOf(remoteWebhookId);
-  const secretEnd = url?.expose().split('/').at(-1) ?? '';
-  if (url && createHash('sha256').update(secretEnd).digest('hex') === pathDigest) return url;
+  if (url && digestOf(url) === pathDigest) return url;
   throw new ProviderError({ provider, kind: 'rejected', code: 'webhook-address-gone' });
 }
+
+/** Of an address's secret end, in hex. */
+const digestOf = (url: Secret): string =>
+  createHash('sha256')
+    .update(url.expose().split('/').at(-1) ?? '')
+    .digest('hex');
 
 /** An earlier address that stays costs a second delivery of each event, which counts once, and is refused in the end. */
 async function removeEarlier(
@@ -119,21 +126,40 @@ async function remove(
   deps: WebhookRegistrationDeps,
   input: RemovalInput,
 ): Promise<{ readonly outcome: 'removed' | 'none' | 'left' }> {
-  const { webhookEndpoints, audit, log } = deps;
+  const { disconnections, webhookEndpoints, audit, log } = deps;
   const { venueId, connectionId } = input;
-  const remoteWebhookId = (await webhookEndpoints.find(input))?.remoteWebhookId ?? null;
-  if (remoteWebhookId === null) return { outcome: 'none' };
+  // First: a registration that is at work has either been noted, and is removed here, or finds this and removes itself.
+  await disconnections.begin(input);
+  const endpoint = await webhookEndpoints.find(input);
+  if (!endpoint || (endpoint.remoteWebhookId === null && endpoint.registration !== 'pending'))
+    return { outcome: 'none' };
+  let removed: readonly string[];
   try {
-    await withRegistrar(deps, input, (registrar) => registrar.remove(remoteWebhookId));
+    removed = await withRegistrar(deps, { ...input, toDisconnect: true }, (registrar) =>
+      removeAll(registrar, endpoint),
+    );
   } catch (error) {
     if (mayPass(error)) throw error;
     log.warn({ venueId, connectionId, cause: describe(error) }, 'a webhook address could not be removed');
     await audit.record(entryOf(input, { action: 'connection.webhook-removed', outcome: 'failed' }));
     return { outcome: 'left' };
   }
+  if (removed.length === 0) return { outcome: 'none' };
   const entry = entryOf(input, { action: 'connection.webhook-removed', outcome: 'ok' });
-  await webhookEndpoints.forgetRegistration(input, remoteWebhookId, entry);
+  await webhookEndpoints.forgetRegistration(input, entry);
   return { outcome: 'removed' };
+}
+
+/** Also an address that the provider took and whose registration ended, or has not come so far as, to note it. */
+async function removeAll(
+  registrar: WebhookRegistrar,
+  { remoteWebhookId, registration, pathDigest }: WebhookEndpoint,
+): Promise<readonly string[]> {
+  const pending = Buffer.from(pathDigest).toString('hex');
+  const unnoted = registration === 'pending' ? await registrar.find((url) => digestOf(url) === pending) : null;
+  const ids = [...new Set([remoteWebhookId, unnoted])].filter((id) => id !== null);
+  for (const id of ids) await registrar.remove(id);
+  return ids;
 }
 
 const FINAL_KINDS: ReadonlySet<ProviderError['details']['kind']> = new Set(['rejected', 'needs-reauth']);
@@ -144,12 +170,12 @@ const mayPass = (error: unknown): boolean =>
 
 async function withRegistrar<Result>(
   deps: WebhookRegistrationDeps,
-  { venueId, connectionId, provider }: RemovalInput,
+  { venueId, connectionId, provider, toDisconnect }: RemovalInput & { readonly toDisconnect: boolean },
   work: (registrar: WebhookRegistrar) => Promise<Result>,
 ): Promise<Result> {
   const ref = { venueId, connectionId };
   const accounts = (await deps.accountChoices.find(ref))?.chosen ?? null;
-  const options = { connection: { ...ref, provider }, use: null, lane: 'interactive', accounts } as const;
+  const options = { connection: { ...ref, provider }, use: null, lane: 'interactive', accounts, toDisconnect } as const;
   return withSession(deps, options, ({ webhooks }) => {
     if (!webhooks) throw ApplicationFailure.nonRetryable(`${provider} registers no addresses`, FAILURE.rejected);
     return work(webhooks);

@@ -1,4 +1,6 @@
+import type { ProviderId } from '../../contracts/providers.ts';
 import { accountPaceOf } from '../../providers/limits/limits.ts';
+import { PROVIDERS } from '../../providers/registry.ts';
 import { SQUARE_CAPABILITIES } from '../../providers/square/capabilities.ts';
 import { consentTo } from '../support/consent.ts';
 import { cpuSeconds, peakMib } from '../support/process-usage.ts';
@@ -14,11 +16,10 @@ export interface FiveOptions {
   readonly products: number;
   readonly latencyMs: number;
   /** Measured; the others are pushed to beside them, and not waited for. */
-  readonly only: readonly FiveProvider[];
+  readonly only: readonly ProviderId[];
 }
 
-export const FIVE_PROVIDERS = ['stripe', 'square', 'quickbooks', 'mailchimp', 'xero'] as const;
-export type FiveProvider = (typeof FIVE_PROVIDERS)[number];
+export const FIVE_PROVIDERS: readonly ProviderId[] = PROVIDERS.map(({ id }) => id);
 const STRIPE_BUDGET = 90;
 const MOST_TIMES_SLOWER = 1.5;
 const LIMIT_MS = 1_500_000;
@@ -29,7 +30,7 @@ export async function benchFive(options: FiveOptions): Promise<readonly Row[]> {
     withSystem({ home, requestsPerSecond: STRIPE_BUDGET }, async (system) => {
       // Events that are read would take of the budget of a run.
       await system.quickbooks.send('POST', '/webhooks', { url: null });
-      const alone = new Map<FiveProvider, Pushed>();
+      const alone = new Map<ProviderId, Pushed>();
       for (const provider of options.only) {
         const venue = await connect(system, await aLoadedVenue(system, options), provider);
         await keepDocumentedLimits(system, options.latencyMs);
@@ -39,7 +40,7 @@ export async function benchFive(options: FiveOptions): Promise<readonly Row[]> {
       }
       const venueId = await aLoadedVenue(system, options);
       const neighbour = await connect(system, await aLoadedVenue(system, options), 'stripe');
-      const venues: (readonly [string, FiveProvider, Venue])[] = [['stripe, another venue', 'stripe', neighbour]];
+      const venues: (readonly [string, ProviderId, Venue])[] = [['stripe, another venue', 'stripe', neighbour]];
       for (const provider of FIVE_PROVIDERS)
         venues.push([provider, provider, await connect(system, venueId, provider)]);
       await keepDocumentedLimits(system, options.latencyMs);
@@ -103,7 +104,7 @@ async function aLoadedVenue({ api }: System, { customers, products }: FiveOption
 }
 
 /** The venue with a connection to a new account of this provider. */
-async function connect(system: System, id: string, provider: FiveProvider): Promise<Venue> {
+async function connect(system: System, id: string, provider: ProviderId): Promise<Venue> {
   const venue = Venue.of(system.api, { id, connectionId: '' });
   switch (provider) {
     case 'stripe':
@@ -116,13 +117,15 @@ async function connect(system: System, id: string, provider: FiveProvider): Prom
       return (await consentTo(system, id, { provider, environment: 'sandbox' })).venue;
     case 'xero':
       return (await consentTo(system, id, { provider, environment: 'production' })).venue;
+    default:
+      throw new Error(`nobody has told how to connect ${provider}`);
   }
 }
 
 type Cpu = Readonly<Record<string, number>>;
 
 interface Pushed {
-  readonly provider: FiveProvider;
+  readonly provider: ProviderId;
   /** Of all processes; known of a push that ran alone. */
   readonly cpuS?: Cpu;
   readonly seconds: number;
@@ -130,16 +133,21 @@ interface Pushed {
   readonly rejected: number;
 }
 
-const resourcesOf = (provider: FiveProvider) =>
-  provider === 'mailchimp' ? (['customers'] as const) : (['products', 'customers'] as const);
+/** What is pushed, of what the provider takes. */
+function resourcesOf(provider: ProviderId): readonly ('products' | 'customers')[] {
+  const resources = PROVIDERS.find(({ id }) => id === provider)?.resources ?? [];
+  const isTaken = (name: string) =>
+    resources.some(({ resource, directions }) => resource === name && directions.includes('push'));
+  return (['products', 'customers'] as const).filter(isTaken);
+}
 
 /** Starts the same push, and leaves it to itself. */
-async function start(provider: FiveProvider, venue: Venue): Promise<void> {
+async function start(provider: ProviderId, venue: Venue): Promise<void> {
   await Promise.all(resourcesOf(provider).map((resource) => venue.start({ direction: 'push', resource })));
 }
 
 /** Pushes what the provider takes, products and customers at the same time, from the request to the end of the last. */
-async function push(provider: FiveProvider, venue: Venue): Promise<Pushed> {
+async function push(provider: ProviderId, venue: Venue): Promise<Pushed> {
   const runs = await Promise.all(
     resourcesOf(provider).map((resource) => venue.sync({ direction: 'push', resource, limitMs: LIMIT_MS })),
   );
@@ -164,7 +172,8 @@ const UNKNOWN = { seconds: Number.NaN, cpuS: {} };
 
 function rowOf({ what, pushed, alone = { ...pushed, ...UNKNOWN }, options, workerPeakMib }: Compared): Row {
   const { customers, products } = options;
-  const expected = customers + (pushed.provider === 'mailchimp' ? 0 : products);
+  const loaded = { customers, products };
+  const expected = resourcesOf(pushed.provider).reduce((sum, resource) => sum + loaded[resource], 0);
   const timesSlower = pushed.seconds / alone.seconds;
   return {
     what,

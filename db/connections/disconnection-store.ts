@@ -21,6 +21,7 @@ import { venueApiKeys } from '../schema/connections/venue-api-keys.ts';
 import { webhookEndpoints } from '../schema/webhooks/webhook-endpoints.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { uuidList } from '../core/rows-by-column.ts';
 
 export interface WipeOptions {
   readonly revocation: Revocation;
@@ -196,36 +197,31 @@ async function deleteSome(
   }
   // A separate statement, so that it sees a link that another connection's run created before the lock was taken.
   const deleted = await tx.execute<{ id: RecordId }>(sql`
-    select c.id from ${tableOf(kinds.get(resource))} c where c.id = any (array(select jsonb_array_elements_text(${JSON.stringify(candidates)}::jsonb)::uuid))
+    select c.id from ${tableOf(kinds.get(resource))} c where c.id = any (${uuidList(candidates)})
       and not exists (select from record_links o where o.record_id = c.id and o.connection_id <> ${ref.connectionId})`);
-  const ids = JSON.stringify(deleted.map(({ id }) => id));
+  const ids = deleted.map(({ id }) => id);
   await emptyNames(tx, kinds.get(resource), ids);
+  await tx.execute(sql`delete from ${tableOf(kinds.get(resource))} c where c.id = any (${uuidList(ids)})`);
   await tx.execute(
-    sql`delete from ${tableOf(kinds.get(resource))} c where c.id = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid))`,
-  );
-  await tx.execute(
-    sql`delete from record_links where record_id = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid)) and connection_id = ${ref.connectionId}`,
+    sql`delete from record_links where record_id = any (${uuidList(ids)}) and connection_id = ${ref.connectionId}`,
   );
   for (const table of [sql`agreed_records`, sql`merge_conflicts`, sql`dead_letters`])
     await tx.execute(
-      sql`delete from ${table} where record_id in (select jsonb_array_elements_text(${ids}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
+      sql`delete from ${table} where record_id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid) and connection_id = ${ref.connectionId}`,
     );
-  await deleteReferences(
-    tx,
-    deleted.map(({ id }) => id),
-  );
+  await deleteReferences(tx, ids);
   return { resource, after: last, deleted: deleted.length };
 }
 
 /** Empties what names the records by our ids, which are about to be deleted: for the venue a change like any other, and not one to push. */
-async function emptyNames(tx: Transaction, kind: RecordKind, ids: string): Promise<void> {
+async function emptyNames(tx: Transaction, kind: RecordKind, ids: readonly RecordId[]): Promise<void> {
   for (const [field, { value }] of Object.entries(kind.fields)) {
     if (value.type !== 'record-id' || value.of !== kind.name) continue;
     const column = sql.identifier(columnName(field));
     await tx.execute(sql`
       with emptied as (
         update ${tableOf(kind)} t set ${column} = null, version = t.version + 1, updated_at = now()
-        where t.${column} = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid))
+        where t.${column} = any (${uuidList(ids)})
         returning t.id, t.version)
       update record_links l set record_version = emptied.version from emptied
       where l.resource = ${kind.name} and l.record_id = emptied.id and l.record_version = emptied.version - 1`);

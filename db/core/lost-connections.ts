@@ -44,7 +44,7 @@ export function guardTransactions(client: postgres.Sql): void {
       try {
         return await once(work, state);
       } catch (error) {
-        // A reopened connection may first report its previous end again, before anything was sent.
+        // An idle connection that the other side has closed fails its next BEGIN, before any work was sent.
         if (state.begun || attempt >= MAX_ATTEMPTS || !isConnectionLost(error)) throw error;
       }
     }

@@ -24,6 +24,15 @@ export function rowsByColumn<Item>(items: readonly Item[], columns: readonly Giv
   return sql`(select ${list(typed)} from rows from (${list(lists)}) as g(${list(names)})) r`;
 }
 
+/**
+ * One list for `= any (…)`, by which rows are looked up through a key. After `in (select …)` Postgres expects few ids,
+ * and reads a whole table where it has no statistics.
+ */
+export const uuidList = (ids: readonly string[]): SQL =>
+  sql`array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid)`;
+export const textList = (texts: readonly string[]): SQL =>
+  sql`array(select jsonb_array_elements_text(${JSON.stringify(texts)}::jsonb))`;
+
 function read(text: SQL, type: string): SQL {
   if (type === 'text') return text;
   if (type === 'text[]')

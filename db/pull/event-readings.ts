@@ -9,6 +9,7 @@ import { lockRemotes } from './pull-lookup.ts';
 import type { Decided, RemoteRow } from './pull-lookup.ts';
 import { decide } from './pull-store.ts';
 import type { PulledRecord } from './pulled-record.ts';
+import { textList } from '../core/rows-by-column.ts';
 
 /** An object as an event, or a reading because of one, tells it. */
 export interface EventReading {
@@ -189,7 +190,7 @@ async function deletionsOf(
   if (ids.length === 0) return new Map();
   const rows = await tx.execute<{ external_id: string; version: string }>(sql`
     select external_id, external_version as version from deleted_objects where connection_id = ${connectionId} and resource = ${resource}
-      and external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)))`);
+      and external_id = any (${textList(ids)})`);
   return new Map(rows.map((row) => [row.external_id, Number(row.version)]));
 }
 

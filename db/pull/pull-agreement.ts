@@ -6,6 +6,7 @@ import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import type { Decided } from './pull-lookup.ts';
 import { isTwoWay } from './merge-rows.ts';
+import { uuidList } from '../core/rows-by-column.ts';
 
 /** The record's version that both sides agree on; null where nothing new is agreed. */
 export function agreedVersionOf({
@@ -42,7 +43,7 @@ async function forgetAgreed(tx: Transaction, scope: KindScope, taken: readonly D
   if (taken.length === 0) return;
   await tx.execute(sql`
     delete from agreed_records where connection_id = ${scope.connectionId} and resource = ${scope.resource}
-      and record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(taken.map(({ record }) => record.id))}::jsonb)::uuid))`);
+      and record_id = any (${uuidList(taken.map(({ record }) => record.id))})`);
 }
 
 /** Opens what a person has to decide, and closes what both sides agree on again. */

@@ -14,7 +14,7 @@ import { runOf } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { resolveReferences, saveReferences, settleReferences } from '../records/record-references.ts';
 import { writeMany } from '../core/many-rows.ts';
-import { rowsByColumn } from '../core/rows-by-column.ts';
+import { rowsByColumn, textList, uuidList } from '../core/rows-by-column.ts';
 import type { GivenColumn } from '../core/rows-by-column.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
@@ -122,7 +122,7 @@ export async function applyDeletions(tx: Transaction, scope: KindScope, decided:
     await tx.execute(sql`
       with archived as (
         update ${tableOf(scope.kind)} set deleted_at = coalesce(deleted_at, now()), version = version + 1, updated_at = now()
-        where id = any (array(select jsonb_array_elements_text(${JSON.stringify(archived.map(({ record }) => record.id))}::jsonb)::uuid)) returning id),
+        where id = any (${uuidList(archived.map(({ record }) => record.id))}) returning id),
       ${keepAgreed(recordTable(scope.kind), sql`archived`, scope.connectionId)}
       select count(*) from archived`);
   }
@@ -217,10 +217,10 @@ const insertion = (scope: KindScope, pulled: PulledSql): SQL => sql`
 
 /** Another writer has created records of these objects since their links were looked up. */
 async function refuseLinked(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<void> {
-  const ids = JSON.stringify(decided.map(({ pulled }) => pulled.externalId));
+  const ids = decided.map(({ pulled }) => pulled.externalId);
   const linked = await tx.execute(sql`
     select from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
-      and external_id = any (array(select jsonb_array_elements_text(${ids}::jsonb))) limit 1`);
+      and external_id = any (${textList(ids)}) limit 1`);
   if (linked.length > 0) throw new MetAnotherWriterError();
 }
 
@@ -367,5 +367,5 @@ async function markSeen(tx: Transaction, scope: KindScope, decided: readonly Dec
   await tx.execute(sql`
     update record_links set last_sync_id = ${scope.syncId}
     where connection_id = ${scope.connectionId} and resource = ${scope.resource}
-      and record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid))`);
+      and record_id = any (${uuidList(ids)})`);
 }

@@ -16,6 +16,7 @@ import { tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { newIds } from '../records/new-ids.ts';
+import { uuidList } from '../core/rows-by-column.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** A pulled record and the decision about it. */
@@ -153,7 +154,7 @@ function readRemotes(
   scope: KindScope,
   known: readonly { readonly id: RecordId }[],
 ): Promise<readonly RemoteRow[]> {
-  const ids = JSON.stringify(known.map(({ id }) => id));
+  const ids = known.map(({ id }) => id);
   return tx.execute<RemoteRow>(sql`
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
       l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
@@ -163,7 +164,7 @@ function readRemotes(
     from ${tableOf(scope.kind)} c
     ${linkOfRecord(scope)}
     ${mergeJoin(scope)}
-    where c.id = any (array(select jsonb_array_elements_text(${ids}::jsonb)::uuid)) order by c.id`);
+    where c.id = any (${uuidList(ids)}) order by c.id`);
 }
 
 function decide(

@@ -6,6 +6,7 @@ import type { PlanEntry } from '../runs/plan-items.ts';
 import { insertLogs } from '../runs/sync-log.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import { textList } from '../core/rows-by-column.ts';
 
 /** A provider object that cannot become a record. `message` names fields and rules, never values. */
 export interface Rejection {
@@ -76,7 +77,7 @@ async function loggedAmong(
 ): Promise<ReadonlySet<string>> {
   const rows = await tx.execute<{ external_id: string }>(sql`
     select external_id from sync_logs where sync_id = ${syncId} and action = 'rejected'
-      and external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb)))`);
+      and external_id = any (${textList(externalIds)})`);
   return new Set(rows.map((row) => row.external_id));
 }
 
@@ -88,5 +89,5 @@ async function markSeen(
   await tx.execute(sql`
     update record_links set last_sync_id = ${syncId}
     where connection_id = ${connectionId} and resource = ${resource}
-      and external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb)))`);
+      and external_id = any (${textList(externalIds)})`);
 }

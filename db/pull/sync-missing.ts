@@ -5,6 +5,7 @@ import { lockRun, retriedIn } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { textList } from '../core/rows-by-column.ts';
 
 /**
  * Why a record is considered deleted. `told`: the change feed reports it. `unlisted`: a complete listing did not return
@@ -152,7 +153,7 @@ const unseenBy = ({ syncId, dryRun }: RunScope) => {
 export async function markSeen(tx: Transaction, scope: RunScope, externalIds: readonly string[]): Promise<void> {
   if (externalIds.length === 0) return;
   const seen = sql`from record_links l where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource}
-    and l.external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb))) and l.state in ('linked', 'rejected')`;
+    and l.external_id = any (${textList(externalIds)}) and l.state in ('linked', 'rejected')`;
   if (scope.dryRun === true)
     await tx.execute(sql`
       insert into sync_plan_items (venue_id, sync_id, key, action, record_id, external_id)
@@ -213,5 +214,5 @@ export async function settle(tx: Transaction, scope: RunScope, externalIds: read
   if (externalIds.length === 0) return;
   await tx.execute(sql`
     update sync_missing set settled = true
-    where sync_id = ${scope.syncId} and external_id = any (array(select jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb)))`);
+    where sync_id = ${scope.syncId} and external_id = any (${textList(externalIds)})`);
 }

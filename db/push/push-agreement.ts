@@ -13,6 +13,7 @@ import type { KindScope } from '../runs/run-scope.ts';
 import { together } from '../core/venue-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import type { PushMerging } from './push-merge.ts';
+import { uuidList } from '../core/rows-by-column.ts';
 
 /** The outcome of a write, as far as it says what both sides agree on. */
 export interface Pushed {
@@ -55,7 +56,7 @@ async function dropVenueSide(tx: Transaction, scope: KindScope, results: readonl
   if (results.length === 0) return;
   await tx.execute(sql`
     update agreed_records set venue = null
-    where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(results.map(({ recordId }) => recordId))}::jsonb)::uuid))
+    where record_id = any (${uuidList(results.map(({ recordId }) => recordId))})
       and connection_id = ${scope.connectionId} and resource = ${scope.resource} and venue is not null`);
 }
 
@@ -70,7 +71,7 @@ async function changedSince(
   // Locked, so that a later change finds the agreed version and keeps its fields.
   const rows = await tx.execute<{ id: RecordId; version: number }>(sql`
     select c.id, c.version from ${tableOf(scope.kind)} c
-    where c.id = any (array(select jsonb_array_elements_text(${JSON.stringify([...written.keys()])}::jsonb)::uuid))
+    where c.id = any (${uuidList([...written.keys()])})
     order by c.id for no key update of c`);
   return new Set(rows.filter(({ id, version }) => version !== written.get(id)).map(({ id }) => id));
 }

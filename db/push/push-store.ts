@@ -27,6 +27,7 @@ import type { ProgressDelta } from '../runs/run-state.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
+import { uuidList } from '../core/rows-by-column.ts';
 
 export type { PushCommit, PushResult };
 
@@ -138,7 +139,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
 
     readRows: (scope, recordIds) =>
       readRows(scope, {
-        filter: sql`c.id = any (array(select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid))`,
+        filter: sql`c.id = any (${uuidList(recordIds)})`,
         limit: recordIds.length,
       }),
 

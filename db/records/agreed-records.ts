@@ -5,7 +5,7 @@ import type { StoredAgreement } from '../../domain/sync/merge/agreed-version.ts'
 import { fieldsDocument } from './record-tables.ts';
 import type { RecordTable } from './record-tables.ts';
 import { writeMany } from '../core/many-rows.ts';
-import { rowsByColumn } from '../core/rows-by-column.ts';
+import { rowsByColumn, uuidList } from '../core/rows-by-column.ts';
 import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { together } from '../core/venue-scope.ts';
@@ -62,7 +62,7 @@ export async function saveAgreed(
       : tx
           .execute(
             sql`
-      delete from agreed_records where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid))
+      delete from agreed_records where record_id = any (${uuidList(ids)})
         and connection_id = ${connectionId} and resource = ${resource}`,
           )
           .execute(),

@@ -8,6 +8,7 @@ import type { KindScope } from '../runs/run-scope.ts';
 import { columnName } from './record-tables.ts';
 import { changeAgreed, referencesTo } from './reference-rows.ts';
 import type { NamedRecord, SettlingScope } from './reference-rows.ts';
+import { uuidList } from '../core/rows-by-column.ts';
 
 /** A row of `record_references`. */
 export interface ReferenceRow {
@@ -55,7 +56,7 @@ export async function forgetUnlisted(
   if (Object.keys(kind.listReferences).length === 0 || read.length === 0) return;
   await tx.execute(sql`
     delete from record_references f
-    where f.record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(read)}::jsonb)::uuid))
+    where f.record_id = any (${uuidList(read)})
       and f.connection_id = ${connectionId} and ${isListed}
       and (f.record_id, f.name) not in (select n.record_id, n.name
         from jsonb_to_recordset(${JSON.stringify(listed)}::jsonb) as n(record_id uuid, name text))`);

@@ -5,6 +5,7 @@ import type { RecordId } from '../../contracts/ids.ts';
 import { runOf } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import { uuidList } from '../core/rows-by-column.ts';
 
 /** A conflict that a run found. */
 export interface FoundConflict {
@@ -41,6 +42,6 @@ export async function closeAgreedConflicts(
   if (recordIds.length === 0) return;
   await tx.execute(sql`
     update merge_conflicts set state = 'resolved', resolution = 'agreed', resolved_at = now(), updated_at = now()
-    where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid))
+    where record_id = any (${uuidList(recordIds)})
       and connection_id = ${connectionId} and resource = ${resource} and state = 'open'`);
 }

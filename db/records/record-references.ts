@@ -9,7 +9,7 @@ import type { Decided } from '../pull/pull-lookup.ts';
 import { mergedValue } from '../pull/pulled-fields.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { writeMany } from '../core/many-rows.ts';
-import { rowsByColumn } from '../core/rows-by-column.ts';
+import { rowsByColumn, uuidList } from '../core/rows-by-column.ts';
 import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { forgetUnlisted, listedRows, referenceName, renameInLists } from './list-reference-rows.ts';
@@ -192,7 +192,7 @@ async function emptyMoved(
       tx,
       scope,
       sql`${column} = null, version = t.version + 1, updated_at = now()
-      where t.id = any (array(select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid)) and t.${column} is not null`,
+      where t.id = any (${uuidList(ids)}) and t.${column} is not null`,
     );
   }
 }
@@ -313,5 +313,5 @@ export async function deleteReferences(tx: Transaction, recordIds: readonly Reco
   if (recordIds.length === 0) return;
   await tx.execute(sql`
     delete from record_references
-    where record_id = any (array(select jsonb_array_elements_text(${JSON.stringify(recordIds)}::jsonb)::uuid))`);
+    where record_id = any (${uuidList(recordIds)})`);
 }

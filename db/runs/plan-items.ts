@@ -6,6 +6,7 @@ import { MAX_LOG_TEXT, insertLogs } from './sync-log.ts';
 import type { LogInsert } from './sync-log.ts';
 import type { RunScope } from './run-scope.ts';
 import type { Transaction } from '../core/venue-scope.ts';
+import { textList } from '../core/rows-by-column.ts';
 
 /** What a dry run would do to one record, or what a run did to it. */
 export interface PlanEntry {
@@ -154,8 +155,7 @@ async function noteDeviations(
   );
 }
 
-const keysOf = (entries: readonly PlanEntry[]) =>
-  sql`array(select jsonb_array_elements_text(${JSON.stringify(entries.map(({ key }) => key))}::jsonb))`;
+const keysOf = (entries: readonly PlanEntry[]) => sql`${textList(entries.map(({ key }) => key))}`;
 
 function recordset(entries: readonly PlanEntry[]) {
   const rows = entries.map(({ key, action, recordId, sourceId, externalId, detail, fingerprint, version }) => ({

@@ -9,6 +9,7 @@ import type { RecordKinds } from '../../records/registry.ts';
 import type { AccountRef } from '../connections/account-connections.ts';
 import { timeZoneOfStored } from '../../domain/schedule/time-zone.ts';
 import { historyStart } from '../connections/reach-store.ts';
+import { textList } from '../core/rows-by-column.ts';
 import { runPrepared, statement } from '../core/statement.ts';
 import { moveToVenue, together, withReach, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
@@ -210,10 +211,10 @@ async function heldAmong(
 ): Promise<ReadonlyMap<EventReading, AppliedReading>> {
   const deletions = readings.filter(({ pulled }) => pulled.deleted && !pulled.superseded);
   if (deletions.length === 0) return new Map();
-  const ids = JSON.stringify([...new Set(deletions.map(({ pulled }) => pulled.externalId))]);
+  const ids = [...new Set(deletions.map(({ pulled }) => pulled.externalId))];
   const rows = await tx.execute<{ external_id: string; record_id: RecordId }>(sql`
     select external_id, record_id from record_links where connection_id = ${connectionId} and resource = ${resource}
-      and state in ('linked', 'rejected') and external_id = any (array(select jsonb_array_elements_text(${ids}::jsonb)))`);
+      and state in ('linked', 'rejected') and external_id = any (${textList(ids)})`);
   if (rows.length === 0) return new Map();
   const [lately] = await tx.execute<{ count: number }>(sql`
     select count(distinct record_id)::int as count from webhook_event_effects where connection_id = ${connectionId} and resource = ${resource}

@@ -59,14 +59,17 @@ export interface WebhookEndpointStore {
     secrets: { readonly before: SealedSecret | null; readonly after: SealedSecret },
     audit: AuditEntry,
   ): Promise<WebhookEndpoint | null>;
-  /** Stores what became of the registration of the address of this digest. False: the connection has another by now. */
+  /**
+   * Stores what became of the registration of the address of this digest. False: the connection has another by now, or is
+   * being disconnected.
+   */
   noteRegistration(
     ref: ConnectionRef,
     address: { readonly digest: Uint8Array; readonly outcome: RegistrationOutcome },
     audit: AuditEntry,
   ): Promise<boolean>;
-  /** Forgets what the service has registered: it is removed at the provider. */
-  forgetRegistration(ref: ConnectionRef, remoteWebhookId: string, audit: AuditEntry): Promise<void>;
+  /** Forgets what the service has registered for a connection that is being disconnected: it is removed at the provider. */
+  forgetRegistration(ref: ConnectionRef, audit: AuditEntry): Promise<void>;
   /** Crosses venues: never return what it reads to a caller. Null: no connected connection has this address. */
   findOwner(provider: ProviderId, digest: Uint8Array): Promise<EndpointOwner | null>;
 }
@@ -109,6 +112,7 @@ export function createWebhookEndpointStore(db: Database): WebhookEndpointStore {
 
     noteRegistration: (ref, { digest, outcome }, audit) =>
       withVenue(db, ref.venueId, async (tx) => {
+        if (!(await isConnected(tx, ref))) return false;
         const [row] = await tx
           .update(webhookEndpoints)
           .set({
@@ -122,12 +126,12 @@ export function createWebhookEndpointStore(db: Database): WebhookEndpointStore {
         return row ? recordWith(tx, true, () => audit) : false;
       }),
 
-    forgetRegistration: (ref, removed, audit) =>
+    forgetRegistration: (ref, audit) =>
       withVenue(db, ref.venueId, async (tx) => {
         await tx
           .update(webhookEndpoints)
           .set({ remoteWebhookId: null, updatedAt: sql`now()` })
-          .where(and(eq(connectionId, ref.connectionId), eq(remoteWebhookId, removed)));
+          .where(eq(connectionId, ref.connectionId));
         await recordWith(tx, null, () => audit);
       }),
 

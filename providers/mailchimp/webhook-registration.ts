@@ -19,13 +19,23 @@ const SOURCES = { user: true, admin: true, api: false } as const;
  * asks for a new address with GET, and takes each address once.
  */
 export function createWebhookRegistrar(ask: Ask, audience: Audience): WebhookRegistrar {
+  async function find(isIt: (url: Secret) => boolean): Promise<string | null> {
+    const [list, path] = [await audience.id(), await audience.path('webhooks')];
+    const { webhooks } = await ask(webhooksSchema, { method: 'GET', path });
+    const known = webhooks.find((webhook) => isIt(new Secret(webhook.url)));
+    return known ? `${list}/${known.id}` : null;
+  }
+
   return {
+    find,
+
     async register(url) {
-      const [list, path, address] = [await audience.id(), await audience.path('webhooks'), url.expose()];
-      const { webhooks } = await ask(webhooksSchema, { method: 'GET', path });
-      const known = webhooks.find((webhook) => webhook.url === address);
+      const address = url.expose();
+      const known = await find((registered) => registered.expose() === address);
+      if (known !== null) return known;
+      const [list, path] = [await audience.id(), await audience.path('webhooks')];
       const body = { url: address, events: EVENTS, sources: SOURCES };
-      const { id } = known ?? (await ofAddressAlone(ask(webhookSchema, { method: 'POST', path, body })));
+      const { id } = await ofAddressAlone(ask(webhookSchema, { method: 'POST', path, body }));
       return `${list}/${id}`;
     },
 

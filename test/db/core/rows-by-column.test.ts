@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
-import { rowsByColumn } from '../../../db/core/rows-by-column.ts';
+import { rowsByColumn, textList, uuidList } from '../../../db/core/rows-by-column.ts';
 import { openDatabase, withVenue } from '../../../db/core/venue-scope.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
@@ -70,4 +70,15 @@ it('rows by column have the type of each column, and null where an item has no v
 it('an empty list gives no rows', async () => {
   const rows = rowsByColumn([] as readonly string[], [{ name: 'id', type: 'uuid', of: (id) => id }]);
   expect([...(await withVenue(db, VENUE, (tx) => tx.execute(sql`select id from ${rows}`)))]).toEqual([]);
+});
+
+it('lists of ids and of texts are arrays of their type, and empty without any', async () => {
+  const texts = ['a,b', '"', 'NULL', '', 'back\\slash', '{}', '💶'];
+  const read = await withVenue(db, VENUE, (tx) =>
+    tx.execute(sql`
+      select to_json(${uuidList([VENUE, OTHER])}) as ids, to_json(${uuidList([])}) as no_ids, to_json(${textList(texts)}) as texts,
+        pg_typeof(${uuidList([])})::text as type_of_ids, pg_typeof(${textList([])})::text as type_of_texts`),
+  );
+  const types = { type_of_ids: 'uuid[]', type_of_texts: 'text[]' };
+  expect([...read]).toEqual([{ ids: [VENUE, OTHER], no_ids: [], texts, ...types }]);
 });

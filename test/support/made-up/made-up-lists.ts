@@ -41,6 +41,8 @@ export class MadeUpLists {
   readonly asked: ListQuery[] = [];
   /** The order of `people-by-offset`. */
   order: string[] = [];
+  /** What the provider tells of its newest change. */
+  newestChange: () => Promise<number | null> = () => Promise.resolve(null);
   /** Ids that exist but are omitted from every list. */
   readonly hidden = new Set<string>();
   readonly #people = new Map<string, Person>();
@@ -56,6 +58,7 @@ export class MadeUpLists {
     this.#oddities.length = 0;
     this.asked.length = 0;
     this.order = [];
+    this.newestChange = () => Promise.resolve(null);
     this.hidden.clear();
     this.#generation = 0;
     this.#clock = Math.floor(Date.now() / 1_000) - 100_000;
@@ -241,7 +244,7 @@ export function adapterOf(lists: MadeUpLists): ProviderAdapter {
       };
       return {
         account: () => Promise.reject(new Error('nobody asks whose account it is')),
-        newestChangeEpochS: () => Promise.resolve(null),
+        newestChangeEpochS: () => lists.newestChange(),
         resource: () => session,
       };
     },
