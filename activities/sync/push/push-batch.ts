@@ -145,7 +145,9 @@ const keyOf = (
 ): string =>
   batchKey(
     scope.connectionId,
-    works.map(({ row }) => ({ recordId: row.id, recordVersion: row.version, attempt: row.link?.writeAttempt ?? 0 })),
+    works.map(({ row: { id: recordId, version: recordVersion, link } }) => ({
+      ...{ recordId, recordVersion, attempt: link?.writeAttempt ?? 0, refusals: link?.refusals ?? 0 },
+    })),
     of,
   );
 
