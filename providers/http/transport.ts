@@ -104,14 +104,16 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers, text }
   if (told === null) return;
   // A 401 with a challenge is about the token, whatever its body looks like.
   const fault = told === 'foreign' && isChallenge(status, headers) ? [] : told;
+  const kind = kindOfFault(errors, fault, status);
+  const pauseMs = kind === 'rate-limited' ? errors.rateLimitPauseMs : undefined;
   throw new ProviderError({
     provider: errors.provider,
-    kind: kindOfFault(errors, fault, status),
+    kind,
     httpStatus: status,
     code: fault === 'foreign' ? undefined : word(fault[0]),
     field: fault === 'foreign' ? undefined : word(errors.fieldIn?.(json)),
     requestId: requestIdOf(headers),
-    retryAfterMs: retryAfterMs(headers.get('retry-after')),
+    retryAfterMs: retryAfterMs(headers.get('retry-after')) ?? pauseMs,
   });
 }
 

@@ -65,6 +65,9 @@ export const QUICKBOOKS_ERRORS: ErrorTable = {
   },
   // A bare 403 says nothing of the token or of a record: the gateway answers so when it is overloaded.
   foreignByStatus: { 403: 'unavailable' },
+  // Its limits are of a minute, and its refusals do not say which was met
+  // (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, read 2026-11-29).
+  rateLimitPauseMs: 60_000,
 };
 
 /** For batches, whose answer has a fault for each refused item: each is that item's alone. */
