@@ -114,6 +114,7 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers, text }
     field: fault === 'foreign' ? undefined : word(errors.fieldIn?.(json)),
     requestId: requestIdOf(headers),
     retryAfterMs: retryAfterMs(headers.get('retry-after')) ?? pauseMs,
+    ...(fault !== 'foreign' && fault.some((code) => errors.ofAccount?.has(code)) && { refusesAccount: true }),
   });
 }
 
