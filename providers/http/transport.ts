@@ -110,13 +110,18 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers, text }
     provider: errors.provider,
     kind,
     httpStatus: status,
-    code: fault === 'foreign' ? undefined : word(fault[0]),
-    field: fault === 'foreign' ? undefined : word(errors.fieldIn?.(json)),
     requestId: requestIdOf(headers),
     retryAfterMs: retryAfterMs(headers.get('retry-after')) ?? pauseMs,
-    ...(fault !== 'foreign' && fault.some((code) => errors.ofAccount?.has(code)) && { refusesAccount: true }),
+    ...(fault !== 'foreign' && wordsOf(errors, fault, json)),
   });
 }
+
+/** What the provider's own words tell of a failure. */
+const wordsOf = ({ fieldIn, ofAccount }: ErrorTable, fault: readonly string[], json: unknown) => ({
+  code: word(fault[0]),
+  field: word(fieldIn?.(json)),
+  ...(fault.some((code) => ofAccount?.has(code)) && { refusesAccount: true }),
+});
 
 const isChallenge = (status: number, headers: Headers) =>
   status === 401 && /^bearer\b/i.test(headers.get('www-authenticate') ?? '');
