@@ -13,7 +13,7 @@ afterAll(() => world.close());
 beforeEach(async () => {
   venue = await world.aQuickBooksVenue();
   const names = Array.from({ length: 60 }, (_, index) => ({ sourceId: `c-${index}`, name: `Customer ${index}` }));
-  await world.customers.upsertMany(venue.venueId, names as never);
+  await world.customers.upsertMany(venue.venueId, names);
 });
 
 const begun = async (direction: 'push' | 'pull') => {
