@@ -24,6 +24,8 @@ export interface ProviderErrorDetails {
   readonly retryAfterMs?: number | undefined;
   /** The answer was replayed for this idempotency key, which will return it every time. */
   readonly replayed?: boolean | undefined;
+  /** With `rejected`: every call of the account is refused, whatever it asks for. */
+  readonly refusesAccount?: boolean | undefined;
   /** With `unexpected-response`: the `issuesOf` text of one unreadable object. The provider itself is healthy. */
   readonly unreadable?: string | undefined;
 }
@@ -44,6 +46,10 @@ export class ProviderError extends Error {
     this.details = details;
   }
 }
+
+/** Whether the whole account is refused, and no other record or call would fare better. */
+export const refusesAccount = ({ details: { httpStatus, refusesAccount: isTold } }: ProviderError): boolean =>
+  httpStatus === 403 || isTold === true;
 
 /**
  * Whether an answer with this status leaves the outcome open: the call may have been carried out, and may succeed

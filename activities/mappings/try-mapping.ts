@@ -10,7 +10,7 @@ import type { PushStore } from '../../db/push/push-store.ts';
 import type { RunScope } from '../../db/runs/run-scope.ts';
 import { createFieldMapping } from '../../domain/mapping/field-mapping.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
-import { ProviderError } from '../../providers/provider-error.ts';
+import { ProviderError, refusesAccount } from '../../providers/provider-error.ts';
 import type { ProviderErrorKind } from '../../providers/provider-error.ts';
 import type { ResourceMapping } from '../../providers/provider.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -123,10 +123,10 @@ const REASONS: Readonly<Record<ProviderErrorKind, NotTried>> = {
   'unexpected-response': 'unavailable',
 };
 
-function afterError({ details }: ProviderError, work: PushWork): MappingTrial {
-  const { kind, httpStatus = null, code = null, field } = details;
-  // 403 refuses the account and 404 tells that the object is gone: neither is about what the mapping makes of it.
-  if (kind !== 'rejected' || httpStatus === 403 || httpStatus === 404) return notTried(REASONS[kind]);
+function afterError(error: ProviderError, work: PushWork): MappingTrial {
+  const { kind, httpStatus = null, code = null, field } = error.details;
+  // A refused account and an object that is gone (404): neither is about what the mapping makes of it.
+  if (kind !== 'rejected' || refusesAccount(error) || httpStatus === 404) return notTried(REASONS[kind]);
   const message = `The provider refuses it${code === null ? '' : `: ${code}`} (http ${httpStatus ?? 'none'}).`;
   return { ...ofRecord(work), outcome: 'refused', code, httpStatus, problems: [{ path: field ?? '', message }] };
 }

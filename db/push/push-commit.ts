@@ -118,9 +118,9 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
     tx,
     sql`
     insert into record_links as l (connection_id, resource, record_id, venue_id, external_id, external_version, record_version, mapping_version, fingerprint, remote_fingerprint, metadata_keys,
-      external_state, state, notes, last_sync_id, last_push_id, synced_at)
+      external_state, state, refusals, notes, last_sync_id, last_push_id, synced_at)
     select ${scope.connectionId}, ${scope.resource}, r.record_id, ${scope.venueId}, r.external_id, r.external_version, r.record_version, ${scope.mapping?.version ?? 0}, r.fingerprint,
-      r.remote_fingerprint, r.metadata_keys, r.external_state, r.state, r.notes, ${scope.syncId}, ${scope.syncId}, case when r.state = 'linked' then now() end
+      r.remote_fingerprint, r.metadata_keys, r.external_state, r.state, (r.state = 'rejected')::int, r.notes, ${scope.syncId}, ${scope.syncId}, case when r.state = 'linked' then now() end
     from ${rowsByColumn(results, LINK_COLUMNS)}
     on conflict (connection_id, resource, record_id) do update set
       external_id = case when excluded.state = 'archived' or l.state = 'gone' then excluded.external_id else coalesce(excluded.external_id, l.external_id) end,
@@ -133,7 +133,7 @@ async function saveLinks(tx: Transaction, scope: RunScope, results: readonly Pus
       notes = coalesce(excluded.notes, l.notes), batch_key = null,
       sent_version = case when excluded.state <> 'rejected' then null else l.sent_version end,
       sent_at = case when excluded.state <> 'rejected' then null else l.sent_at end,
-      write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int,
+      write_attempt = l.write_attempt + (excluded.state = 'archived' and excluded.external_id is null)::int, refusals = l.refusals + excluded.refusals,
       state = excluded.state, last_sync_id = excluded.last_sync_id, last_push_id = excluded.last_push_id, synced_at = coalesce(excluded.synced_at, l.synced_at), updated_at = now()`,
   );
 }

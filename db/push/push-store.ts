@@ -39,6 +39,8 @@ export interface PushLink {
   readonly state: LinkState;
   readonly recordVersion: number;
   readonly writeAttempt: number;
+  /** How often a write of the record was refused. */
+  readonly refusals: number;
   /** The key of the batch that a first write of unknown outcome was sent in; null where it was in none. */
   readonly batchKey: string | null;
   /** The first update that was sent since the last agreement; null when none was. */
@@ -112,7 +114,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
       const statement = sql`
         select c.id, c.source_id, c.version, c.deleted_at is not null as deleted, ${fieldsDocument(recordTable(kind), 'c')} as fields,
           ${namedRemoteColumns(scope, kinds)} as named,
-          l.record_id as link_id, l.external_id, l.external_version, l.fingerprint, l.state, l.record_version, l.write_attempt, l.batch_key, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
+          l.record_id as link_id, l.external_id, l.external_version, l.fingerprint, l.state, l.record_version, l.write_attempt, coalesce(l.refusals, 0) as refusals, l.batch_key, l.sent_version, l.sent_at::text as sent_at, to_jsonb(l.metadata_keys) as metadata_keys,
           l.external_state, l.created_at::text as link_created_at, c.updated_at > l.created_at as changed_since, l.last_push_id = ${scope.syncId} as counted
           ${pushMergeColumns(scope)}
         from ${tableOf(kind)} c
@@ -212,6 +214,7 @@ interface Row extends Record<string, unknown>, NamingRow, PushMergeRow {
   readonly state: LinkState | null;
   readonly record_version: number | null;
   readonly write_attempt: number | null;
+  readonly refusals: number;
   readonly batch_key: string | null;
   readonly sent_version: number | null;
   readonly sent_at: string | null;
@@ -239,6 +242,7 @@ function toPushLink(row: Row): PushLink {
     state: row.state ?? 'pending',
     recordVersion: row.record_version ?? 0,
     writeAttempt: row.write_attempt ?? 0,
+    refusals: row.refusals,
     batchKey: row.batch_key,
     sent:
       row.sent_version === null || row.sent_at === null

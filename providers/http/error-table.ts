@@ -22,6 +22,10 @@ export interface ErrorTable {
   /** The parameter that the body of a failure names. */
   readonly fieldIn?: (json: unknown) => string | null;
   readonly byCode: Readonly<Partial<Record<string, ErrorRule>>>;
+  /** Codes by which every call of the account is refused, whatever it asks for. */
+  readonly ofAccount?: ReadonlySet<string>;
+  /** How long the provider’s documentation asks to wait after a refusal for a rate limit that has no Retry-After. */
+  readonly rateLimitPauseMs?: number;
   /** Statuses that this provider uses differently from most. */
   readonly byStatus?: Readonly<Partial<Record<number, ProviderErrorKind>>>;
   /** The same for answers that come from something in between. */

@@ -83,7 +83,7 @@ export function createPipeline({ providers, budget, circuits = NO_CIRCUITS }: Pi
           signal,
         );
       } catch (error) {
-        await gate.refused(error);
+        await gate.refused(error, callClasses);
         throw error;
       } finally {
         onCall?.(performance.now() - startedAt);

@@ -104,16 +104,24 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers, text }
   if (told === null) return;
   // A 401 with a challenge is about the token, whatever its body looks like.
   const fault = told === 'foreign' && isChallenge(status, headers) ? [] : told;
+  const kind = kindOfFault(errors, fault, status);
+  const pauseMs = kind === 'rate-limited' ? errors.rateLimitPauseMs : undefined;
   throw new ProviderError({
     provider: errors.provider,
-    kind: kindOfFault(errors, fault, status),
+    kind,
     httpStatus: status,
-    code: fault === 'foreign' ? undefined : word(fault[0]),
-    field: fault === 'foreign' ? undefined : word(errors.fieldIn?.(json)),
     requestId: requestIdOf(headers),
-    retryAfterMs: retryAfterMs(headers.get('retry-after')),
+    retryAfterMs: retryAfterMs(headers.get('retry-after')) ?? pauseMs,
+    ...(fault !== 'foreign' && wordsOf(errors, fault, json)),
   });
 }
+
+/** What the provider's own words tell of a failure. */
+const wordsOf = ({ fieldIn, ofAccount }: ErrorTable, fault: readonly string[], json: unknown) => ({
+  code: word(fault[0]),
+  field: word(fieldIn?.(json)),
+  ...(fault.some((code) => ofAccount?.has(code)) && { refusesAccount: true }),
+});
 
 const isChallenge = (status: number, headers: Headers) =>
   status === 401 && /^bearer\b/i.test(headers.get('www-authenticate') ?? '');

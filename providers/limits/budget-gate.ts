@@ -31,8 +31,8 @@ export interface BudgetGate {
   readonly accountKey: string;
   /** Waits for the call's turn. Throws ProviderError `rate-limited`, or `quota-exhausted` where a long window is used up; AbortError when `signal` ends the wait. */
   enter(signal: AbortSignal | undefined, callClasses?: readonly string[]): Promise<void>;
-  /** Records a refusal by the provider for all processes. */
-  refused(error: unknown): Promise<void>;
+  /** Records a refusal of a call of these classes by the provider for all processes. */
+  refused(error: unknown, callClasses?: readonly string[]): Promise<void>;
   /** Records what an answer says about long windows. Never fails, because the next answer says it again. */
   heard(readings: readonly LimitReading[]): Promise<void>;
 }
@@ -54,15 +54,18 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
     await sleep(slot.waitMs, signal);
   }
 
+  const pacedClasses = (callClasses: readonly string[]) =>
+    callClasses.flatMap((callClass) => {
+      const rate = classPaces.get(callClass);
+      return rate === undefined ? [] : [{ key: ofClass(account, callClass), rate }];
+    });
+
   return {
     accountKey: account,
 
     async enter(signal, callClasses = []) {
       // The rarer slot first: while a call waits for it, others use the account's.
-      for (const callClass of callClasses) {
-        const rate = classPaces.get(callClass);
-        if (rate !== undefined) await waitForSlot(ofClass(account, callClass), rate, signal);
-      }
+      for (const { key, rate } of pacedClasses(callClasses)) await waitForSlot(key, rate, signal);
       await waitForSlot(account, ratePerSecond, signal);
       const counting = quotas.filter(({ callClass }) => callClass === undefined || callClasses.includes(callClass));
       if (counting.length === 0 && pace === null) return;
@@ -72,14 +75,17 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
       await sleep(admission.waitMs, signal);
     },
 
-    async refused(error) {
+    async refused(error, callClasses = []) {
       if (!(error instanceof ProviderError)) return;
       const { kind, retryAfterMs } = error.details;
+      // The refusal does not tell whether the account's limit was met or the class's: the slots of both are moved, because
+      // slots of a class are taken before the account's pause is met.
       // The caller gets the refusal even when it cannot be recorded for the others.
       if (kind === 'rate-limited')
-        await budget
-          .throttle(account, { ratePerSecond, pauseMs: retryAfterMs ?? DEFAULT_PAUSE_MS })
-          .catch(() => undefined);
+        for (const { key, rate } of [{ key: account, rate: ratePerSecond }, ...pacedClasses(callClasses)])
+          await budget
+            .throttle(key, { ratePerSecond: rate, pauseMs: retryAfterMs ?? DEFAULT_PAUSE_MS })
+            .catch(() => undefined);
       const spent = quotas.findLast((quota) => quota.account === undefined && quota.callClass === undefined);
       if (kind === 'quota-exhausted' && spent)
         await budget.learn(spent, { remaining: 0, endsInMs: retryAfterMs }).catch(() => undefined);

@@ -13,6 +13,12 @@ function faultOf(json: unknown, text: string): Fault | null {
 }
 
 /**
+ * A company whose subscription has ended or is in arrears
+ * (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes, read 2026-11-28).
+ */
+export const COMPANY_STATUS = '6190';
+
+/**
  * Faults may have any status, including 200: their code and type decide
  * (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes, read 2026-11-28).
  */
@@ -43,8 +49,7 @@ export const QUICKBOOKS_ERRORS: ErrorTable = {
     6240: 'rejected',
     // An address that is none: the code is assumed, as docs/providers/quickbooks.md says.
     2210: 'rejected',
-    // A company whose subscription has ended or is in arrears.
-    6190: 'rejected',
+    [COMPANY_STATUS]: 'rejected',
     // A tax code other than TAX and NON in a US company (https://stackoverflow.com/questions/30780062, read 2026-11-29).
     6100: 'rejected',
     // Rules of the company, such as a tax rate on each line outside the US
@@ -63,8 +68,12 @@ export const QUICKBOOKS_ERRORS: ErrorTable = {
     SERVICE: 'unavailable',
     THROTTLE: 'rate-limited',
   },
+  ofAccount: new Set([COMPANY_STATUS]),
   // A bare 403 says nothing of the token or of a record: the gateway answers so when it is overloaded.
   foreignByStatus: { 403: 'unavailable' },
+  // Its limits are of a minute, and its refusals do not say which was met
+  // (https://developer.intuit.com/app/developer/qbo/docs/learn/limits-and-throttles, read 2026-11-29).
+  rateLimitPauseMs: 60_000,
 };
 
 /** For batches, whose answer has a fault for each refused item: each is that item's alone. */

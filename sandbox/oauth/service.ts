@@ -23,6 +23,8 @@ export interface RecordService {
   readonly latencyMs: () => number;
   /** For a provider that limits how many requests are under way at once. */
   readonly connections?: Connections;
+  /** For a provider that keeps a failure under the request’s idempotency key, and answers it again. */
+  readonly keepFailure?: (visit: Visit, failure: Answer) => void;
 }
 
 /** Told of each request for an account as it arrives and as it is answered. */
@@ -134,6 +136,7 @@ async function answerOf(parts: ServiceParts, visit: Visit, { fault, account }: S
     case 'reset':
       return { status: 0, body: '', cut: 'before' };
     case 'status':
+      return fault.stored ? kept(parts, visit, injected(parts, fault)) : injected(parts, fault);
     case 'html':
       return injected(parts, fault);
     case 'slow':
@@ -141,7 +144,7 @@ async function answerOf(parts: ServiceParts, visit: Visit, { fault, account }: S
       // Read the time again: the clock may have moved during the wait.
       return run(parts, { ...visit, nowMs: parts.ledger.clock.nowMs() });
     case 'commit-then-fail':
-      return failAfterwards(parts, fault, run(parts, visit));
+      return failAfterwards(parts, visit, { fault, ran: run(parts, visit) });
     case 'revoke':
       if (account !== null) parts.ledger.refusedAccounts.add(account);
       return run(parts, visit);
@@ -151,9 +154,19 @@ async function answerOf(parts: ServiceParts, visit: Visit, { fault, account }: S
 }
 
 /** Waits `delayMs` first, to simulate a client that times out before the answer arrives. */
-async function failAfterwards(parts: ServiceParts, fault: Fault, ran: Answer): Promise<Answer> {
+async function failAfterwards(
+  parts: ServiceParts,
+  visit: Visit,
+  { fault, ran }: { readonly fault: Fault; readonly ran: Answer },
+): Promise<Answer> {
   await sleep(fault.delayMs);
-  return fault.status === undefined ? cutBy(fault, ran) : { ...injected(parts, fault), written: ran.written ?? false };
+  if (fault.status === undefined) return cutBy(fault, ran);
+  return kept(parts, visit, { ...injected(parts, fault), written: ran.written ?? false });
+}
+
+function kept({ records }: ServiceParts, visit: Visit, failure: Answer): Answer {
+  records.keepFailure?.(visit, failure);
+  return failure;
 }
 
 function run({ ledger, routes, records, refuse, onError }: ServiceParts, visit: Visit): Answer {

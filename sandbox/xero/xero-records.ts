@@ -7,7 +7,7 @@ import { CREDIT_NOTE_ENDPOINTS } from './entities/credit-notes.ts';
 import { INVOICE_ENDPOINTS } from './entities/invoices.ts';
 import { ITEM_ENDPOINTS } from './entities/items.ts';
 import { PAYMENT_ENDPOINTS } from './entities/payments.ts';
-import { routesOf } from './http/endpoint.ts';
+import { keepFailure, routesOf } from './http/endpoint.ts';
 import { Meter } from './http/limits.ts';
 import { REPORT_ENDPOINTS } from './reports/report-endpoints.ts';
 import { openXeroState } from './state/xero-state.ts';
@@ -58,6 +58,9 @@ export async function openXeroRecords({
       admit: (visit, account) =>
         account !== null && isApi(visit) ? meter.refusalOf(String(visit.headers['xero-tenant-id']), visit) : null,
       latencyMs: () => meter.limits.latencyMs,
+      keepFailure: (visit, failure) => {
+        keepFailure(state, visit, failure);
+      },
     },
     controls: (base) => recordControls({ state, ledger, accounts, meter, webhooks, queue }, base),
     close: () => {

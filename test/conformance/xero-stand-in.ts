@@ -52,6 +52,7 @@ export async function startXero(): Promise<RunningSandbox> {
     ...{ restrictedKind: 'needs-reauth', restrictedStatus: 401, environment: 'production' },
     unknownKey: new Secret('eyJhbGciOiJSUzI1NiJ9.nobodyKnowsThisOne.x'),
     feedTellsDeletionsOf: ['customers', 'invoices'],
+    // It keeps them, and does not say when it answers one again (test/activities/push/xero-kept-failures.test.ts).
     keepsFailures: false,
     carriesOurId: (resource) => resource === 'customers',
     hasUniqueNames: true,

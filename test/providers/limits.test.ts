@@ -140,6 +140,20 @@ describe('the pipeline of a provider with a long window', () => {
     expect(await callWith([perMinute(2, 'account', 'batch')]).call(ok, batch)).toBe('ok');
   });
 
+  it('pauses the class of a refused call with its account, and no other calls for longer than the account', async () => {
+    const { call } = callWith([perMinute(600, 'account', 'batch')]);
+    const batch = { callClasses: ['batch'] };
+    const refused = new ProviderError({ provider: 'stripe', kind: 'rate-limited', retryAfterMs: 60_000 });
+    await refusalOf(call(() => Promise.reject(refused), batch));
+    const waitsLong = { kind: 'rate-limited', retryAfterMs: expect.toSatisfy((ms: number) => ms > 50_000) as number };
+    for (const about of [batch, undefined]) expect(await refusalOf(call(ok, about))).toMatchObject(waitsLong);
+    // The account's pause has ended, and that of the class has not.
+    await database.admin`
+      update provider_budgets set next_free_at = now() where key = ${`stripe/sandbox/${account.externalAccountId}`}`;
+    expect(await call(ok)).toBe('ok');
+    expect(await refusalOf(call(ok, batch))).toMatchObject(waitsLong);
+  });
+
   it('counts a class of calls in a window of its own, which all accounts share, until the calendar month ends', async () => {
     await database.admin`delete from provider_quotas`;
     const read = { callClasses: ['read'] };

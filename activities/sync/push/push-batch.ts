@@ -1,6 +1,6 @@
 import { batchKey } from '../../../domain/sync/push/idempotency-key.ts';
 import type { PushResult, PushStore } from '../../../db/push/push-store.ts';
-import { ProviderError } from '../../../providers/provider-error.ts';
+import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
 import type { BatchOutcome, BatchWriter } from '../../../providers/provider.ts';
 import { afterError, isSpentKey, pushRecord } from './push-record.ts';
 import type { MergedAgain } from './push-merge-again.ts';
@@ -145,7 +145,9 @@ const keyOf = (
 ): string =>
   batchKey(
     scope.connectionId,
-    works.map(({ row }) => ({ recordId: row.id, recordVersion: row.version, attempt: row.link?.writeAttempt ?? 0 })),
+    works.map(({ row: { id: recordId, version: recordVersion, link } }) => ({
+      ...{ recordId, recordVersion, attempt: link?.writeAttempt ?? 0, refusals: link?.refusals ?? 0 },
+    })),
     of,
   );
 
@@ -172,9 +174,8 @@ interface Cutting {
 async function cut(error: ProviderError, works: readonly PushWork[], { tools, again }: Cutting) {
   const [only] = works;
   if (only !== undefined && works.length === 1) return [await afterRefusal(error, only, tools)];
-  const { kind, httpStatus } = error.details;
-  // 403 refuses the whole account.
-  if ((kind !== 'rejected' && kind !== 'conflict') || httpStatus === 403) throw error;
+  const { kind } = error.details;
+  if ((kind !== 'rejected' && kind !== 'conflict') || refusesAccount(error)) throw error;
   const middle = Math.ceil(works.length / 2);
   return [...(await again(works.slice(0, middle))), ...(await again(works.slice(middle)))];
 }

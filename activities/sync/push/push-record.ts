@@ -3,7 +3,7 @@ import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import { unreadableIssuesOf } from '../../../providers/items.ts';
-import { ProviderError } from '../../../providers/provider-error.ts';
+import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
 import type { ProviderRecord, ResourceMapping } from '../../../providers/provider.ts';
 import { describeProblems } from '../pull/pulled-record.ts';
 import { findRemote } from './push-remote-record.ts';
@@ -139,8 +139,7 @@ async function afterUnreadable(issues: string, work: PushWork, { store, scope }:
 
 function afterRefusal(error: ProviderError, work: PushWork): PushResult {
   const { kind, httpStatus, code, field } = error.details;
-  // 403 refuses the whole account, not this record.
-  if (kind !== 'rejected' || httpStatus === 403) throw error;
+  if (kind !== 'rejected' || refusesAccount(error)) throw error;
   const message = `The provider refused this record${field === undefined ? '' : ` because of ${field}`} (http ${httpStatus ?? 'none'}).`;
   return rejected(work, code ?? 'rejected', message);
 }

@@ -133,6 +133,7 @@ export const NO_LINK: PushLink = {
   state: 'pending',
   recordVersion: 0,
   writeAttempt: 0,
+  refusals: 0,
   sent: null,
   metadataKeys: [],
   externalState: null,
@@ -191,7 +192,8 @@ export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' |
     externalState: row.link?.externalState ?? null,
     ...expectedVersionOf(work, tools),
     ...(before && { readFields: before.fields }),
-    afterLostUpdate,
+    // Of an update in several steps the first ones may have been carried out, and another key does not repeat them.
+    afterLostUpdate: afterLostUpdate || row.link?.state === 'rejected',
   };
 }
 
@@ -201,5 +203,6 @@ export const identityOf = ({ row }: PushWork, { scope }: Pick<PushTools, 'scope'
     recordId: row.id,
     recordVersion: row.version,
     attempt: row.link?.writeAttempt ?? 0,
+    refusals: row.link?.refusals ?? 0,
   },
 });

@@ -57,6 +57,8 @@ export const recordLinks = pgTable(
     brought: boolean('brought').notNull().default(false),
     /** Grows when an idempotency key may not be used again. Part of the next key. */
     writeAttempt: integer('write_attempt').notNull().default(0),
+    /** How often a write was refused. Part of the next key, because the provider may keep a refusal under the last one. */
+    refusals: integer('refusals').notNull().default(0),
     /**
      * The idempotency key of the batch that a first write of unknown outcome was sent in: a batch is only repeated whole.
      * Null where it was sent alone or not at all.

@@ -15,14 +15,23 @@ interface WriteIdentity {
   readonly recordId: RecordId;
   /** Incremented when a key must not be reused: after a stored failure, and after a key has expired. */
   readonly attempt: number;
+  /**
+   * How often the provider has refused the record; 0 by default. A provider may keep a refusal under its key, and would
+   * repeat it when the cause is gone.
+   */
+  readonly refusals?: number;
 }
+
+/** At the end of what a key is made of. Nothing without a refusal: keys from before refusals were counted stay the same. */
+const afterRefusals = ({ refusals = 0 }: Pick<WriteIdentity, 'refusals'>): readonly number[] =>
+  refusals === 0 ? [] : [refusals];
 
 /**
  * The key of a record's first write. Deliberately independent of the record's content: when a record changes between an
  * ambiguous first write and its retry, the provider must recognise the same creation rather than create it twice.
  */
-export function createKey({ connectionId, recordId, attempt }: WriteIdentity): string {
-  return `il-c-${fingerprintOf([connectionId, recordId, 'create', attempt]).slice(0, 40)}`;
+export function createKey({ connectionId, recordId, attempt, ...more }: WriteIdentity): string {
+  return `il-c-${fingerprintOf([connectionId, recordId, 'create', attempt, ...afterRefusals(more)]).slice(0, 40)}`;
 }
 
 /** A write to an existing remote record, for one version of the record. */
@@ -36,21 +45,25 @@ interface LaterWrite extends WriteIdentity {
  * nothing.
  */
 export function updateKey(
-  { connectionId, recordId, attempt, recordVersion }: LaterWrite,
+  { connectionId, recordId, attempt, recordVersion, ...more }: LaterWrite,
   payloadFingerprint: string,
 ): string {
-  return `il-u-${fingerprintOf([connectionId, recordId, 'update', attempt, recordVersion, payloadFingerprint]).slice(0, 40)}`;
+  const content = [connectionId, recordId, 'update', attempt, recordVersion, payloadFingerprint];
+  return `il-u-${fingerprintOf([...content, ...afterRefusals(more)]).slice(0, 40)}`;
 }
 
 /** The key of archiving a remote record. */
-export function archiveKey({ connectionId, recordId, attempt, recordVersion }: LaterWrite): string {
-  return `il-a-${fingerprintOf([connectionId, recordId, 'archive', attempt, recordVersion]).slice(0, 40)}`;
+export function archiveKey({ connectionId, recordId, attempt, recordVersion, ...more }: LaterWrite): string {
+  const content = [connectionId, recordId, 'archive', attempt, recordVersion];
+  return `il-a-${fingerprintOf([...content, ...afterRefusals(more)]).slice(0, 40)}`;
 }
 
 interface BatchedWrite {
   readonly recordId: RecordId;
   readonly recordVersion: number;
   readonly attempt: number;
+  /** As of a single write. */
+  readonly refusals?: number;
 }
 
 /**
@@ -62,6 +75,6 @@ export function batchKey(
   writes: readonly BatchedWrite[],
   { action, round }: { readonly action: 'create' | 'update'; readonly round: number },
 ): string {
-  const records = writes.map(({ recordId, recordVersion, attempt }) => [recordId, recordVersion, attempt]);
+  const records = writes.map((write) => [write.recordId, write.recordVersion, write.attempt, ...afterRefusals(write)]);
   return `il-b-${fingerprintOf([connectionId, action, round, records]).slice(0, 40)}`;
 }

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { kindOfFault } from '../../http/error-table.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { BatchOutcome, BatchWriter, ResourceWriter, WrittenRecord } from '../../provider.ts';
-import { QUICKBOOKS_ERRORS } from '../errors.ts';
+import { COMPANY_STATUS, QUICKBOOKS_ERRORS } from '../errors.ts';
 import { faultIn } from '../faults.ts';
 import type { Ask } from './ask.ts';
 import { missingObject, OBJECT_NOT_FOUND, unreadableObject } from './ask.ts';
@@ -53,10 +53,12 @@ function faultOfItem(response: Readonly<Record<string, unknown>> | undefined): P
   const { code, type, element: field } = fault;
   if (code === OBJECT_NOT_FOUND) return missingObject();
   const words = [code, type].filter((word) => word !== undefined);
-  return new ProviderError({
-    ...{ provider: 'quickbooks', httpStatus: 400, code, field },
-    kind: kindOfFault(QUICKBOOKS_ERRORS, words, 400),
-  });
+  const kind = kindOfFault(QUICKBOOKS_ERRORS, words, 400);
+  const details = { provider: 'quickbooks', httpStatus: 400, code, field } as const;
+  // The batch was answered, so that its requestid brings the same fault again: what became of the item is looked up.
+  return kind === 'unavailable' || kind === 'rate-limited'
+    ? new ProviderError({ ...details, kind: 'unavailable', replayed: true })
+    : new ProviderError({ ...details, kind, ...(code === COMPANY_STATUS && { refusesAccount: true }) });
 }
 
 /** Single writes as batches of one, so that a record is written in one way whether it goes alone or among others. */

@@ -67,7 +67,9 @@ export function createAsk(
       },
       ...(body && { body: JSON.stringify(body) }),
     };
-    const answer = await transport(url, init, limits);
+    const answer = await transport(url, init, limits).catch((error: unknown) => {
+      throw headers.idempotencyKey === undefined ? error : keptUnderKey(error);
+    });
     const { status, json, requestId } = answer;
     const unexpected = { provider: 'xero', kind: 'unexpected-response', httpStatus: status, requestId } as const;
     const parsed = schema.safeParse(answer.isEmpty ? null : json);
@@ -77,6 +79,17 @@ export function createAsk(
       ...(isOneObject && json !== undefined && { unreadable: issuesOf(parsed.error) }),
     });
   };
+}
+
+/**
+ * Xero keeps a 500 under its key for as long as any other answer
+ * (https://developer.xero.com/documentation/guides/idempotent-requests/idempotency, read 2026-11-29): whether the write
+ * was carried out is looked up at once, and it is sent again under another key.
+ */
+function keptUnderKey(error: unknown): unknown {
+  if (!(error instanceof ProviderError)) return error;
+  const { kind, httpStatus } = error.details;
+  return kind === 'unavailable' && httpStatus === 500 ? new ProviderError({ ...error.details, replayed: true }) : error;
 }
 
 function headersOf({

@@ -1,4 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
+import type { Answer } from '../../core/answer.ts';
 import { json, jsonOf, Refusal } from '../../oauth/exchange.ts';
 import type { Reply, Route, Visit } from '../../oauth/exchange.ts';
 import { connectionsOf } from '../connections.ts';
@@ -74,9 +75,7 @@ function once(request: OrganisationRequest, endpoint: Endpoint): Reply {
   const key = visit.headers['idempotency-key'];
   if (typeof key !== 'string' || endpoint.method === 'GET') return replyTo(request, endpoint);
   if (key.length > LONGEST_KEY) throw badRequest('ValidationException', 'The Idempotency-Key is too long.');
-  const digest = createHash('sha256')
-    .update(`${visit.method} ${visit.path}?${visit.query.toString()}\n${visit.body}`)
-    .digest('hex');
+  const digest = digestOf(visit);
   const kept = state.answerUnder(id, key);
   const answer = kept?.body as (Pick<Reply, 'status' | 'body' | 'headers'> & { readonly atMs: number }) | undefined;
   if (kept && answer && answer.atMs + KEY_LIFE_MS > nowMs) {
@@ -87,6 +86,16 @@ function once(request: OrganisationRequest, endpoint: Endpoint): Reply {
   const { status, headers, body, changes } = replyTo(request, endpoint);
   state.keepAnswer(id, key, { request: digest, body: { atMs: nowMs, status, headers, body } });
   return { status, headers, body, changes };
+}
+
+const digestOf = ({ method, path, query, body }: Visit): string =>
+  createHash('sha256').update(`${method} ${path}?${query.toString()}\n${body}`).digest('hex');
+
+/** Keeps a failure that was put in place of the answer: Xero keeps a 500 under its key as any other answer. */
+export function keepFailure(state: XeroState, visit: Visit, { status, headers, body }: Answer): void {
+  const { 'idempotency-key': key, 'xero-tenant-id': tenant } = visit.headers;
+  if (visit.method === 'GET' || typeof key !== 'string' || typeof tenant !== 'string') return;
+  state.keepAnswer(tenant, key, { request: digestOf(visit), body: { atMs: visit.nowMs, status, headers, body } });
 }
 
 function replyTo(request: OrganisationRequest, endpoint: Endpoint): Reply {

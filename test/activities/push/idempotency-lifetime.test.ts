@@ -32,6 +32,7 @@ const aLink = (more: Partial<PushLink>): PushLink => ({
   state: 'pending',
   recordVersion: 0,
   writeAttempt: 0,
+  refusals: 0,
   batchKey: null,
   sent: null,
   metadataKeys: [],

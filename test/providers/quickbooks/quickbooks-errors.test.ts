@@ -55,6 +55,21 @@ describe.each(LISTS)('a page of %s (%s)', (resource, stream) => {
   });
 });
 
+describe('a throttle without a Retry-After', () => {
+  it.each([
+    [429, XML],
+    [403, XML],
+    [200, fault('3001', 'THROTTLE')],
+  ])('asks for a minute, as QuickBooks documents its limits (%s)', async (status, body) => {
+    world.proxy().edit((answer) => {
+      answer.status = status;
+      answer.body = body;
+    });
+    const page = world.session('customers').listPage({ ...allTime, stream: 'customers' });
+    expect(await detailsOf(page)).toMatchObject({ kind: 'rate-limited', retryAfterMs: 60_000 });
+  });
+});
+
 function fault(code: string, type: string) {
   return { Fault: { Error: [{ Message: 'x', Detail: 'ada@example.com', code, element: '' }], type } };
 }

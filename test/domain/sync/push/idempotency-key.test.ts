@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConnectionId, RecordId } from '../../../../contracts/ids.ts';
-import { archiveKey, createKey, updateKey } from '../../../../domain/sync/push/idempotency-key.ts';
+import { archiveKey, batchKey, createKey, updateKey } from '../../../../domain/sync/push/idempotency-key.ts';
 
 const identity = fc.record({
   connectionId: fc.uuid().map((id) => id as ConnectionId),
@@ -32,6 +32,21 @@ describe('an idempotency key', () => {
         expect(updateKey(one, fingerprint) === updateKey(other, fingerprint)).toBe(sameVersion);
         expect(archiveKey(one) === archiveKey(other)).toBe(sameVersion);
         expect(createKey({ ...one, attempt: one.attempt + 1 })).not.toBe(createKey(one));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('differs after each refusal, which a provider may keep under the earlier one, and is as before without any', () => {
+    fc.assert(
+      fc.property(identity, content, fc.nat({ max: 9 }), (one, fingerprint, refusals) => {
+        const keysOf = (of: typeof one & { readonly refusals?: number }) => [
+          ...[createKey(of), updateKey(of, fingerprint), archiveKey(of)],
+          batchKey(of.connectionId, [of], { action: 'create', round: 0 }),
+        ];
+        expect(keysOf({ ...one, refusals: 0 })).toEqual(keysOf(one));
+        const keys = [refusals, refusals + 1].flatMap((count) => keysOf({ ...one, refusals: count }));
+        expect(new Set(keys).size).toBe(8);
       }),
       { numRuns: 100 },
     );

@@ -1,0 +1,1 @@
+alter table record_links drop column refusals;
