@@ -1,3 +1,4 @@
+import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
@@ -102,6 +103,8 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   /** The limit that made the answer smaller than requested. */
   readonly limit?: Limit | null;
+  /** The audit row of what was done, where no transaction of a store writes it. It is written before the answer is sent. */
+  readonly audit?: AuditEntry | null;
 }
 
 export interface Exchange {

@@ -1,8 +1,11 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { v7 as uuidv7 } from 'uuid';
+import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { IdempotencyClaim, IdempotencyStore } from '../../db/core/idempotency-store.ts';
 import type { IdempotencyKeyRef, StoredAnswer } from '../../db/core/sealed-answer.ts';
 import { ApiError } from '../errors/api-error.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
 import { invalidRequest } from './parse.ts';
@@ -30,6 +33,13 @@ export interface SerialisedAnswer {
   readonly body: string;
 }
 
+/** What has become of a request. */
+export interface Outcome {
+  readonly answer: SerialisedAnswer;
+  /** The audit row that is still to be written. */
+  readonly audit: AuditEntry | null;
+}
+
 export interface IdempotentRequest {
   readonly ref: IdempotencyKeyRef;
   readonly hash: string;
@@ -41,21 +51,26 @@ export interface Idempotency {
   /**
    * Answers with the result of `work`, or with the stored answer when the key was used before. `work` turns its own
    * refusals into answers; errors that it throws and answers that are not final are not stored, so that a repeat tries
-   * again. Throws `idempotency-key-reused` and `idempotency-in-flight`.
+   * again. Writes the audit row of its outcome. Throws `idempotency-key-reused` and `idempotency-in-flight`.
    */
   run(
     request: IdempotentRequest,
-    work: () => Promise<SerialisedAnswer>,
+    work: () => Promise<Outcome>,
   ): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
 }
 
-export function createIdempotency(store: IdempotencyStore, waitForDuplicateMs = WAIT_FOR_DUPLICATE_MS): Idempotency {
+export interface IdempotencyDeps {
+  readonly store: IdempotencyStore;
+  readonly audit: Pick<AuditTrail, 'write'>;
+}
+
+export function createIdempotency(deps: IdempotencyDeps, waitForDuplicateMs = WAIT_FOR_DUPLICATE_MS): Idempotency {
   return {
     async run(request, work) {
-      const claim = await claimOrWait(store, request, waitForDuplicateMs);
+      const claim = await claimOrWait(deps.store, request, waitForDuplicateMs);
       if (claim.kind === 'mismatch') throw keyReused();
       if (claim.kind === 'replay') return { answer: await replay(claim.answer, request), replayed: true };
-      return { answer: await workOnce(store, request, work), replayed: false };
+      return { answer: await workOnce(deps, request, work), replayed: false };
     },
   };
 }
@@ -130,22 +145,40 @@ async function claimOrWait(
 }
 
 async function workOnce(
-  store: IdempotencyStore,
+  deps: IdempotencyDeps,
   { ref, stream }: IdempotentRequest,
-  work: () => Promise<SerialisedAnswer>,
+  work: () => Promise<Outcome>,
 ): Promise<SerialisedAnswer> {
   let settled = false;
   try {
-    const answer = await work();
+    const { answer, audit } = await work();
     if (isKept(answer)) {
       const bodyHash = stream ? { [BODY_HASH]: await stream.digest() } : {};
-      await store.complete(ref, { ...answer, headers: { ...answer.headers, ...bodyHash } });
+      await keep(deps, ref, { answer: { ...answer, headers: { ...answer.headers, ...bodyHash } }, audit });
       settled = true;
+    } else if (audit !== null) {
+      await deps.audit.write(audit);
     }
     return answer;
   } finally {
     // A claim that cannot be released expires by itself, and the original error is the one to report.
-    if (!settled) await store.release(ref).catch(() => undefined);
+    if (!settled) await deps.store.release(ref).catch(() => undefined);
+  }
+}
+
+/** Stores the answer and its audit row together, and each by itself where that fails: neither is lost because of the other. */
+async function keep({ store, audit: trail }: IdempotencyDeps, ref: IdempotencyKeyRef, outcome: Outcome): Promise<void> {
+  const { answer, audit } = outcome;
+  if (audit === null) {
+    await store.complete(ref, answer);
+    return;
+  }
+  const entry = { id: uuidv7(), ...audit };
+  try {
+    await store.complete(ref, answer, entry);
+  } catch {
+    await trail.write(entry);
+    await store.complete(ref, answer);
   }
 }
 

@@ -1,9 +1,11 @@
 import { sql } from 'drizzle-orm';
 import { ASYNCHRONOUS_COMMIT } from './asynchronous-commit.ts';
+import { recordingOf } from './audit-store.ts';
+import type { AuditEntry } from './audit-store.ts';
 import { digestOf, openAnswer, sealAnswer } from './sealed-answer.ts';
 import type { IdempotencyKeyRef, StoredAnswer } from './sealed-answer.ts';
 import { statement } from './statement.ts';
-import { writeCaller } from './venue-scope.ts';
+import { writeCaller, writeCallerInVenue } from './venue-scope.ts';
 import type { Database } from './venue-scope.ts';
 
 export type IdempotencyClaim =
@@ -17,7 +19,8 @@ export type IdempotencyClaim =
 
 export interface IdempotencyStore {
   claim(ref: IdempotencyKeyRef, requestHash: string, lockMs: number): Promise<IdempotencyClaim>;
-  complete(ref: IdempotencyKeyRef, answer: StoredAnswer): Promise<void>;
+  /** Stores the answer, and the audit row of what it tells by the same commit. */
+  complete(ref: IdempotencyKeyRef, answer: StoredAnswer, audit?: AuditEntry | null): Promise<void>;
   /** Removes a claim whose work failed in a way that a retry may resolve (5xx). */
   release(ref: IdempotencyKeyRef): Promise<void>;
 }
@@ -40,9 +43,16 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
       return { kind: 'in-flight' };
     },
 
-    async complete(ref, answer) {
+    async complete(ref, answer, audit = null) {
       const values = { ...keyOf(ref), status: answer.status, answer: sealAnswer(ref, answer) };
-      await writeCaller(db, ref.caller, { last: { statement: COMPLETE, values } });
+      const last = { statement: COMPLETE, values };
+      if (audit === null) await writeCaller(db, ref.caller, { last });
+      else
+        await writeCallerInVenue(
+          db,
+          { caller: ref.caller, venueId: audit.venueId },
+          { ahead: [recordingOf(audit)], last },
+        );
     },
 
     async release(ref) {

@@ -52,8 +52,7 @@ export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatc
         return { status: 200, body: await atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) };
       const result = await loadRecords(target, body);
       // Written after the last of many transactions, because the row describes all of them.
-      await audit.note(by, venueId, auditEventOf(result));
-      return { status: 200, body: result };
+      return { status: 200, body: result, audit: audit.entry(by, venueId, auditEventOf(result)) };
     },
   });
 }
