@@ -126,7 +126,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
 
   async function runOnce(
     endpoint: HandledEndpoint,
-    { call, hash: hashOf, stream }: PreparedCall,
+    { call, hash: hashOf, stream, isShort }: PreparedCall,
     key: string,
   ): Promise<SerialisedAnswer> {
     const ref = idempotencyRefOf(call.caller, {
@@ -136,14 +136,17 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
     });
     const hash = hashOf();
     const requestKey = requestKeyOf(call.caller, { ref, hash, stream });
-    const { answer, replayed } = await deps.idempotency.run({ ref, hash, stream }, async (): Promise<Outcome> => {
-      try {
-        const answer = await endpoint.handle({ ...call, requestKey });
-        return { answer: serialise(answer), audit: answer.audit ?? null };
-      } catch (thrown) {
-        return { answer: refusal(thrown, call, stream), audit: null };
-      }
-    });
+    const { answer, replayed } = await deps.idempotency.run(
+      { ref, hash, stream, isShort },
+      async (claim): Promise<Outcome> => {
+        try {
+          const answer = await endpoint.handle({ ...call, requestKey, claim });
+          return { answer: serialise(answer), audit: answer.audit ?? null };
+        } catch (thrown) {
+          return { answer: refusal(thrown, call, stream), audit: null };
+        }
+      },
+    );
     return replayed ? { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } } : answer;
   }
 

@@ -18,6 +18,7 @@ import type {
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
+import type { KeyClaim } from './key-claim.ts';
 import type { Caller, Role } from '../auth/caller.ts';
 import type { NotFoundCode } from '../errors/not-found.ts';
 import type { Parsed } from './parse.ts';
@@ -83,6 +84,8 @@ export interface Call<Ids, Query, Body> {
    * Null without a key.
    */
   readonly requestKey: string | null;
+  /** The claim of the Idempotency-Key, where the work may make it together with its first write. */
+  readonly claim: KeyClaim | null;
   /** The path without its query. */
   readonly path: string;
 }

@@ -1,25 +1,18 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import type { AuditEntry } from '../../db/core/audit-store.ts';
-import type { IdempotencyClaim, IdempotencyStore } from '../../db/core/idempotency-store.ts';
-import type { IdempotencyKeyRef, StoredAnswer } from '../../db/core/sealed-answer.ts';
+import type { IdempotencyStore } from '../../db/core/idempotency-store.ts';
+import type { IdempotencyKeyRef } from '../../db/core/sealed-answer.ts';
 import { ApiError } from '../errors/api-error.ts';
 import type { AuditTrail } from '../admin/audit-trail.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
+import { KeyClaim, KeySettledError, WAIT_FOR_DUPLICATE_MS } from './key-claim.ts';
+import type { Settled } from './key-claim.ts';
 import { invalidRequest } from './parse.ts';
 
 /** 1–255 printable ASCII characters. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
-
-/** Time after which the claim of a request that died with its process expires. NDJSON loads may take long. */
-const LOCK_MS = 60_000;
-const STREAM_LOCK_MS = 600_000;
-
-const WAIT_FOR_DUPLICATE_MS = 10_000;
-const FIRST_POLL_MS = 25;
-const MAX_POLL_MS = 400;
 
 /**
  * Stored with the answer of a streamed request and never sent: the body's hash was unknown when the key was claimed.
@@ -45,6 +38,8 @@ export interface IdempotentRequest {
   readonly hash: string;
   /** A body that is read while it is processed. Its hash is compared once a repeat has been received completely. */
   readonly stream: BodyStream | null;
+  /** The work gets the claim, to make it together with its first write. */
+  readonly isShort: boolean;
 }
 
 export interface Idempotency {
@@ -55,7 +50,7 @@ export interface Idempotency {
    */
   run(
     request: IdempotentRequest,
-    work: () => Promise<Outcome>,
+    work: (claim: KeyClaim | null) => Promise<Outcome>,
   ): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
 }
 
@@ -67,10 +62,14 @@ export interface IdempotencyDeps {
 export function createIdempotency(deps: IdempotencyDeps, waitForDuplicateMs = WAIT_FOR_DUPLICATE_MS): Idempotency {
   return {
     async run(request, work) {
-      const claim = await claimOrWait(deps.store, request, waitForDuplicateMs);
-      if (claim.kind === 'mismatch') throw keyReused();
-      if (claim.kind === 'replay') return { answer: await replay(claim.answer, request), replayed: true };
-      return { answer: await workOnce(deps, request, work), replayed: false };
+      const claim = new KeyClaim(deps.store, request, waitForDuplicateMs);
+      try {
+        if (!request.isShort) await claim.make();
+        return { answer: await workOnce(deps, { ...request, claim }, work), replayed: false };
+      } catch (error) {
+        if (!(error instanceof KeySettledError)) throw error;
+        return { answer: await answerSettled(error.settled, request), replayed: true };
+      }
     },
   };
 }
@@ -116,7 +115,7 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
  */
 export function requestKeyOf(
   { subject }: Caller,
-  { ref: { operation, key }, hash, stream }: IdempotentRequest,
+  { ref: { operation, key }, hash, stream }: Pick<IdempotentRequest, 'ref' | 'hash' | 'stream'>,
 ): string | null {
   if (stream) return null;
   return createHash('sha256')
@@ -124,34 +123,15 @@ export function requestKeyOf(
     .digest('hex');
 }
 
-type Settled = Exclude<IdempotencyClaim, { kind: 'in-flight' }>;
-
-async function claimOrWait(
-  store: IdempotencyStore,
-  { ref, hash, stream }: IdempotentRequest,
-  waitForDuplicateMs: number,
-): Promise<Settled> {
-  const deadline = performance.now() + waitForDuplicateMs;
-  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
-    const claim = await store.claim(ref, hash, stream ? STREAM_LOCK_MS : LOCK_MS);
-    if (claim.kind !== 'in-flight') return claim;
-    if (performance.now() + pollMs > deadline) {
-      throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', {
-        retryAfterMs: 1_000,
-      });
-    }
-    await sleep(pollMs);
-  }
-}
-
 async function workOnce(
   deps: IdempotencyDeps,
-  { ref, stream }: IdempotentRequest,
-  work: () => Promise<Outcome>,
+  { ref, stream, isShort, claim }: IdempotentRequest & { readonly claim: KeyClaim },
+  work: (claim: KeyClaim | null) => Promise<Outcome>,
 ): Promise<SerialisedAnswer> {
   let settled = false;
   try {
-    const { answer, audit } = await work();
+    const { answer, audit } = await work(isShort ? claim : null);
+    await claim.make();
     if (isKept(answer)) {
       const bodyHash = stream ? { [BODY_HASH]: await stream.digest() } : {};
       await keep(deps, ref, { answer: { ...answer, headers: { ...answer.headers, ...bodyHash } }, audit });
@@ -162,7 +142,7 @@ async function workOnce(
     return answer;
   } finally {
     // A claim that cannot be released expires by itself, and the original error is the one to report.
-    if (!settled) await deps.store.release(ref).catch(() => undefined);
+    if (!settled && claim.isMade) await deps.store.release(ref).catch(() => undefined);
   }
 }
 
@@ -182,10 +162,16 @@ async function keep({ store, audit: trail }: IdempotencyDeps, ref: IdempotencyKe
   }
 }
 
-async function replay(stored: StoredAnswer, { stream }: IdempotentRequest): Promise<SerialisedAnswer> {
-  const { [BODY_HASH]: bodyHash, ...headers } = stored.headers;
+/** The answer to a request whose key was used before. Throws where there is none. */
+async function answerSettled(settled: Settled, { stream }: IdempotentRequest): Promise<SerialisedAnswer> {
+  if (settled.kind === 'mismatch') throw keyReused();
+  if (settled.kind === 'in-flight')
+    throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', {
+      retryAfterMs: 1_000,
+    });
+  const { [BODY_HASH]: bodyHash, ...headers } = settled.answer.headers;
   if (stream && (await stream.digest()) !== bodyHash) throw keyReused();
-  return { ...stored, headers };
+  return { ...settled.answer, headers };
 }
 
 function keyReused(): ApiError {

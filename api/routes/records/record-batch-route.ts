@@ -35,7 +35,7 @@ export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatc
     batch: { json: schemas.batch, line: schemas.record },
     answers: { 200: { description: 'What became of the records.', schema: batchAnswer } },
     problems: ['batch-refused', 'batch-too-large', 'too-many-loads'],
-    async handle({ ids, query: { atomic }, body, caller, requestId }) {
+    async handle({ ids, query: { atomic }, body, caller, requestId, claim }) {
       const venueId = venueOf(ids);
       const auditEventOf = ({ received, created, updated, unchanged, rejected }: LoadCounts): AuditEvent => ({
         ...{ action: 'records.loaded', targetType: kind.name, targetId: venueId },
@@ -46,6 +46,7 @@ export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatc
         kind,
         store,
         venueId,
+        claim,
         auditOf: (counts: LoadCounts) => audit.entry(by, venueId, auditEventOf(counts)),
       };
       if (atomic)
