@@ -68,17 +68,20 @@ async function recordIn(tx: Transaction, entry: AuditEntry): Promise<void> {
   await tx.insert(auditLog).values({ id: uuidv7(), ...entry });
 }
 
-const given = (name: string) => sql.placeholder(name);
-/** An entry whose first commit was not heard of is there already. */
+/**
+ * An entry whose first commit was not heard of is there already. As one value, because all values of a statement that goes
+ * ahead of others are texts.
+ */
 const RECORD = statement(sql`
   insert into audit_log (id, venue_id, actor, action, target_type, target_id, outcome, request_id, details)
-  values (${given('id')}, ${given('venueId')}, ${given('actor')}, ${given('action')}, ${given('targetType')}, ${given('targetId')},
-    ${given('outcome')}, ${given('requestId')}, ${given('details')})
+  select (e ->> 'id')::uuid, (e ->> 'venueId')::uuid, e ->> 'actor', e ->> 'action', e ->> 'targetType', e ->> 'targetId',
+    e ->> 'outcome', e ->> 'requestId', e -> 'details'
+  from (select ${sql.placeholder('entry')}::jsonb as e) as given
   on conflict (id) do nothing returning 1 as one`);
 
 /** The statement that writes an entry, for a transaction that sees the entry's venue. Done twice, it finds the row there. */
 export function recordingOf({ id = uuidv7(), details = {}, ...entry }: AuditEntry): Execution<unknown> {
-  return { statement: RECORD, values: { ...entry, id, details: JSON.stringify(details) } };
+  return { statement: RECORD, values: { entry: JSON.stringify({ ...entry, id, details }) } };
 }
 
 export function createAuditStore(db: Database): AuditStore {
