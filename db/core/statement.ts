@@ -91,8 +91,8 @@ export function textOf({ statement: { text, parameters }, values }: Execution<un
 }
 
 function textOfValue(value: unknown): string {
-  if (typeof value === 'object') throw new Error('A statement that goes ahead of others takes no null, list or bytes');
-  return String(value);
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new Error('A statement that goes ahead of others takes texts, numbers and booleans');
 }
 
 function valuesOf(parameters: Statement<unknown>['parameters'], values: StatementValues): unknown[] {
