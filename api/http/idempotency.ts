@@ -14,6 +14,13 @@ import { invalidRequest } from './parse.ts';
 /** 1–255 printable ASCII characters. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 
+/** Time after which the claim of a request that died with its process expires. NDJSON loads may take long. */
+const LOCK_MS = 60_000;
+const STREAM_LOCK_MS = 600_000;
+
+const lockMsOf = ({ stream, isShort }: IdempotentRequest): number =>
+  stream !== null && !isShort ? STREAM_LOCK_MS : LOCK_MS;
+
 /**
  * Stored with the answer of a streamed request and never sent: the body's hash was unknown when the key was claimed.
  */
@@ -62,7 +69,7 @@ export interface IdempotencyDeps {
 export function createIdempotency(deps: IdempotencyDeps, waitForDuplicateMs = WAIT_FOR_DUPLICATE_MS): Idempotency {
   return {
     async run(request, work) {
-      const claim = new KeyClaim(deps.store, request, waitForDuplicateMs);
+      const claim = new KeyClaim(deps.store, { ...request, lockMs: lockMsOf(request) }, waitForDuplicateMs);
       try {
         if (!request.isShort) await claim.make();
         return { answer: await workOnce(deps, { ...request, claim }, work), replayed: false };

@@ -1,11 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isKeyKnown } from '../../db/core/idempotency-store.ts';
 import type { IdempotencyClaim, IdempotencyStore, PendingClaim } from '../../db/core/idempotency-store.ts';
-import type { IdempotentRequest } from './idempotency.ts';
-
-/** Time after which the claim of a request that died with its process expires. NDJSON loads may take long. */
-const LOCK_MS = 60_000;
-const STREAM_LOCK_MS = 600_000;
+import type { IdempotencyKeyRef } from '../../db/core/sealed-answer.ts';
 
 export const WAIT_FOR_DUPLICATE_MS = 10_000;
 const FIRST_POLL_MS = 25;
@@ -25,16 +21,23 @@ export class KeySettledError extends Error {
   }
 }
 
+interface Claimant {
+  readonly ref: IdempotencyKeyRef;
+  readonly hash: string;
+  /** Time after which the claim of a request that died with its process expires. */
+  readonly lockMs: number;
+}
+
 /** The claim of one request's Idempotency-Key. Nothing is written for the request before it is made. */
 export class KeyClaim {
   readonly #store: IdempotencyStore;
-  readonly #request: IdempotentRequest;
+  readonly #claimant: Claimant;
   readonly #waitForDuplicateMs: number;
   #isMade = false;
 
-  constructor(store: IdempotencyStore, request: IdempotentRequest, waitForDuplicateMs: number) {
+  constructor(store: IdempotencyStore, claimant: Claimant, waitForDuplicateMs: number) {
     this.#store = store;
-    this.#request = request;
+    this.#claimant = claimant;
     this.#waitForDuplicateMs = waitForDuplicateMs;
   }
 
@@ -45,10 +48,10 @@ export class KeyClaim {
   /** Makes the claim, unless it was made. Throws KeySettledError for a key that was used before. */
   async make(): Promise<void> {
     if (this.#isMade) return;
-    const { ref, hash } = this.#request;
+    const { ref, hash, lockMs } = this.#claimant;
     const deadline = performance.now() + this.#waitForDuplicateMs;
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
-      const claim = await this.#store.claim(ref, hash, this.#lockMs);
+      const claim = await this.#store.claim(ref, hash, lockMs);
       this.#isMade = claim.kind === 'claimed';
       if (claim.kind === 'claimed') return;
       if (claim.kind !== 'in-flight' || performance.now() + pollMs > deadline) throw new KeySettledError(claim);
@@ -62,9 +65,9 @@ export class KeyClaim {
    */
   async makeWith<Result>(write: (claim: PendingClaim) => Promise<Result> | null): Promise<Result | null> {
     if (this.#isMade) return null;
-    const { ref, hash } = this.#request;
+    const { ref, hash, lockMs } = this.#claimant;
     try {
-      const result = await write(this.#store.pendingClaim(ref, hash, this.#lockMs));
+      const result = await write(this.#store.pendingClaim(ref, hash, lockMs));
       this.#isMade = result !== null;
       if (result !== null) return result;
     } catch (error) {
@@ -72,10 +75,5 @@ export class KeyClaim {
     }
     await this.make();
     return null;
-  }
-
-  get #lockMs(): number {
-    const { stream, isShort } = this.#request;
-    return stream && !isShort ? STREAM_LOCK_MS : LOCK_MS;
   }
 }
