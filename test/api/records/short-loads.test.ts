@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
 import { until } from '../../support/eventually.ts';
 import { createApiWorld } from '../api-world.ts';
@@ -118,11 +118,14 @@ describe('a short load with an Idempotency-Key', () => {
 
   it('lets a repeat wait while its first request waits for a record', async () => {
     await load([{ sourceId: 'a', name: 'One' }], aHeader());
-    const held = Promise.withResolvers<undefined>();
+    const [held, isHeld] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    onTestFinished(() => held.resolve(undefined));
     const holding = api.database.admin.begin(async (tx) => {
       await tx`select from customers where venue_id = ${venueId} for update`;
+      isHeld.resolve(undefined);
       await held.promise;
     });
+    await isHeld.promise;
     const headers = aHeader();
     const first = load([{ sourceId: 'a', name: 'Two' }], headers);
     await until(() => api.database.someoneWaits(), { limitMs: 20_000, what: 'the first request waits' });
