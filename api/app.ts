@@ -213,8 +213,9 @@ export function createApp(deps: AppDeps): App {
   const { config, log } = deps;
   const streams = new Set<EventStream>();
   const returnUrls = createReturnUrls(config.returnUrls);
-  const endpoints = endpointsOf(deps, { streams, returnUrls });
-  const common = commonOf(deps);
+  const audit = createAuditTrail(deps.audit, log);
+  const endpoints = endpointsOf(deps, { streams, returnUrls, audit });
+  const common = commonOf(deps, audit);
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('strict routing').enable('case sensitive routing');
   // Operations parse queries themselves, and reject unknown parameters.
@@ -282,11 +283,11 @@ const createNames =
 interface Shared {
   readonly streams: Set<EventStream>;
   readonly returnUrls: ReturnUrls;
+  readonly audit: AuditTrail;
 }
 
-function endpointsOf(deps: AppDeps, { streams, returnUrls }: Shared): Endpoint[] {
+function endpointsOf(deps: AppDeps, { streams, returnUrls, audit }: Shared): Endpoint[] {
   const { venues, kinds, records, connections, providers, sealer, runs, gateway, config, log } = deps;
-  const audit = createAuditTrail(deps.audit, log);
   const atomicLoads = createAtomicLoadSlots(config.venueShares.atomicLoads);
   const streamShares = new VenueShares({ total: POOLS.eventStreams, perVenue: config.venueShares.eventStreams });
   watchPool('event-streams', streamShares);
@@ -353,7 +354,7 @@ function outgoingRoutes(deps: AppDeps, audit: AuditTrail): Endpoint[] {
 /** The batch comes first, because the routes of one record would match its path. */
 const recordEndpoints = (deps: RecordBatchRouteDeps): Endpoint[] => [recordBatchRoute(deps), ...recordRoutes(deps)];
 
-function commonOf({ config, clock, venues, idempotency }: AppDeps) {
+function commonOf({ config, clock, venues, idempotency }: AppDeps, audit: AuditTrail) {
   const requests = new FairQueue({
     lastingPerSecond: config.venueShares.startsPerSecond,
     mostMsBesideOthers: config.venueShares.timeMsPerSecond,
@@ -364,7 +365,8 @@ function commonOf({ config, clock, venues, idempotency }: AppDeps) {
     authenticator: createAuthenticator(config.jwt, clock),
     limits: createRateLimits(config.rateLimits),
     gate: createVenueGate(venues, clock),
-    idempotency: createIdempotency(idempotency),
+    idempotency: createIdempotency({ store: idempotency, audit }),
+    audit,
   };
 }
 

@@ -23,6 +23,8 @@ export interface AuditTrail {
    * logged.
    */
   note(actor: Actor, venueId: VenueId, auditEvent: AuditEvent): Promise<void>;
+  /** As `note`, for an entry that was made before. */
+  write(entry: AuditEntry): Promise<void>;
 }
 
 export function createAuditTrail(store: AuditStore, log: Log): AuditTrail {
@@ -33,15 +35,16 @@ export function createAuditTrail(store: AuditStore, log: Log): AuditTrail {
     ...auditEvent,
     outcome: auditEvent.outcome ?? 'ok',
   });
+  const write = async (entry: AuditEntry): Promise<void> => {
+    try {
+      await store.record(entry);
+    } catch (error) {
+      log.error({ audit: entry, error: describeError(error) }, 'the audit row could not be written');
+    }
+  };
   return {
     entry: entryOf,
-    async note(actor, venueId, auditEvent) {
-      const entry = entryOf(actor, venueId, auditEvent);
-      try {
-        await store.record(entry);
-      } catch (error) {
-        log.error({ audit: entry, error: describeError(error) }, 'the audit row could not be written');
-      }
-    },
+    note: (actor, venueId, auditEvent) => write(entryOf(actor, venueId, auditEvent)),
+    write,
   };
 }

@@ -9,6 +9,8 @@ import { notFound } from '../errors/not-found.ts';
 const KNOWN_FOR_MS = 30_000;
 /** How long another process may go on to accept changes of a venue: shorter than a closing waits at its start. */
 const OPEN_FOR_MS = 1_000;
+/** From this age on it is looked up while changes go on, so that none of a busy venue waits for it. */
+const LOOK_AGAIN_AFTER_MS = OPEN_FOR_MS / 2;
 const MAX_KNOWN = 10_000;
 
 export interface VenueGate {
@@ -28,7 +30,11 @@ interface Known {
 export function createVenueGate(venues: VenueStore, clock: () => Date): VenueGate {
   const known = new Map<VenueId, Known>();
 
+  const looking = new Set<VenueId>();
+  let forgotten = 0;
+
   async function look(venueId: VenueId, nowMs: number): Promise<Known> {
+    const forgottenBefore = forgotten;
     const venue = await venues.find([venueId], venueId);
     if (!venue) {
       known.delete(venueId);
@@ -36,8 +42,17 @@ export function createVenueGate(venues: VenueStore, clock: () => Date): VenueGat
     }
     if (known.size >= MAX_KNOWN) known.clear();
     const read = { readAtMs: nowMs, closing: venue.closingSince !== null };
-    known.set(venueId, read);
+    // What was read before a change says nothing about later requests.
+    if (forgotten === forgottenBefore) known.set(venueId, read);
     return read;
+  }
+
+  /** A failure is left to the request that has to wait for the answer. */
+  function lookAhead(venueId: VenueId, nowMs: number): void {
+    if (looking.has(venueId)) return;
+    looking.add(venueId);
+    const done = () => looking.delete(venueId);
+    look(venueId, nowMs).then(done, done);
   }
 
   /** What was read at most `maxAgeMs` ago. */
@@ -57,12 +72,15 @@ export function createVenueGate(venues: VenueStore, clock: () => Date): VenueGat
 
     async requireOpen(venueId) {
       const nowMs = clock().getTime();
-      const { closing } = recent(venueId, nowMs, OPEN_FOR_MS) ?? (await look(venueId, nowMs));
+      const last = recent(venueId, nowMs, OPEN_FOR_MS);
+      const { closing } = last ?? (await look(venueId, nowMs));
+      if (last !== null && nowMs - last.readAtMs >= LOOK_AGAIN_AFTER_MS) lookAhead(venueId, nowMs);
       if (closing) throw new ApiError('venue-closing', 'The venue is being closed, and takes no more changes.');
     },
 
     forget: (venueId) => {
       known.delete(venueId);
+      forgotten += 1;
     },
   };
 }

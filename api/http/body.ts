@@ -64,6 +64,10 @@ export function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
+/** Whether the request says that its body is no larger than this. */
+export const isAnnounced = ({ headers }: IncomingMessage, limitBytes: number): boolean =>
+  Number(headers['content-length'] ?? Infinity) <= limitBytes && headers['content-encoding'] === undefined;
+
 function encodingOf(req: IncomingMessage): Encoding | null {
   const encoding = req.headers['content-encoding']?.toLowerCase() ?? 'identity';
   if (encoding === 'identity') return null;

@@ -2,6 +2,7 @@ import type { Request, Response } from 'express';
 import { validate as isUuid } from 'uuid';
 import type { VenueId } from '../../contracts/ids.ts';
 import type { FairQueue, Work } from '../../domain/limits/fair-queue.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
 import type { Authenticator } from '../auth/authentication.ts';
 import type { BodyStream } from './body-stream.ts';
 import { reaches, requireAllVenues, requireRole } from '../auth/caller.ts';
@@ -11,7 +12,7 @@ import type { AnyCall, AnyIds, Answer, Endpoint, Exchange } from './endpoint.ts'
 import { ApiError } from '../errors/api-error.ts';
 import { toApiError } from '../errors/error-handler.ts';
 import { idempotencyRefOf, readIdempotencyKey, requestKeyOf } from './idempotency.ts';
-import type { Idempotency, SerialisedAnswer } from './idempotency.ts';
+import type { Idempotency, Outcome, SerialisedAnswer } from './idempotency.ts';
 import { readIds, prepareCall } from './prepare-call.ts';
 import type { PreparedCall } from './prepare-call.ts';
 import { PROBLEM_JSON, toProblem } from '../errors/problem-details.ts';
@@ -26,6 +27,7 @@ export interface RunnerDeps {
   readonly limits: RateLimits;
   readonly gate: VenueGate;
   readonly idempotency: Idempotency;
+  readonly audit: Pick<AuditTrail, 'write'>;
   readonly publicUrl: string;
   /** Shares this process's time among venues, and among callers where a request is about no venue. */
   readonly requests: FairQueue;
@@ -94,6 +96,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
         const answer = await endpoint.handle(prepared.call);
         if (endpoint.whileClosing && ids.venueId) deps.gate.forget(ids.venueId);
         context.limit = answer.limit ?? null;
+        if (answer.audit) await deps.audit.write(answer.audit);
         work.spend(send(res, serialise(answer)));
       } else {
         const answer = await runOnce(endpoint, prepared, key);
@@ -123,7 +126,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
 
   async function runOnce(
     endpoint: HandledEndpoint,
-    { call, hash: hashOf, stream }: PreparedCall,
+    { call, hash: hashOf, stream, isShort }: PreparedCall,
     key: string,
   ): Promise<SerialisedAnswer> {
     const ref = idempotencyRefOf(call.caller, {
@@ -133,13 +136,17 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
     });
     const hash = hashOf();
     const requestKey = requestKeyOf(call.caller, { ref, hash, stream });
-    const { answer, replayed } = await deps.idempotency.run({ ref, hash, stream }, async () => {
-      try {
-        return serialise(await endpoint.handle({ ...call, requestKey }));
-      } catch (thrown) {
-        return refusal(thrown, call, stream);
-      }
-    });
+    const { answer, replayed } = await deps.idempotency.run(
+      { ref, hash, stream, isShort },
+      async (claim): Promise<Outcome> => {
+        try {
+          const answer = await endpoint.handle({ ...call, requestKey, claim });
+          return { answer: serialise(answer), audit: answer.audit ?? null };
+        } catch (thrown) {
+          return { answer: refusal(thrown, call, stream), audit: null };
+        }
+      },
+    );
     return replayed ? { ...answer, headers: { ...answer.headers, 'Idempotency-Replayed': 'true' } } : answer;
   }
 

@@ -1,3 +1,4 @@
+import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { Request, Response } from 'express';
 import { z } from 'zod';
@@ -17,6 +18,7 @@ import type {
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
+import type { KeyClaim } from './key-claim.ts';
 import type { Caller, Role } from '../auth/caller.ts';
 import type { NotFoundCode } from '../errors/not-found.ts';
 import type { Parsed } from './parse.ts';
@@ -82,6 +84,8 @@ export interface Call<Ids, Query, Body> {
    * Null without a key.
    */
   readonly requestKey: string | null;
+  /** The claim of the Idempotency-Key, where the work may make it together with its first write. */
+  readonly claim: KeyClaim | null;
   /** The path without its query. */
   readonly path: string;
 }
@@ -102,6 +106,8 @@ export interface Answer {
   readonly headers?: Readonly<Record<string, string>>;
   /** The limit that made the answer smaller than requested. */
   readonly limit?: Limit | null;
+  /** The audit row of what was done, where no transaction of a store writes it. It is written before the answer is sent. */
+  readonly audit?: AuditEntry | null;
 }
 
 export interface Exchange {

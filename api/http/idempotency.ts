@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { IdempotencyClaim, IdempotencyStore } from '../../db/core/idempotency-store.ts';
-import type { IdempotencyKeyRef, StoredAnswer } from '../../db/core/sealed-answer.ts';
+import { v7 as uuidv7 } from 'uuid';
+import type { AuditEntry } from '../../db/core/audit-store.ts';
+import type { IdempotencyStore } from '../../db/core/idempotency-store.ts';
+import type { IdempotencyKeyRef } from '../../db/core/sealed-answer.ts';
 import { ApiError } from '../errors/api-error.ts';
+import type { AuditTrail } from '../admin/audit-trail.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
+import { KeyClaim, KeySettledError, WAIT_FOR_DUPLICATE_MS } from './key-claim.ts';
+import type { Settled } from './key-claim.ts';
 import { invalidRequest } from './parse.ts';
 
 /** 1–255 printable ASCII characters. */
@@ -14,9 +18,8 @@ export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 const LOCK_MS = 60_000;
 const STREAM_LOCK_MS = 600_000;
 
-const WAIT_FOR_DUPLICATE_MS = 10_000;
-const FIRST_POLL_MS = 25;
-const MAX_POLL_MS = 400;
+const lockMsOf = ({ stream, isShort }: IdempotentRequest): number =>
+  stream !== null && !isShort ? STREAM_LOCK_MS : LOCK_MS;
 
 /**
  * Stored with the answer of a streamed request and never sent: the body's hash was unknown when the key was claimed.
@@ -30,32 +33,50 @@ export interface SerialisedAnswer {
   readonly body: string;
 }
 
+/** What has become of a request. */
+export interface Outcome {
+  readonly answer: SerialisedAnswer;
+  /** The audit row that is still to be written. */
+  readonly audit: AuditEntry | null;
+}
+
 export interface IdempotentRequest {
   readonly ref: IdempotencyKeyRef;
   readonly hash: string;
   /** A body that is read while it is processed. Its hash is compared once a repeat has been received completely. */
   readonly stream: BodyStream | null;
+  /** The work gets the claim, to make it together with its first write. */
+  readonly isShort: boolean;
 }
 
 export interface Idempotency {
   /**
    * Answers with the result of `work`, or with the stored answer when the key was used before. `work` turns its own
    * refusals into answers; errors that it throws and answers that are not final are not stored, so that a repeat tries
-   * again. Throws `idempotency-key-reused` and `idempotency-in-flight`.
+   * again. Writes the audit row of its outcome. Throws `idempotency-key-reused` and `idempotency-in-flight`.
    */
   run(
     request: IdempotentRequest,
-    work: () => Promise<SerialisedAnswer>,
+    work: (claim: KeyClaim | null) => Promise<Outcome>,
   ): Promise<{ answer: SerialisedAnswer; replayed: boolean }>;
 }
 
-export function createIdempotency(store: IdempotencyStore, waitForDuplicateMs = WAIT_FOR_DUPLICATE_MS): Idempotency {
+export interface IdempotencyDeps {
+  readonly store: IdempotencyStore;
+  readonly audit: Pick<AuditTrail, 'write'>;
+}
+
+export function createIdempotency(deps: IdempotencyDeps, waitForDuplicateMs = WAIT_FOR_DUPLICATE_MS): Idempotency {
   return {
     async run(request, work) {
-      const claim = await claimOrWait(store, request, waitForDuplicateMs);
-      if (claim.kind === 'mismatch') throw keyReused();
-      if (claim.kind === 'replay') return { answer: await replay(claim.answer, request), replayed: true };
-      return { answer: await workOnce(store, request, work), replayed: false };
+      const claim = new KeyClaim(deps.store, { ...request, lockMs: lockMsOf(request) }, waitForDuplicateMs);
+      try {
+        if (!request.isShort) await claim.make();
+        return { answer: await workOnce(deps, { ...request, claim }, work), replayed: false };
+      } catch (error) {
+        if (!(error instanceof KeySettledError)) throw error;
+        return { answer: await answerSettled(error.settled, request), replayed: true };
+      }
     },
   };
 }
@@ -101,7 +122,7 @@ export function readIdempotencyKey(header: string | string[] | undefined): strin
  */
 export function requestKeyOf(
   { subject }: Caller,
-  { ref: { operation, key }, hash, stream }: IdempotentRequest,
+  { ref: { operation, key }, hash, stream }: Pick<IdempotentRequest, 'ref' | 'hash' | 'stream'>,
 ): string | null {
   if (stream) return null;
   return createHash('sha256')
@@ -109,50 +130,55 @@ export function requestKeyOf(
     .digest('hex');
 }
 
-type Settled = Exclude<IdempotencyClaim, { kind: 'in-flight' }>;
-
-async function claimOrWait(
-  store: IdempotencyStore,
-  { ref, hash, stream }: IdempotentRequest,
-  waitForDuplicateMs: number,
-): Promise<Settled> {
-  const deadline = performance.now() + waitForDuplicateMs;
-  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 2, MAX_POLL_MS)) {
-    const claim = await store.claim(ref, hash, stream ? STREAM_LOCK_MS : LOCK_MS);
-    if (claim.kind !== 'in-flight') return claim;
-    if (performance.now() + pollMs > deadline) {
-      throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', {
-        retryAfterMs: 1_000,
-      });
-    }
-    await sleep(pollMs);
-  }
-}
-
 async function workOnce(
-  store: IdempotencyStore,
-  { ref, stream }: IdempotentRequest,
-  work: () => Promise<SerialisedAnswer>,
+  deps: IdempotencyDeps,
+  { ref, stream, isShort, claim }: IdempotentRequest & { readonly claim: KeyClaim },
+  work: (claim: KeyClaim | null) => Promise<Outcome>,
 ): Promise<SerialisedAnswer> {
   let settled = false;
   try {
-    const answer = await work();
+    const { answer, audit } = await work(isShort ? claim : null);
+    await claim.make();
     if (isKept(answer)) {
       const bodyHash = stream ? { [BODY_HASH]: await stream.digest() } : {};
-      await store.complete(ref, { ...answer, headers: { ...answer.headers, ...bodyHash } });
+      await keep(deps, ref, { answer: { ...answer, headers: { ...answer.headers, ...bodyHash } }, audit });
       settled = true;
+    } else if (audit !== null) {
+      await deps.audit.write(audit);
     }
     return answer;
   } finally {
     // A claim that cannot be released expires by itself, and the original error is the one to report.
-    if (!settled) await store.release(ref).catch(() => undefined);
+    if (!settled && claim.isMade) await deps.store.release(ref).catch(() => undefined);
   }
 }
 
-async function replay(stored: StoredAnswer, { stream }: IdempotentRequest): Promise<SerialisedAnswer> {
-  const { [BODY_HASH]: bodyHash, ...headers } = stored.headers;
+/** Stores the answer and its audit row together, and each by itself where that fails: neither is lost because of the other. */
+async function keep({ store, audit: trail }: IdempotencyDeps, ref: IdempotencyKeyRef, outcome: Outcome): Promise<void> {
+  const { answer, audit } = outcome;
+  if (audit === null) {
+    await store.complete(ref, answer);
+    return;
+  }
+  const entry = { id: uuidv7(), ...audit };
+  try {
+    await store.complete(ref, answer, entry);
+  } catch {
+    await trail.write(entry);
+    await store.complete(ref, answer);
+  }
+}
+
+/** The answer to a request whose key was used before. Throws where there is none. */
+async function answerSettled(settled: Settled, { stream }: IdempotentRequest): Promise<SerialisedAnswer> {
+  if (settled.kind === 'mismatch') throw keyReused();
+  if (settled.kind === 'in-flight')
+    throw new ApiError('idempotency-in-flight', 'The first request with this Idempotency-Key is still at work.', {
+      retryAfterMs: 1_000,
+    });
+  const { [BODY_HASH]: bodyHash, ...headers } = settled.answer.headers;
   if (stream && (await stream.digest()) !== bodyHash) throw keyReused();
-  return { ...stored, headers };
+  return { ...settled.answer, headers };
 }
 
 function keyReused(): ApiError {

@@ -1,7 +1,7 @@
 import { validate as isUuid } from 'uuid';
 import type { Request } from 'express';
 import type { Work } from '../../domain/limits/fair-queue.ts';
-import { hasBody, hashRequest, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
+import { hasBody, hashRequest, isAnnounced, JSON_TYPE, openBatchBody, readJsonBytes } from './body.ts';
 import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { AnyCall, AnyIds, Endpoint, Exchange } from './endpoint.ts';
@@ -18,10 +18,14 @@ export interface PreparedCall {
   /** Hashes the whole request, for the idempotency key; only its head when the body is a stream. */
   readonly hash: () => string;
   readonly stream: BodyStream | null;
+  /** A batch so short that its records are likely written at once. */
+  readonly isShort: boolean;
 }
 
 const ABSENT: Parsed<undefined> = { ok: true, value: undefined };
 const NO_BYTES = new Uint8Array();
+/** A repeat of such a request is validated before its stored answer is found: it must cost no more than the look-up. */
+const SHORT_BATCH_BYTES = 1_024;
 
 /** The ids in the path. Throws not found for one that is not a UUID or not one of our words. */
 export function readIds(req: Request, endpoint: Endpoint): AnyIds {
@@ -56,6 +60,7 @@ export async function prepareCall(
     ...who,
     requestId: contextOf(req).requestId,
     requestKey: null,
+    claim: null,
     path: canonicalPath(endpoint.path, who.ids),
   };
   const query = check(endpoint.query, readQuery(req.url));
@@ -66,6 +71,7 @@ export async function prepareCall(
       call: { ...head, query: value, body },
       hash: () => hashRequest(req, body.type, null),
       stream: body.stream,
+      isShort: isAnnounced(req, SHORT_BATCH_BYTES),
     };
   }
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
@@ -75,6 +81,7 @@ export async function prepareCall(
     call: { ...head, query: queryValue, body: bodyValue },
     hash: () => hashRequest(req, JSON_TYPE, bytes),
     stream: null,
+    isShort: false,
   };
 }
 

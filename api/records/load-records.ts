@@ -4,6 +4,7 @@ import type { RecordInput, RecordStore } from '../../db/records/record-store.ts'
 import { toDocuments } from '../../db/records/record-writing.ts';
 import type { UpsertVerdict } from '../../db/records/record-writing.ts';
 import { ApiError } from '../errors/api-error.ts';
+import type { KeyClaim } from '../http/key-claim.ts';
 import { JSON_TYPE } from '../http/body.ts';
 import type { BatchBody } from '../http/body.ts';
 import { BatchValidator } from './batch-validator.ts';
@@ -32,6 +33,8 @@ export interface LoadTarget {
   readonly kind: RecordKind;
   readonly store: RecordStore;
   readonly venueId: VenueId;
+  /** To be made before anything is written, or with it. */
+  readonly claim: KeyClaim | null;
 }
 
 export interface AtomicLoadTarget extends LoadTarget {
@@ -63,13 +66,13 @@ interface Judged {
  * records are written. Throws ApiError for a body that is not a batch, and `batch-too-large`; records before that point
  * may have been stored.
  */
-export async function loadRecords({ kind, store, venueId }: LoadTarget, body: BatchBody): Promise<LoadResult> {
-  const validator = new BatchValidator(schemasOf(kind).record);
+export async function loadRecords(target: LoadTarget, body: BatchBody): Promise<LoadResult> {
+  const validator = new BatchValidator(schemasOf(target.kind).record);
   const verdicts: Record<Extract<UpsertVerdict, string>, number> = { created: 0, updated: 0, unchanged: 0 };
   try {
-    for await (const some of ahead(goodRecords(validator, body, { kind, store, venueId }))) {
-      const results = await store.upsertMany(
-        venueId,
+    for await (const some of ahead(goodRecords(validator, body, target))) {
+      const results = await upsert(
+        target,
         some.map(({ record }) => record),
       );
       for (const [index, verdict] of results.entries()) {
@@ -88,14 +91,23 @@ export async function loadRecords({ kind, store, venueId }: LoadTarget, body: Ba
   return { received: validator.received, ...verdicts, rejected: validator.rejected, rejections: validator.rejections };
 }
 
+async function upsert(
+  { store, venueId, claim }: LoadTarget,
+  records: readonly RecordInput[],
+): Promise<readonly UpsertVerdict[]> {
+  const written = await claim?.makeWith((pending) => store.tryUpsertFew(venueId, records, pending));
+  return written ?? store.upsertMany(venueId, records);
+}
+
 /** Stores all records or none, in one transaction. Throws `batch-refused` with the errors of every invalid record. */
 export async function loadRecordsAtomically(
-  { kind, store, venueId, auditOf }: AtomicLoadTarget,
+  { auditOf, ...target }: AtomicLoadTarget,
   body: BatchBody,
 ): Promise<LoadResult> {
-  const validator = new BatchValidator(schemasOf(kind).record);
-  const result = await store.upsertAll(venueId, {
-    documents: numbered(goodRecords(validator, body, { kind, store, venueId })),
+  await target.claim?.make();
+  const validator = new BatchValidator(schemasOf(target.kind).record);
+  const result = await target.store.upsertAll(target.venueId, {
+    documents: numbered(goodRecords(validator, body, target)),
     mayWrite: () => validator.rejected === 0,
     limit: validator.limit,
     auditOf: (counts) => auditOf({ received: validator.received, ...counts, rejected: 0 }),

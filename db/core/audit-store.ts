@@ -5,10 +5,13 @@ import { toPage } from './page.ts';
 import type { Page, PageRequest } from './page.ts';
 import { auditLog } from '../schema/audit-log.ts';
 import { statement } from './statement.ts';
+import type { Execution } from './statement.ts';
 import { withVenue, writeVenue } from './venue-scope.ts';
 import type { Database, Transaction } from './venue-scope.ts';
 
 export interface AuditEntry {
+  /** Of the row, for an entry that may be written again after a commit of unknown outcome; a new one without it. */
+  readonly id?: string;
   readonly venueId: VenueId;
   readonly actor: string;
   readonly action: string;
@@ -20,7 +23,7 @@ export interface AuditEntry {
 }
 
 /** A stored audit entry. */
-export interface AuditRow extends Omit<AuditEntry, 'details'> {
+export interface AuditRow extends Omit<AuditEntry, 'id' | 'details'> {
   readonly id: string;
   readonly at: Date;
   readonly details: Readonly<Record<string, string | number | boolean | null>>;
@@ -62,22 +65,29 @@ export async function recordWith<Outcome>(
 }
 
 async function recordIn(tx: Transaction, entry: AuditEntry): Promise<void> {
-  await tx.insert(auditLog).values({ ...entry, id: uuidv7() });
+  await tx.insert(auditLog).values({ id: uuidv7(), ...entry });
 }
 
-const given = (name: string) => sql.placeholder(name);
-/** An entry whose first commit was not heard of is there already. */
+/**
+ * An entry whose first commit was not heard of is there already. As one value, because all values of a statement that goes
+ * ahead of others are texts.
+ */
 const RECORD = statement(sql`
   insert into audit_log (id, venue_id, actor, action, target_type, target_id, outcome, request_id, details)
-  values (${given('id')}, ${given('venueId')}, ${given('actor')}, ${given('action')}, ${given('targetType')}, ${given('targetId')},
-    ${given('outcome')}, ${given('requestId')}, ${given('details')})
+  select (e ->> 'id')::uuid, (e ->> 'venueId')::uuid, e ->> 'actor', e ->> 'action', e ->> 'targetType', e ->> 'targetId',
+    e ->> 'outcome', e ->> 'requestId', e -> 'details'
+  from (select ${sql.placeholder('entry')}::jsonb as e) as given
   on conflict (id) do nothing returning 1 as one`);
+
+/** The statement that writes an entry, for a transaction that sees the entry's venue. Done twice, it finds the row there. */
+export function recordingOf({ id = uuidv7(), details = {}, ...entry }: AuditEntry): Execution<unknown> {
+  return { statement: RECORD, values: { entry: JSON.stringify({ ...entry, id, details }) } };
+}
 
 export function createAuditStore(db: Database): AuditStore {
   return {
-    async record({ details = {}, ...entry }) {
-      const values = { ...entry, id: uuidv7(), details: JSON.stringify(details) };
-      await writeVenue(db, entry.venueId, { last: { statement: RECORD, values } });
+    async record(entry) {
+      await writeVenue(db, entry.venueId, { last: recordingOf(entry) });
     },
     recordIn,
     list: (venueId, { filter: { action, target, from, to }, page: { limit, after } }) =>

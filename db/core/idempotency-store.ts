@@ -1,9 +1,13 @@
 import { sql } from 'drizzle-orm';
 import { ASYNCHRONOUS_COMMIT } from './asynchronous-commit.ts';
+import { recordingOf } from './audit-store.ts';
+import type { AuditEntry } from './audit-store.ts';
 import { digestOf, openAnswer, sealAnswer } from './sealed-answer.ts';
 import type { IdempotencyKeyRef, StoredAnswer } from './sealed-answer.ts';
 import { statement } from './statement.ts';
-import { writeCaller } from './venue-scope.ts';
+import type { Execution } from './statement.ts';
+import { isUniqueViolation } from './unique-violation.ts';
+import { writeCaller, writeCallerInVenue } from './venue-scope.ts';
 import type { Database } from './venue-scope.ts';
 
 export type IdempotencyClaim =
@@ -15,9 +19,17 @@ export type IdempotencyClaim =
   /** The key was used with another body. */
   | { readonly kind: 'mismatch' };
 
+/** A claim that the transaction of the work makes. The transaction fails, by `isKeyKnown`, for a key that was used before. */
+export interface PendingClaim {
+  readonly caller: string;
+  readonly insert: Execution<unknown>;
+}
+
 export interface IdempotencyStore {
+  pendingClaim(ref: IdempotencyKeyRef, requestHash: string, lockMs: number): PendingClaim;
   claim(ref: IdempotencyKeyRef, requestHash: string, lockMs: number): Promise<IdempotencyClaim>;
-  complete(ref: IdempotencyKeyRef, answer: StoredAnswer): Promise<void>;
+  /** Stores the answer, and the audit row of what it tells by the same commit. */
+  complete(ref: IdempotencyKeyRef, answer: StoredAnswer, audit?: AuditEntry | null): Promise<void>;
   /** Removes a claim whose work failed in a way that a retry may resolve (5xx). */
   release(ref: IdempotencyKeyRef): Promise<void>;
 }
@@ -27,6 +39,11 @@ const MAX_CLAIM_ATTEMPTS = 5;
 
 export function createIdempotencyStore(db: Database): IdempotencyStore {
   return {
+    pendingClaim: (ref, requestHash, lockMs) => ({
+      caller: ref.caller,
+      insert: { statement: INSERT, values: { ...keyOf(ref), requestHash, lockMs } },
+    }),
+
     async claim(ref, requestHash, lockMs) {
       const values = { ...keyOf(ref), requestHash, lockMs };
       for (let attempt = 0; attempt < MAX_CLAIM_ATTEMPTS; attempt += 1) {
@@ -40,9 +57,16 @@ export function createIdempotencyStore(db: Database): IdempotencyStore {
       return { kind: 'in-flight' };
     },
 
-    async complete(ref, answer) {
+    async complete(ref, answer, audit = null) {
       const values = { ...keyOf(ref), status: answer.status, answer: sealAnswer(ref, answer) };
-      await writeCaller(db, ref.caller, { last: { statement: COMPLETE, values } });
+      const last = { statement: COMPLETE, values };
+      if (audit === null) await writeCaller(db, ref.caller, { last });
+      else
+        await writeCallerInVenue(
+          db,
+          { caller: ref.caller, venueId: audit.venueId },
+          { ahead: [recordingOf(audit)], last },
+        );
     },
 
     async release(ref) {
@@ -65,15 +89,29 @@ interface ClaimRow {
   readonly answer: Uint8Array | null;
 }
 
+const INSERTED = sql`
+  insert into idempotency_keys as k (caller, operation, key, request_hash, locked_until, expires_at)
+  values (${given('caller')}, ${given('operation')}, ${given('key')}, ${given('requestHash')},
+    now() + ${given('lockMs')}::double precision * interval '1 millisecond', now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day')`;
+
+const INSERT = statement(sql`${INSERTED} returning 1 as one`);
+
+/** Whether a transaction failed because its pending claim found the key in use. */
+export const isKeyKnown = (error: unknown): boolean =>
+  isUniqueViolation(error) && constraintOf(error) === 'idempotency_keys_caller_operation_key_pk';
+
+const constraintOf = (error: unknown): unknown =>
+  error instanceof Error
+    ? ((error as { constraint_name?: unknown }).constraint_name ?? constraintOf(error.cause))
+    : null;
+
 /**
  * Of concurrent callers exactly one gets the row. The others get what is stored, or nothing where the row was committed
  * after the statement had begun.
  */
 const CLAIM = statement<ClaimRow>(sql`
   with claimed as (
-    insert into idempotency_keys as k (caller, operation, key, request_hash, locked_until, expires_at)
-    values (${given('caller')}, ${given('operation')}, ${given('key')}, ${given('requestHash')},
-      now() + ${given('lockMs')}::double precision * interval '1 millisecond', now() + ${IDEMPOTENCY_KEPT_DAYS}::integer * interval '1 day')
+    ${INSERTED}
     on conflict (caller, operation, key) do update
     set request_hash = excluded.request_hash, locked_until = excluded.locked_until, created_at = excluded.created_at,
       expires_at = excluded.expires_at, status = null, answer = null

@@ -82,12 +82,17 @@ export function runPrepared<Row>(
   return run({ unsafe }, repeated, values);
 }
 
-/** The statement with its values as text, for the driver to send ahead of another. */
+/** The statement with its values, each as text and of the type text, for the driver to send ahead of another. */
 export function textOf({ statement: { text, parameters }, values }: Execution<unknown>): {
   readonly text: string;
   readonly parameters: readonly string[];
 } {
-  return { text, parameters: valuesOf(parameters, values).map(String) };
+  return { text, parameters: valuesOf(parameters, values).map(textOfValue) };
+}
+
+function textOfValue(value: unknown): string {
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new Error('A statement that goes ahead of others takes texts, numbers and booleans');
 }
 
 function valuesOf(parameters: Statement<unknown>['parameters'], values: StatementValues): unknown[] {

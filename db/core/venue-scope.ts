@@ -192,6 +192,17 @@ export function writeCaller<Row>(db: Database, caller: string, write: SmallWrite
 }
 const CALLER_SCOPE = "select set_config('app.caller', $1, true)";
 
+/** Like `writeVenue`, where the stored answers of one caller are visible as well. */
+export function writeCallerInVenue<Row>(
+  db: Database,
+  { caller, venueId }: { readonly caller: string; readonly venueId: VenueId },
+  write: SmallWrite<Row>,
+): Promise<readonly Row[]> {
+  const { text, parameters } = venueScope(CALLER_IN_VENUE_SCOPE, venueId);
+  return withShare(db, venueId, () => writeScoped(db, { text, parameters: [...parameters, caller] }, write));
+}
+const CALLER_IN_VENUE_SCOPE = `${VENUE_SCOPE}, set_config('app.caller', $2, true)`;
+
 async function writeScoped<Row>(db: Database, scope: Scope, write: SmallWrite<Row>): Promise<readonly Row[]> {
   try {
     const rows = await db.writes.tryRun(scope, write.last, write.ahead);

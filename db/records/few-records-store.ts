@@ -1,8 +1,9 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { VenueId } from '../../contracts/ids.ts';
+import type { PendingClaim } from '../core/idempotency-store.ts';
 import { statement } from '../core/statement.ts';
-import { writeVenue } from '../core/venue-scope.ts';
+import { writeCallerInVenue, writeVenue } from '../core/venue-scope.ts';
 import type { Database } from '../core/venue-scope.ts';
 import type { RecordTable } from './record-tables.ts';
 import {
@@ -22,10 +23,14 @@ const MOST_RECORDS = 10;
 const MOST_LENGTH = 65_536;
 
 export interface FewRecordsStore {
-  /** As `upsertMany` of a RecordStore, in one round trip. Null, and nothing is done, for more than a few small records. */
+  /**
+   * As `upsertMany` of a RecordStore, in one round trip, and with the claim in the same transaction. Null, and nothing is
+   * done, for more than a few small records.
+   */
   tryUpsert(
     venueId: VenueId,
     records: readonly { readonly sourceId: string }[],
+    claim?: PendingClaim | null,
   ): Promise<readonly UpsertVerdict[]> | null;
 }
 
@@ -45,10 +50,15 @@ export function createFewRecordsStore(db: Database, table: RecordTable): FewReco
   async function upsert(
     venueId: VenueId,
     values: { readonly documents: string; readonly keys: string },
+    claim: PendingClaim | null,
   ): Promise<readonly UpsertVerdict[]> {
     const all = { ...values, venueId };
     const ahead = [create, lock].map((step) => ({ statement: step, values: all }));
-    const rows = await writeVenue(db, venueId, { ahead, last: { statement: change, values: all } });
+    const last = { statement: change, values: all };
+    // The key before any record, so that of two requests with one key the second waits without holding a record.
+    const rows = await (claim === null
+      ? writeVenue(db, venueId, { ahead, last })
+      : writeCallerInVenue(db, { caller: claim.caller, venueId }, { ahead: [claim.insert, ...ahead], last }));
     return rows.map(({ is_created, is_updated, broken }) => {
       if (is_created) return 'created';
       if (broken !== null) return problemsOf(table, broken);
@@ -57,13 +67,13 @@ export function createFewRecordsStore(db: Database, table: RecordTable): FewReco
   }
 
   return {
-    tryUpsert(venueId, records) {
+    tryUpsert(venueId, records, claim = null) {
       if (records.length === 0 || records.length > MOST_RECORDS) return null;
       const numbered = toDocuments(records);
       const documents = JSON.stringify(numbered);
       if (documents.length > MOST_LENGTH) return null;
       const keys = JSON.stringify(numbered.map(({ no, id, sourceId }) => ({ no, id, sourceId })));
-      return upsert(venueId, { documents, keys });
+      return upsert(venueId, { documents, keys }, claim);
     },
   };
 }

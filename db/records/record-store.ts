@@ -6,6 +6,7 @@ import type { FieldsOf, RecordFields, RecordFilterRule, RecordKind } from '../..
 import type { RecordKinds } from '../../records/registry.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
+import type { PendingClaim } from '../core/idempotency-store.ts';
 import { MAX_PAGE_BYTES, toPage } from '../core/page.ts';
 import type { Page, PageRequest } from '../core/page.ts';
 import { keepAgreed } from './agreed-records.ts';
@@ -61,6 +62,12 @@ export interface RecordStore<Fields = RecordFields> {
    * again is restored.
    */
   upsertMany(venueId: VenueId, records: readonly RecordInput<Fields>[]): Promise<readonly UpsertVerdict[]>;
+  /** Like `upsertMany`, with the claim in the same transaction. Null, and nothing is done, for more than a few small records. */
+  tryUpsertFew(
+    venueId: VenueId,
+    records: readonly RecordInput<Fields>[],
+    claim: PendingClaim,
+  ): Promise<readonly UpsertVerdict[]> | null;
   /** Like `upsertMany`, for any number of records that are all written or none. */
   upsertAll(
     venueId: VenueId,
@@ -117,6 +124,8 @@ export function createRecordStore<Kind extends RecordKind>(db: Database, kind: K
     upsertMany: async (venueId, records) =>
       (await fewRecords.tryUpsert(venueId, records)) ??
       withVenue(db, venueId, (tx) => upsert({ tx, venueId, table }, records)),
+
+    tryUpsertFew: (venueId, records, claim) => fewRecords.tryUpsert(venueId, records, claim),
 
     upsertAll: (venueId, load) => writeStaged(db, { venueId, table }, load),
 

@@ -35,7 +35,7 @@ export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatc
     batch: { json: schemas.batch, line: schemas.record },
     answers: { 200: { description: 'What became of the records.', schema: batchAnswer } },
     problems: ['batch-refused', 'batch-too-large', 'too-many-loads'],
-    async handle({ ids, query: { atomic }, body, caller, requestId }) {
+    async handle({ ids, query: { atomic }, body, caller, requestId, claim }) {
       const venueId = venueOf(ids);
       const auditEventOf = ({ received, created, updated, unchanged, rejected }: LoadCounts): AuditEvent => ({
         ...{ action: 'records.loaded', targetType: kind.name, targetId: venueId },
@@ -46,14 +46,14 @@ export function recordBatchRoute({ kind, store, audit, atomicLoads }: RecordBatc
         kind,
         store,
         venueId,
+        claim,
         auditOf: (counts: LoadCounts) => audit.entry(by, venueId, auditEventOf(counts)),
       };
       if (atomic)
         return { status: 200, body: await atomicLoads.run(venueId, () => loadRecordsAtomically(target, body)) };
       const result = await loadRecords(target, body);
       // Written after the last of many transactions, because the row describes all of them.
-      await audit.note(by, venueId, auditEventOf(result));
-      return { status: 200, body: result };
+      return { status: 200, body: result, audit: audit.entry(by, venueId, auditEventOf(result)) };
     },
   });
 }

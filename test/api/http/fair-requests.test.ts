@@ -75,6 +75,7 @@ async function anApi({ effort, ...options }: FairQueueOptions & { readonly effor
       forget: () => undefined,
     },
     idempotency: { run: () => Promise.reject(new Error('no operation here takes a key')) },
+    audit: { write: () => Promise.reject(new Error('no operation here has an audit row')) },
     publicUrl: 'https://interlock.test',
     requests,
   });
