@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isDatabaseAway } from '../../db/core/outage.ts';
 import type { InboxStore, ReceivedEvent } from '../../db/webhooks/inbox-store.ts';
 
@@ -28,11 +27,16 @@ interface Waiting {
  * as much as ten events in it. The faster it commits, the fewer would share a statement without the pause.
  */
 export const STORE_EVERY_MS = 2;
+/**
+ * So many deliveries wait for no more. Senders that each wait for an answer send no faster than they get answers: with
+ * the pause alone, 32 of them would leave processors idle, half of them waiting in each statement.
+ */
+export const ENOUGH = 10;
 
 /**
- * Groups deliveries that arrive while one is being committed, or until `everyMs` after it has begun: they share the next
- * statement and its commit. A delivery that comes later than that is stored at once, so that grouping delays nobody who
- * comes alone.
+ * Groups deliveries that arrive while one is being committed, or until `everyMs` after it has begun, or until `ENOUGH`
+ * wait: they share the next statement and its commit. A delivery that comes later than that is stored at once, so that
+ * grouping delays nobody who comes alone.
  */
 export function createGroupedInbox(
   { keep }: Pick<InboxStore, 'keep'>,
@@ -42,13 +46,27 @@ export function createGroupedInbox(
   const waiting: Waiting[] = [];
   let isCommitting = false;
   let beganAtMs = -Infinity;
+  const enough = Math.min(ENOUGH, limits.deliveries);
+  let stopWaiting: (() => void) | null = null;
+
+  /** Resolves after this time, or as soon as enough deliveries wait. */
+  async function gather(forMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, forMs);
+      stopWaiting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    stopWaiting = null;
+  }
 
   async function commitAll(): Promise<void> {
     if (isCommitting) return;
     isCommitting = true;
     while (waiting.length > 0) {
       const restMs = beganAtMs + everyMs - performance.now();
-      if (restMs > 0 && waiting.length < limits.deliveries) await sleep(restMs);
+      if (restMs > 0 && waiting.length < enough) await gather(restMs);
       beganAtMs = performance.now();
       await commit(keep, nextGroup(waiting, limits));
     }
@@ -59,6 +77,7 @@ export function createGroupedInbox(
     new Promise((resolve, reject) => {
       const bytes = events.reduce((sum, { body }) => sum + body.length, 0);
       waiting.push({ events, bytes, resolve, reject });
+      if (waiting.length >= enough) stopWaiting?.();
       void commitAll();
     });
 }

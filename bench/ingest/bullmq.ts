@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { z } from 'zod';
+import { DRAINED_LIMIT_MS, until } from './inbox-watch.ts';
 import { exitOf } from '../../runtime/processes/child-process.ts';
 import { runCommand } from '../../runtime/processes/run-command.ts';
 import { freePort } from '../../runtime/start/ports.ts';
@@ -17,6 +19,8 @@ export type Front = 'stock' | 'fast';
 export interface BullMq {
   /** Where the peer takes events. */
   readonly url: string;
+  /** Resolves when the worker has applied all that was acknowledged. */
+  readonly applied: () => Promise<void>;
   /** Of Redis, the server and the worker. */
   readonly pids: Readonly<Record<string, number>>;
   stop(): Promise<void>;
@@ -45,6 +49,10 @@ app.post('/webhooks/stripe', express.raw({ type: '*/*' }), async (req, res) => {
   const { id, type, account } = event;
   await queue.add(type, { account, event }, { jobId: id, attempts: 10, removeOnComplete: { age: 86400 } });
   res.json({ received: true });
+});
+
+app.get('/open', async (req, res) => {
+  res.json({ open: await queue.getJobCountByTypes('wait', 'active', 'delayed', 'prioritized') });
 });
 
 function fastServer() {
@@ -136,12 +144,21 @@ export async function startBullMq({ folder, front, secret, databaseUrl }: BullMq
       'ready',
     );
     const pids = Object.fromEntries(children.map(({ pid = 0 }, index) => [String(index), pid]));
-    return { pids, url: `http://127.0.0.1:${port}/webhooks/stripe`, stop };
+    const origin = `http://127.0.0.1:${port}`;
+    return {
+      pids,
+      url: `${origin}/webhooks/stripe`,
+      applied: () => until(async () => (await openJobs(origin)) === 0, DRAINED_LIMIT_MS),
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
   }
 }
+
+const openJobs = async (origin: string): Promise<number> =>
+  z.object({ open: z.int() }).parse(await (await fetch(`${origin}/open`)).json()).open;
 
 /** Resolves when the child prints a line with this text. Rejects when it ends before. */
 export async function isReady(child: ChildProcess, name: string, text: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createGroupedInbox } from '../../../api/webhooks/grouped-inbox.ts';
+import { createGroupedInbox, ENOUGH } from '../../../api/webhooks/grouped-inbox.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore, ReceivedEvent } from '../../../db/webhooks/inbox-store.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
@@ -128,6 +128,29 @@ describe('deliveries that arrive together', () => {
     expect(store.statements).toEqual([['1'], ['2', '3']]);
     store.next().finish();
     await Promise.all(full);
+  });
+
+  it('wait for no more once enough of them wait, whenever the last of these came', async () => {
+    const store = heldStore();
+    const keep = createGroupedInbox(store, undefined, 3_600_000);
+    const first = keep([anEvent('first')]);
+    store.next().finish();
+    await first;
+    const keys = Array.from({ length: ENOUGH }, (_, index) => String(index));
+    const others = keys.slice(1).map((key) => keep([anEvent(key)]));
+    await settle();
+    expect(store.statements).toHaveLength(1);
+    others.push(keep([anEvent('0')]));
+    await settle();
+    expect(store.statements[1]).toEqual([...keys.slice(1), '0']);
+    // As many that came while a statement was under way.
+    const later = keys.map((key) => keep([anEvent(`later ${key}`)]));
+    store.next().finish();
+    await Promise.all(others);
+    await settle();
+    expect(store.statements[2]).toEqual(keys.map((key) => `later ${key}`));
+    store.next().finish();
+    await Promise.all(later);
   });
 
   it('all fail while the database is away, and the next ones are tried again', async () => {
