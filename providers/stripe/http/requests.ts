@@ -52,8 +52,7 @@ export function createAsk(
  * although only the reading tells what happened in between.
  */
 function behindOf(headers: Readonly<Record<string, string>>): number {
-  // The SDK's types promise a plain object, its fetch client passes a Headers (stripe 23.1.0): this accepts both.
-  const dateMs = Date.parse(new Headers(headers).get('date') ?? '');
+  const dateMs = Date.parse(headers['date'] ?? '');
   return Number.isNaN(dateMs) ? 0 : Date.now() - dateMs;
 }
 
