@@ -133,7 +133,14 @@ function keptValue(
 ): unknown {
   if (fields.includes(name) || (whileEmpty.includes(name) && isEmpty(read))) return stored;
   const [own, named] = [exceptKeys[name], keys[name]];
-  if (own === undefined && named === undefined) return read;
+  return own === undefined && named === undefined ? read : keptMap({ read, stored }, own, named);
+}
+
+function keptMap(
+  { read, stored }: { readonly read: unknown; readonly stored: unknown },
+  own: OwnKeys | undefined,
+  named: readonly string[] | undefined,
+): unknown {
   const entries = Object.entries(mapOf(stored));
   if (entries.length === 0) return read;
   const others = own === undefined ? [] : entries.filter(([key]) => !isOwn(own, key));

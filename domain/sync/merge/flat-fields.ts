@@ -15,11 +15,13 @@ export type MapFields = ReadonlySet<string>;
 export function isSame(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   if (typeof one === 'string' || typeof other === 'string') return false;
-  if (!isObject(one) || !isObject(other))
-    return !isObject(one) && !isObject(other) && canonicalJson(one) === canonicalJson(other);
-  if (Array.isArray(one) || Array.isArray(other))
-    return Array.isArray(one) && Array.isArray(other) && isSameList(one, other);
-  return isSameObject(one as Fields, other as Fields);
+  if (isObject(one) && isObject(other)) return isSameInside(one, other);
+  return !isObject(one) && !isObject(other) && canonicalJson(one) === canonicalJson(other);
+}
+
+function isSameInside(one: object, other: object): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) return isSameList(one, other);
+  return !Array.isArray(one) && !Array.isArray(other) && isSameObject(one as Fields, other as Fields);
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
