@@ -61,9 +61,9 @@ async function send(requested: Requested, signal: AbortSignal | undefined): Prom
   if (signal?.aborted === true) throw stopped(signal);
   const request = open(requested);
   // Why the call is ended from here: what the connection tells of it then says less.
-  let reason: unknown = null;
-  const end = (why: unknown) => {
-    reason = why;
+  const ended: { reason: Error | null } = { reason: null };
+  const end = (why: Error) => {
+    ended.reason = why;
     request.destroy();
   };
   const timeout = setTimeout(() => {
@@ -78,7 +78,7 @@ async function send(requested: Requested, signal: AbortSignal | undefined): Prom
     const { statusCode: status = 0, headers } = response;
     return { status, headers: headers as Record<string, string>, text: await textOf(response) };
   } catch (error) {
-    throw reason ?? new Error('the connection failed', { cause: error });
+    throw ended.reason ?? new Error('the connection failed', { cause: error });
   } finally {
     clearTimeout(timeout);
     signal?.removeEventListener('abort', stop);
@@ -86,13 +86,12 @@ async function send(requested: Requested, signal: AbortSignal | undefined): Prom
 }
 
 /** As the SDK has it of a `fetch` that was stopped. */
-const stopped = ({ reason }: AbortSignal): unknown =>
-  reason instanceof Error && reason.name === 'AbortError' ? Stripe.HttpClient.makeTimeoutError() : reason;
+const stopped = ({ reason }: AbortSignal): Error =>
+  reason instanceof Error && reason.name !== 'AbortError' ? reason : Stripe.HttpClient.makeTimeoutError();
 
 function open([host, port, path, method, headers, , protocol]: Requested): http.ClientRequest {
   const { request } = protocol === 'http' ? http : https;
-  const sent = Object.entries(headers).filter(([, value]) => value != null);
-  return request({ host, port, path, method, headers: { 'accept-encoding': 'gzip', ...Object.fromEntries(sent) } });
+  return request({ host, port, path, method, headers: { 'accept-encoding': 'gzip', ...headers } });
 }
 
 const bodyOf = ([, , , method, , body]: Requested): string | undefined => (method === 'POST' ? body : undefined);
