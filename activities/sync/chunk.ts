@@ -71,6 +71,11 @@ export class ChunkControl {
     return Math.max(1, Math.min(this.#options.lease.slots, useful));
   }
 
+  /** The pace of the account's calls. */
+  get ratePerSecond(): number {
+    return this.#options.ratePerSecond;
+  }
+
   get stopping(): boolean {
     return (
       this.#error !== null ||

@@ -87,8 +87,8 @@ function keysOf(candidates: readonly FieldPath[], fields: readonly string[]): Ke
 export function overStored(read: RecordFields, stored: RecordFields, kept: KeptFields = NOTHING_KEPT): RecordFields {
   const told = withUntoldParts(read, stored, kept);
   const over: Record<string, unknown> = {};
-  for (const name of [...Object.keys(read), ...kept.fields])
-    over[name] = keptValue(kept, name, { read: told[name], stored: stored[name] });
+  for (const name of Object.keys(read)) over[name] = keptValue(kept, name, { read: told[name], stored: stored[name] });
+  for (const name of kept.fields) over[name] = stored[name];
   return over;
 }
 
@@ -133,10 +133,18 @@ function keptValue(
 ): unknown {
   if (fields.includes(name) || (whileEmpty.includes(name) && isEmpty(read))) return stored;
   const [own, named] = [exceptKeys[name], keys[name]];
-  if (own === undefined && named === undefined) return read;
+  return own === undefined && named === undefined ? read : keptMap({ read, stored }, own, named);
+}
+
+function keptMap(
+  { read, stored }: { readonly read: unknown; readonly stored: unknown },
+  own: OwnKeys | undefined,
+  named: readonly string[] | undefined,
+): unknown {
   const entries = Object.entries(mapOf(stored));
+  if (entries.length === 0) return read;
   const others = own === undefined ? [] : entries.filter(([key]) => !isOwn(own, key));
-  const held = entries.filter(([key, value]) => named?.includes(key) === true && value !== null);
+  const held = named === undefined ? [] : entries.filter(([key, value]) => named.includes(key) && value !== null);
   if (others.length + held.length === 0) return read;
   return { ...Object.fromEntries(others), ...mapOf(read), ...Object.fromEntries(held) };
 }

@@ -6,7 +6,7 @@ import type { ResourceEntry } from '../kit/resource-table.ts';
 import { readOnlyMapping } from '../read-only-mapping.ts';
 import { createCustomerSession, customerMapping, customerPullPlan } from './customers/customers.ts';
 import { createEventFeed } from './event-feed.ts';
-import { createStripeFetch } from './http/http-client.ts';
+import { createStripeHttpClient } from './http/http-client.ts';
 import { API_VERSION } from './customers/names.ts';
 import { createInvoiceSession, invoiceMapping, invoicePullPlan } from './invoices/invoice-session.ts';
 import { createProductSession } from './products/product-session.ts';
@@ -80,6 +80,6 @@ function createClient({ apiUrl }: StripeConfig, { secretKey, onBehalfOf, signal 
     maxNetworkRetries: 0,
     timeout: CALL_TIMEOUT_MS,
     telemetry: false,
-    httpClient: Stripe.createFetchHttpClient(createStripeFetch(signal)),
+    httpClient: createStripeHttpClient(signal),
   });
 }

@@ -25,18 +25,20 @@ import { SerialCommitter } from '../serial-committer.ts';
  * few records beyond those of its calls.
  */
 const PAGE_SIZE = 250;
+/** The page of a run whose account takes few calls a second: what it does not need yet, others may need now. */
+const SMALLEST_PAGE_SIZE = 50;
 /** A page after one of few changes is larger, because what needs no write is not held. */
 const SPARSE_PAGE_SIZE = 1_000;
 /** The part of a page above which its changes are not few. */
 const FEW = 0.25;
 /** Maximum of open pages: enough that pages with few changes never leave the lanes idle. */
 const MAX_OPEN_PAGES = 20;
-/** The next page is read when fewer records than this wait, or fewer than go in one call: some seconds of an account's rate. */
+/** The next page is read when fewer records than this wait, or fewer than go in one call, or in half a second. */
 const LOW_WATER = 200;
 /** Maximum of results in one transaction, and of results that wait for it, unless one call has more. */
 const MAX_RESULTS_A_COMMIT = 500;
-/** Results are stored a few times a second: often enough for a live view, rarely enough to be cheap. */
-const GATHER_MS = 200;
+/** Results are stored twice a second: often enough for a live view, rarely enough to be cheap beside other runs. */
+const GATHER_MS = 500;
 
 export interface PushEnvironment extends ChunkEnvironment {
   readonly store: PushStore;
@@ -87,12 +89,14 @@ class PushWalk {
   /** What ended together is committed together: a batch that is half known could not be repeated under its key. */
   readonly #committer: SerialCommitter<readonly Finished[]>;
   readonly #lowWater: number;
+  /** Of a page after one of which much had to be written. */
+  readonly #densePageSize: number;
   readonly #pages: OpenPage[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
   readonly #newestDeletionEpochUs: number | null;
   #after: RecordId | null;
-  #pageSize = PAGE_SIZE;
+  #pageSize: number;
   readonly #first: PushCheckpoint;
   #atEnd = false;
 
@@ -101,7 +105,11 @@ class PushWalk {
     this.#newestDeletionEpochUs = counted.newestDeletionEpochUs;
     this.#first = checkpoint;
     this.#after = checkpoint.after;
-    this.#lowWater = Math.max(LOW_WATER, environment.writer.batch?.size ?? 0);
+    const batchSize = environment.writer.batch?.size ?? 1;
+    const recordsPerSecond = Math.ceil(environment.control.ratePerSecond * batchSize);
+    this.#lowWater = Math.max(batchSize, Math.min(LOW_WATER, Math.ceil(recordsPerSecond / 2)));
+    this.#densePageSize = Math.min(PAGE_SIZE, Math.max(SMALLEST_PAGE_SIZE, recordsPerSecond));
+    this.#pageSize = this.#densePageSize;
     this.#committer = new SerialCommitter((finished) => this.#commit(finished), {
       maxBatch: MAX_RESULTS_A_COMMIT,
       sizeOf: ({ length }) => Math.max(1, length),
@@ -160,7 +168,7 @@ class PushWalk {
       const page = { last, unchangedCount: works.length - open.length, unfinished: open.length };
       this.#pages.push(page);
       this.#waiting.push(...open.map((work) => ({ work, page })));
-      this.#pageSize = open.length > FEW * rows.length ? PAGE_SIZE : SPARSE_PAGE_SIZE;
+      this.#pageSize = open.length > FEW * rows.length ? this.#densePageSize : SPARSE_PAGE_SIZE;
     }
     // Set only now, so that a concurrent commit does not see the end before this page is in line.
     this.#atEnd = rows.length < limit;

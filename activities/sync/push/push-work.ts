@@ -59,14 +59,14 @@ export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number
     row: kept,
     mapped,
     fingerprint,
-    fingerprintOfRemote: ({ fields, refs, listRefs }) =>
-      fields &&
-      fingerprintOf(
-        mapping.toPayload({
-          ...{ id: row.id, sourceId: row.sourceId, linkedAt },
-          ...{ fields, refs, listRefs },
-        }).payload,
-      ),
+    fingerprintOfRemote: ({ fields, refs, listRefs }) => {
+      if (fields === null) return null;
+      const { payload } = mapping.toPayload({
+        ...{ id: row.id, sourceId: row.sourceId, linkedAt },
+        ...{ fields, refs, listRefs },
+      });
+      return isSame(payload, mapped.payload) ? fingerprint : fingerprintOf(payload);
+    },
     afterLostUpdate: isSent(kept) && !isKnown(untilMs, nowMs),
     repeatableUntilMs: untilMs,
     decision: decision === 'resolve' && isKnown(untilMs, nowMs) ? 'create' : decision,

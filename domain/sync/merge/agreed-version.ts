@@ -15,15 +15,13 @@ export interface StoredAgreement {
 
 /** The agreed version of a record with these fields. */
 export function toStored(agreed: AgreedVersion, record: Fields): StoredAgreement {
-  const names = Object.keys(record);
-  const equalsRecord = names.every((name) => isKnownAs(agreed.venue, name, record[name]));
-  const differing = Object.entries(agreed.provider).filter(
-    ([name, value]) => value !== undefined && !isKnownAs(agreed.venue, name, value),
-  );
-  return {
-    venue: equalsRecord ? null : agreed.venue,
-    provider: differing.length === 0 ? null : Object.fromEntries(differing),
-  };
+  const equalsRecord = Object.keys(record).every((name) => isKnownAs(agreed.venue, name, record[name]));
+  let provider: Record<string, unknown> | null = null;
+  for (const name of Object.keys(agreed.provider)) {
+    const value = agreed.provider[name];
+    if (value !== undefined && !isKnownAs(agreed.venue, name, value)) (provider ??= {})[name] = value;
+  }
+  return { venue: equalsRecord ? null : agreed.venue, provider };
 }
 
 const isKnownAs = (fields: Fields, name: string, value: unknown) =>
@@ -78,8 +76,11 @@ export function agreedByWrite({ agreed, venue, answer, held, maps }: WrittenVers
   };
 }
 
+/** Mostly the same object, because every record that is written passes here. */
 const known = (fields: Fields): Fields =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
+  Object.keys(fields).every((name) => fields[name] !== undefined)
+    ? fields
+    : Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 
 /** `fields` with the earlier values of the held paths. A map with a held key of unknown value becomes unknown. */
 function keeping(

@@ -8,10 +8,38 @@ export type FlatFields = ReadonlyMap<string, unknown>;
 /** Names of the fields that are maps, whose keys are merged one by one. */
 export type MapFields = ReadonlySet<string>;
 
-/** Equal canonical JSON. That of a text is no other value's, so that most fields are compared as they are. */
-export const isSame = (one: unknown, other: unknown): boolean =>
-  one === other ||
-  (typeof one !== 'string' && typeof other !== 'string' && canonicalJson(one) === canonicalJson(other));
+/**
+ * Equal canonical JSON. The text is only made of what is neither a string, a list nor an object: this compares every
+ * record that is read or written.
+ */
+export function isSame(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one === 'string' || typeof other === 'string') return false;
+  if (isObject(one) && isObject(other)) return isSameInside(one, other);
+  return !isObject(one) && !isObject(other) && canonicalJson(one) === canonicalJson(other);
+}
+
+function isSameInside(one: object, other: object): boolean {
+  if (Array.isArray(one) && Array.isArray(other)) return isSameList(one, other);
+  return !Array.isArray(one) && !Array.isArray(other) && isSameObject(one as Fields, other as Fields);
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+const isSameList = (one: readonly unknown[], other: readonly unknown[]): boolean =>
+  one.length === other.length && one.every((item, index) => isSame(item, other[index]));
+
+/** An entry without a value counts as absent. */
+function isSameObject(one: Fields, other: Fields): boolean {
+  let entries = 0;
+  for (const key of Object.keys(one)) {
+    if (one[key] === undefined) continue;
+    if (!Object.hasOwn(other, key) || other[key] === undefined || !isSame(one[key], other[key])) return false;
+    entries += 1;
+  }
+  for (const key of Object.keys(other)) if (other[key] !== undefined) entries -= 1;
+  return entries === 0;
+}
 
 /** Undefined values count as absent. */
 export function flatten(fields: Fields, maps: MapFields): FlatFields {
@@ -40,7 +68,9 @@ export function unflatten(flat: FlatFields, maps: MapFields, told: readonly stri
 /** What flattening and unflattening leave: no field without a value, and no key of a map with the value null. */
 export function withoutNothing(fields: Fields, maps: MapFields): Fields {
   const left: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(fields)) {
+  // Without lists of entries, as what follows: this runs for every record that is written.
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
     if (maps.has(name)) left[name] = withoutNulls((value ?? {}) as Fields);
     else if (value !== undefined) left[name] = value;
   }
@@ -48,9 +78,9 @@ export function withoutNothing(fields: Fields, maps: MapFields): Fields {
 }
 
 function withoutNulls(map: Fields): Fields {
-  const entries = Object.entries(map);
-  const kept = entries.filter(([, value]) => value !== null);
-  return kept.length === entries.length ? map : Object.fromEntries(kept);
+  for (const key of Object.keys(map))
+    if (map[key] === null) return Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
+  return map;
 }
 
 const emptyMap = (name: string) => [name, {}] as const;
