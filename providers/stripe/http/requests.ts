@@ -62,7 +62,7 @@ async function ask<Schema extends z.ZodType>(
   noteBehind: (ms: number) => void,
 ): Promise<z.output<Schema>> {
   try {
-    const body = await withoutTrace(request);
+    const body = await request();
     const { headers, statusCode, requestId } = body.lastResponse;
     noteBehind(behindOf(headers));
     if (statusCode >= 300) throw statusError(statusCode, requestId);
@@ -72,20 +72,6 @@ async function ask<Schema extends z.ZodType>(
     return parsed.data;
   } catch (error) {
     throw toProviderError(error);
-  }
-}
-
-/**
- * The SDK writes down where each call comes from, for errors that we do not pass on (stripe 23.1.0, `_makeRequest`): some
- * 0.1 ms of a call.
- */
-function withoutTrace<Result>(request: () => Result): Result {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  try {
-    return request();
-  } finally {
-    Error.stackTraceLimit = limit;
   }
 }
 

@@ -119,7 +119,9 @@ describe('a short load with an Idempotency-Key', () => {
   it('lets a repeat wait while its first request waits for a record', async () => {
     await load([{ sourceId: 'a', name: 'One' }], aHeader());
     const [held, isHeld] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
-    onTestFinished(() => held.resolve(undefined));
+    onTestFinished(() => {
+      held.resolve(undefined);
+    });
     const holding = api.database.admin.begin(async (tx) => {
       await tx`select from customers where venue_id = ${venueId} for update`;
       isHeld.resolve(undefined);
