@@ -8,6 +8,9 @@ import { codesOf } from '../../domain/errors/error-codes.ts';
  */
 export type ConnectionFailure = 'unreachable' | 'connection-failed';
 
+/** The code of a failure before a connection was made, where a client of our own tells it. */
+export const NO_CONNECTION = 'no-connection';
+
 /**
  * Codes of the system (https://nodejs.org/docs/latest-v24.x/api/errors.html#common-system-errors) and of undici while
  * it connects.
@@ -19,6 +22,7 @@ const NOT_CONNECTED: ReadonlySet<string> = new Set([
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
+  NO_CONNECTION,
 ]);
 /**
  * Codes of OpenSSL for a certificate that fails its check or a peer that does not speak TLS

@@ -1,9 +1,11 @@
 import http from 'node:http';
 import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
+import { TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { Stripe } from 'stripe';
+import { NO_CONNECTION } from '../../http/connection-failure.ts';
 
 /**
  * The code of an error whose body is not a JSON object, because a proxy or another server answered. Stripe never sends
@@ -60,6 +62,7 @@ async function send(requested: Requested, signal: AbortSignal | undefined): Prom
   const [, , , , , , , timeoutMs] = requested;
   if (signal?.aborted === true) throw stopped(signal);
   const request = open(requested);
+  const isConnected = connectionOf(request);
   // Why the call is ended from here: what the connection tells of it then says less.
   const ended: { reason: Error | null } = { reason: null };
   const end = (why: Error) => {
@@ -78,11 +81,25 @@ async function send(requested: Requested, signal: AbortSignal | undefined): Prom
     const { statusCode: status = 0, headers } = response;
     return { status, headers: headers as Record<string, string>, text: await textOf(response) };
   } catch (error) {
-    throw ended.reason ?? new Error('the connection failed', { cause: error });
+    const failure = ended.reason ?? new Error('the connection failed', { cause: error });
+    throw isConnected() ? failure : Object.assign(failure, { code: NO_CONNECTION });
   } finally {
     clearTimeout(timeout);
     signal?.removeEventListener('abort', stop);
   }
+}
+
+/** Tells whether the request had a connection that it could be sent over: TLS that fails is none. */
+function connectionOf(request: http.ClientRequest): () => boolean {
+  let isMade = false;
+  const made = () => {
+    isMade = true;
+  };
+  request.once('socket', (socket) => {
+    if (request.reusedSocket) made();
+    else socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', made);
+  });
+  return () => isMade;
 }
 
 /** As the SDK has it of a `fetch` that was stopped. */

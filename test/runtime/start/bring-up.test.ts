@@ -143,6 +143,13 @@ describe('a copy on external servers', () => {
       30_000,
     );
     await eventually(() => isUp(started.apiUrl));
+    // The sandbox may take longer than the API.
+    await eventually(() =>
+      apps().then(
+        () => true,
+        () => false,
+      ),
+    );
     for (const name of ['api', 'worker', 'sandbox']) expect(markOf(first.started().pids[name]!)).not.toBeNull();
     expect(await apps()).toEqual(appsBefore);
 
