@@ -171,7 +171,7 @@ export async function bringUpSandbox(stage: Stage): Promise<ReadySandbox> {
  * multiple of its live data before a collection. With these flags our services need half the memory and no more time
  * (`bench million`).
  */
-const SMALL_HEAP = ['--max-semi-space-size=4', '--heap-growing-percent=50'];
+const SMALL_HEAP = ['--max-semi-space-size=2', '--heap-growing-percent=50'];
 /**
  * Like the worker's, with a larger young generation, because most objects of a request die young. Holds the API's peak
  * under `bench hostile`.
