@@ -29,7 +29,7 @@ export async function snapshot(database: postgres.Sql, connectionIds: readonly s
         where r.direction = 'pull' and l.connection_id = r.connection_id and l.resource = r.resource and l.last_sync_id = r.id) as committed,
       case when r.direction = 'push' and r.checkpoint ->> 'after' is not null
         then ((${passedIn('customers')}) + (${passedIn('products')}))::int else 0 end as passed
-    from sync_runs r where r.finished_at is null and r.connection_id = any (${connectionIds as string[]})`;
+    from sync_runs r where r.finished_at is null and r.connection_id = any (string_to_array(${connectionIds.join()}, ',')::uuid[])`;
   return rows.map((row) => ({ ...row, committed: new Set(row.committed) }));
 }
 

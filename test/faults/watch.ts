@@ -96,7 +96,7 @@ export class RunWatch {
     if (this.#connectionIds.length === 0) return;
     const rows = await this.#database<SeenRun[]>`
       select id, direction, phase, outcome, waiting_for ->> 'what' as "waitingFor", done::int as done, finished_at is not null as finished
-      from sync_runs where connection_id = any (${this.#connectionIds})`;
+      from sync_runs where connection_id = any (string_to_array(${this.#connectionIds.join()}, ',')::uuid[])`;
     for (const { id, done } of rows)
       if (done < (this.#runs.get(id)?.done ?? 0)) this.wentBack.push(`run ${id} went back to ${done}`);
     this.#runs = new Map(rows.map((row) => [row.id, row]));

@@ -141,7 +141,8 @@ async function bringUp(folder: string, options: SystemOptions, { undo, stop }: T
     bringUpService(stage, { name: 'api', env, healthUrl: `${apiUrl}/health/ready` }),
   ]);
   const connection = await Connection.connect({ address: temporal.address });
-  const database = postgres(databaseUrl, { max: 2, onnotice: () => undefined });
+  // As the service's own clients, for tests that kill Postgres: nothing handles the failure of a new connection's look at the types.
+  const database = postgres(databaseUrl, { max: 2, fetch_types: false, onnotice: () => undefined });
   undo.push(
     () => connection.close(),
     () => database.end({ timeout: 5 }),
