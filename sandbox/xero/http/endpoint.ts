@@ -91,10 +91,14 @@ function once(request: OrganisationRequest, endpoint: Endpoint): Reply {
 const digestOf = ({ method, path, query, body }: Visit): string =>
   createHash('sha256').update(`${method} ${path}?${query.toString()}\n${body}`).digest('hex');
 
-/** Keeps a failure that was put in place of the answer: Xero keeps a 500 under its key as any other answer. */
+/**
+ * Keeps a 500 that was put in place of the answer: Xero keeps it under its key as any other answer
+ * (https://developer.xero.com/documentation/guides/idempotent-requests/idempotency, read 2026-11-29). What it
+ * does with other failures is not known.
+ */
 export function keepFailure(state: XeroState, visit: Visit, { status, headers, body }: Answer): void {
   const { 'idempotency-key': key, 'xero-tenant-id': tenant } = visit.headers;
-  if (visit.method === 'GET' || typeof key !== 'string' || typeof tenant !== 'string') return;
+  if (status !== 500 || visit.method === 'GET' || typeof key !== 'string' || typeof tenant !== 'string') return;
   state.keepAnswer(tenant, key, { request: digestOf(visit), body: { atMs: visit.nowMs, status, headers, body } });
 }
 
