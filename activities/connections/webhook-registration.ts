@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../../contracts/failures.ts';
@@ -15,6 +14,7 @@ import type { DisconnectionStore } from '../../db/connections/disconnection-stor
 import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { AuditStore } from '../../db/core/audit-store.ts';
 import type { WebhookEndpoint, WebhookEndpointStore } from '../../db/webhooks/webhook-endpoint-store.ts';
+import { pathDigestOf } from '../../domain/inbox/endpoint-path.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { WebhookRegistrar } from '../../providers/provider.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -102,10 +102,7 @@ async function addressOf(
 }
 
 /** Of an address's secret end, in hex. */
-const digestOf = (url: Secret): string =>
-  createHash('sha256')
-    .update(url.expose().split('/').at(-1) ?? '')
-    .digest('hex');
+const digestOf = (url: Secret): string => pathDigestOf(url.expose().split('/').at(-1) ?? '').toString('hex');
 
 /** An earlier address that stays costs a second delivery of each event, which counts once, and is refused in the end. */
 async function removeEarlier(

@@ -6,7 +6,7 @@ import { digestOf, openAnswer, sealAnswer } from './sealed-answer.ts';
 import type { IdempotencyKeyRef, StoredAnswer } from './sealed-answer.ts';
 import { statement } from './statement.ts';
 import type { Execution } from './statement.ts';
-import { isUniqueViolation } from './unique-violation.ts';
+import { violatesUnique } from './unique-violation.ts';
 import { writeCaller, writeCallerInVenue } from './venue-scope.ts';
 import type { Database } from './venue-scope.ts';
 
@@ -98,12 +98,7 @@ const INSERT = statement(sql`${INSERTED} returning 1 as one`);
 
 /** Whether a transaction failed because its pending claim found the key in use. */
 export const isKeyKnown = (error: unknown): boolean =>
-  isUniqueViolation(error) && constraintOf(error) === 'idempotency_keys_caller_operation_key_pk';
-
-const constraintOf = (error: unknown): unknown =>
-  error instanceof Error
-    ? ((error as { constraint_name?: unknown }).constraint_name ?? constraintOf(error.cause))
-    : null;
+  violatesUnique(error, 'idempotency_keys_caller_operation_key_pk');
 
 /**
  * Of concurrent callers exactly one gets the row. The others get what is stored, or nothing where the row was committed

@@ -1,6 +1,6 @@
 import type { ProviderId } from '../../contracts/providers.ts';
 import { leavesOutcomeOpen } from '../provider-error.ts';
-import type { ProviderErrorKind } from '../provider-error.ts';
+import type { ProviderErrorDetails, ProviderErrorKind } from '../provider-error.ts';
 
 /**
  * What a body says about a failure. `foreign`: the answer comes from something in between, such as a proxy. Otherwise
@@ -44,6 +44,13 @@ export function kindOfFault(
   }
   return table.byStatus?.[httpStatus] ?? kindByStatus(httpStatus);
 }
+
+/** What a ProviderError says of the account, by the codes of the fault. */
+export const accountRefusalOf = (
+  { ofAccount }: Pick<ErrorTable, 'ofAccount'>,
+  fault: readonly string[],
+): Pick<ProviderErrorDetails, 'refusesAccount'> =>
+  fault.some((code) => ofAccount?.has(code)) ? { refusesAccount: true } : {};
 
 function kindByCode({ byCode }: Pick<ErrorTable, 'byCode'>, code: string, httpStatus: number) {
   const rule = Object.hasOwn(byCode, code) ? byCode[code] : undefined;

@@ -2,7 +2,7 @@ import type { ProviderId } from '../../contracts/providers.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { AddressNotAllowedError } from '../kit/address-guard.ts';
 import { connectionFailureOf } from './connection-failure.ts';
-import { kindOfFault } from './error-table.ts';
+import { accountRefusalOf, kindOfFault } from './error-table.ts';
 import type { ErrorTable } from './error-table.ts';
 import type { OAuthCalls } from '../oauth.ts';
 import { ProviderError, leavesOutcomeOpen } from '../provider-error.ts';
@@ -117,10 +117,10 @@ function throwFault(errors: ErrorTable, json: unknown, { status, headers, text }
 }
 
 /** What the provider's own words tell of a failure. */
-const wordsOf = ({ fieldIn, ofAccount }: ErrorTable, fault: readonly string[], json: unknown) => ({
+const wordsOf = (errors: ErrorTable, fault: readonly string[], json: unknown) => ({
   code: word(fault[0]),
-  field: word(fieldIn?.(json)),
-  ...(fault.some((code) => ofAccount?.has(code)) && { refusesAccount: true }),
+  field: word(errors.fieldIn?.(json)),
+  ...accountRefusalOf(errors, fault),
 });
 
 const isChallenge = (status: number, headers: Headers) =>

@@ -16,7 +16,7 @@ function faultOf(json: unknown, text: string): Fault | null {
  * A company whose subscription has ended or is in arrears
  * (https://developer.intuit.com/app/developer/qbo/docs/develop/troubleshooting/error-codes, read 2026-11-28).
  */
-export const COMPANY_STATUS = '6190';
+const COMPANY_STATUS = '6190';
 
 /**
  * Faults may have any status, including 200: their code and type decide

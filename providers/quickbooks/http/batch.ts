@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { kindOfFault } from '../../http/error-table.ts';
+import { accountRefusalOf, kindOfFault } from '../../http/error-table.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { BatchOutcome, BatchWriter, ResourceWriter, WrittenRecord } from '../../provider.ts';
-import { COMPANY_STATUS, QUICKBOOKS_ERRORS } from '../errors.ts';
+import { QUICKBOOKS_ERRORS } from '../errors.ts';
 import { faultIn } from '../faults.ts';
 import type { Ask } from './ask.ts';
 import { missingObject, OBJECT_NOT_FOUND, unreadableObject } from './ask.ts';
@@ -58,7 +58,7 @@ function faultOfItem(response: Readonly<Record<string, unknown>> | undefined): P
   // The batch was answered, so that its requestid brings the same fault again: what became of the item is looked up.
   return kind === 'unavailable' || kind === 'rate-limited'
     ? new ProviderError({ ...details, kind: 'unavailable', replayed: true })
-    : new ProviderError({ ...details, kind, ...(code === COMPANY_STATUS && { refusesAccount: true }) });
+    : new ProviderError({ ...details, kind, ...accountRefusalOf(QUICKBOOKS_ERRORS, words) });
 }
 
 /** Single writes as batches of one, so that a record is written in one way whether it goes alone or among others. */

@@ -1,23 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
-import { changeFeed, offset, pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
-import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
-import { MadeUpLists, PAGE_SIZE, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
+import { offset } from '../../../domain/sync/pull/pull-plan.ts';
+import { MadeUpLists, PAGE_SIZE, madeUpProviders, planOf } from '../../support/made-up/made-up-lists.ts';
 import { until } from '../../support/eventually.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 
 const PAGES = 4;
 const COUNT = PAGES * PAGE_SIZE;
-const PLAN: PullPlan = {
-  listing: [[offset('people-by-offset', { overlap: 1 })]],
-  changes: changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], {
-    reachS: null,
-    overlapS: 600,
-    handOffOverlapS: 5,
-  }),
-  mayVanish: true,
-};
+const PLAN = planOf([offset('people-by-offset', { overlap: 1 })]);
 const LIMITS = { limitMs: 20_000, everyMs: 5 };
 
 describe('a pull', () => {

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { changeFeed, pageCursor, timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
-import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
-import { MadeUpLists, PAGE_SIZE, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
+import { timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
+import { MadeUpLists, PAGE_SIZE, madeUpProviders, planOf } from '../../support/made-up/made-up-lists.ts';
 import { until } from '../../support/eventually.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 
@@ -14,15 +13,7 @@ const PAGES = 200;
 const COUNT = PAGES * PAGE_SIZE;
 /** Long enough that the budget keeps every lane busy. */
 const LATENCY_MS = 100;
-const PLAN: PullPlan = {
-  listing: [[timeWindows('people-by-creation')]],
-  changes: changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], {
-    reachS: null,
-    overlapS: 600,
-    handOffOverlapS: 5,
-  }),
-  mayVanish: true,
-};
+const PLAN = planOf([timeWindows('people-by-creation')]);
 const LIMITS = { limitMs: 20_000, everyMs: 5 };
 
 const lists = new MadeUpLists();

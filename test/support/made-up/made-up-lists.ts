@@ -1,6 +1,7 @@
 import type { CustomerFields } from '../../../records/customers.ts';
 import type { Limit } from '../../../contracts/providers.ts';
 import type { Budget } from '../../../providers/limits/budget.ts';
+import { changeFeed, pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import { concurrent, perSecond } from '../../../providers/limits/limits.ts';
 import { stripe } from '../../../providers/stripe/index.ts';
 import type { SetUpProvider } from '../../../providers/http/pipeline.ts';
@@ -18,6 +19,17 @@ import type { Providers } from '../../../providers/providers.ts';
 import { readOnlyMapping } from '../../../providers/read-only-mapping.ts';
 
 export const PAGE_SIZE = 10;
+
+/** A plan whose changes begin anew when their cursor has expired, and whose people may vanish. */
+export const planOf = (...listing: PullPlan['listing']): PullPlan => ({
+  listing,
+  changes: changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], {
+    reachS: null,
+    overlapS: 600,
+    handOffOverlapS: 5,
+  }),
+  mayVanish: true,
+});
 
 interface Person {
   readonly id: string;
