@@ -126,8 +126,8 @@ export const LIMIT_VARIABLES = {
     description:
       'Milliseconds of each second of an API process that one venue may use while others use it, also of what they leave. Further work waits.',
     obtain:
-      'Choose one. More lets large loads end sooner, and others wait longer. A venue never waits below 250, its share.',
-    default: '400',
+      'Choose one. More lets large loads end sooner, and others wait longer. A venue never waits below 100, its share.',
+    default: '250',
     readBy: ['api'],
     secret: false,
   },

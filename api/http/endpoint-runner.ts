@@ -40,8 +40,8 @@ const JSON_CONTENT = 'application/json; charset=utf-8';
 
 /** Costs of a request besides its bytes, in milliseconds of the process. */
 const REQUEST_COST_MS = 1;
-/** Of one that starts something in Temporal or calls a provider. */
-const EFFORT_COST_MS = 5;
+/** Of one that starts something in Temporal or calls a provider: what it costs Postgres, Temporal and the worker as well. */
+const EFFORT_COST_MS = 20;
 
 const RETRY_AFTER_MS = 1_000;
 

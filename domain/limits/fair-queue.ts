@@ -1,10 +1,10 @@
 import type { Release } from './venue-shares.ts';
 
 /**
- * Share of the process that an owner may use while others wait: 250 ms of each second. One that has used more gives way
+ * Share of the process that an owner may use while others wait: 100 ms of each second. One that has used more gives way
  * to those that have used less.
  */
-const SHARE_MS = 250;
+const SHARE_MS = 100;
 /** What is remembered beyond the share, so that no owner gives way for long after it has used the idle process. */
 const MAX_REMEMBERED_MS = 2 * SHARE_MS;
 /** As many times the most that an owner may use beside others are remembered, where that is more. */

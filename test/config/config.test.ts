@@ -310,7 +310,7 @@ describe('a valid environment', () => {
         eventStreams: 200,
         databaseConnections: 8,
         startsPerSecond: 10,
-        timeMsPerSecond: 400,
+        timeMsPerSecond: 250,
       },
       venueCaps: { connections: 100, schedules: 500 },
     });

@@ -195,7 +195,7 @@ describe('a queue that shares the time of a process', () => {
     const { begin } = aQueue();
     const done: string[] = [];
     const [heavier, lighter] = [await begin('heavier'), await begin('lighter')];
-    heavier.spend(100);
+    heavier.spend(50);
     const turns = [heavier.yield(5), heavier.yield(5), lighter.yield(5)].map((turn, index) =>
       turn.then(() => done.push(['heavier', 'heavier', 'lighter'][index] ?? '')),
     );
@@ -354,9 +354,25 @@ describe('a queue that shares the time of a process', () => {
     it('delays no owner within its share', async () => {
       const { begin, order } = boundQueue();
       await spendOnce(begin, 'attacker', MOST_MS + 50);
-      await spendOnce(begin, 'victim', 200);
+      await spendOnce(begin, 'victim', 80);
       await begin('victim', 'second');
       expect(order.at(-1)).toBe('second');
+    });
+
+    it('leaves a tenth of each second to an owner while one that has used less is always at work', async () => {
+      const { clock, begin } = boundQueue();
+      const load = await begin('loader');
+      let turns = 0;
+      for (let tick = 0; tick < TICKS; tick += 1) {
+        clock.ms += 10;
+        if (tick % 50 === 0) await begin('victim');
+        if (load.mayGoOn()) {
+          load.spend(10);
+          turns += 1;
+        }
+      }
+      expect(turns).toBeGreaterThanOrEqual(TICKS / 10);
+      expect(turns).toBeLessThan(TICKS / 5);
     });
 
     it('may be as high as two shares of a second, and holds then too', async () => {
