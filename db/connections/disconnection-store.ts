@@ -7,6 +7,7 @@ import { explainDisconnection } from '../../domain/grants/disconnection.ts';
 import type { AuditStore } from '../core/audit-store.ts';
 import { deleteReferences } from '../records/record-references.ts';
 import { columnName, tableOf } from '../records/record-tables.ts';
+import { claimRuns } from '../runs/run-scope.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
 import { announceConnection } from '../outgoing/announcements.ts';
 import { connections } from '../schema/connections/connections.ts';
@@ -93,6 +94,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
 
     closeRuns: (ref) =>
       withVenue(db, ref.venueId, async (tx) => {
+        await claimRuns(tx, sql`connection_id = ${ref.connectionId} and finished_at is null`);
         await tx
           .update(syncRuns)
           .set({

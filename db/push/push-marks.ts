@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
-import { lockRun } from '../runs/run-scope.ts';
+import { shareRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { writeMany } from '../core/many-rows.ts';
 import { together, withVenue } from '../core/venue-scope.ts';
@@ -56,8 +56,9 @@ export function marksOf(db: Database): PushMarks {
 
 function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promise<unknown>): Promise<void> {
   // Sent without waiting for the lock, which comes first all the same: a mark of a superseded attempt is rolled back.
+  // Marks change no row of the run, and those of several batches wait neither for each other nor for results.
   return withVenue(db, scope.venueId, async (tx) => {
-    await together(lockRun(tx, scope), mark(tx));
+    await together(shareRun(tx, scope), mark(tx));
   });
 }
 

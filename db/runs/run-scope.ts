@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { SyncId } from '../../contracts/ids.ts';
 import type { SyncConnectionInput } from '../../contracts/sync.ts';
 import type { FieldMapping } from '../../domain/mapping/field-mapping.ts';
@@ -81,11 +82,29 @@ export const retriedIn = ({
     and d.source = 'record' and d.state = 'retrying')`;
 
 /**
- * Locks the run for one commit. Throws SupersededError under an older fence. Returns whether the run was asked to stop.
+ * Locks the run for one commit, which may change its row. Throws SupersededError under an older fence. Returns whether
+ * the run was asked to stop.
  */
-export async function lockRun(tx: Transaction, scope: RunScope): Promise<{ readonly stopRequested: boolean }> {
+export const lockRun = (tx: Transaction, scope: RunScope): Promise<{ readonly stopRequested: boolean }> =>
+  lockRunFor(tx, scope, sql`no key update`);
+
+/**
+ * Holds the run as it is for one commit that changes other rows alone, beside others of the same run. Throws
+ * SupersededError under an older fence.
+ */
+export const shareRun = (tx: Transaction, scope: RunScope): Promise<unknown> => lockRunFor(tx, scope, sql`key share`);
+
+/** Waits for every commit under `lockRun` and `shareRun`, for whoever takes over runs or ends them. */
+export const claimRuns = (tx: Transaction, runs: SQL): Promise<unknown> =>
+  tx.execute(sql`select from sync_runs where ${runs} order by id for update`).execute();
+
+async function lockRunFor(
+  tx: Transaction,
+  { syncId, fence }: RunScope,
+  strength: SQL,
+): Promise<{ readonly stopRequested: boolean }> {
   const [row] = await tx.execute<{ fence: number; stop: boolean; finished: boolean }>(sql`
-    select fence, stop_requested_at is not null as stop, finished_at is not null as finished from sync_runs where id = ${scope.syncId} for update`);
-  if (row?.fence !== scope.fence || row.finished) throw new SupersededError();
+    select fence, stop_requested_at is not null as stop, finished_at is not null as finished from sync_runs where id = ${syncId} for ${strength}`);
+  if (row?.fence !== fence || row.finished) throw new SupersededError();
   return { stopRequested: row.stop };
 }

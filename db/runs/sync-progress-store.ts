@@ -4,7 +4,7 @@ import type { Checkpoint } from '../../domain/sync/checkpoint.ts';
 import type { Cursor } from '../../domain/sync/pull/pull-plan.ts';
 import type { ProviderAccountName } from '../../domain/sync/pull/source-id.ts';
 import { noteUnmet } from './plan-items.ts';
-import { SupersededError, lockRun } from './run-scope.ts';
+import { SupersededError, claimRuns, lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
 import { changePhase, toState } from './run-state.ts';
 import type { RunRow, RunState } from './run-state.ts';
@@ -53,6 +53,7 @@ export function createSyncProgressStore(db: Database, kinds: RecordKinds): SyncP
     ...waitingOf(db),
     takeOver: (input, workflowRunId) =>
       withVenue(db, input.venueId, async (tx) => {
+        await claimRuns(tx, sql`id = ${input.syncId}`);
         const [row] = await tx.execute<RunRow & AccountRow>(sql`
           update sync_runs r set fence = r.fence + 1, workflow_run_id = coalesce(${workflowRunId}, r.workflow_run_id), updated_at = now()
           from connections n where r.id = ${input.syncId} and r.finished_at is null and n.id = r.connection_id
@@ -105,6 +106,7 @@ async function finish(
   input: SyncConnectionInput,
   end: RunEnd & { readonly auditOf: AuditOf<RunSummary> | undefined },
 ): Promise<RunSummary> {
+  // As `claimRuns`, so that the run ends after every commit of its attempts.
   const [open] = await tx.execute<RunRow>(sql`select * from sync_runs where id = ${input.syncId} for update`);
   if (!open) throw new SupersededError();
   // A repeated step whose first answer was lost: the run has ended as requested.
