@@ -67,7 +67,7 @@ CMD ["node", "db/main.ts", "up"]
 FROM service AS worker
 EXPOSE 3001
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.HEALTH_PORT}/health/live`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--min-semi-space-size=2", "--max-semi-space-size=2", "--heap-growing-percent=50", "dist/worker/main.cjs"]
+CMD ["node", "--max-semi-space-size=2", "--heap-growing-percent=50", "dist/worker/main.cjs"]
 
 FROM service AS api
 EXPOSE 3000

@@ -169,10 +169,9 @@ export async function bringUpSandbox(stage: Stage): Promise<ReadySandbox> {
 /**
  * By default Node's young generation grows to a hundred megabytes that are never returned, and the old one to a
  * multiple of its live data before a collection. With these flags our services need half the memory and no more time
- * (`bench million`). The young generation has its size from the start: V8 begins with half of it and lets it grow
- * with what survives, and collects twice as often until then.
+ * (`bench million`).
  */
-const SMALL_HEAP = ['--min-semi-space-size=2', '--max-semi-space-size=2', '--heap-growing-percent=50'];
+const SMALL_HEAP = ['--max-semi-space-size=2', '--heap-growing-percent=50'];
 /**
  * Like the worker's, with a larger young generation, because most objects of a request die young. Holds the API's peak
  * under `bench hostile`.
