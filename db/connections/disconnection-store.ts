@@ -94,7 +94,8 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
 
     closeRuns: (ref) =>
       withVenue(db, ref.venueId, async (tx) => {
-        await claimRuns(tx, sql`connection_id = ${ref.connectionId} and finished_at is null`);
+        const isOpen = sql`connection_id = ${ref.connectionId} and finished_at is null`;
+        await claimRuns(tx, isOpen);
         await tx
           .update(syncRuns)
           .set({
@@ -105,7 +106,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
             finishedAt: sql`now()`,
             updatedAt: sql`now()`,
           })
-          .where(and(eq(syncRuns.connectionId, ref.connectionId), isNull(syncRuns.finishedAt)));
+          .where(isOpen);
         await closeReconciliations(tx, ref);
       }),
 

@@ -96,7 +96,7 @@ export const shareRun = (tx: Transaction, scope: RunScope): Promise<unknown> => 
 
 /** Waits for every commit under `lockRun` and `shareRun`, for whoever takes over runs or ends them. */
 export const claimRuns = (tx: Transaction, runs: SQL): Promise<unknown> =>
-  tx.execute(sql`select from sync_runs where ${runs} order by id for update`).execute();
+  tx.execute(sql`select from sync_runs where ${runs} order by id for update`);
 
 async function lockRunFor(
   tx: Transaction,

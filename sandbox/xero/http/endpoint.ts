@@ -92,9 +92,9 @@ const digestOf = ({ method, path, query, body }: Visit): string =>
   createHash('sha256').update(`${method} ${path}?${query.toString()}\n${body}`).digest('hex');
 
 /**
- * Keeps a 500 that was put in place of the answer: Xero keeps it under its key as any other answer
- * (https://developer.xero.com/documentation/guides/idempotent-requests/idempotency, read 2026-11-29). What it
- * does with other failures is not known.
+ * Keeps a 500 that a fault has put in place of the answer, because Xero keeps one under its key
+ * (https://developer.xero.com/documentation/guides/idempotent-requests/idempotency, read 2026-11-29). A fault of another
+ * status is not kept: the documentation does not tell of any.
  */
 export function keepFailure(state: XeroState, visit: Visit, { status, headers, body }: Answer): void {
   const { 'idempotency-key': key, 'xero-tenant-id': tenant } = visit.headers;

@@ -9,8 +9,8 @@ import type { RunScope } from '../../../db/runs/run-scope.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 
-/** As long as no statement waits that waits for nothing. */
-const NEVER_MS = 300;
+/** Longer than a statement takes that waits for no lock. */
+const UNHINDERED_MS = 300;
 
 let world: Awaited<ReturnType<typeof createSyncWorld>>;
 beforeAll(async () => {
@@ -58,7 +58,7 @@ async function whileHeld<Result>(
 
 /** Whether the step has ended before the lock is released; it has to end afterwards. */
 async function endsBeforeRelease(step: Promise<unknown>, release: () => void): Promise<boolean> {
-  const early = await Promise.race([step.then(() => true), sleep(NEVER_MS, false)]);
+  const early = await Promise.race([step.then(() => true), sleep(UNHINDERED_MS, false)]);
   release();
   await step;
   return early;
@@ -83,14 +83,14 @@ describe('a mark of a batch that is about to be sent', () => {
   });
 });
 
-describe('whoever takes a run away from an attempt', () => {
+describe('a step that takes a run away from an attempt', () => {
   const disconnections = () => createDisconnectionStore(world.database.db, world.audit, RECORD_KINDS);
 
   it.each([
     ['takes it over', () => world.progress.takeOver(input, null)],
     ['ends it', () => world.finish(input, 'cancelled')],
     ['closes the runs of its connection', () => disconnections().closeRuns(input)],
-  ])('waits for a mark at work: who %s', async (_, take) => {
+  ])('%s after a mark at work has ended', async (_, take) => {
     expect(await whileHeld('key share', (release) => endsBeforeRelease(take(), release))).toBe(false);
     await expect(markOf(scope)).rejects.toThrow(SupersededError);
   });
