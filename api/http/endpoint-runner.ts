@@ -40,8 +40,10 @@ const JSON_CONTENT = 'application/json; charset=utf-8';
 
 /** Costs of a request besides its bytes, in milliseconds of the process. */
 const REQUEST_COST_MS = 1;
-/** Of one that starts something in Temporal or calls a provider: what it costs Postgres, Temporal and the worker as well. */
-const EFFORT_COST_MS = 20;
+/** Of one that starts something in Temporal or calls a provider. */
+const EFFORT_COST_MS = 5;
+/** What the latter costs Postgres, Temporal and the worker. */
+const EFFORT_COST_ELSEWHERE_MS = 15;
 
 const RETRY_AFTER_MS = 1_000;
 
@@ -84,6 +86,7 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
     const { req, res } = exchange;
     const context = contextOf(req);
     work.spend(endpoint.effort ? EFFORT_COST_MS : REQUEST_COST_MS);
+    if (endpoint.effort) work.spendElsewhere(EFFORT_COST_ELSEWHERE_MS);
     const ids = await admit(endpoint, exchange, caller);
     const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : null;
     const prepared = await prepareCall(endpoint, exchange, { caller, ids, work });

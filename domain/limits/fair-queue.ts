@@ -40,6 +40,8 @@ const MAX_ACCOUNTS = 1_000;
 export interface Work {
   /** Adds to what the owner has used. */
   spend(costMs: number): void;
+  /** As `spend`, for time of other processes: the owner's next work is not expected to take that from this one. */
+  spendElsewhere(costMs: number): void;
   /** Adds to what the owner has used and waits for the next turn. One piece of work goes on in a round of the event loop. */
   yield(costMs: number): Promise<void>;
   /** Whether the work may go on after it has waited for something else, or others go first: then `yield`. */
@@ -202,13 +204,17 @@ export class FairQueue<Owner extends string = string> {
     account.startedAtMs.add(started);
     if (kind === 'lasting') account.lasting.add(1, started.ms);
     this.#inUse += 1;
-    let spentMs = 0;
-    const spend = (costMs: number): void => {
-      spentMs += costMs;
+    let spentHereMs = 0;
+    const spendElsewhere = (costMs: number): void => {
       account.spend(costMs, this.#nowMs());
+    };
+    const spend = (costMs: number): void => {
+      spentHereMs += costMs;
+      spendElsewhere(costMs);
     };
     return {
       spend,
+      spendElsewhere,
       yield: async (costMs) => {
         spend(costMs);
         await this.#wait(account, 'turn').granted;
@@ -216,7 +222,7 @@ export class FairQueue<Owner extends string = string> {
       mayGoOn: () => this.#mayGo(account, 'turn'),
       end: () => {
         account.startedAtMs.delete(started);
-        account.learn(spentMs);
+        account.learn(spentHereMs);
         this.#inUse -= 1;
         if (this.#waiting > 0) this.#schedule();
       },

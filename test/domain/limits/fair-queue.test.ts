@@ -163,6 +163,24 @@ describe('a queue that shares the time of a process', () => {
     await Promise.all(Array.from({ length: 9 }, () => begin('alone')));
   });
 
+  it('counts what work costs other processes as use, but expects none of it of the next work', async () => {
+    const { queue, order, begin } = aQueue();
+    const starter = await begin('starter');
+    starter.spendElsewhere(30);
+    starter.end();
+    await spendOnce(begin, 'victim', 5);
+    const started = await Promise.all(Array.from({ length: 8 }, () => begin('starter')));
+    started[0]?.spendElsewhere(ABOVE_SHARE_MS);
+    for (const work of started) work.end();
+    const victim = await begin('victim');
+    const next = begin('starter', 'next');
+    await manyRounds();
+    expect(queue.waiting).toBe(1);
+    victim.end();
+    await next;
+    expect(order.at(-1)).toBe('next');
+  });
+
   it('starts as many as before of an owner whose work has become cheap again', async () => {
     const { begin } = aQueue();
     await spendOnce(begin, 'reader', 30);
