@@ -176,7 +176,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
         const [row] = await tx.execute<{ archiving: number; of: number; newest: string | null }>(sql`
           select count(*) filter (where c.deleted_at is not null and ${coveredBy(scope)})::int as archiving, count(*)::int as of, max(${deletionEpochUs}) as newest
           from record_links l join ${tableOf(kinds.get(scope.resource))} c on c.id = l.record_id
-          where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and ${inUse}`);
+          where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.write_attempt >= 0 and ${inUse}`);
         return {
           archiving: row?.archiving ?? 0,
           of: row?.of ?? 0,

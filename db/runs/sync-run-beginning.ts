@@ -49,9 +49,10 @@ export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning 
 
     position: (input) =>
       withVenue(db, input.venueId, async (tx) => {
+        // The attempts are always 0 or more. Without them no index fits, and the links of all venues would be read.
         const [row] = await tx.execute<{ at: string | null; feed_cursor: Cursor | null; has_links: boolean }>(sql`
           select c.watermark::text as at, c.feed_cursor, l.has_links from (select exists (
-            select from record_links where connection_id = ${input.connectionId} and resource = ${input.resource}) as has_links) l
+            select from record_links where connection_id = ${input.connectionId} and resource = ${input.resource} and write_attempt >= 0) as has_links) l
           left join lateral (
             select watermark, feed_cursor from sync_cursors
             where connection_id = ${input.connectionId} and resource = ${input.resource}
