@@ -47,9 +47,7 @@ export const stripeWebhooks: WebhookDefinition<StripeSettings> = {
         // With the SDK's own tolerance of 300 s: a delivery that was recorded cannot be sent again later.
         const given = header('stripe-signature') ?? '';
         const signer = signerOf(body);
-        return (
-          Stripe.webhooks.signature?.verifyHeader(body, given, secret.expose(), undefined, signer) === true
-        );
+        return Stripe.webhooks.signature?.verifyHeader(body, given, secret.expose(), undefined, signer) === true;
       } catch (error) {
         if (error instanceof Stripe.errors.StripeSignatureVerificationError) return false;
         throw error;
