@@ -23,7 +23,7 @@ const subscriptionState = z.enum(SUBSCRIPTION_STATES).meta({ id: 'SubscriptionSt
 const disabledReason = z.enum(DISABLED_REASONS).meta({ id: 'SubscriptionDisabledReason' });
 const deliveryError = z.enum(DELIVERY_ERRORS).meta({ id: 'DeliveryError', description: 'Why an attempt failed.' });
 
-const url = z.string().min(1).max(MAX_URL_LENGTH).meta({
+const url = z.string().min(1, { abort: true }).max(MAX_URL_LENGTH, { abort: true }).meta({
   description:
     'Where messages are posted to: an https URL without user, password and fragment, whose name leads to public addresses only. Redirects are not followed.',
   example: 'https://backend.example.com/interlock',
