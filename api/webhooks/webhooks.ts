@@ -172,10 +172,12 @@ interface Arrival extends Omit<Exchange, 'ends'> {
   readonly address: Address;
 }
 
+/** HEAD counts as GET: Node leaves out the body of its answer. */
+const methodOf = ({ method }: IncomingMessage) => (method === 'HEAD' ? 'GET' : method);
+
 /** Answers a provider's handshake. Returns false for any other request. */
 async function shakeHands(deps: WebhookDeps, { req, res, address }: Arrival): Promise<boolean> {
-  // Node leaves out the body of an answer to HEAD.
-  const method = req.method === 'HEAD' ? 'GET' : req.method;
+  const method = methodOf(req);
   const setup = deps.providers.webhooks(address.provider);
   if (!setup?.handshake || (method !== 'GET' && method !== 'POST')) return false;
   const query = new URLSearchParams(queryTextOf(req.url ?? ''));
