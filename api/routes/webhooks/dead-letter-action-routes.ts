@@ -1,6 +1,6 @@
 import type { DeadLetterId, VenueId } from '../../../contracts/ids.ts';
 import type { DeadLetter, Unchanged } from '../../../db/dead-letters/dead-letter-store.ts';
-import type { RecordChanges, StoredRecord } from '../../../db/records/record-store.ts';
+import type { StoredRecord } from '../../../db/records/record-store.ts';
 import type { FieldProblem } from '../../../db/records/record-writing.ts';
 import type { Actor } from '../../admin/audit-trail.ts';
 import type { StartRetries } from '../../dead-letters/retry-starter.ts';
@@ -158,16 +158,13 @@ async function editRecord(
     fields: Object.keys(kind.fields),
   });
   if (!parsed.ok) throw invalidRequest(parsed.errors.map(inFields));
-  const result = await store.update(
-    { venueId, id: recordId },
-    parsed.value as RecordChanges,
-    ({ id: record }: StoredRecord) =>
-      audit.entry(actor, venueId, {
-        action: 'dead-letter.edited',
-        targetType: 'dead-letter',
-        targetId: id,
-        details: { resource, record, fields: Object.keys(fields).sort().join(' ') },
-      }),
+  const result = await store.update({ venueId, id: recordId }, parsed.value, ({ id: record }: StoredRecord) =>
+    audit.entry(actor, venueId, {
+      action: 'dead-letter.edited',
+      targetType: 'dead-letter',
+      targetId: id,
+      details: { resource, record, fields: Object.keys(fields).sort().join(' ') },
+    }),
   );
   if (result === null) throw notEditable('The record is deleted: discard the entry.');
   if (Array.isArray(result)) throw invalidRequest((result as readonly FieldProblem[]).map(inFields));

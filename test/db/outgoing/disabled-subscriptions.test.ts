@@ -70,9 +70,9 @@ describe('A message on its way to a subscription that is disabled', () => {
     await tell();
     await disable();
     expect(await states()).toEqual(['failed', 'failed']);
-    expect((await deadLetters()).map((row) => [row['code'], row['state']])).toEqual([
-      [firstCode, 'open'],
-      ['subscription-disabled', 'open'],
+    expect([...(await deadLetters())]).toEqual([
+      { code: firstCode, state: 'open' },
+      { code: 'subscription-disabled', state: 'open' },
     ]);
   });
 
