@@ -11,7 +11,7 @@ import { JsonText, needsOpenVenue } from './endpoint.ts';
 import type { AnyCall, AnyIds, Answer, Endpoint, Exchange } from './endpoint.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { toApiError } from '../errors/error-handler.ts';
-import { idempotencyRefOf, readIdempotencyKey, requestKeyOf } from './idempotency.ts';
+import { idempotencyRefOf, requestKeyOf } from './idempotency.ts';
 import type { Idempotency, Outcome, SerialisedAnswer } from './idempotency.ts';
 import { readIds, prepareCall } from './prepare-call.ts';
 import type { PreparedCall } from './prepare-call.ts';
@@ -85,24 +85,22 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
   ): Promise<void> {
     const { req, res } = exchange;
     const context = contextOf(req);
-    work.spend(endpoint.effort ? EFFORT_COST_MS : REQUEST_COST_MS);
-    if (endpoint.effort) work.spendElsewhere(EFFORT_COST_ELSEWHERE_MS);
+    spendOn(endpoint, work);
     const ids = await admit(endpoint, exchange, caller);
-    const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : null;
     const prepared = await prepareCall(endpoint, exchange, { caller, ids, work });
     if (endpoint.stream) {
       await endpoint.stream(prepared.call, exchange);
       return;
     }
     try {
-      if (key === null) {
+      if (prepared.key === null) {
         const answer = await endpoint.handle(prepared.call);
         if (endpoint.whileClosing && ids.venueId) deps.gate.forget(ids.venueId);
         context.limit = answer.limit ?? null;
         if (answer.audit) await deps.audit.write(answer.audit);
         work.spend(send(res, serialise(answer)));
       } else {
-        const answer = await runOnce(endpoint, prepared, key);
+        const answer = await runOnce(endpoint, prepared, prepared.key);
         noteRefusal(context, answer);
         work.spend(send(res, answer));
       }
@@ -163,6 +161,11 @@ export function createRunner(deps: RunnerDeps): (endpoint: Endpoint) => Run {
     const body = JSON.stringify(toProblem(error, { requestId: call.requestId, publicUrl: deps.publicUrl }));
     return { status: error.status, headers: { ...error.headers, 'Content-Type': PROBLEM_JSON }, body };
   }
+}
+
+function spendOn({ effort }: Endpoint, work: Work): void {
+  work.spend(effort ? EFFORT_COST_MS : REQUEST_COST_MS);
+  work.spendElsewhere(effort ? EFFORT_COST_ELSEWHERE_MS : 0);
 }
 
 /** Records a stored refusal, because only others pass through the error handler. */

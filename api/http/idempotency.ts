@@ -9,7 +9,7 @@ import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
 import { KeyClaim, KeySettledError, WAIT_FOR_DUPLICATE_MS } from './key-claim.ts';
 import type { Settled } from './key-claim.ts';
-import { invalidRequest } from './parse.ts';
+import type { Parsed } from './parse.ts';
 
 /** 1–255 printable ASCII characters. */
 export const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
@@ -108,11 +108,12 @@ const MAX_KEPT_BYTES = 131_072;
 const isKept = ({ status, body }: SerialisedAnswer): boolean =>
   (status < 400 || FINAL_REFUSALS.includes(status)) && Buffer.byteLength(body) <= MAX_KEPT_BYTES;
 
-/** The value of `Idempotency-Key`, or null without one. Throws `invalid-request`. */
-export function readIdempotencyKey(header: string | string[] | undefined): string | null {
-  if (header === undefined) return null;
-  if (typeof header === 'string' && IDEMPOTENCY_KEY.test(header)) return header;
-  throw invalidRequest([{ path: 'Idempotency-Key', message: 'Must be 1 to 255 printable ASCII characters' }]);
+/** The value of `Idempotency-Key`, or null without one. */
+export function readIdempotencyKey(header: string | string[] | undefined): Parsed<string | null> {
+  if (header === undefined) return { ok: true, value: null };
+  if (typeof header === 'string' && IDEMPOTENCY_KEY.test(header)) return { ok: true, value: header };
+  const message = 'Must be 1 to 255 printable ASCII characters';
+  return { ok: false, errors: [{ path: 'Idempotency-Key', message }], omitted: 0 };
 }
 
 /**

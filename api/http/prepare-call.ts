@@ -6,6 +6,7 @@ import type { BodyStream } from './body-stream.ts';
 import type { Caller } from '../auth/caller.ts';
 import type { AnyCall, AnyIds, Endpoint, Exchange } from './endpoint.ts';
 import type { ApiError } from '../errors/api-error.ts';
+import { readIdempotencyKey } from './idempotency.ts';
 import { decodeJson } from './json.ts';
 import { notFound, recordNotFound } from '../errors/not-found.ts';
 import { allOf, check } from './parse.ts';
@@ -15,6 +16,8 @@ import { contextOf } from './request-context.ts';
 
 export interface PreparedCall {
   readonly call: AnyCall;
+  /** The value of `Idempotency-Key`; null without one, and for an operation that takes none. */
+  readonly key: string | null;
   /** Hashes the whole request, for the idempotency key; only its head when the body is a stream. */
   readonly hash: () => string;
   readonly stream: BodyStream | null;
@@ -22,6 +25,7 @@ export interface PreparedCall {
   readonly isShort: boolean;
 }
 
+const NO_KEY: Parsed<null> = { ok: true, value: null };
 const ABSENT: Parsed<undefined> = { ok: true, value: undefined };
 const NO_BYTES = new Uint8Array();
 /** A repeat of such a request is validated before its stored answer is found: it must cost no more than the look-up. */
@@ -50,7 +54,7 @@ function canonicalPath(template: string, ids: AnyIds): string {
   return template.replace(/\{(\w+)\}/g, (_, name: keyof AnyIds) => ids[name] ?? '');
 }
 
-/** Reads and validates query and body. Throws with the errors of both at once. */
+/** Reads and validates query, idempotency key and body. Throws with the errors of all at once. */
 export async function prepareCall(
   endpoint: Endpoint,
   { req }: Exchange,
@@ -64,11 +68,13 @@ export async function prepareCall(
     path: canonicalPath(endpoint.path, who.ids),
   };
   const query = check(endpoint.query, readQuery(req.url));
+  const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : NO_KEY;
   if (endpoint.batch) {
-    const [value] = allOf(query);
+    const [value, keyValue] = allOf(query, key);
     const body = openBatchBody(req, work);
     return {
       call: { ...head, query: value, body },
+      key: keyValue,
       hash: () => hashRequest(req, body.type, null),
       stream: body.stream,
       isShort: isAnnounced(req, SHORT_BATCH_BYTES),
@@ -76,9 +82,11 @@ export async function prepareCall(
   }
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
   const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
-  const [queryValue, bodyValue] = allOf(query, await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {}));
+  const body = await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {});
+  const [queryValue, keyValue, bodyValue] = allOf(query, key, body);
   return {
     call: { ...head, query: queryValue, body: bodyValue },
+    key: keyValue,
     hash: () => hashRequest(req, JSON_TYPE, bytes),
     stream: null,
     isShort: false,

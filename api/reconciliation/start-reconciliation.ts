@@ -96,7 +96,7 @@ export function requireReconcilable(providers: Providers, { provider }: Connecti
   );
 }
 
-/** Throws `invalid-request` for days in the wrong order, too many, or in the future. */
+/** Throws `invalid-request` for days that are too many, or in the future. */
 function daysOf(
   { from, to }: Pick<ReconciliationOrder, 'from' | 'to'>,
   { timeZone, now }: { readonly timeZone: string; readonly now: Date },
@@ -105,8 +105,7 @@ function daysOf(
   const first = from ?? last;
   const errors = [];
   if (last > dayIn(timeZone, now)) errors.push({ path: 'to', message: 'Must not be after today' });
-  if (first > last)
-    errors.push({ path: 'from', message: to === undefined ? 'Must not be after yesterday' : 'Must not be after `to`' });
+  if (first > last) errors.push({ path: 'from', message: 'Must not be after yesterday' });
   // In days without a time zone, which all have the same length.
   if ((Date.parse(last) - Date.parse(first)) / DAY_MS + 1 > MAX_DAYS)
     errors.push({ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` });

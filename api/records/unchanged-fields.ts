@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import type { RecordId, VenueId } from '../../contracts/ids.ts';
+import type { RecordStore } from '../../db/records/record-store.ts';
 import { check } from '../http/parse.ts';
 import type { Parsed } from '../http/parse.ts';
 
@@ -17,6 +19,35 @@ export async function checkChanged<T>(
   if (whole.ok || typeof input !== 'object' || input === null || Array.isArray(input)) return whole;
   const shown = await readShown();
   return shown === null ? whole : (checkAgainst(schema, input, { shown, fields }) ?? whole);
+}
+
+/** Like `checkChanged`, for a change of one record. Its `sourceId` may be sent back, is not changed, and left out of the value. */
+export async function checkRecordChanges<T extends object>(
+  schema: z.ZodType<T>,
+  input: unknown,
+  { store, ref, fields }: ChangedRecord,
+): Promise<Parsed<T>> {
+  let read: ReturnType<ChangedRecord['store']['find']> | null = null;
+  const readShown = () => (read ??= store.find(ref.venueId, ref.id));
+  const parsed = await checkChanged(schema, input, { readShown, fields: ['sourceId', ...fields] });
+  const { sourceId } = sentBack.safeParse(input).data ?? {};
+  if (sourceId === undefined) return parsed;
+  const stored = await readShown();
+  const { errors, omitted } = parsed.ok ? { errors: [], omitted: 0 } : parsed;
+  if (stored !== null && stored.sourceId !== sourceId && !errors.some(({ path }) => path === 'sourceId'))
+    return { ok: false, errors: [...errors, { path: 'sourceId', message: 'Cannot be changed' }], omitted };
+  if (!parsed.ok) return parsed;
+  const changes = Object.entries(parsed.value).filter(([name]) => name !== 'sourceId');
+  return { ok: true, value: Object.fromEntries(changes) as T };
+}
+
+const sentBack = z.object({ sourceId: z.string() });
+
+interface ChangedRecord {
+  readonly store: Pick<RecordStore, 'find'>;
+  readonly ref: { readonly venueId: VenueId; readonly id: RecordId };
+  /** The writable ones. */
+  readonly fields: readonly string[];
 }
 
 /** Like `checkChanged`, for an input that is invalid by itself. Null when no field of it equals `shown`. */

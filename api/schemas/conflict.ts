@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { CONFLICT_KINDS, CONFLICT_RESOLUTIONS, CONFLICT_STATES } from '../../contracts/conflicts.ts';
 import type { ConnectionId } from '../../contracts/ids.ts';
 import type { Conflict } from '../../db/conflicts/conflict.ts';
+import { whereRight } from './combined-fields.ts';
 import { orNull, paging, timestamp, uuid } from './common.ts';
 import { resource, resourceOf } from './words.ts';
 
@@ -71,10 +72,13 @@ export const resolveConflictBody = z
       .optional()
       .meta({ description: 'With `take: values`: a value for each field in conflict, by the name in `fields`.' }),
   })
-  .superRefine(({ take, values }, context) => {
-    if ((take === 'values') !== (values !== undefined))
-      context.addIssue({ code: 'custom', path: ['values'], message: 'Goes with `take: values`, and only with that' });
-  })
+  .superRefine(
+    ({ take, values }, context) => {
+      if ((take === 'values') !== (values !== undefined))
+        context.addIssue({ code: 'custom', path: ['values'], message: 'Goes with `take: values`, and only with that' });
+    },
+    whereRight('take', 'values'),
+  )
   .meta({ id: 'ResolveConflict' });
 
 export const presentConflict = (row: Conflict): z.input<typeof conflictAnswer> => ({

@@ -1,6 +1,7 @@
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import { scopesMissing } from '../../providers/kit/needed-scopes.ts';
 import { z } from 'zod';
+import { whereRight } from './combined-fields.ts';
 import type { Connection } from '../../db/connections/connection-store.ts';
 import { isChosen } from '../../domain/grants/account-choice.ts';
 import type { AccountChoice } from '../../domain/grants/account-choice.ts';
@@ -65,17 +66,20 @@ const newConnectionOf = (ids: readonly ProviderId[], credentials: z.ZodType<Cred
       flow: oauthFlow.optional(),
       ...wishes,
     })
-    .superRefine(({ credentials: entered, flow, scopes, returnUrl }, context) => {
-      if (!entered) return;
-      for (const [name, value] of Object.entries({ flow, scopes, returnUrl })) {
-        if (value !== undefined)
-          context.addIssue({
-            code: 'custom',
-            path: [name],
-            message: 'Only for connecting by consent: not together with `credentials`',
-          });
-      }
-    });
+    .superRefine(
+      ({ credentials: entered, flow, scopes, returnUrl }, context) => {
+        if (!entered) return;
+        for (const [name, value] of Object.entries({ flow, scopes, returnUrl })) {
+          if (value !== undefined)
+            context.addIssue({
+              code: 'custom',
+              path: [name],
+              message: 'Only for connecting by consent: not together with `credentials`',
+            });
+        }
+      },
+      whereRight('flow', 'scopes', 'returnUrl'),
+    );
 
 /** The body of a request for a new connection. */
 export interface NewConnectionBody {

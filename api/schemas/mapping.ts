@@ -7,6 +7,7 @@ import type { MappingDefinition, MappingRule } from '../../domain/mapping/mappin
 import type { StoredMapping } from '../../db/mappings/mapping-store.ts';
 import { EXPRESSION_LIMITS } from '../../expressions/limits.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
+import { whereRight } from './combined-fields.ts';
 import { orNull, timestamp, uuid } from './common.ts';
 import { direction, resource } from './words.ts';
 
@@ -49,14 +50,17 @@ const ruleInput = z
     policy: mergePolicy.default('venue'),
     readOnly: z.boolean().optional().meta({ description: 'As answers have it; not taken.' }),
   })
-  .superRefine(({ source, expression, values }, context) => {
-    const wrong = (field: string, message: string) => {
-      context.addIssue({ code: 'custom', path: [field], message });
-    };
-    if ((source === undefined) === (expression === undefined))
-      for (const field of ['source', 'expression']) wrong(field, 'Send either `source` or `expression`');
-    if (values !== undefined && expression !== undefined) wrong('values', 'Belongs to `source`');
-  })
+  .superRefine(
+    ({ source, expression, values }, context) => {
+      const wrong = (field: string, message: string) => {
+        context.addIssue({ code: 'custom', path: [field], message });
+      };
+      if ((source === undefined) === (expression === undefined))
+        for (const field of ['source', 'expression']) wrong(field, 'Send either `source` or `expression`');
+      if (values !== undefined && expression !== undefined) wrong('values', 'Belongs to `source`');
+    },
+    whereRight('source', 'expression', 'values'),
+  )
   .meta({ id: 'MappingRuleInput' });
 
 const fields = z

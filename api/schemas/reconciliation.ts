@@ -7,6 +7,7 @@ import { DIFFERING_FIELDS } from '../../domain/reconciliation/compare.ts';
 import type { SideTotal } from '../../domain/reconciliation/totals.ts';
 import type { TransactionFact } from '../../domain/reconciliation/transaction-fact.ts';
 import { transactionKind as kindType, transactionStatus as statusType } from '../../records/transactions.ts';
+import { checkDayOrder, whereRight } from './combined-fields.ts';
 import { currencyAnswer, day, orNull, paging, timestamp, uuid } from './common.ts';
 import { jobOutcome } from './job.ts';
 import { wordSchema } from './records/values.ts';
@@ -26,17 +27,19 @@ const discrepancyState = z.enum(DISCREPANCY_STATES).meta({
     '`repaired`: a repair has made the venue’s side equal; `resolved`: both sides were equal already when the repair looked.',
 });
 
-export const startReconciliationBody = z.strictObject({
-  connectionId,
-  from: day.optional().meta({
-    description: 'First business day, in the venue’s time zone. `to` when it is left out.',
-    example: '2026-11-20',
-  }),
-  to: day.optional().meta({
-    description: 'Last business day, today at the latest. Yesterday when it is left out.',
-    example: '2026-11-21',
-  }),
-});
+export const startReconciliationBody = z
+  .strictObject({
+    connectionId,
+    from: day.optional().meta({
+      description: 'First business day, in the venue’s time zone. `to` when it is left out.',
+      example: '2026-11-20',
+    }),
+    to: day.optional().meta({
+      description: 'Last business day, today at the latest. Yesterday when it is left out.',
+      example: '2026-11-21',
+    }),
+  })
+  .superRefine(checkDayOrder, whereRight('from', 'to'));
 
 export const reconciliationListQuery = z.strictObject({ connectionId: connectionId.optional(), ...paging });
 

@@ -12,6 +12,7 @@ import {
   parseDuration,
 } from '../../domain/schedule/schedule-timing.ts';
 import type { Schedule } from '../temporal/schedule-gateway.ts';
+import { whereRight } from './combined-fields.ts';
 import { orNull, timestamp } from './common.ts';
 import type { TemporalUi } from './sync.ts';
 import { timeZone } from './venue.ts';
@@ -83,16 +84,20 @@ export const scheduleBody = z
       .optional()
       .meta({ description: 'For people; shown in the Temporal Web UI too. When left out it stays as it is.' }),
   })
-  .superRefine(({ every, cron: expression, timeZone: zone, jitter }, context) => {
-    const wrong = (field: string, message: string) => {
-      context.addIssue({ code: 'custom', path: [field], message });
-    };
-    if ((every === undefined) === (expression === undefined))
-      for (const field of ['every', 'cron']) wrong(field, ONLY_ONE);
-    if (zone !== undefined && expression === undefined)
-      wrong('timeZone', 'Belongs to `cron`: an interval knows no clock');
-    if (every !== undefined && jitter !== undefined && jitter >= every) wrong('jitter', 'Must be shorter than `every`');
-  });
+  .superRefine(
+    ({ every, cron: expression, timeZone: zone, jitter }, context) => {
+      const wrong = (field: string, message: string) => {
+        context.addIssue({ code: 'custom', path: [field], message });
+      };
+      if ((every === undefined) === (expression === undefined))
+        for (const field of ['every', 'cron']) wrong(field, ONLY_ONE);
+      if (zone !== undefined && expression === undefined)
+        wrong('timeZone', 'Belongs to `cron`: an interval knows no clock');
+      if (every !== undefined && jitter !== undefined && jitter >= every)
+        wrong('jitter', 'Must be shorter than `every`');
+    },
+    whereRight('every', 'cron', 'timeZone', 'jitter'),
+  );
 
 const { every: everyField, cron: cronField, timeZone: timeZoneField, ...shared } = scheduleBody.shape;
 const required = <T extends z.ZodType>(field: z.ZodOptional<T>) => field.unwrap().meta(field.meta() ?? {});

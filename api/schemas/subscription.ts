@@ -9,6 +9,7 @@ import {
 import type { SampleResult } from '../../contracts/outgoing-webhooks.ts';
 import type { Delivery } from '../../db/outgoing/delivery-list-store.ts';
 import type { Subscription } from '../../db/outgoing/subscription-store.ts';
+import type { ReceiverUrlCheck } from '../subscriptions/receiver-url.ts';
 import { instant, orNull, paging, timestamp } from './common.ts';
 
 const MAX_URL_LENGTH = 2_000;
@@ -22,7 +23,7 @@ const subscriptionState = z.enum(SUBSCRIPTION_STATES).meta({ id: 'SubscriptionSt
 const disabledReason = z.enum(DISABLED_REASONS).meta({ id: 'SubscriptionDisabledReason' });
 const deliveryError = z.enum(DELIVERY_ERRORS).meta({ id: 'DeliveryError', description: 'Why an attempt failed.' });
 
-const url = z.string().min(1).max(MAX_URL_LENGTH).meta({
+const url = z.string().min(1, { abort: true }).max(MAX_URL_LENGTH, { abort: true }).meta({
   description:
     'Where messages are posted to: an https URL without user, password and fragment, whose name leads to public addresses only. Redirects are not followed.',
   example: 'https://backend.example.com/interlock',
@@ -36,23 +37,38 @@ const types = z
   .meta({ description: 'The types that are sent; null for all, also those of later versions.' });
 const description = z.string().min(1).max(MAX_DESCRIPTION_LENGTH).nullable();
 
+/** With the rules that depend on how the service is set up, so that an answer names their breach with all other errors. */
+const checkedBy = (check: ReceiverUrlCheck) =>
+  url.superRefine((text, context) => {
+    const message = check(text);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  });
+
+export const subscriptionBodyWith = (check: ReceiverUrlCheck) => subscriptionBody.extend({ url: checkedBy(check) });
+
 export const subscriptionBody = z.strictObject({
   url,
   types: types.default(null),
   description: description.default(null),
 });
 
-export const subscriptionChange = z
-  .strictObject({
-    url: url.optional(),
-    types: types.optional(),
-    description: description.optional(),
-    enabled: z.boolean().optional().meta({
-      description:
-        'False: nothing more is sent, and what happens meanwhile is not kept for later. True: events are sent from now on.',
-    }),
-  })
-  .refine((change) => Object.values(change).some((value) => value !== undefined), 'Must change something');
+const changes = z.strictObject({
+  url: url.optional(),
+  types: types.optional(),
+  description: description.optional(),
+  enabled: z.boolean().optional().meta({
+    description:
+      'False: nothing more is sent, and what happens meanwhile is not kept for later. True: events are sent from now on.',
+  }),
+});
+
+const isChange = (change: object) => Object.values(change).some((value) => value !== undefined);
+const NO_CHANGE = 'Must change something';
+
+export const subscriptionChange = changes.refine(isChange, NO_CHANGE);
+
+export const subscriptionChangeWith = (check: ReceiverUrlCheck) =>
+  changes.extend({ url: checkedBy(check).optional() }).refine(isChange, NO_CHANGE);
 
 export const rotateSecretBody = z.strictObject({
   overlapSeconds: z

@@ -4,6 +4,7 @@ import { WAITING_FOR } from '../../contracts/sync.ts';
 import type { SyncPhase } from '../../contracts/sync.ts';
 import type { SyncWindow } from '../../db/runs/sync-run-opening.ts';
 import type { SyncLogRow, SyncRun } from '../../db/runs/sync-run-store.ts';
+import { whereRight } from './combined-fields.ts';
 import { instant, orNull, paging, timestamp, uuid } from './common.ts';
 import { direction, resource, syncLogAction, syncLogLevel, syncMode, syncOutcome, syncPhase } from './words.ts';
 
@@ -30,11 +31,14 @@ const startSync = z.strictObject({
     }),
 });
 
-export const startSyncBody = startSync.superRefine(checkWindow).meta({ id: 'StartSync' });
+/** A wrong `mode` or `resource` hides no wrong window. */
+const WINDOW_FIELDS = whereRight('direction', 'dryRun', 'from', 'to', 'planId');
+
+export const startSyncBody = startSync.superRefine(checkWindow, WINDOW_FIELDS).meta({ id: 'StartSync' });
 
 /** Like `startSyncBody`, limited to these resources. */
 export const startSyncBodyAmong = (resources: readonly string[]) =>
-  startSync.extend({ resource: z.enum(resources) }).superRefine(checkWindow);
+  startSync.extend({ resource: z.enum(resources) }).superRefine(checkWindow, WINDOW_FIELDS);
 
 interface WindowFields {
   readonly direction: string;

@@ -1,22 +1,25 @@
 import { z } from 'zod';
 import type { ConnectionId } from '../../contracts/ids.ts';
+import { checkDayOrder, whereRight } from './combined-fields.ts';
 import { currency, currencyAnswer, day, uuid } from './common.ts';
 import { transactionKind as kindType, transactionStatus as statusType } from '../../records/transactions.ts';
 import { wordSchema } from './records/values.ts';
 
 const [transactionKind, transactionStatus] = [wordSchema(kindType), wordSchema(statusType)];
 
-export const summaryQuery = z.strictObject({
-  from: day.optional().meta({
-    description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.',
-    example: '2026-11-01',
-  }),
-  to: day.optional().meta({ description: 'Last day. Today when it is left out.', example: '2026-11-30' }),
-  kind: transactionKind.optional(),
-  status: transactionStatus.optional().meta({ description: 'Count those with this status alone.' }),
-  currency: currency.optional(),
-  connectionId: uuid.transform((id) => id as ConnectionId).optional(),
-});
+export const summaryQuery = z
+  .strictObject({
+    from: day.optional().meta({
+      description: 'First day, in the venue’s time zone. 29 days before `to` when it is left out.',
+      example: '2026-11-01',
+    }),
+    to: day.optional().meta({ description: 'Last day. Today when it is left out.', example: '2026-11-30' }),
+    kind: transactionKind.optional(),
+    status: transactionStatus.optional().meta({ description: 'Count those with this status alone.' }),
+    currency: currency.optional(),
+    connectionId: uuid.transform((id) => id as ConnectionId).optional(),
+  })
+  .superRefine(checkDayOrder, whereRight('from', 'to'));
 
 export const summaryAnswer = z
   .object({

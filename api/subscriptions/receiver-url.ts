@@ -13,7 +13,8 @@ export function createReceiverUrlCheck({ allowLoopback }: { readonly allowLoopba
   const schemes = allowLoopback ? ['https:', 'http:'] : ['https:'];
   const isInternal = (url: URL) => isRefusedLiteral(url, mayCall) || (!allowLoopback && isLoopbackName(url.hostname));
   return (text) => {
-    if (!URL.canParse(text)) return 'Must be a complete URL';
+    // A parser leaves out white space, which a stored URL would keep.
+    if (!URL.canParse(text) || /\s/.test(text)) return 'Must be a complete URL';
     const url = new URL(text);
     if (!schemes.includes(url.protocol)) return 'Must be an https URL';
     if (url.username !== '' || url.password !== '') return 'Must not hold a user or a password';

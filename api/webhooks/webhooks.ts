@@ -146,8 +146,10 @@ function createAnswer(deps: WebhookDeps): (exchange: Exchange) => Promise<void> 
   return async ({ req, res, ends: [provider, endpoint] }) => {
     const address = { provider: decoded(provider), path: endpoint === undefined ? null : decoded(endpoint) };
     if (await shakeHands(deps, { req, res, address })) return;
-    if (req.method !== 'POST')
-      throw new ApiError('method-not-allowed', 'This path takes POST.', { headers: { Allow: 'POST' } });
+    if (req.method !== 'POST') {
+      const allowed = deps.providers.webhooks(address.provider)?.handshake ? 'GET, HEAD, POST' : 'POST';
+      throw new ApiError('method-not-allowed', `This path takes ${allowed}.`, { headers: { Allow: allowed } });
+    }
     const context = contextOf(req);
     context.isWithoutBody = deps.providers.webhooks(address.provider)?.answersWithoutBody ?? false;
     await receive(req, address);
@@ -170,9 +172,12 @@ interface Arrival extends Omit<Exchange, 'ends'> {
   readonly address: Address;
 }
 
+/** HEAD counts as GET: Node leaves out the body of its answer. */
+const methodOf = ({ method }: IncomingMessage) => (method === 'HEAD' ? 'GET' : method);
+
 /** Answers a provider's handshake. Returns false for any other request. */
 async function shakeHands(deps: WebhookDeps, { req, res, address }: Arrival): Promise<boolean> {
-  const { method } = req;
+  const method = methodOf(req);
   const setup = deps.providers.webhooks(address.provider);
   if (!setup?.handshake || (method !== 'GET' && method !== 'POST')) return false;
   const query = new URLSearchParams(queryTextOf(req.url ?? ''));

@@ -5,6 +5,7 @@ import type { SealedSecret } from '../../contracts/vault.ts';
 import { FAILING_TOO_LONG_MS } from '../../domain/outgoing/delivery-schedule.ts';
 import { recordWith } from '../core/audit-store.ts';
 import { addDeadLetters, deliveryKey, reopenDeadLettersOf, resolveDeadLetters } from '../dead-letters/dead-letters.ts';
+import type { NewDeadLetter } from '../dead-letters/dead-letters.ts';
 import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { deliveries } from '../schema/outgoing/deliveries.ts';
@@ -238,31 +239,33 @@ async function mark(
 }
 
 /** Lists messages that have failed for good as dead letters, and settles those of earlier failures that were accepted. */
-async function listFailed(
-  tx: Transaction,
-  { venueId, subscriptionId }: SubscriptionRef,
-  outcomes: readonly AttemptOutcome[],
-): Promise<void> {
-  const keyOf = (messageId: MessageId): string => deliveryKey({ subscriptionId, messageId });
+async function listFailed(tx: Transaction, ref: SubscriptionRef, outcomes: readonly AttemptOutcome[]): Promise<void> {
+  const message = 'The receiver has not accepted the message for three days.';
   await addDeadLetters(
     tx,
     outcomes.flatMap(({ messageId, error, retryInMs }) =>
-      error === null || retryInMs !== null
-        ? []
-        : [
-            {
-              ...{ venueId, source: 'delivery' as const, sourceKey: keyOf(messageId), code: error },
-              message: 'The receiver has not accepted the message for three days.',
-            },
-          ],
+      error === null || retryInMs !== null ? [] : [failedDelivery(ref, { messageId, code: error, message })],
     ),
   );
   await resolveDeadLetters(
     tx,
     'delivery',
-    outcomes.flatMap(({ messageId, error }) => (error === null ? [keyOf(messageId)] : [])),
+    outcomes.flatMap(({ messageId, error }) =>
+      error === null ? [deliveryKey({ subscriptionId: ref.subscriptionId, messageId })] : [],
+    ),
   );
 }
+
+const failedDelivery = (
+  { venueId, subscriptionId }: SubscriptionRef,
+  { messageId, code, message }: { readonly messageId: MessageId } & Pick<NewDeadLetter, 'code' | 'message'>,
+): NewDeadLetter => ({
+  venueId,
+  source: 'delivery',
+  sourceKey: deliveryKey({ subscriptionId, messageId }),
+  code,
+  message,
+});
 
 /** Notes whether the receiver accepts messages, and disables a subscription whose receiver has not for days. */
 async function noteHealth(
@@ -301,7 +304,7 @@ async function noteHealth(
   }));
 }
 
-/** Disables a subscription. Its messages that have yet to be accepted have failed, and can be resent once it is enabled. */
+/** Disables a subscription. Its messages that have yet to be accepted have failed, are listed so, and can be resent once it is enabled. */
 export async function disable(tx: Transaction, ref: SubscriptionRef, reason: DisabledReason): Promise<void> {
   await tx
     .update(subscriptions)
@@ -310,13 +313,21 @@ export async function disable(tx: Transaction, ref: SubscriptionRef, reason: Dis
       updatedAt: sql`now()`,
     })
     .where(eq(subscriptions.id, ref.subscriptionId));
-  await tx
+  const failed = await tx
     .update(deliveries)
     .set({
       state: 'failed',
       nextAttemptAt: null,
       lastError: sql`coalesce(${deliveries.lastError}, 'subscription-disabled')`,
     })
-    .where(and(eq(deliveries.subscriptionId, ref.subscriptionId), eq(deliveries.state, 'pending')));
+    .where(and(eq(deliveries.subscriptionId, ref.subscriptionId), eq(deliveries.state, 'pending')))
+    .returning({ messageId: deliveries.messageId, error: deliveries.lastError });
   await reopenDeadLettersOf(tx, ref);
+  const message = 'The subscription was disabled before its receiver had accepted the message.';
+  await addDeadLetters(
+    tx,
+    failed.map(({ messageId, error }) =>
+      failedDelivery(ref, { messageId, code: error ?? 'subscription-disabled', message }),
+    ),
+  );
 }

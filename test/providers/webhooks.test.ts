@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { WebhooksHelper } from 'square';
@@ -118,6 +119,17 @@ describe('Stripe’s signature', () => {
     ['that is empty', '', false],
   ])('%s', (_case, header, genuine) => {
     expect(reader.isGenuine(given('stripe-signature', header, body))).toBe(genuine);
+  });
+
+  it.each<[string, Buffer]>([
+    ['a byte order mark', Buffer.from(`\ufeff${body}`)],
+    ['a byte that is no UTF-8', Buffer.concat([Buffer.from(body), Buffer.from([0xff])])],
+  ])('covers raw bytes: with %s, that of the bytes is right and that of the decoded text is not', (_case, bytes) => {
+    const time = String(Math.floor(Date.now() / 1_000));
+    const overBytes = createHmac('sha256', STRIPE_SECRET).update(`${time}.`).update(bytes).digest('hex');
+    const isGenuine = (header: string) => reader.isGenuine({ ...given('stripe-signature', header, ''), body: bytes });
+    expect(isGenuine(`t=${time},v1=${overBytes}`)).toBe(true);
+    expect(isGenuine(signed({ payload: new TextDecoder().decode(bytes) }))).toBe(false);
   });
 });
 

@@ -8,7 +8,7 @@ import type { AnyIds, Answer, Endpoint } from '../../http/endpoint.ts';
 import { recordNotFound } from '../../errors/not-found.ts';
 import { invalidRequest } from '../../http/parse.ts';
 import type { Parsed } from '../../http/parse.ts';
-import { checkChanged } from '../../records/unchanged-fields.ts';
+import { checkRecordChanges } from '../../records/unchanged-fields.ts';
 import type { RecordKind } from '../../../records/record-kind.ts';
 import { schemasOf } from '../../schemas/records/record-schemas.ts';
 
@@ -130,28 +130,17 @@ function deleteRecord({ kind, store, audit }: RecordRouteDeps): Endpoint {
 }
 
 /** What a pull has stored may break the rules for input, so only changed fields are validated. */
-function checkBody<Body>(
+function checkBody<Body extends object>(
   { kind, store }: RecordRouteDeps,
   ids: AnyIds,
   { schema, input }: { readonly schema: z.ZodType<Body>; readonly input: unknown },
 ): Promise<Parsed<Body>> {
-  const fields = ['sourceId', ...Object.keys(kind.fields)];
-  const readShown = () => store.find(venueOf(ids), recordOf(kind, ids));
-  return checkChanged(schema, input, { readShown, fields });
+  const ref = { venueId: venueOf(ids), id: recordOf(kind, ids) };
+  return checkRecordChanges(schema, input, { store, ref, fields: Object.keys(kind.fields) });
 }
 
-async function update(
-  { kind, store }: RecordRouteDeps,
-  ids: AnyIds,
-  body: RecordChanges & { readonly sourceId?: string | undefined },
-): Promise<Answer> {
+async function update({ kind, store }: RecordRouteDeps, ids: AnyIds, changes: RecordChanges): Promise<Answer> {
   const [venueId, id] = [venueOf(ids), recordOf(kind, ids)];
-  const { sourceId, ...changes } = body;
-  if (sourceId !== undefined) {
-    const current = await store.find(venueId, id);
-    if (current && current.sourceId !== sourceId)
-      throw invalidRequest([{ path: 'sourceId', message: 'Cannot be changed' }]);
-  }
   const result = await store.update({ venueId, id }, changes);
   if (Array.isArray(result)) throw invalidRequest(result);
   return found(kind, result as StoredRecord | null);

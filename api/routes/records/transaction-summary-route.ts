@@ -62,7 +62,7 @@ async function summarised<T>(sums: Promise<T>): Promise<T> {
   }
 }
 
-/** Throws `invalid-request` when the days are in the wrong order or too many. */
+/** Throws `invalid-request` when there are too many days, or none. */
 function daysOf(
   { from, to }: { readonly from: string | undefined; readonly to: string | undefined },
   today: () => string,
@@ -71,10 +71,7 @@ function daysOf(
   const first = from ?? toDay(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS);
   // In days without a time zone, which all have the same length.
   const count = (Date.parse(last) - Date.parse(first)) / DAY_MS + 1;
-  if (count < 1)
-    throw invalidRequest([
-      { path: 'from', message: to === undefined ? 'Must not be after today' : 'Must not be after `to`' },
-    ]);
+  if (count < 1) throw invalidRequest([{ path: 'from', message: 'Must not be after today' }]);
   if (count > MAX_DAYS)
     throw invalidRequest([{ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` }]);
   return { from: first, to: last };

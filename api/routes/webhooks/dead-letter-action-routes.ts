@@ -1,6 +1,6 @@
 import type { DeadLetterId, VenueId } from '../../../contracts/ids.ts';
 import type { DeadLetter, Unchanged } from '../../../db/dead-letters/dead-letter-store.ts';
-import type { RecordChanges, StoredRecord } from '../../../db/records/record-store.ts';
+import type { StoredRecord } from '../../../db/records/record-store.ts';
 import type { FieldProblem } from '../../../db/records/record-writing.ts';
 import type { Actor } from '../../admin/audit-trail.ts';
 import type { StartRetries } from '../../dead-letters/retry-starter.ts';
@@ -10,7 +10,7 @@ import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import { invalidRequest } from '../../http/parse.ts';
-import { checkChanged } from '../../records/unchanged-fields.ts';
+import { checkRecordChanges } from '../../records/unchanged-fields.ts';
 import {
   deadLetterAnswer,
   discardDeadLetterBody,
@@ -152,14 +152,13 @@ async function editRecord(
   if (resource === null || recordId === null || !kinds.has(resource)) throw notEditable(deadLetterAdvice(letter));
   const kind = kinds.get(resource);
   const store = records.of(kind);
-  const parsed = await checkChanged(schemasOf(kind).changes, fields, {
-    readShown: () => store.find(venueId, recordId),
+  const parsed = await checkRecordChanges(schemasOf(kind).changes, fields, {
+    store,
+    ref: { venueId, id: recordId },
     fields: Object.keys(kind.fields),
   });
   if (!parsed.ok) throw invalidRequest(parsed.errors.map(inFields));
-  const { sourceId, ...changes } = parsed.value as RecordChanges & { readonly sourceId?: string };
-  if (sourceId !== undefined) throw invalidRequest([inFields({ path: 'sourceId', message: 'Cannot be changed' })]);
-  const result = await store.update({ venueId, id: recordId }, changes, ({ id: record }: StoredRecord) =>
+  const result = await store.update({ venueId, id: recordId }, parsed.value, ({ id: record }: StoredRecord) =>
     audit.entry(actor, venueId, {
       action: 'dead-letter.edited',
       targetType: 'dead-letter',

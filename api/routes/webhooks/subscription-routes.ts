@@ -9,7 +9,6 @@ import { notFound } from '../../errors/not-found.ts';
 import { readCursor, toPageAnswer } from '../../http/cursor.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { invalidRequest } from '../../http/parse.ts';
 import { pageOf } from '../../schemas/common.ts';
 import {
   createdSubscriptionAnswer,
@@ -20,7 +19,9 @@ import {
   sampleAnswer,
   subscriptionAnswer,
   subscriptionBody,
+  subscriptionBodyWith,
   subscriptionChange,
+  subscriptionChangeWith,
   subscriptionListQuery,
 } from '../../schemas/subscription.ts';
 import type { ReceiverUrlCheck } from '../../subscriptions/receiver-url.ts';
@@ -61,7 +62,8 @@ function createRoute({ subscriptions, checkReceiverUrl, sealer, audit }: Subscri
     method: 'post',
     path: COLLECTION,
     role: 'admin',
-    body: subscriptionBody,
+    body: subscriptionBodyWith(checkReceiverUrl),
+    bodyShown: subscriptionBody,
     idempotent: true,
     answers: {
       201: {
@@ -72,7 +74,6 @@ function createRoute({ subscriptions, checkReceiverUrl, sealer, audit }: Subscri
     },
     problems: ['subscription-limit-reached', 'vault-unavailable'],
     async handle({ ids: { venueId }, body: { url, types, description }, caller, requestId }) {
-      refuseUrl(checkReceiverUrl, url);
       const ref = { venueId, subscriptionId: uuidv7() as SubscriptionId };
       const { secret, sealedSecret } = await newSigningSecret(sealer, ref);
       const entry = audit.entry({ caller, requestId }, venueId, targeting(ref, 'subscription.created'));
@@ -130,10 +131,10 @@ function changeRoute({ subscriptions, checkReceiverUrl, audit }: SubscriptionRou
     method: 'patch',
     path: ITEM,
     role: 'admin',
-    body: subscriptionChange,
+    body: subscriptionChangeWith(checkReceiverUrl),
+    bodyShown: subscriptionChange,
     answers: { 200: { description: 'The subscription as it is now.', schema: subscriptionAnswer } },
     async handle({ ids, body, caller, requestId }) {
-      if (body.url !== undefined) refuseUrl(checkReceiverUrl, body.url);
       const details = { changed: Object.keys(body).sort().join(' ') };
       const action = { ...targeting(ids, actionOf(body.enabled)), details };
       const changed = await subscriptions.change(ids, body, audit.entry({ caller, requestId }, ids.venueId, action));
@@ -229,11 +230,6 @@ export const targeting = ({ subscriptionId }: SubscriptionRef, action: string) =
 export function found(subscription: Subscription | null): Subscription {
   if (!subscription) throw notFound('subscription-not-found');
   return subscription;
-}
-
-function refuseUrl(check: ReceiverUrlCheck, url: string): void {
-  const message = check(url);
-  if (message !== null) throw invalidRequest([{ path: 'url', message }]);
 }
 
 async function withinCap<T>(work: Promise<T>): Promise<T> {

@@ -282,6 +282,7 @@ describe('an edit', () => {
       'fields.colour',
       'fields.email',
       'fields.phone',
+      'fields.sourceId',
     ]);
     expect(await nameOf(recordId)).toMatchObject({ name: 'Ada', version: 1 });
     expect(await audited('dead-letter.edited')).toEqual([]);

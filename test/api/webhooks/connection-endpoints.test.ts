@@ -30,6 +30,16 @@ describe('Mailchimp', () => {
       });
   });
 
+  it('is answered the same by HEAD as by GET, and told of both where it tries another method', async () => {
+    const path = await anAddress(await aConnection('mailchimp'));
+    expect(await api.send('HEAD', path, { token: null })).toMatchObject({ status: 200 });
+    const unknown = `/webhooks/mailchimp/${randomBytes(32).toString('base64url')}`;
+    expect(await api.send('HEAD', unknown, { token: null })).toMatchObject({ status: 404 });
+    const refused = await api.send('DELETE', path, { token: null });
+    expect(refused.status).toBe(405);
+    expect(refused.headers.get('allow')).toBe('GET, HEAD, POST');
+  });
+
   it('sends forms, which are kept as they came, and change nothing where no resource is pulled', async () => {
     const ref = await aConnection('mailchimp');
     const path = await anAddress(ref);
