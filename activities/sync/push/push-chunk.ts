@@ -205,17 +205,18 @@ class PushWalk {
 
   /** The next record, with those behind it that may go in the same call. A call that is not full waits for more pages. */
   #takeNext(): readonly Waiting[] {
-    const { batch } = this.#environment.writer;
+    const { writer } = this.#environment;
+    const { batch } = writer;
     if (batch === undefined) return this.#waiting.splice(0, 1);
     if (this.#mayReadMore()) return [];
     const nowMs = Date.now();
     const [first] = this.#waiting;
-    const company = first ? companyOf(first.work, nowMs) : null;
+    const company = first ? companyOf(first.work, writer, nowMs) : null;
     if (company === null) return this.#waiting.splice(0, 1);
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
     for (const one of this.#waiting)
-      (taken.length < batch.size && companyOf(one.work, nowMs) === company ? taken : left).push(one);
+      (taken.length < batch.size && companyOf(one.work, writer, nowMs) === company ? taken : left).push(one);
     this.#waiting.splice(0, this.#waiting.length, ...left);
     return taken;
   }

@@ -1,7 +1,15 @@
 import type { PushRow, PushStore } from '../../../db/push/push-store.ts';
 import { listRefsOf } from './push-work.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
-import type { ProviderRecord, RemoteHint, ResourceMapping, ResourceWriter } from '../../../providers/provider.ts';
+import type {
+  BulkHint,
+  BulkSearch,
+  ProviderRecord,
+  RemoteHint,
+  ResourceMapping,
+  ResourceWriter,
+} from '../../../providers/provider.ts';
+import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
 
 export interface FoundRemote {
   readonly remote: ProviderRecord | null;
@@ -24,17 +32,56 @@ const CLOCK_SKEW_S = 600;
  * another email then.
  */
 export async function findRemote(row: PushRow, tools: RemoteTools): Promise<FoundRemote> {
+  const hint = hintOf(row, tools);
+  const email = typeof row.fields['email'] === 'string' ? row.fields['email'] : null;
+  const found = await searchRemote({ ...hint, email }, tools);
+  return found.remote === null && email !== null && row.link?.recordChangedSince === true
+    ? searchRemote({ ...hint, email: null }, tools)
+    : found;
+}
+
+function hintOf(row: PushRow, { mapping }: Pick<RemoteTools, 'mapping'>): BulkHint {
   const { id: recordId, fields, refs, link } = row;
   const linkedAt = link?.createdAt;
   const sentAtMs = linkedAt?.getTime() ?? Date.now();
   const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
-  const email = typeof fields['email'] === 'string' ? fields['email'] : null;
-  const timeZone = tools.mapping.timeZoneOf?.(linkedAt);
-  const hint = { recordId, fields, refs, listRefs: listRefsOf(row, fields), timeZone, createdSinceEpochS, sentAtMs };
-  const found = await searchRemote({ ...hint, email }, tools);
-  return found.remote === null && email !== null && link?.recordChangedSince === true
-    ? searchRemote({ ...hint, email: null }, tools)
-    : found;
+  const timeZone = mapping.timeZoneOf?.(linkedAt);
+  return { recordId, fields, refs, listRefs: listRefsOf(row, fields), timeZone, createdSinceEpochS, sentAtMs };
+}
+
+/**
+ * The remote records of several records, by few calls; null where there is none. A record that is absent has to be looked up
+ * alone: its remote record is in doubt, or may be another record's.
+ */
+export async function findRemotes(
+  rows: readonly PushRow[],
+  tools: RemoteTools,
+): Promise<ReadonlyMap<string, ProviderRecord | null>> {
+  const { findMany } = tools.writer;
+  if (!findMany || rows.length < 2) return new Map();
+  const hints = rows.map((row) => hintOf(row, tools));
+  const found = new Map<string, ProviderRecord | null>();
+  for (let at = 0; at < hints.length; at += findMany.size)
+    for (const [id, remote] of await findPart(findMany, hints.slice(at, at + findMany.size))) found.set(id, remote);
+  const ids = [...found.values()].flatMap((remote) => remote?.externalId ?? []);
+  for (const [recordId, remote] of found) {
+    if (remote === null) continue;
+    const owner = await tools.store.tiedTo(tools.scope, remote.externalId);
+    const isOthers = owner !== null && owner !== recordId;
+    const isOfSeveral = ids.indexOf(remote.externalId) !== ids.lastIndexOf(remote.externalId);
+    if (isOthers || isOfSeveral) found.delete(recordId);
+  }
+  return found;
+}
+
+/** A question that is refused as a whole says nothing of its records: each is looked up alone. */
+async function findPart({ find }: BulkSearch, hints: readonly BulkHint[]): ReturnType<BulkSearch['find']> {
+  try {
+    return await find(hints);
+  } catch (error) {
+    if (error instanceof ProviderError && error.details.kind === 'rejected' && !refusesAccount(error)) return new Map();
+    throw error;
+  }
 }
 
 /** Searches on without an object that is another record's remote record, because it was copied with its metadata. */
