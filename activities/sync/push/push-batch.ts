@@ -5,6 +5,7 @@ import type { BatchOutcome, BatchWriter, ResourceWriter } from '../../../provide
 import {
   afterError,
   anotherAttempt,
+  created,
   doneBefore,
   isGivenUp,
   isSpentKey,
@@ -162,12 +163,12 @@ async function writeTogether(works: readonly Attempt[], tools: BatchTools): Prom
   const left = works.filter((work) => !isGivenUp(work, scope)).map((work) => ({ ...work, repeatableUntilMs: null }));
   const missing = left.filter(({ row }) => row.link.externalId === null);
   const present = left.filter(({ row }) => row.link.externalId !== null);
-  const created = missing.map((work) => ({ ...work, decision: 'create' as const }));
-  const updated = present.map((work) => ({ ...work, decision: 'update' as const }));
+  const creations = missing.map((work) => ({ ...work, decision: 'create' as const }));
+  const updates = present.map((work) => ({ ...work, decision: 'update' as const }));
   return [
     ...works.filter((work) => isGivenUp(work, scope)).map(keepsFailing),
-    ...(created.length === 0 ? [] : await createTogether(created, tools, { isCut: true, isLookedUp: true })),
-    ...(updated.length === 0 ? [] : await updateTogether(updated, tools)),
+    ...(creations.length === 0 ? [] : await createTogether(creations, tools, { isCut: true, isLookedUp: true })),
+    ...(updates.length === 0 ? [] : await updateTogether(updates, tools)),
   ];
 }
 
@@ -243,11 +244,11 @@ function settle(
   outcomes: readonly BatchOutcome[],
   tools: BatchTools,
 ): Promise<readonly PushResult[]> {
-  const action = works[0]?.decision === 'create' ? 'created' : 'updated';
   return oneByOne(works, (work, index) => {
     const outcome = outcomes[index];
     if (outcome === undefined) throw new Error('a batch has an outcome for each of its records');
-    return outcome instanceof ProviderError ? afterRefusal(outcome, work, tools) : agreed(work, action, outcome);
+    if (outcome instanceof ProviderError) return afterRefusal(outcome, work, tools);
+    return work.decision === 'create' ? created(work, tools, outcome) : agreed(work, 'updated', outcome);
   });
 }
 

@@ -94,6 +94,8 @@ class PushWalk {
   readonly #pages: OpenPage[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
+  /** The remote records of results that are not stored yet. */
+  readonly #claims = new Map<string, RecordId>();
   /** Records that are being taken out of use. */
   #archivingCount = 0;
   readonly #newestDeletionEpochUs: number | null;
@@ -259,12 +261,12 @@ class PushWalk {
   async #write(works: readonly PushWork[]): Promise<readonly PushResult[]> {
     const { batch } = this.#environment.writer;
     if (batch !== undefined) return pushBatch(works, this.#batchTools(batch));
-    return Promise.all(works.map((work) => pushRecord(work, this.#environment)));
+    return Promise.all(works.map((work) => pushRecord(work, { ...this.#environment, claims: this.#claims })));
   }
 
   #batchTools(batch: BatchWriter): BatchTools {
     const environment = this.#environment;
-    const tools = { ...environment, batch };
+    const tools = { ...environment, batch, claims: this.#claims };
     return environment.scope.direction === 'both'
       ? { ...tools, mergeAgain: (stale) => mergeAgain(environment, stale) }
       : tools;
@@ -288,6 +290,7 @@ class PushWalk {
       checkpoint: this.#checkpointAfter(passed),
       ...delta,
     });
+    for (const { externalId } of results) if (externalId !== null) this.#claims.delete(externalId);
     // Reading a page commits too, but moves nothing.
     control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
   }

@@ -4,7 +4,7 @@ import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import { unreadableIssuesOf } from '../../../providers/items.ts';
 import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
-import type { ProviderRecord, ResourceMapping } from '../../../providers/provider.ts';
+import type { ProviderRecord, ResourceMapping, WrittenRecord } from '../../../providers/provider.ts';
 import { describeProblems } from '../pull/pulled-record.ts';
 import { findRemote } from './push-remote-record.ts';
 import { agreed, rejected } from './push-result.ts';
@@ -96,12 +96,18 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row, mapped } = work;
   const externalId = row.link?.externalId ?? null;
   if (externalId === null)
-    return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
+    return created(work, tools, await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
   return agreed(
     work,
     'updated',
     await tools.writer.update(externalId, sentBy(work, tools), updateOptionsOf(work, tools)),
   );
+}
+
+/** Until the result is stored, no look-up of this run may take the new object for another record’s. */
+export function created(work: PushWork, { claims }: PushTools, written: WrittenRecord): PushResult {
+  claims?.set(written.externalId, work.row.id);
+  return agreed(work, 'created', written);
 }
 
 /** Also archives a record whose first write was never answered, because that may have left a remote record. */

@@ -1,3 +1,4 @@
+import type { RecordId } from '../../../contracts/ids.ts';
 import type { PushRow, PushStore } from '../../../db/push/push-store.ts';
 import { listRefsOf } from './push-work.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
@@ -22,6 +23,20 @@ export interface RemoteTools {
   readonly writer: ResourceWriter;
   readonly mapping: Pick<ResourceMapping, 'timeZoneOf'>;
   readonly store: Pick<PushStore, 'tiedTo'>;
+  /**
+   * The records whose remote records these objects are, by the results of this run that are not stored yet. Absent: there are
+   * none.
+   */
+  readonly claims?: Map<string, RecordId>;
+}
+
+/** Whether the object is another record’s remote record; one that is no record’s becomes this one’s. */
+async function isOthers(externalId: string, recordId: RecordId, tools: RemoteTools): Promise<boolean> {
+  const { store, scope, claims } = tools;
+  const tiedTo = await store.tiedTo(scope, externalId);
+  const owner = claims?.get(externalId) ?? tiedTo ?? recordId;
+  if (owner === recordId) claims?.set(externalId, recordId);
+  return owner !== recordId;
 }
 
 /** How long before the first write its remote record is searched for, because the provider's clock may be behind. */
@@ -40,7 +55,7 @@ export async function findRemote(row: PushRow, tools: RemoteTools): Promise<Foun
     : found;
 }
 
-function hintOf(row: PushRow, { mapping }: Pick<RemoteTools, 'mapping'>): BulkHint {
+function hintOf(row: PushRow, { mapping }: Pick<RemoteTools, 'mapping'>): BulkHint & { readonly recordId: RecordId } {
   const { id: recordId, fields, refs, link } = row;
   const linkedAt = link?.createdAt;
   const sentAtMs = linkedAt?.getTime() ?? Date.now();
@@ -51,7 +66,7 @@ function hintOf(row: PushRow, { mapping }: Pick<RemoteTools, 'mapping'>): BulkHi
 
 /**
  * The remote records of several records, by few calls; null where there is none. A record that is absent has to be looked up
- * alone: its remote record is in doubt, or may be another record's.
+ * alone: its remote record is in doubt, or is another record's.
  */
 export async function findRemotes(
   rows: readonly PushRow[],
@@ -63,13 +78,9 @@ export async function findRemotes(
   const found = new Map<string, ProviderRecord | null>();
   for (let at = 0; at < hints.length; at += findMany.size)
     for (const [id, remote] of await findPart(findMany, hints.slice(at, at + findMany.size))) found.set(id, remote);
-  const ids = [...found.values()].flatMap((remote) => remote?.externalId ?? []);
-  for (const [recordId, remote] of found) {
-    if (remote === null) continue;
-    const owner = await tools.store.tiedTo(tools.scope, remote.externalId);
-    const isOthers = owner !== null && owner !== recordId;
-    const isOfSeveral = ids.indexOf(remote.externalId) !== ids.lastIndexOf(remote.externalId);
-    if (isOthers || isOfSeveral) found.delete(recordId);
+  for (const { id } of rows) {
+    const remote = found.get(id) ?? null;
+    if (remote !== null && (await isOthers(remote.externalId, id, tools))) found.delete(id);
   }
   return found;
 }
@@ -86,20 +97,20 @@ async function findPart({ find }: BulkSearch, hints: readonly BulkHint[]): Retur
 
 /** Searches on without an object that is another record's remote record, because it was copied with its metadata. */
 async function searchRemote(
-  hint: Omit<RemoteHint, 'after' | 'excluded'>,
-  { scope, writer, store }: RemoteTools,
+  hint: Omit<RemoteHint, 'after' | 'excluded'> & { readonly recordId: RecordId },
+  tools: RemoteTools,
 ): Promise<FoundRemote> {
   const copies: string[] = [];
   let after: RemoteHint['after'] = null;
   for (;;) {
-    const search = await writer.findRemote({ ...hint, after, excluded: copies });
+    const search = await tools.writer.findRemote({ ...hint, after, excluded: copies });
     if (search.found === null) {
       if (search.after === null) return { remote: null, copies };
       after = search.after;
       continue;
     }
-    const owner = await store.tiedTo(scope, search.found.externalId);
-    if (owner === null || owner === hint.recordId) return { remote: search.found, copies };
-    copies.push(search.found.externalId);
+    const { externalId } = search.found;
+    if (!(await isOthers(externalId, hint.recordId, tools))) return { remote: search.found, copies };
+    copies.push(externalId);
   }
 }
