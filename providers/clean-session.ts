@@ -7,6 +7,7 @@ import type {
   BatchOutcome,
   BatchWriter,
   BulkRetrieval,
+  BulkSearch,
   FoundRecords,
   ProviderRecord,
   ProviderSession,
@@ -92,8 +93,20 @@ function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWrit
       const search = await writer.findRemote(hint);
       return { ...search, found: search.found && cleanRecord(provider, search.found) };
     },
+    ...(writer.findMany && { findMany: cleanSearch(writer.findMany) }),
   };
 }
+
+/** One whose id would be altered is left to a look-up of its own, which tells it as unreadable. */
+const cleanSearch = ({ size, find }: BulkSearch): BulkSearch => ({
+  size,
+  find: async (hints) =>
+    new Map(
+      [...(await find(hints))]
+        .filter(([, record]) => record === null || hasCleanId(record))
+        .map(([id, record]) => [id, record && cleanDeep(record)]),
+    ),
+});
 
 function cleanBatch(provider: ProviderId, batch: BatchWriter): BatchWriter {
   return {

@@ -200,9 +200,24 @@ export interface ResourceWriter {
   readonly archive: (externalId: string, options: WriteOptions) => Promise<'archived' | 'deleted'>;
   /** Looks for the remote record that an earlier write of unknown outcome may have left; pages like `listPage`. */
   readonly findRemote: (hint: RemoteHint) => Promise<RemoteSearch>;
+  /** Does the same for many records. Absent where the provider tells one a call. */
+  readonly findMany?: BulkSearch;
   /** Absent where the provider takes one record a call. */
   readonly batch?: BatchWriter;
 }
+
+/** Looks for the remote records that earlier writes of unknown outcome may have left, by few calls. */
+export interface BulkSearch {
+  /** Most records that one search takes. */
+  readonly size: number;
+  /**
+   * By the id of the record: what was found, or null where nothing was. A record that is absent is in doubt, such as one whose
+   * remote record was archived, and is looked for alone.
+   */
+  readonly find: (hints: readonly BulkHint[]) => Promise<ReadonlyMap<string, ProviderRecord | null>>;
+}
+
+export type BulkHint = Omit<RemoteHint, 'email' | 'after' | 'excluded'>;
 
 /**
  * Writes many records by few calls. Each call answers an outcome for every record, in the order in which they were given;

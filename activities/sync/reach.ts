@@ -93,7 +93,7 @@ function writerWithin(
   writer: ResourceWriter,
   within: <Told extends ProviderRecord>(record: Told) => Told,
 ): ResourceWriter {
-  const { batch } = writer;
+  const { batch, findMany } = writer;
   const outcomes = (all: readonly BatchOutcome[]) =>
     all.map((one) => (one instanceof ProviderError ? one : within(one)));
   return {
@@ -104,6 +104,13 @@ function writerWithin(
       const search = await writer.findRemote(hint);
       return { ...search, found: search.found && within(search.found) };
     },
+    ...(findMany && {
+      findMany: {
+        ...findMany,
+        find: async (hints) =>
+          new Map([...(await findMany.find(hints))].map(([id, record]) => [id, record && within(record)])),
+      },
+    }),
     ...(batch && {
       batch: {
         ...batch,

@@ -10,6 +10,8 @@ import { withFolder, withSystem } from '../support/system.ts';
 import type { System } from '../support/system.ts';
 import { Venue } from '../support/venue.ts';
 import { PEAK_LIMIT_MIB } from '../support/watched-run.ts';
+import { DOCUMENTED as QUICKBOOKS_DOCUMENTED, WITHOUT_LIMITS as QUICKBOOKS_WITHOUT_LIMITS } from './quickbooks.ts';
+import { DOCUMENTED as XERO_DOCUMENTED, WITHOUT_LIMITS as XERO_WITHOUT_LIMITS } from './xero.ts';
 
 export interface FiveOptions {
   readonly customers: number;
@@ -81,18 +83,18 @@ const inWords = (cpuS: Cpu): string =>
 async function keepDocumentedLimits(system: System, latencyMs: number): Promise<void> {
   await system.stripe.limits({ latencyMs, requestsPerSecond: 100 });
   await system.square.limits({ latencyMs, requestsPerSecond: accountPaceOf(SQUARE_CAPABILITIES.limits.sandbox) });
-  await system.quickbooks.limits({ latencyMs, requestsPerMinute: 500, batchesPerMinute: 40 });
+  await system.quickbooks.limits({ latencyMs, ...QUICKBOOKS_DOCUMENTED });
   await system.mailchimp.limits({ latencyMs, connections: 10 });
-  await system.xero.limits({ latencyMs, requestsPerMinute: 60, requestsPerDay: 5_000, appRequestsPerMinute: 10_000 });
+  await system.xero.limits({ latencyMs, ...XERO_DOCUMENTED });
 }
 
 /** Connecting makes calls that no budget paces. */
 async function liftLimits({ stripe, square, quickbooks, mailchimp, xero }: System): Promise<void> {
   await stripe.limits({ latencyMs: 0, requestsPerSecond: 0 });
   await square.limits({ latencyMs: 0, requestsPerSecond: 0 });
-  await quickbooks.limits({ latencyMs: 0, requestsPerMinute: 0, batchesPerMinute: 0 });
+  await quickbooks.limits(QUICKBOOKS_WITHOUT_LIMITS);
   await mailchimp.limits({ latencyMs: 0, connections: 0 });
-  await xero.limits({ latencyMs: 0, requestsPerMinute: 0, requestsPerDay: 0, appRequestsPerMinute: 0 });
+  await xero.limits(XERO_WITHOUT_LIMITS);
 }
 
 /** The id of a venue with customers and products, in the currency that the stand-ins' accounts keep their books in. */

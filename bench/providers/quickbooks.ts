@@ -11,8 +11,13 @@ import { noNewsRow, pacedPushRow, pullRow, withProviderBench } from './provider-
 import type { ProviderBench, ProviderBenchOptions } from './provider-run.ts';
 
 /** What QuickBooks documents, which the stand-in refuses more than. */
-const DOCUMENTED = { requestsPerMinute: 500, batchesPerMinute: 40 } as const;
-const WITHOUT_LIMITS = { requestsPerMinute: 0, batchesPerMinute: 0, latencyMs: 0 } as const;
+export const DOCUMENTED = {
+  ...{ requestsPerMinute: 500, batchesPerMinute: 40, requestsPerSecond: 10, requestsAtOnce: 10 },
+} as const;
+export const WITHOUT_LIMITS = {
+  ...{ requestsPerMinute: 0, batchesPerMinute: 0, requestsPerSecond: 0, requestsAtOnce: 0 },
+  latencyMs: 0,
+} as const;
 /** The stand-in's companies keep their books in pounds. */
 const HOME_CURRENCY = 'GBP';
 const PAGE_SIZE = 1_000;

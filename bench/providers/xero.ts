@@ -11,8 +11,13 @@ import { noNewsRow, pacedPushRow, pullRow, withProviderBench } from './provider-
 import type { ProviderBench, ProviderBenchOptions } from './provider-run.ts';
 
 /** What Xero documents for an organisation and an app, which the stand-in refuses more than. */
-const DOCUMENTED = { requestsPerMinute: 60, requestsPerDay: 5_000, appRequestsPerMinute: 10_000 } as const;
-const WITHOUT_LIMITS = { requestsPerMinute: 0, requestsPerDay: 0, appRequestsPerMinute: 0, latencyMs: 0 } as const;
+export const DOCUMENTED = {
+  ...{ requestsPerMinute: 60, requestsAtOnce: 5, requestsPerDay: 5_000, appRequestsPerMinute: 10_000 },
+} as const;
+export const WITHOUT_LIMITS = {
+  ...{ requestsPerMinute: 0, requestsAtOnce: 0, requestsPerDay: 0, appRequestsPerMinute: 0 },
+  latencyMs: 0,
+} as const;
 const PAGE_SIZE = 1_000;
 const BATCH_SIZE = 50;
 const LIMIT_MS = 600_000;

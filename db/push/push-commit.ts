@@ -158,14 +158,19 @@ const LINK_COLUMNS: readonly GivenColumn<PushResult>[] = [
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
 
 async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
-  const rows = results.flatMap((result) => {
-    const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
-    const notes = result.notes.map((note) => ({ ...about, ...note, level: 'warn', action: 'note' }));
-    if (result.action === 'unchanged') return notes;
-    const { action, code, message } = result;
-    return [{ ...about, level: levelOf(result), action, code, message }, ...notes];
-  });
-  await insertLogs(tx, scope, rows);
+  await insertLogs(tx, scope, results.flatMap(linesOf));
+}
+
+/** A note stands in the line of its write where that says nothing else: ten thousand records with one are as many lines. */
+function linesOf(result: PushResult) {
+  const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
+  const lineOf = (note: RecordNote) => ({ ...about, ...note, level: 'warn', action: 'note' });
+  const { action, code, message, notes } = result;
+  if (action === 'unchanged') return notes.map(lineOf);
+  const [first, ...others] = notes;
+  return code === null && first !== undefined
+    ? [{ ...about, ...first, level: 'warn', action }, ...others.map(lineOf)]
+    : [{ ...about, level: levelOf(result), action, code, message }, ...notes.map(lineOf)];
 }
 
 function countsOf({ results, unchangedCount }: PushCommit): Partial<SyncCounts> {

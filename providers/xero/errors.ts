@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { ErrorTable } from '../http/error-table.ts';
 import { ProviderError } from '../provider-error.ts';
 import type { Call } from '../provider.ts';
@@ -39,12 +40,26 @@ const SENTENCES: readonly (readonly [RegExp, string])[] = [
 export const wordOf = (message: string): string =>
   SENTENCES.find(([pattern]) => pattern.test(message))?.[1] ?? 'validation';
 
+const elementsSchema = z.object({
+  Elements: z.array(z.object({ ValidationErrors: z.array(z.object({ Message: z.string() })) })),
+});
+
+/** Of a request that is refused as a whole, such as a deletion: its own sentence says only that an element is refused. */
+function sentencesIn(body: Body): readonly string[] {
+  const { data } = elementsSchema.safeParse(body);
+  const messages =
+    data?.Elements.flatMap(({ ValidationErrors }) => ValidationErrors.map(({ Message }) => Message)) ?? [];
+  return [...(typeof body['Message'] === 'string' ? [body['Message']] : []), ...messages];
+}
+
 /** The words of a body: `ValidationException` with elements, or the gateway’s `Title` with `Detail`. */
 function wordsOf(body: Body): readonly string[] {
-  const { Type: type, Detail: detail, Message: message } = body;
+  const { Type: type, Detail: detail } = body;
   const [reason] = typeof detail === 'string' ? (/^\w+/.exec(detail) ?? []) : [];
-  const said = typeof message === 'string' ? wordOf(message) : 'validation';
-  return [...(said === 'validation' ? [] : [said]), reason, type].filter((word) => typeof word === 'string');
+  const said = sentencesIn(body)
+    .map(wordOf)
+    .find((word) => word !== 'validation');
+  return [said, reason, type].filter((word) => typeof word === 'string');
 }
 
 const isRefusal = (body: Body): boolean => 'ErrorNumber' in body || ('Title' in body && 'Detail' in body);

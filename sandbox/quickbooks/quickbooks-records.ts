@@ -28,6 +28,7 @@ export async function openQuickBooksRecords({
       pageOf,
       admit: (visit, company) => (company !== null && isApi(visit) ? meter.refusalOf(company, visit) : null),
       latencyMs: () => meter.limits.latencyMs,
+      connections: meter,
     },
     controls: (base) => recordControls({ state, ledger, accounts, meter, webhooks }, base),
     close: () => {

@@ -58,6 +58,7 @@ export async function openXeroRecords({
       admit: (visit, account) =>
         account !== null && isApi(visit) ? meter.refusalOf(String(visit.headers['xero-tenant-id']), visit) : null,
       latencyMs: () => meter.limits.latencyMs,
+      connections: meter,
       keepFailure: (visit, failure) => {
         keepFailure(state, visit, failure);
       },

@@ -1,8 +1,19 @@
 import { batchKey } from '../../../domain/sync/push/idempotency-key.ts';
 import type { PushResult, PushStore } from '../../../db/push/push-store.ts';
 import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
-import type { BatchOutcome, BatchWriter } from '../../../providers/provider.ts';
-import { afterError, isSpentKey, pushRecord } from './push-record.ts';
+import type { BatchOutcome, BatchWriter, ResourceWriter } from '../../../providers/provider.ts';
+import {
+  afterError,
+  anotherAttempt,
+  created,
+  doneBefore,
+  isGivenUp,
+  isSpentKey,
+  keepsFailing,
+  pushRecord,
+} from './push-record.ts';
+import type { Attempt } from './push-record.ts';
+import { findRemotes } from './push-remote-record.ts';
 import type { MergedAgain } from './push-merge-again.ts';
 import { agreed, rejected } from './push-result.ts';
 import { createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
@@ -19,14 +30,21 @@ export interface BatchTools extends PushTools {
 }
 
 /**
- * How a record may go with others: with those that have the same word. Null for one that goes alone, because it has to be
- * looked up first or is taken out of use.
+ * How a record may go with others: with those that have the same word. Null for one that goes alone, because it is taken out
+ * of use, or has to be looked up first and the provider tells one a call.
  */
-export function companyOf(planned: PushWork, nowMs: number): string | null {
+export function companyOf(
+  planned: PushWork,
+  { findMany }: Pick<ResourceWriter, 'findMany'>,
+  nowMs: number,
+): string | null {
   const work = asInBatch(planned, nowMs);
   if (work.decision === 'update') return 'update';
-  return work.decision === 'create' ? `create ${work.row.link?.batchKey ?? ''}` : null;
+  if (work.decision === 'create') return `create ${work.row.link?.batchKey ?? ''}`;
+  return findMany !== undefined && isToBeLookedUp(work) ? 'look up' : null;
 }
+
+const isToBeLookedUp = ({ decision, row }: PushWork): boolean => decision === 'resolve' && row.link?.externalId == null;
 
 /**
  * A batch is marked with its key before it is sent. A first write without such a mark was never sent, whatever became of
@@ -56,31 +74,102 @@ export async function pushBatch(
     works.filter((work) => work.decision === decision),
   );
   // Keys may have ended since the records were put together.
-  const alone = works.filter(({ decision }) => decision !== 'create' && decision !== 'update');
+  const inDoubt = works.filter(isToBeLookedUp);
+  const alone = works.filter(
+    (work) => work.decision !== 'create' && work.decision !== 'update' && !isToBeLookedUp(work),
+  );
   const results = [
     ...(creations?.length ? await createTogether(creations, tools) : []),
     ...(updates?.length ? await updateTogether(updates, tools, round) : []),
+    ...(await resolveTogether(inDoubt, tools)),
     ...(await oneByOne(alone, (work) => pushRecord(work, tools))),
   ];
   const byRecord = new Map(results.map((result) => [result.recordId, result]));
   return works.flatMap(({ row }) => byRecord.get(row.id) ?? []);
 }
 
+interface Creation {
+  /** Other records than those that were marked with a key: no key of theirs stands for this batch. */
+  readonly isCut?: true;
+  /** Nothing of these records is at the provider: they were just looked up. */
+  readonly isLookedUp?: true;
+}
+
 async function createTogether(
   works: readonly PushWork[],
   tools: BatchTools,
-  isCut = false,
+  { isCut, isLookedUp }: Creation = {},
 ): Promise<readonly PushResult[]> {
   const idempotencyKey = (isCut ? null : markedKeyOf(works)) ?? (await markBatch(works, tools));
-  try {
-    const entries = works.map((work) => ({ mapped: work.mapped, idempotencyKey: createKeyOf(work, tools) }));
-    return await settle(works, await tools.batch.create(entries, { idempotencyKey }), tools);
-  } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    // The key stands for other content, such as that of an earlier version, which may have been written.
-    if (isSpentKey(error)) return oneByOne(works, (work) => pushRecord({ ...work, decision: 'resolve' }, tools));
-    return cut(error, works, { tools, again: (half) => createTogether(half, tools, true) });
+  const entries = works.map((work) => ({ mapped: work.mapped, idempotencyKey: createKeyOf(work, tools) }));
+  const outcomes = await answered(tools.batch.create(entries, { idempotencyKey }));
+  const lookUp = isLookedUp ? resolveOneByOne : resolveTogether;
+  if (!(outcomes instanceof ProviderError)) {
+    const isInDoubt = (outcome: BatchOutcome | undefined) => outcome instanceof ProviderError && isSpentKey(outcome);
+    const settled = await settle(
+      works.filter((_, index) => !isInDoubt(outcomes[index])),
+      outcomes.filter((outcome) => !isInDoubt(outcome)),
+      tools,
+    );
+    const inDoubt = works.filter((_, index) => isInDoubt(outcomes[index]));
+    return [...settled, ...(await lookUp(inDoubt, tools))];
   }
+  // A stored failure of a key that was used for nothing else: it is tried again later.
+  if (isLookedUp && outcomes.details.kind === 'unavailable') throw outcomes;
+  // The key stands for other content, such as that of an earlier version, which may have been written.
+  if (isSpentKey(outcomes)) return lookUp(works, tools);
+  return cut(outcomes, works, { tools, again: (half) => createTogether(half, tools, { isCut: true }) });
+}
+
+/** A call that was refused as a whole is its error. */
+async function answered(outcomes: Promise<readonly BatchOutcome[]>): Promise<readonly BatchOutcome[] | ProviderError> {
+  try {
+    return await outcomes;
+  } catch (error) {
+    if (error instanceof ProviderError) return error;
+    throw error;
+  }
+}
+
+const resolveOneByOne = (works: readonly PushWork[], tools: BatchTools): Promise<readonly PushResult[]> =>
+  oneByOne(works, (work) => pushRecord({ ...work, decision: 'resolve' }, tools));
+
+/**
+ * Looks up by few calls what earlier writes of unknown outcome have left, and writes by few what is missing. What is in
+ * doubt goes alone.
+ */
+async function resolveTogether(works: readonly PushWork[], tools: BatchTools): Promise<readonly PushResult[]> {
+  const rows = works.map(({ row }) => row);
+  const found = await findRemotes(rows, tools);
+  const results: PushResult[] = [];
+  const again: Attempt[] = [];
+  for (const work of works) {
+    const remote = found.get(work.row.id);
+    if (remote === undefined) continue;
+    const done = remote && doneBefore(remote, work, tools);
+    if (done) results.push(done);
+    else again.push(anotherAttempt(work, remote));
+  }
+  const inDoubt = works.filter(({ row }) => !found.has(row.id));
+  return [...results, ...(await writeTogether(again, tools)), ...(await resolveOneByOne(inDoubt, tools))];
+}
+
+async function writeTogether(works: readonly Attempt[], tools: BatchTools): Promise<readonly PushResult[]> {
+  const { scope, store } = tools;
+  for (const attempt of new Set(works.map(({ row }) => row.link.writeAttempt))) {
+    const ids = works.filter(({ row }) => row.link.writeAttempt === attempt).map(({ row }) => row.id);
+    await store.markPending(scope, ids, attempt);
+  }
+  const left = works.filter((work) => !isGivenUp(work, scope)).map((work) => ({ ...work, repeatableUntilMs: null }));
+  const missing = left.filter(({ row }) => row.link.externalId === null);
+  const present = left.filter(({ row }) => row.link.externalId !== null);
+  const creations = missing.map((work) => ({ ...work, decision: 'create' as const }));
+  const updates = present.map((work) => ({ ...work, decision: 'update' as const }));
+  return [
+    ...works.filter((work) => isGivenUp(work, scope)).map(keepsFailing),
+    ...(creations.length === 0 ? [] : await createTogether(creations, tools, { isCut: true, isLookedUp: true })),
+    ...(updates.length === 0 ? [] : await updateTogether(updates, tools)),
+  ];
 }
 
 /** The key that these records were sent under before; null where they were not sent, or alone. */
@@ -101,27 +190,25 @@ async function updateTogether(
 ): Promise<readonly PushResult[]> {
   const idempotencyKey = keyOf(works, tools, { action: 'update', round });
   const mayRepeat = round + 1 < MOST_ROUNDS;
-  try {
-    const entries = works.map((work) => ({
-      externalId: work.row.link?.externalId ?? '',
-      mapped: sentBy(work, tools),
-      ...updateOptionsOf(work, tools),
-    }));
-    const outcomes = await tools.batch.update(entries, { idempotencyKey });
-    const isStale = (outcome: BatchOutcome | undefined) =>
-      mayRepeat && outcome instanceof ProviderError && isSpentKey(outcome);
-    const stale = works.filter((_, index) => isStale(outcomes[index]));
-    const settled = await settle(
-      works.filter((_, index) => !isStale(outcomes[index])),
-      outcomes.filter((outcome) => !isStale(outcome)),
-      tools,
-    );
-    return stale.length === 0 ? settled : [...settled, ...(await repeat(stale, tools, round + 1))];
-  } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    if (isSpentKey(error) && mayRepeat) return repeat(works, tools, round + 1);
-    return cut(error, works, { tools, again: (half) => updateTogether(half, tools) });
-  }
+  const entries = works.map((work) => ({
+    externalId: work.row.link?.externalId ?? '',
+    mapped: sentBy(work, tools),
+    ...updateOptionsOf(work, tools),
+  }));
+  const outcomes = await answered(tools.batch.update(entries, { idempotencyKey }));
+  if (outcomes instanceof ProviderError)
+    return isSpentKey(outcomes) && mayRepeat
+      ? repeat(works, tools, round + 1)
+      : cut(outcomes, works, { tools, again: (half) => updateTogether(half, tools) });
+  const isStale = (outcome: BatchOutcome | undefined) =>
+    mayRepeat && outcome instanceof ProviderError && isSpentKey(outcome);
+  const stale = works.filter((_, index) => isStale(outcomes[index]));
+  const settled = await settle(
+    works.filter((_, index) => !isStale(outcomes[index])),
+    outcomes.filter((outcome) => !isStale(outcome)),
+    tools,
+  );
+  return stale.length === 0 ? settled : [...settled, ...(await repeat(stale, tools, round + 1))];
 }
 
 /** Updates that met a newer version: a push writes them over it, a two-way run merges first. */
@@ -157,11 +244,11 @@ function settle(
   outcomes: readonly BatchOutcome[],
   tools: BatchTools,
 ): Promise<readonly PushResult[]> {
-  const action = works[0]?.decision === 'create' ? 'created' : 'updated';
   return oneByOne(works, (work, index) => {
     const outcome = outcomes[index];
     if (outcome === undefined) throw new Error('a batch has an outcome for each of its records');
-    return outcome instanceof ProviderError ? afterRefusal(outcome, work, tools) : agreed(work, action, outcome);
+    if (outcome instanceof ProviderError) return afterRefusal(outcome, work, tools);
+    return work.decision === 'create' ? created(work, tools, outcome) : agreed(work, 'updated', outcome);
   });
 }
 

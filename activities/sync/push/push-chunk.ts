@@ -94,6 +94,10 @@ class PushWalk {
   readonly #pages: OpenPage[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #running = new Set<Promise<void>>();
+  /** The remote records of results that are not stored yet. */
+  readonly #claims = new Map<string, RecordId>();
+  /** Records that are being taken out of use. */
+  #archivingCount = 0;
   readonly #newestDeletionEpochUs: number | null;
   #after: RecordId | null;
   #pageSize: number;
@@ -198,24 +202,41 @@ class PushWalk {
     while (this.#hasFreeLane() && !control.stopping) {
       const next = this.#takeNext();
       if (next.length === 0) return;
-      const task: Promise<void> = this.#push(next).finally(() => this.#running.delete(task));
+      const archivingCount = next.filter(isArchived).length;
+      this.#archivingCount += archivingCount;
+      const task: Promise<void> = this.#push(next).finally(() => {
+        this.#archivingCount -= archivingCount;
+        this.#running.delete(task);
+      });
       this.#running.add(task);
     }
   }
 
-  /** The next record, with those behind it that may go in the same call. A call that is not full waits for more pages. */
+  /**
+   * The next record, with those behind it that may go in the same call. What is taken out of use goes first, and nothing is
+   * created meanwhile: it may free the name, the address or the number that a new record has.
+   */
   #takeNext(): readonly Waiting[] {
-    const { batch } = this.#environment.writer;
-    if (batch === undefined) return this.#waiting.splice(0, 1);
-    if (this.#mayReadMore()) return [];
+    const { writer } = this.#environment;
+    if (writer.batch !== undefined && this.#mayReadMore()) return [];
+    const archived = this.#waiting.findIndex(isArchived);
+    if (archived >= 0) return this.#waiting.splice(archived, 1);
+    const first = this.#archivingCount === 0 ? 0 : this.#waiting.findIndex((one) => !mayBeCreated(one));
+    if (first < 0) return [];
+    return writer.batch === undefined ? this.#waiting.splice(first, 1) : this.#takeCall(first, writer.batch.size);
+  }
+
+  /** The records of the call in which this one goes. A call that is not full has waited for more pages. */
+  #takeCall(index: number, size: number): readonly Waiting[] {
+    const { writer } = this.#environment;
     const nowMs = Date.now();
-    const [first] = this.#waiting;
-    const company = first ? companyOf(first.work, nowMs) : null;
-    if (company === null) return this.#waiting.splice(0, 1);
+    const first = this.#waiting[index];
+    const company = first ? companyOf(first.work, writer, nowMs) : null;
+    if (company === null) return this.#waiting.splice(index, 1);
     const taken: Waiting[] = [];
     const left: Waiting[] = [];
     for (const one of this.#waiting)
-      (taken.length < batch.size && companyOf(one.work, nowMs) === company ? taken : left).push(one);
+      (taken.length < size && companyOf(one.work, writer, nowMs) === company ? taken : left).push(one);
     this.#waiting.splice(0, this.#waiting.length, ...left);
     return taken;
   }
@@ -240,12 +261,12 @@ class PushWalk {
   async #write(works: readonly PushWork[]): Promise<readonly PushResult[]> {
     const { batch } = this.#environment.writer;
     if (batch !== undefined) return pushBatch(works, this.#batchTools(batch));
-    return Promise.all(works.map((work) => pushRecord(work, this.#environment)));
+    return Promise.all(works.map((work) => pushRecord(work, { ...this.#environment, claims: this.#claims })));
   }
 
   #batchTools(batch: BatchWriter): BatchTools {
     const environment = this.#environment;
-    const tools = { ...environment, batch };
+    const tools = { ...environment, batch, claims: this.#claims };
     return environment.scope.direction === 'both'
       ? { ...tools, mergeAgain: (stale) => mergeAgain(environment, stale) }
       : tools;
@@ -269,6 +290,7 @@ class PushWalk {
       checkpoint: this.#checkpointAfter(passed),
       ...delta,
     });
+    for (const { externalId } of results) if (externalId !== null) this.#claims.delete(externalId);
     // Reading a page commits too, but moves nothing.
     control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
   }
@@ -285,6 +307,10 @@ class PushWalk {
     return last ? { ...this.#first, after: last.last } : null;
   }
 }
+
+const isArchived = ({ work }: Waiting): boolean => work.decision === 'archive';
+
+const mayBeCreated = ({ work: { decision } }: Waiting): boolean => decision === 'create' || decision === 'resolve';
 
 /** Known to equal what was last agreed, so that no write is needed. */
 function isSettled({ decision, row }: PushWork): boolean {

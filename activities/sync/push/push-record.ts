@@ -4,7 +4,7 @@ import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import { unreadableIssuesOf } from '../../../providers/items.ts';
 import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
-import type { ProviderRecord, ResourceMapping } from '../../../providers/provider.ts';
+import type { ProviderRecord, ResourceMapping, WrittenRecord } from '../../../providers/provider.ts';
 import { describeProblems } from '../pull/pulled-record.ts';
 import { findRemote } from './push-remote-record.ts';
 import { agreed, rejected } from './push-result.ts';
@@ -96,12 +96,18 @@ async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row, mapped } = work;
   const externalId = row.link?.externalId ?? null;
   if (externalId === null)
-    return agreed(work, 'created', await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
+    return created(work, tools, await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
   return agreed(
     work,
     'updated',
     await tools.writer.update(externalId, sentBy(work, tools), updateOptionsOf(work, tools)),
   );
+}
+
+/** Until the result is stored, no look-up of this run may take the new object for another record’s. */
+export function created(work: PushWork, { claims }: PushTools, written: WrittenRecord): PushResult {
+  claims?.set(written.externalId, work.row.id);
+  return agreed(work, 'created', written);
 }
 
 /** Also archives a record whose first write was never answered, because that may have left a remote record. */
@@ -147,28 +153,45 @@ function afterRefusal(error: ProviderError, work: PushWork): PushResult {
 /** Looks up what earlier writes of unknown outcome have done, and writes only what is missing, under an unused key. */
 async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row } = work;
-  const link = row.link ?? NO_LINK;
-  const { remote, copies } = link.externalId === null ? await findRemote(row, tools) : NO_REMOTE;
+  const { remote, copies } = row.link?.externalId == null ? await findRemote(row, tools) : NO_REMOTE;
   const note = copies.length === 0 ? {} : COPIED;
-  // For a record that never had other content, only its creation can have been sent.
-  if (remote !== null && !link.recordChangedSince && isAsWanted(remote, work, tools.mapping))
-    return { ...agreed(work, 'created', remote), ...note };
+  const done = remote && doneBefore(remote, work, tools);
+  if (done) return { ...done, ...note };
 
-  const writeAttempt = link.writeAttempt + 1;
+  const again = anotherAttempt(work, remote);
+  const { writeAttempt } = again.row.link;
   await tools.store.markPending(tools.scope, [row.id], writeAttempt);
-  if (isGivenUp(writeAttempt, tools.scope))
-    return rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
-  const again = {
-    ...work,
-    row: { ...row, link: { ...link, writeAttempt, ...remoteOf(remote) } },
-    afterLostUpdate: true,
-  };
+  if (isGivenUp(again, tools.scope)) return keepsFailing(work);
   return { ...(await writeAgain(again, tools)), ...note };
 }
 
+/** The outcome of an earlier write that has left this; null where it has to be written once more. */
+export function doneBefore(remote: ProviderRecord, work: PushWork, { mapping }: PushTools): PushResult | null {
+  // For a record that never had other content, only its creation can have been sent.
+  const isDone = work.row.link?.recordChangedSince !== true && isAsWanted(remote, work, mapping);
+  return isDone ? agreed(work, 'created', remote) : null;
+}
+
+export type Attempt = PushWork & { readonly row: { readonly link: PushLink } };
+
+/** The write of what is there, or of a new remote record for null, under an unused key. */
+export function anotherAttempt(work: PushWork, remote: ProviderRecord | null): Attempt {
+  const link = work.row.link ?? NO_LINK;
+  return {
+    ...work,
+    row: { ...work.row, link: { ...link, writeAttempt: link.writeAttempt + 1, ...remoteOf(remote) } },
+    afterLostUpdate: true,
+  };
+}
+
+export const keepsFailing = (work: PushWork): PushResult =>
+  rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
+
 /** A record that was set aside is written again, as often as at first, only when somebody has it retried. */
-const isGivenUp = (writeAttempt: number, { deadLettersOnly }: PushTools['scope']): boolean =>
-  deadLettersOnly === true ? writeAttempt % (MAX_WRITE_ATTEMPTS + 1) === 0 : writeAttempt > MAX_WRITE_ATTEMPTS;
+export const isGivenUp = ({ row }: Attempt, { deadLettersOnly }: PushTools['scope']): boolean =>
+  deadLettersOnly === true
+    ? row.link.writeAttempt % (MAX_WRITE_ATTEMPTS + 1) === 0
+    : row.link.writeAttempt > MAX_WRITE_ATTEMPTS;
 
 async function writeAgain(work: PushWork, tools: PushTools): Promise<PushResult> {
   try {

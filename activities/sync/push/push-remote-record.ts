@@ -1,7 +1,16 @@
+import type { RecordId } from '../../../contracts/ids.ts';
 import type { PushRow, PushStore } from '../../../db/push/push-store.ts';
 import { listRefsOf } from './push-work.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
-import type { ProviderRecord, RemoteHint, ResourceMapping, ResourceWriter } from '../../../providers/provider.ts';
+import type {
+  BulkHint,
+  BulkSearch,
+  ProviderRecord,
+  RemoteHint,
+  ResourceMapping,
+  ResourceWriter,
+} from '../../../providers/provider.ts';
+import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
 
 export interface FoundRemote {
   readonly remote: ProviderRecord | null;
@@ -14,6 +23,20 @@ export interface RemoteTools {
   readonly writer: ResourceWriter;
   readonly mapping: Pick<ResourceMapping, 'timeZoneOf'>;
   readonly store: Pick<PushStore, 'tiedTo'>;
+  /**
+   * The records whose remote records these objects are, by the results of this run that are not stored yet. Absent: there are
+   * none.
+   */
+  readonly claims?: Map<string, RecordId>;
+}
+
+/** Whether the object is another record’s remote record; one that is no record’s becomes this one’s. */
+async function isOthers(externalId: string, recordId: RecordId, tools: RemoteTools): Promise<boolean> {
+  const { store, scope, claims } = tools;
+  const tiedTo = await store.tiedTo(scope, externalId);
+  const owner = claims?.get(externalId) ?? tiedTo ?? recordId;
+  if (owner === recordId) claims?.set(externalId, recordId);
+  return owner !== recordId;
 }
 
 /** How long before the first write its remote record is searched for, because the provider's clock may be behind. */
@@ -24,35 +47,70 @@ const CLOCK_SKEW_S = 600;
  * another email then.
  */
 export async function findRemote(row: PushRow, tools: RemoteTools): Promise<FoundRemote> {
-  const { id: recordId, fields, refs, link } = row;
-  const linkedAt = link?.createdAt;
-  const sentAtMs = linkedAt?.getTime() ?? Date.now();
-  const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
-  const email = typeof fields['email'] === 'string' ? fields['email'] : null;
-  const timeZone = tools.mapping.timeZoneOf?.(linkedAt);
-  const hint = { recordId, fields, refs, listRefs: listRefsOf(row, fields), timeZone, createdSinceEpochS, sentAtMs };
+  const hint = hintOf(row, tools);
+  const email = typeof row.fields['email'] === 'string' ? row.fields['email'] : null;
   const found = await searchRemote({ ...hint, email }, tools);
-  return found.remote === null && email !== null && link?.recordChangedSince === true
+  return found.remote === null && email !== null && row.link?.recordChangedSince === true
     ? searchRemote({ ...hint, email: null }, tools)
     : found;
 }
 
+function hintOf(row: PushRow, { mapping }: Pick<RemoteTools, 'mapping'>): BulkHint & { readonly recordId: RecordId } {
+  const { id: recordId, fields, refs, link } = row;
+  const linkedAt = link?.createdAt;
+  const sentAtMs = linkedAt?.getTime() ?? Date.now();
+  const createdSinceEpochS = Math.floor(sentAtMs / 1_000) - CLOCK_SKEW_S;
+  const timeZone = mapping.timeZoneOf?.(linkedAt);
+  return { recordId, fields, refs, listRefs: listRefsOf(row, fields), timeZone, createdSinceEpochS, sentAtMs };
+}
+
+/**
+ * The remote records of several records, by few calls; null where there is none. A record that is absent has to be looked up
+ * alone: its remote record is in doubt, or is another record's.
+ */
+export async function findRemotes(
+  rows: readonly PushRow[],
+  tools: RemoteTools,
+): Promise<ReadonlyMap<string, ProviderRecord | null>> {
+  const { findMany } = tools.writer;
+  if (!findMany || rows.length < 2) return new Map();
+  const hints = rows.map((row) => hintOf(row, tools));
+  const found = new Map<string, ProviderRecord | null>();
+  for (let at = 0; at < hints.length; at += findMany.size)
+    for (const [id, remote] of await findPart(findMany, hints.slice(at, at + findMany.size))) found.set(id, remote);
+  for (const { id } of rows) {
+    const remote = found.get(id) ?? null;
+    if (remote !== null && (await isOthers(remote.externalId, id, tools))) found.delete(id);
+  }
+  return found;
+}
+
+/** A question that is refused as a whole says nothing of its records: each is looked up alone. */
+async function findPart({ find }: BulkSearch, hints: readonly BulkHint[]): ReturnType<BulkSearch['find']> {
+  try {
+    return await find(hints);
+  } catch (error) {
+    if (error instanceof ProviderError && error.details.kind === 'rejected' && !refusesAccount(error)) return new Map();
+    throw error;
+  }
+}
+
 /** Searches on without an object that is another record's remote record, because it was copied with its metadata. */
 async function searchRemote(
-  hint: Omit<RemoteHint, 'after' | 'excluded'>,
-  { scope, writer, store }: RemoteTools,
+  hint: Omit<RemoteHint, 'after' | 'excluded'> & { readonly recordId: RecordId },
+  tools: RemoteTools,
 ): Promise<FoundRemote> {
   const copies: string[] = [];
   let after: RemoteHint['after'] = null;
   for (;;) {
-    const search = await writer.findRemote({ ...hint, after, excluded: copies });
+    const search = await tools.writer.findRemote({ ...hint, after, excluded: copies });
     if (search.found === null) {
       if (search.after === null) return { remote: null, copies };
       after = search.after;
       continue;
     }
-    const owner = await store.tiedTo(scope, search.found.externalId);
-    if (owner === null || owner === hint.recordId) return { remote: search.found, copies };
-    copies.push(search.found.externalId);
+    const { externalId } = search.found;
+    if (!(await isOthers(externalId, hint.recordId, tools))) return { remote: search.found, copies };
+    copies.push(externalId);
   }
 }

@@ -1,3 +1,4 @@
+import type { RecordId } from '../../../contracts/ids.ts';
 import type { PushLink, PushRow, PushStore } from '../../../db/push/push-store.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
 import { isSame } from '../../../domain/sync/merge/flat-fields.ts';
@@ -38,6 +39,7 @@ export interface PushTools {
   readonly mapping: ResourceMapping;
   readonly session: Pick<ResourceSession, 'retrieve'>;
   readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo'>;
+  readonly claims?: Map<string, RecordId>;
 }
 
 /** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */

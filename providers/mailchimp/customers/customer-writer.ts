@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ProviderError } from '../../provider-error.ts';
-import type { BatchOutcome, ResourceWriter } from '../../provider.ts';
+import type { BatchOutcome, ProviderRecord, ResourceWriter } from '../../provider.ts';
+import type { RecordFields } from '../../../records/record-kind.ts';
 import type { Ask } from '../http/ask.ts';
 import type { Audience } from '../http/audience.ts';
 import { nullWhenMissing } from '../http/ask.ts';
@@ -8,6 +9,7 @@ import { duplicateAddress, MemberCreation } from './member-creation.ts';
 import { MemberUpdate } from './member-update.ts';
 import { MemberCalls } from './member-calls.ts';
 import { hashOf, toRecord } from './customer-fields.ts';
+import { membersChangedSince } from './member-search.ts';
 
 /** "Up to 500 members" (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/, read 2026-11-29). */
 const MOST_MEMBERS = 500;
@@ -19,6 +21,8 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
   const update = new MemberUpdate(calls);
   /** Which record a member was found for in this session: what is not committed yet no store can tell. */
   const foundFor = new Map<string, string>();
+  const isOthers = (contactId: string, recordId: string): boolean =>
+    creation.hasMade(contactId) || (foundFor.get(contactId) ?? recordId) !== recordId;
   return {
     create: async (mapped, { idempotencyKey }) => settled(await creation.one({ mapped, idempotencyKey })),
     update: async (externalId, mapped, options) => update.one({ externalId, mapped, ...options }),
@@ -37,18 +41,50 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
 
     // The address is the only name that a record and a member share.
     async findRemote({ fields, recordId, excluded = [] }) {
-      const email = z.string().min(1).safeParse(fields['email']).data;
-      if (email === undefined) return { found: null, after: null };
+      const hash = hashIn(fields);
+      if (hash === null) return { found: null, after: null };
       const askedAtMs = Date.now();
-      const member = await calls.find(hashOf(email.trim()));
+      const member = await calls.find(hash);
       if (member === null) return { found: null, after: null };
       const { contact_id: id } = member;
-      const isOthers = creation.hasMade(id) || (foundFor.get(id) ?? recordId) !== recordId;
-      if (excluded.includes(id) || isOthers) throw duplicateAddress();
+      if (excluded.includes(id) || isOthers(id, recordId)) throw duplicateAddress();
       foundFor.set(id, recordId);
       return { found: toRecord(member, askedAtMs), after: null };
     },
+
+    /**
+     * What a batch has left has changed since. A member that was there before, unchanged, is told by the batch that would
+     * add it once more.
+     */
+    findMany: {
+      size: MOST_MEMBERS,
+      async find(hints) {
+        const wanted = hints.flatMap((hint) => {
+          const hash = hashIn(hint.fields);
+          return hash === null || creation.hasMet(hash) ? [] : [{ ...hint, hash }];
+        });
+        if (wanted.length === 0) return new Map();
+        const askedAtMs = Date.now();
+        const sinceEpochS = Math.min(...wanted.map(({ createdSinceEpochS }) => createdSinceEpochS));
+        const hashes = new Set(wanted.map(({ hash }) => hash));
+        const members = await membersChangedSince({ ask, audience }, sinceEpochS, hashes);
+        const found = new Map<string, ProviderRecord | null>();
+        for (const { recordId, hash } of wanted) {
+          const member = members.get(hash) ?? null;
+          if (member !== null && isOthers(member.contact_id, recordId)) continue;
+          if (member !== null) foundFor.set(member.contact_id, recordId);
+          found.set(recordId, member && toRecord(member, askedAtMs));
+        }
+        return found;
+      },
+    },
   };
+}
+
+/** The hash of a record's address; null for a record without one. */
+function hashIn({ email }: RecordFields): string | null {
+  const { data } = z.string().min(1).safeParse(email);
+  return data === undefined ? null : hashOf(data.trim());
 }
 
 function settled(outcome: BatchOutcome) {

@@ -6,11 +6,9 @@ import { audienceGone, isMissing, nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import type { Audience } from '../http/audience.ts';
 import { toRecord } from './customer-fields.ts';
-import { MEMBER_FIELDS, memberSchema } from './customer-responses.ts';
+import { memberSchema } from './customer-responses.ts';
 import { createCustomerWriter } from './customer-writer.ts';
-
-/** https://mailchimp.com/developer/marketing/docs/methods-parameters/#pagination, read 2026-11-29. */
-const PAGE_SIZE = 1_000;
+import { listParameters, PAGE_SIZE } from './member-search.ts';
 
 /**
  * Mailchimp documents no delay of its lists. Reading some members again costs nothing but a longer page.
@@ -73,19 +71,8 @@ async function ofAudience<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-/** Times are of whole seconds, and "after" leaves out the second itself. */
-function parametersOf({ stream, fromEpochS, after }: ListQuery): Readonly<Record<string, string>> {
-  const isOfChanges = stream === 'changed-members' && fromEpochS !== null;
-  return {
-    fields: MEMBER_FIELDS.map((name) => `members.${name}`).join(','),
-    count: String(PAGE_SIZE),
-    offset: String(skipped(after)),
-    ...(isOfChanges && { since_last_changed: timeOf(fromEpochS - 1) }),
-  };
-}
-
-/** As Mailchimp's examples write a time. */
-const timeOf = (epochS: number): string => `${new Date(epochS * 1_000).toISOString().slice(0, 19)}+00:00`;
+const parametersOf = ({ stream, fromEpochS, after }: ListQuery): Readonly<Record<string, string>> =>
+  listParameters(skipped(after), stream === 'changed-members' ? fromEpochS : null);
 
 const skipped = (after: ListQuery['after']): number => (typeof after === 'number' ? after : 0);
 

@@ -25,6 +25,8 @@ export class MemberCreation {
   /** The keys of the records whose addresses were added in this session, by the hash of the address. */
   readonly #keys = new Map<string, string>();
   readonly #made = new Set<string>();
+  /** The hashes of addresses that were there when they were to be added. */
+  readonly #met = new Set<string>();
 
   constructor(calls: MemberCalls) {
     this.#calls = calls;
@@ -33,6 +35,11 @@ export class MemberCreation {
   /** Whether this session has added the member. */
   hasMade(contactId: string): boolean {
     return this.#made.has(contactId);
+  }
+
+  /** Whether a member of the address was there when this session was to add it. */
+  hasMet(hash: string): boolean {
+    return this.#met.has(hash);
   }
 
   /** A member that is there already and is as wanted is the outcome of an earlier attempt. */
@@ -53,7 +60,10 @@ export class MemberCreation {
       const hash = hashOf(emailOf(record) ?? '');
       if (sent.get(hash) !== record) return refused.get(record) ?? addressMissing();
       const member = outcomes instanceof ProviderError ? outcomes : outcomes.of(hash);
-      if (member instanceof ProviderError) return member;
+      if (member instanceof ProviderError) {
+        if (member.details.code === MEMBER_EXISTS) this.#met.add(hash);
+        return member;
+      }
       this.#keys.set(hash, record.idempotencyKey);
       this.#made.add(member.contact_id);
       return written(member, record.mapped, askedAtMs);

@@ -1,11 +1,14 @@
 import type { z } from 'zod';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
+import { inShortQueries } from '../../http/short-queries.ts';
+import { textAt } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { ExternalState, ProviderRecord, ResourceWriter } from '../../provider.ts';
 import { OBJECT_NOT_FOUND, requestIdOf } from './ask.ts';
 import type { Ask } from './ask.ts';
+import { MOST_ITEMS } from './batch.ts';
 import type { QuickBooksObject } from './objects.ts';
-import { ACTIVE_OR_NOT, quoted } from './query.ts';
+import { ACTIVE_OR_NOT, quoted, quotedList } from './query.ts';
 import { createSparseWriter } from './sparse-writer.ts';
 import type { Body } from './sparse-writer.ts';
 
@@ -62,16 +65,49 @@ export function createNamedWriter<Item extends QuickBooksObject>(ask: Ask, named
      * record's.
      */
     async findRemote({ fields, createdSinceEpochS, excluded = [] }) {
-      const { name } = named.payloadOf(fields);
-      if (typeof name !== 'string') return { found: null, after: null };
+      const name = nameIn(fields);
+      if (name === null) return { found: null, after: null };
       const { items } = await find([`${nameProperty} = ${quoted(name)}`]);
-      const found = items.find(
-        (item) =>
-          named.isActive(item) &&
-          !excluded.includes(item.Id) &&
-          Date.parse(item.MetaData.CreateTime) >= createdSinceEpochS * 1_000,
-      );
+      const found = items.find((item) => !excluded.includes(item.Id) && isMadeSince(item, createdSinceEpochS));
       return { found: found ? await toRecord(found) : null, after: null };
     },
+
+    findMany: {
+      size: MOST_ITEMS,
+      async find(hints) {
+        const made = await madeByName(hints.flatMap(({ fields }) => nameIn(fields) ?? []));
+        const found = new Map<string, ProviderRecord | null>();
+        for (const { recordId, fields, createdSinceEpochS } of hints) {
+          const items = made.get(comparable(nameIn(fields) ?? ''));
+          const item = items?.find((one) => isMadeSince(one, createdSinceEpochS));
+          if (items) found.set(recordId, item ? await toRecord(item) : null);
+        }
+        return found;
+      },
+    },
   };
+
+  function nameIn(fields: NonNullable<ProviderRecord['fields']>): string | null {
+    const { name } = named.payloadOf(fields);
+    return typeof name === 'string' ? name : null;
+  }
+
+  function isMadeSince(item: Item, sinceEpochS: number): boolean {
+    return named.isActive(item) && Date.parse(item.MetaData.CreateTime) >= sinceEpochS * 1_000;
+  }
+
+  /** Objects by their comparable name. Empty where one has a name that is none of those, or cannot be read: nothing is certain then. */
+  async function madeByName(names: readonly string[]): Promise<ReadonlyMap<string, readonly Item[]>> {
+    const made = new Map<string, Item[]>(names.map((name) => [comparable(name), []]));
+    for (const some of inShortQueries(names, "'', ")) {
+      const { items, unreadable } = await find([`${nameProperty} in ${quotedList(some)}`]);
+      const known = items.map((item) => ({ item, items: made.get(comparable(textAt(item, nameProperty) ?? '')) }));
+      if (unreadable.length > 0 || known.some((one) => one.items === undefined)) return new Map();
+      for (const one of known) one.items?.push(one.item);
+    }
+    return made;
+  }
 }
+
+/** QuickBooks compares names without regard to case. */
+const comparable = (name: string): string => name.toLowerCase();

@@ -1,14 +1,16 @@
 import { z } from 'zod';
+import { inShortQueries } from '../../http/short-queries.ts';
 import { issuesOf } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { RecordNote } from '../../../contracts/records.ts';
-import type { ProviderRecord, ResourceWriter, WriteOptions, WrittenRecord } from '../../provider.ts';
+import type { BulkHint, ProviderRecord, ResourceWriter, WriteOptions, WrittenRecord } from '../../provider.ts';
 import { nullWhenMissing, requestIdOf, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
+import { MOST_ITEMS } from '../http/batch.ts';
 import type { HomeCurrency } from '../http/home-currency.ts';
-import { isoOf, quoted } from '../http/query.ts';
+import { isoOf, quoted, quotedList } from '../http/query.ts';
 import { createSparseWriter } from '../http/sparse-writer.ts';
-import type { Body } from '../http/sparse-writer.ts';
+import type { Body, SparseWriter } from '../http/sparse-writer.ts';
 import { currencyOf, hasAmount, isVoided } from '../transactions/booked-responses.ts';
 import { taxedIn, toRecord } from './invoice-fields.ts';
 import { fitLines, mergedLines, newLine, refused } from './invoice-lines.ts';
@@ -80,19 +82,67 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
     /** No invoice has a place for an id of ours: one that was made since, with the number or with everything that was sent, is the record's. */
     async findRemote({ recordId, fields, refs, listRefs, timeZone, createdSinceEpochS, excluded = [] }) {
       const wanted = contentOf({ fields, refs, listRefs, timeZone });
-      const nothing = { found: null, after: null };
       const { number, customer } = wanted;
-      if (number === null && customer === null) return nothing;
+      if (number === null && customer === null) return { found: null, after: null };
       const named = number === null ? `CustomerRef = ${quoted(customer ?? '')}` : `DocNumber = ${quoted(number)}`;
       const { items } = await sparse.find([named, `MetaData.CreateTime >= ${quoted(isoOf(createdSinceEpochS))}`]);
-      for (const item of items) {
-        if (excluded.includes(item.Id)) continue;
-        const record = await recordOf(item);
-        if (isMadeOf(wanted, contentIn(record)) && isFreeFor(recordId, item.Id)) return { found: record, after: null };
-      }
-      return nothing;
+      const others = items.filter(({ Id }) => !excluded.includes(Id));
+      return { found: await chosen(others, recordId, wanted), after: null };
+    },
+
+    /** By their numbers. An invoice without one is looked for alone. */
+    findMany: {
+      size: MOST_ITEMS,
+      async find(hints) {
+        const wanted = hints.map((hint) => ({ hint, content: contentOf(hint) }));
+        const made = await madeByNumber(sparse.find, wanted);
+        const found = new Map<string, ProviderRecord | null>();
+        for (const { hint, content } of wanted) {
+          const sinceMs = hint.createdSinceEpochS * 1_000;
+          const items = made?.get(content.number?.toLowerCase() ?? '');
+          const since = items?.filter(({ MetaData: { CreateTime } }) => Date.parse(CreateTime) >= sinceMs);
+          if (since) found.set(hint.recordId, await chosen(since, hint.recordId, content));
+        }
+        return found;
+      },
     },
   };
+
+  async function chosen(
+    items: readonly QuickBooksInvoice[],
+    recordId: string,
+    wanted: InvoicePayload,
+  ): Promise<ProviderRecord | null> {
+    for (const item of items) {
+      const record = await recordOf(item);
+      if (isMadeOf(wanted, contentIn(record)) && isFreeFor(recordId, item.Id)) return record;
+    }
+    return null;
+  }
+}
+
+interface Wanted {
+  readonly hint: BulkHint;
+  readonly content: InvoicePayload;
+}
+
+/** Invoices by their number, in any case; null where one cannot be read: nothing is certain then. */
+async function madeByNumber(
+  find: SparseWriter<QuickBooksInvoice>['find'],
+  wanted: readonly Wanted[],
+): Promise<ReadonlyMap<string, readonly QuickBooksInvoice[]> | null> {
+  const numbers = wanted.flatMap(({ content: { number } }) => number ?? []);
+  const made = new Map<string, QuickBooksInvoice[]>(numbers.map((number) => [number.toLowerCase(), []]));
+  const sinceEpochS = Math.min(...wanted.map(({ hint }) => hint.createdSinceEpochS));
+  for (const some of inShortQueries(numbers, "'', ")) {
+    const { items, unreadable } = await find([
+      `DocNumber in ${quotedList(some)}`,
+      `MetaData.CreateTime >= ${quoted(isoOf(sinceEpochS))}`,
+    ]);
+    if (unreadable.length > 0) return null;
+    for (const item of items) made.get(item.DocNumber?.toLowerCase() ?? '')?.push(item);
+  }
+  return made;
 }
 
 const contentIn = ({ fields, refs, listRefs }: ProviderRecord): InvoicePayload =>

@@ -4,6 +4,7 @@ import type { Address } from '../../../records/customers.ts';
 import type { PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
 import { keyOf, refusal } from '../http/ask.ts';
+import { searchByValue } from '../http/bulk-search.ts';
 import { writeElements } from '../http/elements.ts';
 import {
   CHANGES,
@@ -81,6 +82,13 @@ export function createCustomerSession(ask: Ask): ResourceSession {
         const isOurs = contact && !excluded.includes(contact.ContactID);
         return { found: isOurs ? toRecord(contact) : null, after: null };
       },
+
+      findMany: searchByValue(ask, WITH_ARCHIVED, {
+        property: 'ContactNumber',
+        valueOf: ({ recordId }) => referenceOf(recordId),
+        // A record whose contact is archived may have another one since.
+        choose: ([contact]) => (contact ? (isActive(contact) ? toRecord(contact) : undefined) : null),
+      }),
     },
   };
 }

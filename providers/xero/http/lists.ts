@@ -9,7 +9,7 @@ import type { Ask } from './ask.ts';
 import { wireTime } from './objects.ts';
 
 /** Most objects of a page (https://developer.xero.com/documentation/api/accounting/overview, read 2026-11-29). */
-const PAGE_SIZE = 1_000;
+export const PAGE_SIZE = 1_000;
 
 /** Xero’s times have whole seconds where it is asked by them, and clocks differ. */
 export const CHANGES = { reachS: null, overlapS: 300, handOffOverlapS: 300 } as const;

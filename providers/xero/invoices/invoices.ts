@@ -1,9 +1,10 @@
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import type { InvoiceFields } from '../../../records/invoices.ts';
-import type { ProviderRecord, PullPlan, RemoteHint, ResourceSession } from '../../provider.ts';
+import type { BulkHint, ProviderRecord, PullPlan, RemoteHint, ResourceSession } from '../../provider.ts';
 import { keyOf, missingObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { BaseCurrency } from '../http/base-currency.ts';
+import { searchByValue } from '../http/bulk-search.ts';
 import { writeElements } from '../http/elements.ts';
 import {
   CHANGES,
@@ -85,19 +86,38 @@ export function createInvoiceSession(ask: Ask): ResourceSession {
       },
 
       async findRemote(hint) {
-        const { number } = hint.fields as InvoiceFields;
+        const number = numberOf(hint);
         if (number === null) return NOTHING;
-        const records = await withNumber(number.trim());
+        const records = await withNumber(number);
         return { found: records.find((record) => isOurs(record, hint)) ?? null, after: null };
       },
+
+      findMany: searchByValue(ask, invoices, {
+        property: 'InvoiceNumber',
+        listParameter: 'InvoiceNumbers',
+        valueOf: numberOf,
+        async choose(withNumber, hint) {
+          for (const invoice of withNumber) {
+            const record = await toRecord(invoice, reading);
+            if (record && isOurs(record, hint)) return record;
+          }
+          return null;
+        },
+      }),
     },
   };
 }
 
 const NOTHING = { found: null, after: null } as const;
 
+const numberOf = ({ fields }: Pick<BulkHint, 'fields'>): string | null =>
+  (fields as InvoiceFields).number?.trim() ?? null;
+
 /** No two sales invoices share a number. One that asks another customer or for another sum, or that was there before, is another’s. */
-function isOurs({ externalId, version, fields, refs }: ProviderRecord, hint: RemoteHint): boolean {
+function isOurs(
+  { externalId, version, fields, refs }: ProviderRecord,
+  hint: BulkHint & Pick<RemoteHint, 'excluded'>,
+): boolean {
   const isNew = version >= hint.createdSinceEpochS * 1_000 && hint.excluded?.includes(externalId) !== true;
   const customer = hint.refs?.['customer'] ?? null;
   const isSameCustomer = customer === null || customer === refs?.['customer'];

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import type { ProductFields } from '../../../records/products.ts';
 import { decimalOf, numberOf } from '../../decimals.ts';
-import type { PullPlan, ResourceSession } from '../../provider.ts';
+import type { BulkHint, PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
 import { keyOf, nullWhenMissing, refusal } from '../http/ask.ts';
 import { BaseCurrency } from '../http/base-currency.ts';
+import { searchByValue } from '../http/bulk-search.ts';
 import { CHANGES, countObjects, list, listRecords, readOne, retrieveRecord } from '../http/lists.ts';
 import type { Collection } from '../http/lists.ts';
 import { createBatchWriter } from '../http/writer.ts';
@@ -64,17 +65,29 @@ export function createProductSession(ask: Ask): ResourceSession {
 
       /** No two items share a code. One of another name, or that was there before the write was sent, is another’s. */
       async findRemote({ recordId, fields, createdSinceEpochS, excluded = [] }) {
-        const { sku, name } = contentOf(fields as ProductFields);
-        const found = await readOne(ask, items, sku ?? madeCodeOf(recordId));
-        const isOurs =
-          found?.Name === name &&
-          !excluded.includes(found.ItemID) &&
-          found.UpdatedDateUTC >= createdSinceEpochS * 1_000;
+        const found = await readOne(ask, items, codeOf({ recordId, fields }));
+        const isOurs = found && isMadeOf(found, { fields, createdSinceEpochS }) && !excluded.includes(found.ItemID);
         return { found: isOurs ? toRecord(found, await base.get()) : null, after: null };
       },
+
+      findMany: searchByValue(ask, items, {
+        property: 'Code',
+        valueOf: codeOf,
+        async choose(withCode, hint) {
+          const found = withCode.find((item) => isMadeOf(item, hint));
+          return found ? toRecord(found, await base.get()) : null;
+        },
+      }),
     },
   };
 }
+
+const codeOf = ({ recordId, fields }: Pick<BulkHint, 'recordId' | 'fields'>): string =>
+  contentOf(fields as ProductFields).sku ?? madeCodeOf(recordId);
+
+/** Whether an item may have been made by a write of these fields. */
+const isMadeOf = (item: XeroItem, { fields, createdSinceEpochS }: Pick<BulkHint, 'fields' | 'createdSinceEpochS'>) =>
+  item.Name === contentOf(fields as ProductFields).name && item.UpdatedDateUTC >= createdSinceEpochS * 1_000;
 
 type Body = Readonly<Record<string, unknown>>;
 /** Without the fields that the connection leaves out. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { OpenRequests } from '../../core/open-requests.ts';
 import type { Reply } from '../../oauth/exchange.ts';
 import { problem } from '../errors.ts';
 
@@ -22,23 +23,20 @@ const USUAL: Limits = { connections: 10, latencyMs: 0 };
 /** Counts the requests that are under way. */
 export class Connections {
   limits: Limits = USUAL;
-  readonly #open = new Map<string, number>();
-  #most = 0;
+  readonly #requests = new OpenRequests();
 
   /** Most requests of one account that were under way at once. */
   get most(): number {
-    return this.#most;
+    return this.#requests.most;
   }
 
   reset(): void {
     this.limits = USUAL;
-    this.#most = 0;
+    this.#requests.reset();
   }
 
   open(account: string): Reply | null {
-    const now = (this.#open.get(account) ?? 0) + 1;
-    this.#open.set(account, now);
-    this.#most = Math.max(this.#most, now);
+    const now = this.#requests.open(account);
     const { connections } = this.limits;
     return connections > 0 && now > connections
       ? problem(429, `You have exceeded the limit of ${connections} simultaneous connections.`)
@@ -46,6 +44,6 @@ export class Connections {
   }
 
   close(account: string): void {
-    this.#open.set(account, Math.max(0, (this.#open.get(account) ?? 0) - 1));
+    this.#requests.close(account);
   }
 }

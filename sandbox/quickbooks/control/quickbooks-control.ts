@@ -107,7 +107,7 @@ export function recordControls(
       return { json: { data: [] } };
     },
     'GET /metering': () => ({ json: meter.metering }),
-    'GET /limits': () => ({ json: meter.limits }),
+    'GET /limits': () => ({ json: { ...meter.limits, mostAtOnce: meter.mostAtOnce } }),
     'POST /limits': ({ body }) => {
       meter.limits = { ...meter.limits, ...given(parseInput(limitsBody, body)) };
       return { json: meter.limits };

@@ -94,7 +94,7 @@ export function recordControls(
       return { json: { data: [] } };
     },
     'GET /egress': () => ({ json: Object.fromEntries(meter.egress) }),
-    'GET /limits': () => ({ json: meter.limits }),
+    'GET /limits': () => ({ json: { ...meter.limits, mostAtOnce: meter.mostAtOnce } }),
     'POST /limits': ({ body }) => {
       meter.limits = { ...meter.limits, ...given(parseInput(limitsBody, body)) };
       return { json: meter.limits };

@@ -54,7 +54,14 @@ const INVOICES: Written = {
   },
   duplicate: () => 'Invoice # must be unique.',
   next: nextInvoice,
+  isUntold: (element, current) => hasPayments(current) && Object.keys(element).every((name) => UNTOLD.has(name)),
 };
+
+/**
+ * Of an invoice that is paid in part, changes of these alone move no time of a last change
+ * (https://developer.xero.com/documentation/api/accounting/invoices, 2026-11).
+ */
+const UNTOLD: ReadonlySet<string> = new Set(['InvoiceID', 'DueDate', 'SentToContact']);
 
 /** From which status an invoice may be given which (https://developer.xero.com/documentation/api/accounting/types#invoices, 2026-11). */
 const NEXT_STATUSES: Readonly<Record<string, readonly string[]>> = {

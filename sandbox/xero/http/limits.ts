@@ -1,15 +1,17 @@
 import { z } from 'zod';
+import { OpenRequests } from '../../core/open-requests.ts';
 import type { Reply, Visit } from '../../oauth/exchange.ts';
 import { throttled } from '../errors.ts';
 
 /**
- * The stand-in’s limits; zero means none. Xero allows an organisation 60 requests a minute and 1,000 or 5,000 a day, and
- * an app 10,000 a minute (https://developer.xero.com/faq/limits, 2026-11).
+ * The stand-in’s limits; zero means none. Xero allows an organisation 60 requests a minute, 5 at once and 1,000 or 5,000 a
+ * day, and an app 10,000 a minute (https://developer.xero.com/faq/limits, 2026-11).
  */
 export interface Limits {
   readonly requestsPerMinute: number;
   readonly requestsPerDay: number;
   readonly appRequestsPerMinute: number;
+  readonly requestsAtOnce: number;
   /** Added to every answer. */
   readonly latencyMs: number;
 }
@@ -20,11 +22,15 @@ export const limitsBody = z
     requestsPerMinute: count,
     requestsPerDay: count,
     appRequestsPerMinute: count,
+    requestsAtOnce: count,
     latencyMs: z.int().min(0).max(60_000),
   })
   .partial();
 
-const NONE: Limits = { requestsPerMinute: 0, requestsPerDay: 0, appRequestsPerMinute: 0, latencyMs: 0 };
+const NONE: Limits = {
+  ...{ requestsPerMinute: 0, requestsPerDay: 0, appRequestsPerMinute: 0, requestsAtOnce: 0 },
+  latencyMs: 0,
+};
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
@@ -39,11 +45,29 @@ export class Meter {
   /** Bytes of answers by organisation: Xero bills what leaves it. */
   readonly egress = new Map<string, number>();
   readonly #windows = new Map<string, Window>();
+  readonly #requests = new OpenRequests();
+
+  /** Most requests for one organisation that were under way at once. */
+  get mostAtOnce(): number {
+    return this.#requests.most;
+  }
 
   reset(): void {
+    this.#requests.reset();
     this.#windows.clear();
     this.egress.clear();
     this.limits = NONE;
+  }
+
+  /** Of a refusal for too many at once no header says when the next may come. */
+  open(organisation: string): Reply | null {
+    const now = this.#requests.open(organisation);
+    const { requestsAtOnce: most } = this.limits;
+    return most > 0 && now > most ? throttled('concurrent', null) : null;
+  }
+
+  close(organisation: string): void {
+    this.#requests.close(organisation);
   }
 
   /** Null where the request may pass. A refused one is counted nowhere. */

@@ -20,6 +20,8 @@ export interface Written {
   readonly duplicate: (element: WireObject) => string;
   /** The object that the element makes of `current`; undefined: a new one. Throws an `ElementProblem`. */
   readonly next: (organisation: Organisation, element: WireObject, current: WireObject | undefined) => WireObject;
+  /** Whether an update leaves the time of the last change as it is, so that no list of changes tells of it. */
+  readonly isUntold?: (element: WireObject, current: WireObject) => boolean;
 }
 
 /** A collection is written as a whole, and an object of it by its id. */
@@ -88,7 +90,9 @@ function writeElement(request: OrganisationRequest, written: Written, element: W
   const made = next(organisation, element, current);
   const unchanged = current !== undefined && contentOf(current) === contentOf({ ...made, [idName]: id });
   if (unchanged) noteSideEffect(organisation, { kind: 'write-without-change', of: `${entity}:${id}` });
-  const object = { ...made, [idName]: id, UpdatedDateUTC: dateOf(nowMs) };
+  const isUntold = current !== undefined && written.isUntold?.(element, current) === true;
+  const changedAt = isUntold ? current['UpdatedDateUTC'] : dateOf(nowMs);
+  const object = { ...made, [idName]: id, UpdatedDateUTC: changedAt };
   state.put(tenant, entity, [[id, object]]);
   return object;
 }

@@ -59,7 +59,7 @@ describe('a push of products with prices that others set at Stripe', () => {
   const defaultOf = async (product: string) =>
     (await world.callStripe<{ readonly default_price: string | null }>('GET', `products/${product}`)).default_price;
   const notesOf = async (run: Awaited<ReturnType<typeof push>>) =>
-    (await world.logOf(venue, run.syncId)).filter(({ action }) => action === 'note');
+    (await world.logOf(venue, run.syncId)).filter(({ level }) => level === 'warn');
 
   describe('to a product without a default price', () => {
     it.each<[string, Form]>([

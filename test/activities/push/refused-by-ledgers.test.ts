@@ -4,6 +4,7 @@ import { createMailchimpSyncWorld } from './mailchimp-world.ts';
 import type { MailchimpSyncWorld, MailchimpVenue } from './mailchimp-world.ts';
 import { createQuickBooksSyncWorld } from './quickbooks-world.ts';
 import type { QuickBooksSyncWorld, QuickBooksVenue } from './quickbooks-world.ts';
+import { later } from '../../support/later.ts';
 
 describe('customers that QuickBooks refuses', () => {
   let world: QuickBooksSyncWorld;
@@ -88,10 +89,30 @@ describe('customers that Mailchimp does not take', () => {
       await world.load(venue, 1, () => ({ name: 'Ada Byron', email: 'ada@example.com', marketingConsent: true }));
       const run = await push();
       expect(run.counts).toMatchObject({ updated: 1, rejected: 0 });
-      expect(await told(run.syncId, 'note')).toMatchObject([{ code: 'consent-kept' }]);
+      expect(await told(run.syncId, 'updated')).toMatchObject([{ level: 'warn', code: 'consent-kept' }]);
+      expect(await told(run.syncId, 'note')).toEqual([]);
       expect(await venue.account.objects('members')).toMatchObject([
         { status: act === 'bounce' ? 'cleaned' : 'unsubscribed' },
       ]);
     },
   );
+});
+
+describe('members whose address lacks a part', () => {
+  it('have one line each in the run’s log, which says what was not sent', async () => {
+    const world = await createMailchimpSyncWorld();
+    later(() => world.close());
+    const venue = await world.aMailchimpVenue();
+    const address = { line1: '1 High Street', line2: null, city: 'London', region: null, postalCode: 'N1 1AA' };
+    await world.load(venue, 3, (index) => ({
+      ...{ name: `Ada ${index}`, email: `ada-${index}@example.com` },
+      address: { ...address, country: 'GB' },
+    }));
+    const run = await world.sync(venue, 'push', 'full', { resource: 'customers' });
+    expect(run.counts).toMatchObject({ created: 3, rejected: 0 });
+    const log = await world.logOf(venue, run.syncId);
+    expect(log.map(({ level, action, code }) => [level, action, code])).toEqual(
+      Array.from({ length: 3 }, () => ['warn', 'created', 'address-incomplete']),
+    );
+  });
 });

@@ -141,3 +141,20 @@ describe('an element that Xero refuses', () => {
     expect(JSON.stringify(details)).not.toContain('Ada');
   });
 });
+
+describe('a deletion that Xero refuses', () => {
+  it('of an item that an invoice names is rejected by the word for that, not by the one for the whole request', async () => {
+    const line = { Description: 'Chai', ItemCode: 'CHAI', Quantity: 1, UnitAmount: 5, AccountCode: '200' };
+    const ask = async (collection: string, body: object) => {
+      const answer = await world.organisation().ask('PUT', collection, { body });
+      return (answer.body[collection] as readonly Readonly<Record<string, unknown>>[])[0] ?? {};
+    };
+    const { ContactID } = await ask('Contacts', { Name: 'Ada' });
+    const { ItemID } = await ask('Items', { Code: 'CHAI', Name: 'Chai' });
+    await ask('Invoices', { Type: 'ACCREC', Contact: { ContactID }, LineItems: [line] });
+    expect(await detailsOf(world.writer('products').archive(String(ItemID), aKey()))).toMatchObject({
+      ...{ kind: 'rejected', httpStatus: 400, code: 'item-in-use' },
+    });
+    expect(await world.organisation().objects('Items')).toHaveLength(1);
+  });
+});
