@@ -4,8 +4,8 @@ import { CALL_CLASS_MARK } from '../../contracts/providers.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { createQuotaStore } from './quota-store.ts';
 import type { QuotaStore } from './quota-store.ts';
-import { effectiveRate, reserveSlot } from './slot-queue.ts';
-import type { SlotRequest } from './slot-queue.ts';
+import { effectiveRate, reserveSlot, reserveSlots } from './slot-queue.ts';
+import type { Slot, SlotRequest, Slots } from './slot-queue.ts';
 
 /** Factor by which a 429 cuts the rate. */
 const THROTTLE_FACTOR = 0.7;
@@ -35,10 +35,8 @@ export interface LeasedTask {
 }
 
 export interface BudgetStore extends QuotaStore {
-  reserve(
-    key: string,
-    request: BudgetReservation,
-  ): Promise<{ granted: true; waitMs: number } | { granted: false; retryAfterMs: number }>;
+  reserve(key: string, request: BudgetReservation): Promise<Slot>;
+  reserveMany(key: string, request: BudgetReservation & { readonly slots: number }): Promise<Slots>;
   throttle(key: string, cut: { readonly ratePerSecond: number; readonly pauseMs: number }): Promise<void>;
   acquireLease(key: string, request: LeaseRequest): Promise<{ id: string; slots: number } | null>;
   renewLease(
@@ -50,20 +48,19 @@ export interface BudgetStore extends QuotaStore {
 
 /**
  * Token bucket as a queue of slots (GCRA): one row holds the time of the next free slot; a reservation advances it by
- * one slot's width and waits for the slot it took. Exact across processes, with one statement per call. All times are
+ * the width of its slots and waits for those it took. Exact across processes, with one statement per reservation. All times are
  * by the database's clock.
  */
 export function createBudgetStore(db: Database): BudgetStore {
   return {
     ...createQuotaStore(db),
 
-    async reserve(key, { app, ...request }) {
-      if (!app) return reserveSlot(db, key, request);
-      const ratePerSecond = Math.min(
-        request.ratePerSecond,
-        app.ratePerSecond / (await activeAccounts(key, app.keyPrefix)),
-      );
-      return reserveSlot(db, key, { ...request, ratePerSecond });
+    async reserve(key, request) {
+      return reserveSlot(db, key, { ...request, ratePerSecond: await rateOf(key, request) });
+    },
+
+    async reserveMany(key, request) {
+      return reserveSlots(db, key, { ...request, ratePerSecond: await rateOf(key, request) });
     },
 
     async throttle(key, { ratePerSecond, pauseMs }) {
@@ -102,6 +99,11 @@ export function createBudgetStore(db: Database): BudgetStore {
       await db.execute(sql`delete from provider_leases where id = ${leaseId}`);
     },
   };
+
+  async function rateOf(key: string, { ratePerSecond, app }: BudgetReservation): Promise<number> {
+    if (!app) return ratePerSecond;
+    return Math.min(ratePerSecond, app.ratePerSecond / (await activeAccounts(key, app.keyPrefix)));
+  }
 
   /** Number of accounts that call at the moment, including this one. */
   async function activeAccounts(key: string, keyPrefix: string): Promise<number> {

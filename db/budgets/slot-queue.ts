@@ -25,20 +25,49 @@ export interface SlotRequest {
   readonly maxWaitMs: number;
 }
 
-type Slot =
-  { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
+interface Refusal {
+  readonly granted: false;
+  readonly retryAfterMs: number;
+}
+
+export type Slot = { readonly granted: true; readonly waitMs: number } | Refusal;
+export type Slots = { readonly granted: true; readonly dueInMs: readonly number[] } | Refusal;
+
+/** Reserves the next free slot of a key, in a transaction of its own. */
+export async function reserveSlot(db: Database, key: string, request: SlotRequest): Promise<Slot> {
+  const row = await reserve(db, key, { ...request, slots: 1 });
+  return row ? toSlot(request, row) : { granted: false, retryAfterMs: await backlogMs(db, key) };
+}
+
+/** As `reserveSlot`, the next free slots of a caller that waits for each of them. */
+export async function reserveSlots(
+  db: Database,
+  key: string,
+  request: SlotRequest & { readonly slots: number },
+): Promise<Slots> {
+  const row = await reserve(db, key, request);
+  if (!row) return { granted: false, retryAfterMs: await backlogMs(db, key) };
+  return {
+    granted: true,
+    dueInMs: Array.from({ length: request.slots }, (_, index) => row.due_in_ms + index * row.slot_ms),
+  };
+}
 
 /**
- * Reserves the next free slot of a key, by one statement in a transaction of its own. Every call to a provider passes here,
- * so it is planned and built once. Its commit does not wait for the disk: every call to the account waits for its turn at
- * the row, and the slots that a crash of the server forgets are over before it is back.
+ * Every call of an interactive session to a provider passes here, and those of others share it: it is planned and built
+ * once. Its commit does not wait for the disk: every call to the account waits for its turn at the row, and the slots that
+ * a crash of the server forgets are over before it is back.
  */
-export async function reserveSlot(db: Database, key: string, request: SlotRequest): Promise<Slot> {
+async function reserve(
+  db: Database,
+  key: string,
+  request: SlotRequest & { readonly slots: number },
+): Promise<ReservedRow | undefined> {
+  const { ratePerSecond, slots } = request;
   const [row] = await runPrepared(db.$client, RESERVE, {
-    ...{ key, ratePerSecond: request.ratePerSecond, slotMs: 1_000 / request.ratePerSecond },
-    patienceMs: patienceMs(request),
+    ...{ key, ratePerSecond, slots, slotMs: 1_000 / ratePerSecond, patienceMs: patienceMs(request) },
   });
-  return row ? toSlot(request, row) : { granted: false, retryAfterMs: await backlogMs(db, key) };
+  return row;
 }
 
 /** As `reserveSlot`, within a transaction that does more. */
@@ -46,7 +75,7 @@ export async function reserveSlotIn(tx: Transaction, key: string, request: SlotR
   const { ratePerSecond } = request;
   const slotMs = 1_000 / ratePerSecond;
   const [row] = await tx.execute<ReservedRow>(
-    reservation({ key, ratePerSecond, slotMs, patienceMs: patienceMs(request) }, sql`null`),
+    reservation({ key, ratePerSecond, slotMs, slots: 1, patienceMs: patienceMs(request) }, sql`null`),
   );
   return row ? toSlot(request, row) : { granted: false, retryAfterMs: await backlogMs(tx, key) };
 }
@@ -56,12 +85,15 @@ const patienceMs = ({ lane, maxWaitMs }: SlotRequest): number =>
 
 function toSlot({ lane }: SlotRequest, row: ReservedRow): Slot {
   const mayOvertake = lane === 'interactive' && !row.throttled;
-  const waitMs = mayOvertake && row.wait_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.ceil(row.wait_ms);
+  const waitMs = mayOvertake && row.due_in_ms <= INTERACTIVE_BACKLOG_MS ? 0 : Math.max(0, Math.ceil(row.due_in_ms));
   return { granted: true, waitMs };
 }
 
 interface ReservedRow extends Record<string, unknown> {
-  readonly wait_ms: number;
+  /** Of the first slot; below 0 when it is in the past. */
+  readonly due_in_ms: number;
+  /** Width of a slot at the present rate. */
+  readonly slot_ms: number;
   readonly throttled: boolean;
 }
 
@@ -70,25 +102,28 @@ interface Reservation {
   readonly ratePerSecond: Operand<number>;
   /** Width of a slot at the full rate. */
   readonly slotMs: Operand<number>;
+  readonly slots: Operand<number>;
   readonly patienceMs: Operand<number>;
 }
 
-const reservation = ({ key, ratePerSecond, slotMs, patienceMs }: Reservation, commitsBy: SQL): SQL => sql`
+const reservation = ({ key, ratePerSecond, slotMs, slots, patienceMs }: Reservation, commitsBy: SQL): SQL => sql`
     with committing as materialized (select ${commitsBy})
     insert into provider_budgets as budget (key, next_free_at)
-    select ${key}, clock_timestamp() + (${slotMs}::float8 - ${CATCH_UP_MS}::float8) * interval '1 millisecond' from committing
+    select ${key}, clock_timestamp() + (${slotMs}::float8 * ${slots}::float8 - ${CATCH_UP_MS}::float8) * interval '1 millisecond' from committing
     on conflict (key) do update
       set next_free_at = greatest(budget.next_free_at, clock_timestamp() - ${CATCH_UP_MS} * interval '1 millisecond')
-                         + interval '1 second' / ${effectiveRate(ratePerSecond)}
+                         + interval '1 second' * ${slots}::float8 / ${effectiveRate(ratePerSecond)}
       where budget.next_free_at < clock_timestamp() + ${patienceMs} * interval '1 millisecond'
-    returning greatest(0, extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 / ${effectiveRate(ratePerSecond)})::float8 as wait_ms,
+    returning (extract(epoch from next_free_at - clock_timestamp()) * 1000 - 1000.0 * ${slots}::float8 / ${effectiveRate(ratePerSecond)})::float8 as due_in_ms,
+      (1000.0 / ${effectiveRate(ratePerSecond)})::float8 as slot_ms,
       coalesce(throttled_at > clock_timestamp() - ${CALM_AFTER_THROTTLE_MS} * interval '1 millisecond', false) as throttled`;
 
 const RESERVE = statement<ReservedRow>(
   reservation(
     {
       ...{ key: sql.placeholder('key'), ratePerSecond: sql.placeholder('ratePerSecond') },
-      ...{ slotMs: sql.placeholder('slotMs'), patienceMs: sql.placeholder('patienceMs') },
+      ...{ slotMs: sql.placeholder('slotMs'), slots: sql.placeholder('slots') },
+      patienceMs: sql.placeholder('patienceMs'),
     },
     ASYNCHRONOUS_COMMIT,
   ),

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CALL_CLASS_MARK } from '../../contracts/providers.ts';
 import type { Environment, Limit, ProviderId } from '../../contracts/providers.ts';
-import type { Budget, Quota } from './budget.ts';
+import type { Budget, Quota, Reservation } from './budget.ts';
+import { createSlotsAhead } from './slots-ahead.ts';
+import type { SlotsAhead } from './slots-ahead.ts';
 import { appPaceOf, classPacesOf, countedWindowsOf } from './limits.ts';
 import type { LimitReading } from './limits.ts';
 import { ProviderError } from '../provider-error.ts';
@@ -45,11 +47,21 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
   const classPaces = options.isOwnRate ? NO_PACES : classPacesOf(limits);
   const pace = appPace === null ? null : { key: app, ratePerSecond: appPace };
 
-  async function waitForSlot(key: string, rate: number, signal: AbortSignal | undefined): Promise<void> {
-    const slot = await budget.reserve(key, {
+  const slotsAhead = new Map<string, SlotsAhead>();
+
+  function reserve(key: string, rate: number): Promise<Reservation> {
+    const request = {
       ...{ ratePerSecond: rate, lane, maxWaitMs: MAX_WAIT_MS },
       ...(key === account && appPace !== null && { app: { keyPrefix: accounts, ratePerSecond: appPace } }),
-    });
+    };
+    if (lane === 'interactive') return budget.reserve(key, request);
+    const ahead = slotsAhead.get(key) ?? createSlotsAhead(budget, key, request);
+    slotsAhead.set(key, ahead);
+    return ahead.take();
+  }
+
+  async function waitForSlot(key: string, rate: number, signal: AbortSignal | undefined): Promise<void> {
+    const slot = await reserve(key, rate);
     if (!slot.granted) throw new ProviderError({ provider, kind: 'rate-limited', retryAfterMs: slot.retryAfterMs });
     await sleep(slot.waitMs, signal);
   }
@@ -82,10 +94,12 @@ export function createBudgetGate(budget: Budget, options: GateOptions): BudgetGa
       // slots of a class are taken before the account's pause is met.
       // The caller gets the refusal even when it cannot be recorded for the others.
       if (kind === 'rate-limited')
-        for (const { key, rate } of [{ key: account, rate: ratePerSecond }, ...pacedClasses(callClasses)])
+        for (const { key, rate } of [{ key: account, rate: ratePerSecond }, ...pacedClasses(callClasses)]) {
+          slotsAhead.get(key)?.giveUp();
           await budget
             .throttle(key, { ratePerSecond: rate, pauseMs: retryAfterMs ?? DEFAULT_PAUSE_MS })
             .catch(() => undefined);
+        }
       const spent = quotas.findLast((quota) => quota.account === undefined && quota.callClass === undefined);
       if (kind === 'quota-exhausted' && spent)
         await budget.learn(spent, { remaining: 0, endsInMs: retryAfterMs }).catch(() => undefined);

@@ -8,6 +8,8 @@ export interface Budget {
    * was reserved.
    */
   reserve(key: string, request: ReserveRequest): Promise<Reservation>;
+  /** Reserves the next `slots` free slots, or none of them. */
+  reserveMany(key: string, request: ReserveRequest & { readonly slots: number }): Promise<ManyReserved>;
   /**
    * Admits a call whose slot is due to the windows longer than a call may wait, and to the pace that all accounts of an
    * app share. Counts the call in all of them or in none.
@@ -77,8 +79,16 @@ export type Admission =
   | { readonly granted: true; readonly waitMs: number }
   | { readonly granted: false; readonly retryAfterMs: number; readonly reason: 'pace' | 'quota' };
 
-export type Reservation =
-  { readonly granted: true; readonly waitMs: number } | { readonly granted: false; readonly retryAfterMs: number };
+export type Reservation = { readonly granted: true; readonly waitMs: number } | Refusal;
+
+/** When each slot is due, in order. One that a late caller may still use is below 0. */
+export type ManyReserved = { readonly granted: true; readonly dueInMs: readonly number[] } | Refusal;
+
+/** Nothing was reserved. */
+export interface Refusal {
+  readonly granted: false;
+  readonly retryAfterMs: number;
+}
 
 export interface BudgetLease {
   readonly id: string;

@@ -22,7 +22,8 @@ import { SANDBOXES } from './sandboxes.ts';
 import type { RunningSandbox } from './sandboxes.ts';
 
 const NO_BUDGET = {
-  reserve: () => Promise.reject(new Error('adapters do not pace themselves')),
+  reserve: never,
+  reserveMany: never,
   throttle: never,
   admit: never,
   learn: never,
