@@ -13,6 +13,7 @@ import type { KindScope, RunScope } from '../runs/run-scope.ts';
 import { addProgress } from '../runs/run-state.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import { insertLogs } from '../runs/sync-log.ts';
+import type { LogInsert } from '../runs/sync-log.ts';
 import { settleReferencesTo } from '../records/record-references.ts';
 import { writeMany } from '../core/many-rows.ts';
 import { rowsByColumn } from '../core/rows-by-column.ts';
@@ -158,13 +159,13 @@ const LINK_COLUMNS: readonly GivenColumn<PushResult>[] = [
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
 
 async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
-  const rows = results.flatMap((result) => {
-    const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
-    const notes = result.notes.map((note) => ({ ...about, ...note, level: 'warn', action: 'note' }));
-    if (result.action === 'unchanged') return notes;
+  const rows: LogInsert[] = [];
+  for (const result of results) {
     const { action, code, message } = result;
-    return [{ ...about, level: levelOf(result), action, code, message }, ...notes];
-  });
+    const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
+    if (action !== 'unchanged') rows.push({ ...about, level: levelOf(result), action, code, message });
+    for (const note of result.notes) rows.push({ ...about, ...note, level: 'warn', action: 'note' });
+  }
   await insertLogs(tx, scope, rows);
 }
 
