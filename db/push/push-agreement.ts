@@ -87,12 +87,11 @@ function agreementOf({ kind, mapping }: KindScope, result: Pushed, isOlder: bool
   if (merging === null && answer === null) return [];
   const venue = merging?.own ?? comparableFields(kind, result.fields);
   const agreed = agreedByWrite({
-    ...(merging ?? { agreed: { venue, provider: venue }, held: [] }),
-    ...{
-      venue,
-      answer: answer && overStored(comparableFields(kind, answer), venue, mapping?.kept),
-      maps: mapFieldsOf(kind),
-    },
+    agreed: merging?.agreed ?? { venue, provider: venue },
+    held: merging?.held ?? [],
+    venue,
+    answer: answer && overStored(comparableFields(kind, answer), venue, mapping?.kept),
+    maps: mapFieldsOf(kind),
   });
   const agreement = toStored(agreed, venue);
   return [{ recordId, agreement: isOlder ? { ...agreement, venue: agreed.venue } : agreement }];

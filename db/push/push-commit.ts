@@ -158,13 +158,18 @@ const LINK_COLUMNS: readonly GivenColumn<PushResult>[] = [
 /** Expected outcomes are logged as info, others at a higher level. */
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
 
+const aboutOf = ({ recordId, sourceId, externalId }: PushResult) => ({
+  record_id: recordId,
+  source_id: sourceId,
+  external_id: externalId,
+});
+
 async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
   const rows: LogInsert[] = [];
   for (const result of results) {
     const { action, code, message } = result;
-    const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
-    if (action !== 'unchanged') rows.push({ ...about, level: levelOf(result), action, code, message });
-    for (const note of result.notes) rows.push({ ...about, ...note, level: 'warn', action: 'note' });
+    if (action !== 'unchanged') rows.push({ ...aboutOf(result), level: levelOf(result), action, code, message });
+    for (const note of result.notes) rows.push({ ...aboutOf(result), ...note, level: 'warn', action: 'note' });
   }
   await insertLogs(tx, scope, rows);
 }

@@ -201,11 +201,9 @@ export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' |
 }
 
 export const identityOf = ({ row }: PushWork, { scope }: Pick<PushTools, 'scope'>) => ({
-  ...{
-    connectionId: scope.connectionId,
-    recordId: row.id,
-    recordVersion: row.version,
-    attempt: row.link?.writeAttempt ?? 0,
-    refusals: row.link?.refusals ?? 0,
-  },
+  connectionId: scope.connectionId,
+  recordId: row.id,
+  recordVersion: row.version,
+  attempt: row.link?.writeAttempt ?? 0,
+  refusals: row.link?.refusals ?? 0,
 });
