@@ -80,9 +80,8 @@ export function runPrepared<Row>(
 }
 
 /**
- * Runs a statement whose rows have more than a dozen columns, and are many. The driver adds columns to a row one by one: the
- * engine makes a hash table of an object that grows so far, which takes ten times the memory. Sends the statement before it
- * returns.
+ * Runs a statement with many rows of many columns. The driver adds columns to a row one by one: the engine makes a hash
+ * table of an object that grows beyond twenty, which takes ten times the memory. Sends the statement before it returns.
  */
 export function executeWide<Row extends object>(tx: Transaction, wide: SQL): Promise<readonly Row[]> {
   const read = (rows: unknown) => readRows<Row>(rows as Answered, null);
