@@ -1,15 +1,10 @@
 import { z } from 'zod';
-import { DOCUMENTED_NAMES, issuesOf, namesIn } from '../../items.ts';
+import { DOCUMENTED_NAMES, issuesOf, namesIn, nullableText } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 
-const nullableText = z
-  .string()
-  .nullish()
-  .transform((value) => value || null);
-
 /**
- * As far as a member is read here, without transformations: they take most of the time of reading one, and a batch tells
- * 500 (https://mailchimp.com/developer/marketing/api/list-members/, read 2026-11-29).
+ * As far as a member is read here (https://mailchimp.com/developer/marketing/api/list-members/, read 2026-11-29), without
+ * transformations: they take most of the time of reading one.
  * `contact_id` is the member's identity; `id` is a hash of the address and changes with it.
  */
 export const memberSchema = z.object({
@@ -17,12 +12,12 @@ export const memberSchema = z.object({
   id: z.string().min(1),
   email_address: z.string().min(1),
   status: z.enum(['subscribed', 'unsubscribed', 'cleaned', 'pending', 'transactional', 'archived']),
-  unsubscribe_reason: z.string().nullish(),
+  unsubscribe_reason: nullableText,
   merge_fields: z.looseObject({}).nullish(),
   tags: z.array(z.object({ name: z.string().min(1) })).nullish(),
-  language: z.string().nullish(),
+  language: nullableText,
   vip: z.boolean().nullish(),
-  last_changed: z.string().nullish(),
+  last_changed: nullableText,
 });
 export type Member = z.output<typeof memberSchema>;
 
