@@ -86,9 +86,10 @@ function agreementOf({ kind, mapping }: KindScope, result: Pushed, isOlder: bool
   if (action === 'archived') return [{ recordId, agreement: { venue: null, provider: null } }];
   if (merging === null && answer === null) return [];
   const venue = merging?.own ?? comparableFields(kind, result.fields);
+  const { agreed: before, held } = merging ?? { agreed: { venue, provider: venue }, held: [] };
   const agreed = agreedByWrite({
-    agreed: merging?.agreed ?? { venue, provider: venue },
-    held: merging?.held ?? [],
+    agreed: before,
+    held,
     venue,
     answer: answer && overStored(comparableFields(kind, answer), venue, mapping?.kept),
     maps: mapFieldsOf(kind),
