@@ -2,9 +2,9 @@ import { Column, DrizzleQueryError, is, Param, Placeholder, sql } from 'drizzle-
 import type { SQL } from 'drizzle-orm';
 import { PgDialect, PgTimestamp, QueryBuilder } from 'drizzle-orm/pg-core';
 import type { PreparedQueryConfig } from 'drizzle-orm/pg-core';
+import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import type postgres from 'postgres';
 import { readInstant } from './instants.ts';
-import type { Transaction } from './venue-scope.ts';
 
 /**
  * A read whose text is built once: building it anew costs as much as everything else that a read of one record does in
@@ -83,7 +83,7 @@ export function runPrepared<Row>(
  * Runs a statement with many rows of many columns. The driver adds columns to a row one by one: the engine makes a hash
  * table of an object that grows beyond twenty, which takes ten times the memory. Sends the statement before it returns.
  */
-export function executeWide<Row extends object>(tx: Transaction, wide: SQL): Promise<readonly Row[]> {
+export function executeWide<Row extends object>(tx: Pick<PostgresJsDatabase, '_'>, wide: SQL): Promise<readonly Row[]> {
   const read = (rows: unknown) => readRows<Row>(rows as Answered, null);
   return tx._.session
     .prepareQuery<PreparedQueryConfig & { execute: readonly Row[] }>(
