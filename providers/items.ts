@@ -18,6 +18,16 @@ export function namesIn(text: string, nested: Readonly<Record<string, string>> =
   return { names: [...list(text), ...inner] };
 }
 
+/**
+ * A text that may be missing; null also where it is empty. Has no transformation, which takes three times the memory:
+ * objects of most providers have a dozen such texts.
+ */
+export const nullableText = z
+  .string()
+  .nullable()
+  .default(null)
+  .overwrite((value) => value || null);
+
 /** The items of a list, each parsed on its own so that an unreadable one does not stop the rest. */
 export interface ReadItems<Item> {
   readonly items: readonly Item[];

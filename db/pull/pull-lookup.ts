@@ -17,6 +17,7 @@ import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { newIds } from '../records/new-ids.ts';
 import { uuidList } from '../core/rows-by-column.ts';
+import { executeWide } from '../core/statement.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
 /** A pulled record and the decision about it. */
@@ -155,7 +156,9 @@ function readRemotes(
   known: readonly { readonly id: RecordId }[],
 ): Promise<readonly RemoteRow[]> {
   const ids = known.map(({ id }) => id);
-  return tx.execute<RemoteRow>(sql`
+  return executeWide<RemoteRow>(
+    tx,
+    sql`
     select c.id, c.source_id, c.version, c.deleted_at is not null as deleted,
       l.external_id, l.external_version, l.record_version as link_record_version, l.fingerprint, l.remote_fingerprint, l.mapping_version, l.state, l.last_sync_id = ${scope.syncId} as met,
       l.last_sync_id is distinct from ${scope.syncId} and l.synced_at >= (select r.started_at from sync_runs r where r.id = ${scope.syncId}) as stored_meanwhile,
@@ -164,7 +167,8 @@ function readRemotes(
     from ${tableOf(scope.kind)} c
     ${linkOfRecord(scope)}
     ${mergeJoin(scope)}
-    where c.id = any (${uuidList(ids)}) order by c.id`);
+    where c.id = any (${uuidList(ids)}) order by c.id`,
+  );
 }
 
 function decide(

@@ -86,13 +86,13 @@ function agreementOf({ kind, mapping }: KindScope, result: Pushed, isOlder: bool
   if (action === 'archived') return [{ recordId, agreement: { venue: null, provider: null } }];
   if (merging === null && answer === null) return [];
   const venue = merging?.own ?? comparableFields(kind, result.fields);
+  const { agreed: before, held } = merging ?? { agreed: { venue, provider: venue }, held: [] };
   const agreed = agreedByWrite({
-    ...(merging ?? { agreed: { venue, provider: venue }, held: [] }),
-    ...{
-      venue,
-      answer: answer && overStored(comparableFields(kind, answer), venue, mapping?.kept),
-      maps: mapFieldsOf(kind),
-    },
+    agreed: before,
+    held,
+    venue,
+    answer: answer && overStored(comparableFields(kind, answer), venue, mapping?.kept),
+    maps: mapFieldsOf(kind),
   });
   const agreement = toStored(agreed, venue);
   return [{ recordId, agreement: isOlder ? { ...agreement, venue: agreed.venue } : agreement }];

@@ -157,13 +157,19 @@ const LINK_COLUMNS: readonly GivenColumn<PushResult>[] = [
 /** Expected outcomes are logged as info, others at a higher level. */
 const levelOf = ({ action, code }: PushResult) => (action === 'rejected' ? 'error' : code === null ? 'info' : 'warn');
 
+const aboutOf = ({ recordId, sourceId, externalId }: PushResult) => ({
+  record_id: recordId,
+  source_id: sourceId,
+  external_id: externalId,
+});
+
 async function logResults(tx: Transaction, scope: RunScope, results: readonly PushResult[]): Promise<void> {
   await insertLogs(tx, scope, results.flatMap(linesOf));
 }
 
 /** A note stands in the line of its write where that says nothing else: ten thousand records with one are as many lines. */
 function linesOf(result: PushResult) {
-  const about = { record_id: result.recordId, source_id: result.sourceId, external_id: result.externalId };
+  const about = aboutOf(result);
   const lineOf = (note: RecordNote) => ({ ...about, ...note, level: 'warn', action: 'note' });
   const { action, code, message, notes } = result;
   if (action === 'unchanged') return notes.map(lineOf);

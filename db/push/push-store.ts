@@ -25,6 +25,7 @@ import { addProgress } from '../runs/run-state.ts';
 import { coveredBy, inUse, linkOfRecord, lockRun, needsPush, scopeWithKind } from '../runs/run-scope.ts';
 import type { ProgressDelta } from '../runs/run-state.ts';
 import type { RunScope } from '../runs/run-scope.ts';
+import { executeWide } from '../core/statement.ts';
 import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { uuidList } from '../core/rows-by-column.ts';
@@ -122,7 +123,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
         ${pushMergeJoins(scope)}
         where c.venue_id = ${scope.venueId} and ${filter}
         order by c.id limit ${limit}`;
-      const rows = await (isPage ? inOrder(tx, statement) : tx.execute<Row>(statement));
+      const rows = await (isPage ? inOrder(tx, statement) : executeWide<Row>(tx, statement));
       const read = rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
       const lists = await readListNaming(tx, scopeWithKind(scope, kinds), read);
       return lists === null ? read : read.map((row) => ({ ...row, lists }));
@@ -193,8 +194,9 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
  */
 async function inOrder(tx: Transaction, page: SQL) {
   const [, rows] = await together(
-    tx.execute(sql`select set_config('enable_sort', 'off', true)`),
-    tx.execute<Row>(page),
+    // Sent now, ahead of the page.
+    tx.execute(sql`select set_config('enable_sort', 'off', true)`).execute(),
+    executeWide<Row>(tx, page),
   );
   return rows;
 }

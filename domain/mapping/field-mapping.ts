@@ -60,12 +60,20 @@ export function createFieldMapping(
   const moved = movedKeys(kind, pushing);
   const kept = keptBy({ rules, pulling, moved, holdings });
   const groups = groupsOf(kind, rules);
-  return {
+  const own = {
     version,
     expressions: definition.fields.flatMap(({ expression }) => expression ?? []),
-    heldResults: (read) =>
-      rules.filter(({ source }) => source === null).map(({ target }) => ({ ok: true, value: readPath(read, target) })),
+    heldResults: (read: RecordFields) =>
+      rules
+        .filter(({ source }) => source === null)
+        .map(({ target }) => ({ ok: true as const, value: readPath(read, target) })),
     kept,
+  };
+  // The default mapping, which most records pass, makes no copies.
+  if (definition.fields.length === 0)
+    return { ...own, toProvider: ({ fields }) => unchanged(fields), toVenue: unchanged };
+  return {
+    ...own,
 
     toProvider(record, results) {
       const problems: MappingProblem[] = [...unknown];
@@ -94,6 +102,9 @@ export function createFieldMapping(
     },
   };
 }
+
+const unchanged = (fields: RecordFields): MappedFields => ({ fields, problems: NO_PROBLEMS });
+const NO_PROBLEMS: MappedFields['problems'] = [];
 
 function compile(kind: RecordKind, rule: MappingRule): Rule | null {
   const target = findPath(kind, rule.target);

@@ -85,12 +85,21 @@ function keysOf(candidates: readonly FieldPath[], fields: readonly string[]): Ke
  * records does the same in SQL.
  */
 export function overStored(read: RecordFields, stored: RecordFields, kept: KeptFields = NOTHING_KEPT): RecordFields {
-  const told = withUntoldParts(read, stored, kept);
-  const over: Record<string, unknown> = {};
-  for (const name of Object.keys(read)) over[name] = keptValue(kept, name, { read: told[name], stored: stored[name] });
-  for (const name of kept.fields) over[name] = stored[name];
+  const { fields, keys, whileEmpty = NO_NAMES, exceptKeys = NO_KEYS } = kept;
+  const over: Record<string, unknown> = { ...withUntoldParts(read, stored, kept) };
+  for (const name of Object.keys(over)) {
+    const own = exceptKeys[name];
+    const named = keys[name];
+    if (whileEmpty.includes(name) && isEmpty(over[name])) over[name] = stored[name];
+    else if (own !== undefined || named !== undefined)
+      over[name] = keptMap({ read: over[name], stored: stored[name] }, own, named);
+  }
+  for (const name of fields) over[name] = stored[name];
   return over;
 }
+
+const NO_NAMES: readonly string[] = [];
+const NO_KEYS: NonNullable<KeptFields['exceptKeys']> = {};
 
 /**
  * The fields that were read, with the parts of lists’ items that the provider does not tell, as they are in a version with
@@ -99,8 +108,9 @@ export function overStored(read: RecordFields, stored: RecordFields, kept: KeptF
 export function withUntoldParts(
   read: RecordFields,
   version: RecordFields,
-  { untoldParts = {} }: KeptFields = NOTHING_KEPT,
+  { untoldParts }: KeptFields = NOTHING_KEPT,
 ): RecordFields {
+  if (untoldParts === undefined) return read;
   const lists = Object.entries(untoldParts).filter(([name]) => read[name] !== undefined);
   if (lists.length === 0) return read;
   return {
@@ -124,16 +134,6 @@ function itemsWith(
     ...item,
     ...Object.fromEntries(untold.map((part) => [part, item[part] ?? before[index]?.[part] ?? null])),
   }));
-}
-
-function keptValue(
-  { fields, keys, whileEmpty = [], exceptKeys = {} }: KeptFields,
-  name: string,
-  { read, stored }: { readonly read: unknown; readonly stored: unknown },
-): unknown {
-  if (fields.includes(name) || (whileEmpty.includes(name) && isEmpty(read))) return stored;
-  const [own, named] = [exceptKeys[name], keys[name]];
-  return own === undefined && named === undefined ? read : keptMap({ read, stored }, own, named);
 }
 
 function keptMap(
@@ -183,7 +183,8 @@ const keysFrom = (value: unknown, beginnings: readonly string[]): RecordFields =
 const isOwn = ({ prefix, named }: OwnKeys, key: string): boolean =>
   (prefix !== null && key.startsWith(prefix)) || named.includes(key);
 
-const isEmpty = (value: unknown): boolean => value === null || value === undefined || isSame(value, []);
+const isEmpty = (value: unknown): boolean =>
+  value === null || value === undefined || (Array.isArray(value) && value.length === 0);
 
 const listOf = (value: unknown): readonly RecordFields[] => (value ?? []) as readonly RecordFields[];
 

@@ -23,7 +23,7 @@ function isClean(value: unknown): boolean {
   if (typeof value === 'string') return isCleanText(value);
   if (Array.isArray(value)) return value.every(isClean);
   if (!isPlainObject(value)) return true;
-  for (const key of Object.keys(value))
+  for (const key in value)
     if (!isCleanText(key) || !isClean((value as Readonly<Record<string, unknown>>)[key])) return false;
   return true;
 }

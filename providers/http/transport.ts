@@ -218,11 +218,15 @@ async function textOf(response: Response, maxBodyBytes: number): Promise<string 
 /** With cleaned text, so that everything in it can be stored. */
 function valueOf(text: string, numbersAsText: boolean): unknown {
   try {
-    return cleanDeep((numbersAsText ? JSON.parse(text, asWritten) : JSON.parse(text)) as unknown);
+    const value = (numbersAsText ? JSON.parse(text, asWritten) : JSON.parse(text)) as unknown;
+    return text.includes(ESCAPE) ? cleanDeep(value) : value;
   } catch {
     return undefined;
   }
 }
+
+/** The beginning of what has to be cleaned: JSON takes U+0000 only as an escape, and decoded UTF-8 has a lone surrogate only as one. */
+const ESCAPE = '\\u';
 
 /** A reviver that keeps the digits of a number (https://tc39.es/proposal-json-parse-with-source/, in Node 24). */
 const asWritten = ((_key: string, value: unknown, { source }: { readonly source?: string }) =>

@@ -14,6 +14,16 @@ const ANSWERS: Readonly<Record<string, RequestListener>> = {
     res.setHeader('content-type', 'application/json').end(JSON.stringify({ items: PAGE })),
   '/list': (_req, res) =>
     res.setHeader('content-type', 'application/json').setHeader('x-ratelimit-remaining', '7').end('["a\\u0000",1]'),
+  '/unstorable': (_req, res) =>
+    res
+      .setHeader('content-type', 'application/json')
+      .end(
+        Buffer.concat([
+          Buffer.from('{"\\u0000key":"\\uD800","\\u005cu0000":"kept","raw":"'),
+          Buffer.from([0xed, 0xa0, 0x80]),
+          Buffer.from('"}'),
+        ]),
+      ),
   '/nothing': (_req, res) => res.writeHead(204).end(),
   '/empty': (_req, res) => res.writeHead(200).end(),
   '/html': (_req, res) => res.setHeader('content-type', 'text/html').end('<p>ada@example.com</p>'),
@@ -54,6 +64,11 @@ describe('a call through the transport', () => {
     await expect(transport(`${origin}/list`, {}, { maxBodyBytes: 5 })).rejects.toMatchObject({
       details: { code: 'body-too-large' },
     });
+  });
+
+  it('returns no text that Postgres refuses, whether it was escaped or not', async () => {
+    const { json } = await transport(`${origin}/unstorable`, {});
+    expect(json).toEqual({ key: '\ufffd', '\\u0000': 'kept', raw: '\ufffd\ufffd\ufffd' });
   });
 
   it('returns a list with cleaned text', async () => {

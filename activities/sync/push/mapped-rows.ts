@@ -1,7 +1,7 @@
 import type { PushRow } from '../../../db/push/push-store.ts';
 import { expressionInput } from '../../../domain/mapping/field-mapping.ts';
 import type { FieldMapping, VenueRecord } from '../../../domain/mapping/field-mapping.ts';
-import type { MappingProblem } from '../../../domain/mapping/mapping.ts';
+import type { ExpressionResult, MappingProblem } from '../../../domain/mapping/mapping.ts';
 import { withPaths } from '../../../domain/sync/merge/agreed-version.ts';
 import { flatten, isSame } from '../../../domain/sync/merge/flat-fields.ts';
 import type { Expressions } from '../../../expressions/expressions.ts';
@@ -45,20 +45,28 @@ export async function mapRows(
   return rows.map((row, index) => {
     const { fields, problems } = fieldMapping.toProvider(row, results[index] ?? []);
     const known = earlier[index] ?? null;
-    return {
-      ...{ ...row, fields, mappingProblems: problems },
-      venueSide: { fields: row.fields, read: fieldMapping.toVenue },
-      ...(known && atProvider(known)),
-    };
-
-    function atProvider({ venue, provider }: AgreedSides): Pick<MappedRow, 'atProvider' | 'isDerived'> {
-      if (fieldMapping.version === 0) return { atProvider: provider };
-      if (venue === null && fieldMapping.expressions.length > 0) return {};
-      const held = earlierResults.get(row.sourceId) ?? results[index] ?? [];
-      const sent = fieldMapping.toProvider({ sourceId: row.sourceId, fields: provider }, held);
-      return sent.problems.length === 0 ? { atProvider: sent.fields, isDerived: true } : {};
-    }
+    const venueSide = { fields: row.fields, read: fieldMapping.toVenue };
+    const mapped = { ...row, fields, mappingProblems: problems, venueSide };
+    if (known === null) return mapped;
+    const held = earlierResults.get(row.sourceId) ?? results[index] ?? [];
+    return { ...mapped, ...atProvider(row, known, { fieldMapping, held }) };
   });
+}
+
+interface HeldResults extends Pick<RowMapping, 'fieldMapping'> {
+  /** Of the expressions, when the record was sent last. */
+  readonly held: readonly ExpressionResult[];
+}
+
+function atProvider(
+  { sourceId }: PushRow,
+  { venue, provider }: AgreedSides,
+  { fieldMapping, held }: HeldResults,
+): Pick<MappedRow, 'atProvider' | 'isDerived'> {
+  if (fieldMapping.version === 0) return { atProvider: provider };
+  if (venue === null && fieldMapping.expressions.length > 0) return {};
+  const sent = fieldMapping.toProvider({ sourceId, fields: provider }, held);
+  return sent.problems.length === 0 ? { atProvider: sent.fields, isDerived: true } : {};
 }
 
 /** Both sides of an agreement, in the venue's fields. */

@@ -45,9 +45,12 @@ export interface PushTools {
 /** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */
 export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number): PushWork {
   const linkedAt = linkedAtOf(row);
-  const mapped = withProblems(mapping.toPayload({ ...row, listRefs: listRefsOf(row, row.fields), linkedAt }), row);
+  const { id, sourceId, refs, fields, link } = row;
+  const mapped = withProblems(
+    mapping.toPayload({ id, sourceId, refs, fields, listRefs: listRefsOf(row, fields), linkedAt }),
+    row,
+  );
   const fingerprint = fingerprintOf(mapped.payload);
-  const { link } = row;
   const decision = decidePush({
     fingerprint: isMapped(row) ? fingerprint : null,
     hasProblems: mapped.problems.length > 0,
@@ -61,11 +64,11 @@ export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number
     row: kept,
     mapped,
     fingerprint,
-    fingerprintOfRemote: ({ fields, refs, listRefs }) => {
-      if (fields === null) return null;
+    fingerprintOfRemote: (remote) => {
+      if (remote.fields === null) return null;
       const { payload } = mapping.toPayload({
-        ...{ id: row.id, sourceId: row.sourceId, linkedAt },
-        ...{ fields, refs, listRefs },
+        ...{ id, sourceId, linkedAt },
+        ...{ fields: remote.fields, refs: remote.refs, listRefs: remote.listRefs },
       });
       return isSame(payload, mapped.payload) ? fingerprint : fingerprintOf(payload);
     },
@@ -200,11 +203,9 @@ export function updateOptionsOf(work: PushWork, tools: Pick<PushTools, 'scope' |
 }
 
 export const identityOf = ({ row }: PushWork, { scope }: Pick<PushTools, 'scope'>) => ({
-  ...{
-    connectionId: scope.connectionId,
-    recordId: row.id,
-    recordVersion: row.version,
-    attempt: row.link?.writeAttempt ?? 0,
-    refusals: row.link?.refusals ?? 0,
-  },
+  connectionId: scope.connectionId,
+  recordId: row.id,
+  recordVersion: row.version,
+  attempt: row.link?.writeAttempt ?? 0,
+  refusals: row.link?.refusals ?? 0,
 });

@@ -67,9 +67,11 @@ export function unflatten(flat: FlatFields, maps: MapFields, told: readonly stri
 
 /** What flattening and unflattening leave: no field without a value, and no key of a map with the value null. */
 export function withoutNothing(fields: Fields, maps: MapFields): Fields {
+  const names = Object.keys(fields);
+  // Mostly the same object, because this runs for every record that is written.
+  if (names.every((name) => holdsNoNothing(fields[name], maps.has(name)))) return fields;
   const left: Record<string, unknown> = {};
-  // Without lists of entries, as what follows: this runs for every record that is written.
-  for (const name of Object.keys(fields)) {
+  for (const name of names) {
     const value = fields[name];
     if (maps.has(name)) left[name] = withoutNulls((value ?? {}) as Fields);
     else if (value !== undefined) left[name] = value;
@@ -77,11 +79,11 @@ export function withoutNothing(fields: Fields, maps: MapFields): Fields {
   return left;
 }
 
-function withoutNulls(map: Fields): Fields {
-  for (const key of Object.keys(map))
-    if (map[key] === null) return Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
-  return map;
-}
+const holdsNoNothing = (value: unknown, isMap: boolean): boolean =>
+  isMap ? value !== null && value !== undefined && !Object.values(value).includes(null) : value !== undefined;
+
+const withoutNulls = (map: Fields): Fields =>
+  Object.fromEntries(Object.entries(map).filter(([, value]) => value !== null));
 
 const emptyMap = (name: string) => [name, {}] as const;
 

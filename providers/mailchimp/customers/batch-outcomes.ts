@@ -7,14 +7,14 @@ import type { BatchAnswer, ItemError, Member } from './customer-responses.ts';
 
 /** What a batch answers of each member that it was sent, by the hash of its address. */
 export class BatchOutcomes {
-  readonly #members = new Map<string, Member | ProviderError>();
+  /** As they were told: each is read when it is asked for, so that few of a batch are held twice. */
+  readonly #members = new Map<string, unknown>();
   readonly #errors = new Map<string, ItemError>();
 
   constructor({ new_members: added, updated_members: changed, errors }: BatchAnswer) {
     for (const raw of [...added, ...changed]) {
-      const member = memberIn(raw);
-      const hash = member instanceof ProviderError ? hashIn(raw) : member.id;
-      if (hash !== null) this.#members.set(hash, member);
+      const hash = hashIn(raw);
+      if (hash !== null) this.#members.set(hash, raw);
     }
     for (const error of errors) if (error.email_address !== null) this.#errors.set(hashOf(error.email_address), error);
   }
@@ -23,14 +23,18 @@ export class BatchOutcomes {
   of(hash: string): Member | ProviderError {
     const error = this.#errors.get(hash);
     if (error) return faultOf(error);
-    return this.#members.get(hash) ?? unreadableMember('the answer to a batch: a member is missing');
+    return this.#members.has(hash)
+      ? memberIn(this.#members.get(hash))
+      : unreadableMember('the answer to a batch: a member is missing');
   }
 }
 
-const hashIn = (raw: unknown): string | null => {
-  const address = typeof raw === 'object' && raw !== null && 'email_address' in raw ? raw.email_address : null;
+/** Of a member that may be unreadable. */
+function hashIn(raw: unknown): string | null {
+  const { id, email_address: address } = (raw ?? {}) as { readonly id?: unknown; readonly email_address?: unknown };
+  if (typeof id === 'string' && id !== '') return id;
   return typeof address === 'string' ? hashOf(address) : null;
-};
+}
 
 export const MEMBER_EXISTS = 'member-exists';
 

@@ -29,7 +29,7 @@ export function toRecord(member: Member, askedAtMs: number): ProviderRecord {
     ...(!Number.isNaN(changedAtMs) && { changedAtMs }),
   };
   if (member.status === 'archived') return { ...about, deleted: true, fields: null };
-  const custom = Object.keys(member.merge_fields).filter((tag) => !isOwn(tag));
+  const custom = Object.keys(valuesOf(member)).filter((tag) => !isOwn(tag));
   return {
     ...about,
     deleted: false,
@@ -42,27 +42,36 @@ export function toRecord(member: Member, askedAtMs: number): ProviderRecord {
 const isOwn = (tag: string): boolean => OWN.has(tag);
 const OWN: ReadonlySet<string> = new Set(Object.values(OWN_TAGS));
 
+type MergeValues = Readonly<Record<string, unknown>>;
+
+const valuesOf = ({ merge_fields: values }: Member): MergeValues => values ?? NO_VALUES;
+const NO_VALUES: MergeValues = {};
+
 export function toFields(member: Member): CustomerFields {
-  const { merge_fields: values, status } = member;
+  const values = valuesOf(member);
   return {
     name: [textIn(values, OWN_TAGS.given), textIn(values, OWN_TAGS.family)].filter(Boolean).join(' ') || null,
     email: member.email_address,
     phone: textIn(values, OWN_TAGS.phone),
     address: addressIn(values[OWN_TAGS.address]),
-    marketingConsent: CONSENTS[status],
-    metadata: withoutEmpty({
-      mailchimp_status: status,
-      mailchimp_unsubscribe_reason: member.unsubscribe_reason,
-      mailchimp_language: member.language,
-      mailchimp_vip: member.vip === true ? 'true' : null,
-      [TAGS_KEY]: tagNames(member).join(', ') || null,
-      ...Object.fromEntries(
-        Object.keys(values)
-          .filter((tag) => !isOwn(tag))
-          .map((tag) => [`mailchimp_merge_${tag}`, textIn(values, tag)]),
-      ),
-    }),
+    marketingConsent: CONSENTS[member.status],
+    metadata: metadataOf(member),
   };
+}
+
+function metadataOf(member: Member): CustomerFields['metadata'] {
+  const metadata: Record<string, string> = { mailchimp_status: member.status };
+  if (member.unsubscribe_reason) metadata['mailchimp_unsubscribe_reason'] = member.unsubscribe_reason;
+  if (member.language) metadata['mailchimp_language'] = member.language;
+  if (member.vip === true) metadata['mailchimp_vip'] = 'true';
+  const tags = tagNames(member).join(', ');
+  if (tags !== '') metadata[TAGS_KEY] = tags;
+  const values = valuesOf(member);
+  for (const tag of Object.keys(values)) {
+    const text = isOwn(tag) ? null : textIn(values, tag);
+    if (text !== null) metadata[`mailchimp_merge_${tag}`] = text;
+  }
+  return metadata;
 }
 
 /**
@@ -78,11 +87,8 @@ const CONSENTS: Readonly<Record<Member['status'], boolean | null>> = {
   archived: null,
 };
 
-const withoutEmpty = (values: Readonly<Record<string, string | null>>): Readonly<Record<string, string>> =>
-  Object.fromEntries(Object.entries(values).flatMap(([key, value]) => (value ? [[key, value] as const] : [])));
-
 /** A merge field's value as text: text or a number. */
-function textIn(values: Member['merge_fields'], tag: string): string | null {
+function textIn(values: MergeValues, tag: string): string | null {
   const value = values[tag];
   if (typeof value === 'number') return String(value);
   return typeof value === 'string' && value !== '' ? value : null;
@@ -101,7 +107,7 @@ function addressIn(value: unknown): Address | null {
   return Object.values(parts).every((part) => part === null) ? null : { ...parts, country: textAt(value, 'country') };
 }
 
-export const tagNames = ({ tags }: Pick<Member, 'tags'>): readonly string[] => tags.map(({ name }) => name);
+export const tagNames = ({ tags }: Pick<Member, 'tags'>): readonly string[] => tags?.map(({ name }) => name) ?? [];
 
 /** Tags in the form in which two sets of them are equal: their order and case mean nothing. */
 export const comparableTags = (names: readonly string[]): readonly string[] =>
@@ -114,8 +120,11 @@ function stateOf(member: Member): ExternalState {
     status: member.status,
     tags: digestOf(tagNames(member)),
     // Where the given name ends, so that a name is written as it was read.
-    givenLength: (textIn(member.merge_fields, OWN_TAGS.given) ?? '').length,
+    givenLength: (textIn(valuesOf(member), OWN_TAGS.given) ?? '').length,
   };
 }
 
-export const digestOf = (names: readonly string[]): string => fingerprintOf(comparableTags(names)).slice(0, 16);
+export const digestOf = (names: readonly string[]): string =>
+  names.length === 0 ? NO_TAGS : fingerprintOf(comparableTags(names)).slice(0, 16);
+/** Most members have none. */
+const NO_TAGS = fingerprintOf([]).slice(0, 16);

@@ -51,7 +51,7 @@ export class MemberCalls {
     ];
     const path = await this.#audience.path('members', member.id, 'tags');
     await this.#ask.done({ method: 'POST', path, body: { tags, is_syncing: true } });
-    const left = member.tags.filter(({ name }) => !removed.includes(name));
+    const left = (member.tags ?? []).filter(({ name }) => !removed.includes(name));
     return { ...member, tags: [...left, ...added.map((name) => ({ name }))] };
   }
 }

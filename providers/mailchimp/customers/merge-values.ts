@@ -13,18 +13,23 @@ export function mergeValuesOf(
   { name, phone, address }: SentMember,
   { clears, state }: { readonly clears: boolean; readonly state: ExternalState | null },
 ): Values {
-  const values = {
-    ...(name !== undefined && nameValues(name, state)),
-    ...(phone !== undefined && { [OWN_TAGS.phone]: phone ?? '' }),
-    ...(address !== undefined && { [OWN_TAGS.address]: address === null ? '' : addressBody(address) }),
+  const values: Record<string, unknown> = {};
+  const put = (tag: string, value: unknown) => {
+    if (clears || value !== '') values[tag] = value;
   };
-  return clears ? values : Object.fromEntries(Object.entries(values).filter(([, value]) => value !== ''));
+  if (name !== undefined) {
+    const [given, family] = partsOf(name ?? '', state);
+    put(OWN_TAGS.given, given);
+    put(OWN_TAGS.family, family);
+  }
+  if (phone !== undefined) put(OWN_TAGS.phone, phone ?? '');
+  if (address !== undefined) put(OWN_TAGS.address, address === null ? '' : addressBody(address));
+  return values;
 }
 
-function nameValues(name: string | null, state: ExternalState | null): Values {
-  const at = cutOf(name ?? '', state);
-  const [given, family] = name === null ? ['', ''] : at === -1 ? [name, ''] : [name.slice(0, at), name.slice(at + 1)];
-  return { [OWN_TAGS.given]: given, [OWN_TAGS.family]: family };
+function partsOf(name: string, state: ExternalState | null): readonly [given: string, family: string] {
+  const at = cutOf(name, state);
+  return at === -1 ? [name, ''] : [name.slice(0, at), name.slice(at + 1)];
 }
 
 /** Where the given name ends. Without a reading the last word is the family name, as in most languages. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
-import { OBJECT_NAMES, nullableText, objectFields, orNull, reference } from '../http/objects.ts';
+import { DOCUMENTED_NAMES, namesIn, nullableText } from '../../items.ts';
+import { OBJECT_NAMES, objectFields, orNull, reference } from '../http/objects.ts';
 
 /** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/customer, read 2026-11-28: as far as it is read here. */
 export const customerSchema = z

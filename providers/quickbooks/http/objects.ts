@@ -4,11 +4,6 @@ import type { UnreadableItem } from '../../items.ts';
 import type { Cursor, PagePosition, ProviderPage, ProviderRecord } from '../../provider.ts';
 import { PAGE_SIZE } from './query.ts';
 
-export const nullableText = z
-  .string()
-  .nullish()
-  .transform((value) => value || null);
-
 /** Null when it is missing. */
 export const orNull = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => (value ?? null) as z.output<Schema> | null);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { nullableText } from '../../items.ts';
 import { decimalText } from '../http/decimals.ts';
-import { nullableText, orNull } from '../http/objects.ts';
+import { orNull } from '../http/objects.ts';
 import { bookedFields } from '../transactions/booked-responses.ts';
 
 /** A line as QuickBooks tells it, numbers as text. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { AskedOnce } from '../../http/asked-once.ts';
-import { readItems } from '../../items.ts';
+import { nullableText, readItems } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { Ask } from '../http/ask.ts';
 import { queryObjects } from '../http/lists.ts';
-import { idOf, nullableText } from '../http/objects.ts';
+import { idOf } from '../http/objects.ts';
 import { select } from '../http/query.ts';
 
 const accountSchema = z.object({ Id: z.string().min(1), AccountSubType: nullableText });

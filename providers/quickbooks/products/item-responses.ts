@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { decimalText } from '../http/decimals.ts';
-import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
-import { OBJECT_NAMES, nullableText, objectFields, orNull, reference } from '../http/objects.ts';
+import { DOCUMENTED_NAMES, namesIn, nullableText } from '../../items.ts';
+import { OBJECT_NAMES, objectFields, orNull, reference } from '../http/objects.ts';
 
 /**
  * What is sold. A category sorts others, and a bundle has no price of its own

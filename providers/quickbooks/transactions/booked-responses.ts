@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { nullableText } from '../../items.ts';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import { unreadableObject } from '../http/ask.ts';
 import { decimalText, minorOf } from '../http/decimals.ts';
 import type { HomeCurrency } from '../http/home-currency.ts';
-import { nullableText, objectFields, orNull, reference } from '../http/objects.ts';
+import { objectFields, orNull, reference } from '../http/objects.ts';
 
 const itemDetail = orNull(
   z.object({

@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { nullableText } from '../../items.ts';
 import type { TransactionFields, TransactionKind } from '../../../records/transactions.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import { decimalText } from '../http/decimals.ts';
-import { customFieldsOf, nullableText, orNull, reference, versionOf, withoutEmpty } from '../http/objects.ts';
+import { customFieldsOf, orNull, reference, versionOf, withoutEmpty } from '../http/objects.ts';
 import { amountOf, bookedFields, hasAmount, instantOf, isVoided, lineOf } from './booked-responses.ts';
 
 /** The objects that become transactions, https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities, read 2026-11-28. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
-import { nullableText, versionNumber } from '../http/lists.ts';
+import { DOCUMENTED_NAMES, namesIn, nullableText } from '../../items.ts';
+import { versionNumber } from '../http/lists.ts';
 
 /** https://developer.squareup.com/reference/square/objects/Customer, read 2026-11-28: as far as it is read here. */
 export const customerSchema = z

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { readItems } from '../../items.ts';
+import { nullableText, readItems } from '../../items.ts';
 import { ProviderError } from '../../provider-error.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import { nullableText } from '../http/lists.ts';
 
 /** https://developer.squareup.com/reference/square/loyalty-api/search-loyalty-accounts, read 2026-11-28. */
 const MOST_CUSTOMERS = 30;

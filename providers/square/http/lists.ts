@@ -81,12 +81,6 @@ export const toPage = <Item>(
 export const orNull = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => (value ?? null) as z.output<Schema> | null);
 
-/** Square treats missing and null alike. */
-export const nullableText = z
-  .string()
-  .nullish()
-  .transform((value) => value || null);
-
 /**
  * An object's version. An object without one counts as the oldest. `z.int()` rejects numbers that JavaScript cannot
  * hold exactly.

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nullableText } from '../../items.ts';
 import type { InvoiceFields, InvoiceLine, InvoiceStatus } from '../../../records/invoices.ts';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import type {
@@ -12,16 +13,7 @@ import type {
 import { readOnlyMapping } from '../../read-only-mapping.ts';
 import { nullWhenMissing, unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
-import {
-  listSchema,
-  nullableText,
-  orNull,
-  SQUARE_METADATA,
-  squareList,
-  toPage,
-  versionNumber,
-  withoutEmpty,
-} from '../http/lists.ts';
+import { listSchema, orNull, SQUARE_METADATA, squareList, toPage, versionNumber, withoutEmpty } from '../http/lists.ts';
 import { AFTER_EXPIRY, placeAfter, placeOf } from '../http/locations.ts';
 import type { ChosenLocations, Place } from '../http/locations.ts';
 import { moneySchema } from '../http/money.ts';

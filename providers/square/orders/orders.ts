@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { readItems } from '../../items.ts';
+import { nullableText, readItems } from '../../items.ts';
 import type { Ask } from '../http/ask.ts';
-import { nullableText, orNull } from '../http/lists.ts';
+import { orNull } from '../http/lists.ts';
 import { moneySchema } from '../http/money.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
-import { nullableText, versionNumber } from '../http/lists.ts';
+import { DOCUMENTED_NAMES, namesIn, nullableText } from '../../items.ts';
+import { versionNumber } from '../http/lists.ts';
 import { moneySchema } from '../http/money.ts';
 
 /** https://developer.squareup.com/reference/square/objects/CatalogObject, read 2026-11-28: as far as it is read here. */

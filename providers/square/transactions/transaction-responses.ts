@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { nullableText, orNull } from '../http/lists.ts';
+import { nullableText } from '../../items.ts';
+import { orNull } from '../http/lists.ts';
 import { moneySchema } from '../http/money.ts';
 
 // https://developer.squareup.com/reference/square/objects/Payment, …/PaymentRefund, …/Dispute, read 2026-11-28. Only

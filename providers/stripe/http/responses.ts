@@ -2,10 +2,7 @@ import { z } from 'zod';
 import { idIn, readItems, textAt } from '../../items.ts';
 import type { PagePosition } from '../../provider.ts';
 
-export const nullableText = z
-  .string()
-  .nullish()
-  .transform((value) => value ?? null);
+export const nullableText = z.string().nullable().default(null);
 /** A decimal arrives as text; the SDK passes an object that serialises to it (stripe 23.1.0). */
 export const decimalText = z
   .unknown()

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
-import { guid, listOf, nullableText, wireTime } from '../http/objects.ts';
+import { DOCUMENTED_NAMES, namesIn, nullableText } from '../../items.ts';
+import { guid, listOf, wireTime } from '../http/objects.ts';
 
 /** Xero keeps the properties of each type; what is sent takes the place of the type. */
 const addressSchema = z.looseObject({

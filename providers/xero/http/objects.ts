@@ -1,11 +1,6 @@
 import { z } from 'zod';
 import type { ProviderRecord } from '../../provider.ts';
 
-export const nullableText = z
-  .string()
-  .nullish()
-  .transform((value) => value || null);
-
 /** Null when it is missing. */
 export const orNull = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => (value ?? null) as z.output<Schema> | null);

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { nullableText } from '../../items.ts';
 import type { InvoiceFields, InvoiceStatus } from '../../../records/invoices.ts';
 import { decimalText, plainDecimal } from '../../decimals.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import type { BaseCurrency } from '../http/base-currency.ts';
-import { guid, instantOf, nullableText, orNull, toDeletion, wireTime, withoutEmpty } from '../http/objects.ts';
+import { guid, instantOf, orNull, toDeletion, wireTime, withoutEmpty } from '../http/objects.ts';
 import type { ItemCodes } from './item-codes.ts';
 import { amountOf, bookedFields, currencyOf, lineOf } from '../transactions/booked-responses.ts';
 

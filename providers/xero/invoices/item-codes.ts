@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { AskedOnce } from '../../http/asked-once.ts';
-import { readItems, textAt } from '../../items.ts';
+import { nullableText, readItems, textAt } from '../../items.ts';
 import type { Ask } from '../http/ask.ts';
 import { askObjects } from '../http/lists.ts';
-import { guid, nullableText, partOf } from '../http/objects.ts';
+import { guid, partOf } from '../http/objects.ts';
 
 const itemSchema = z.object({
   ItemID: guid,

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { AskedOnce } from '../../http/asked-once.ts';
-import { readItems, textAt } from '../../items.ts';
+import { nullableText, readItems, textAt } from '../../items.ts';
 import { refusal } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { askObjects } from '../http/lists.ts';
-import { nullableText } from '../http/objects.ts';
 
 const accountSchema = z.object({ Code: z.string().min(1), Type: nullableText });
 

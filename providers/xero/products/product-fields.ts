@@ -3,10 +3,10 @@ import { z } from 'zod';
 import type { ProductFields } from '../../../records/products.ts';
 import { decimalText, minorOf } from '../../decimals.ts';
 import type { ProviderRecord } from '../../provider.ts';
-import { DOCUMENTED_NAMES, namesIn } from '../../items.ts';
+import { DOCUMENTED_NAMES, namesIn, nullableText } from '../../items.ts';
 import { unreadableObject } from '../http/ask.ts';
 import { BASE_CURRENCY } from '../http/base-currency.ts';
-import { guid, nullableText, orNull, wireTime, withoutEmpty } from '../http/objects.ts';
+import { guid, orNull, wireTime, withoutEmpty } from '../http/objects.ts';
 
 /** https://developer.xero.com/documentation/api/accounting/items, read 2026-11-29: as far as it is read here. */
 export const itemSchema = z

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { nullableText } from '../../items.ts';
 import { minorDigitsOf } from '../../../domain/reference/currencies.ts';
 import { decimalText, minorOf, plainDecimal } from '../../decimals.ts';
 import { unreadableObject } from '../http/ask.ts';
 import type { BaseCurrency } from '../http/base-currency.ts';
-import { listOf, nullableText, orNull, partOf, wireTime } from '../http/objects.ts';
+import { listOf, orNull, partOf, wireTime } from '../http/objects.ts';
 
 /** Lines go back whole with an update, so everything else of a line stays with it. */
 const lineSchema = z.looseObject({

@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { nullableText } from '../../items.ts';
 import type { TransactionFields, TransactionKind, TransactionStatus } from '../../../records/transactions.ts';
 import { decimalText } from '../../decimals.ts';
 import type { ProviderRecord } from '../../provider.ts';
 import type { BaseCurrency } from '../http/base-currency.ts';
 import { unreadableObject } from '../http/ask.ts';
-import { guid, instantOf, nullableText, orNull, partOf, wireTime, withoutEmpty } from '../http/objects.ts';
+import { guid, instantOf, orNull, partOf, wireTime, withoutEmpty } from '../http/objects.ts';
 import { amountOf, bookedFields, contactReference, currencyOf, lineOf } from './booked-responses.ts';
 
 interface Meaning {

@@ -1,13 +1,15 @@
-import { eq, sql } from 'drizzle-orm';
+import { DrizzleQueryError, eq, sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
 import { readInstant } from '../../../db/core/instants.ts';
-import { ListStatements, queryBuilder, selectStatement, statement } from '../../../db/core/statement.ts';
-import { readVenue, withVenue } from '../../../db/core/venue-scope.ts';
+import { executeWide, ListStatements, queryBuilder, selectStatement, statement } from '../../../db/core/statement.ts';
+import { readVenue, together, withVenue } from '../../../db/core/venue-scope.ts';
 import { createSyncRunStore } from '../../../db/runs/sync-run-store.ts';
 import { connections } from '../../../db/schema/connections/connections.ts';
 import { syncRuns } from '../../../db/schema/runs/sync-runs.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
+import type { Transaction } from '../../../db/core/venue-scope.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aNewRun, aVenue } from '../builders.ts';
 
@@ -81,5 +83,52 @@ describe('a time as Postgres writes it', () => {
     ['2026-11-21T10:15:00.1+00:00', '2026-11-21T10:15:00.100Z'],
   ])('is read: %s', (text, iso) => {
     expect(readInstant(text).toISOString()).toBe(iso);
+  });
+});
+
+describe('a statement with wide rows', () => {
+  let database: TestDatabase;
+  let venueId: VenueId;
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    venueId = await aVenue(database.db);
+  });
+  afterAll(() => database.drop());
+
+  const columns = Array.from({ length: 30 }, (_, no) => sql.raw(`no + ${no} as c${no}`));
+  const wide = sql`
+    select ${sql.join(columns, sql`, `)}, null as nothing, '{"a": [1]}'::jsonb as document, array['x', 'y'] as list, '2026-11-30'::timestamptz as at
+    from generate_series(1, ${3}::int) as no order by no`;
+
+  it('has the rows that Drizzle reads', async () => {
+    const [read, expected] = await withVenue(database.db, venueId, async (tx) => [
+      await executeWide(tx, wide),
+      [...(await tx.execute(wide))],
+    ]);
+    expect(read).toHaveLength(3);
+    expect(read).toEqual(expected);
+  });
+
+  it('is sent when it is called, in the order of the calls', async () => {
+    const rows = await withVenue(database.db, venueId, async (tx) => {
+      const [, read] = await together(
+        tx.execute(sql`select set_config('app.test', 'before', true)`).execute(),
+        executeWide<{ at: string }>(tx, sql`select current_setting('app.test', true) as at`),
+        tx.execute(sql`select set_config('app.test', 'after', true)`).execute(),
+      );
+      return read;
+    });
+    expect(rows).toEqual([{ at: 'before' }]);
+  });
+
+  it('fails as statements of Drizzle do, by which an outage is told from other failures', async () => {
+    const failing = sql`select 1 / ${0}::int as none`;
+    const failures = await Promise.all(
+      [executeWide, (tx: Transaction, of: SQL) => tx.execute(of).execute()].map((run) =>
+        withVenue(database.db, venueId, (tx) => run(tx, failing)).catch((error: unknown) => error),
+      ),
+    );
+    expect(failures[0]).toBeInstanceOf(DrizzleQueryError);
+    expect(failures[0]).toEqual(failures[1]);
   });
 });
