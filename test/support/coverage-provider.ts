@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
+import inspector from 'node:inspector/promises';
 import path from 'node:path';
 import v8 from '@vitest/coverage-v8';
 import { V8CoverageProvider } from '@vitest/coverage-v8/dist/provider.js';
@@ -13,6 +14,22 @@ import { until } from './eventually.ts';
 type TakeOptions = Parameters<NonNullable<CoverageProviderModule['takeCoverage']>>[0];
 
 let fileOfWorker: string | null = null;
+let isStarted = false;
+
+/**
+ * Counts functions. Counting each of their branches too took a third of the processor time of unit tests: V8 then calls a
+ * counter at every branch, also from optimised code.
+ */
+async function startCoverage(): Promise<void> {
+  if (isStarted) return;
+  isStarted = true;
+  const session = new inspector.Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.startPreciseCoverage', { callCount: false, detailed: false });
+  // Vitest's provider takes the coverage from the session that it finds here.
+  Object.assign(v8, { session });
+}
 
 /** Returns the name of the file that this worker will write. */
 async function takeCoverage(options: TakeOptions): Promise<string> {
@@ -61,7 +78,7 @@ class CoveragePerWorker extends V8CoverageProvider {
 
 const provider: CoverageProviderModule = {
   getProvider: () => new CoveragePerWorker(),
-  startCoverage: (options) => v8.startCoverage?.(options),
+  startCoverage,
   takeCoverage,
   stopCoverage: (options) => v8.stopCoverage?.(options),
 };
