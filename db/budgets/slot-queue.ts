@@ -31,7 +31,7 @@ interface Refusal {
 }
 
 export type Slot = { readonly granted: true; readonly waitMs: number } | Refusal;
-export type Slots = { readonly granted: true; readonly dueInMs: readonly number[] } | Refusal;
+export type Slots = { readonly granted: true; readonly dueInMs: readonly number[]; readonly slotMs: number } | Refusal;
 
 /** Reserves the next free slot of a key, in a transaction of its own. */
 export async function reserveSlot(db: Database, key: string, request: SlotRequest): Promise<Slot> {
@@ -47,9 +47,11 @@ export async function reserveSlots(
 ): Promise<Slots> {
   const row = await reserve(db, key, request);
   if (!row) return { granted: false, retryAfterMs: await backlogMs(db, key) };
+  const { due_in_ms: firstInMs, slot_ms: slotMs } = row;
   return {
     granted: true,
-    dueInMs: Array.from({ length: request.slots }, (_, index) => row.due_in_ms + index * row.slot_ms),
+    dueInMs: Array.from({ length: request.slots }, (_, index) => firstInMs + index * slotMs),
+    slotMs,
   };
 }
 

@@ -81,8 +81,15 @@ export type Admission =
 
 export type Reservation = { readonly granted: true; readonly waitMs: number } | Refusal;
 
-/** When each slot is due, in order. One that a late caller may still use is below 0. */
-export type ManyReserved = { readonly granted: true; readonly dueInMs: readonly number[] } | Refusal;
+export type ManyReserved = ReservedSlots | Refusal;
+
+export interface ReservedSlots {
+  readonly granted: true;
+  /** When each slot is due, in order. One that a late caller may still use is below 0. */
+  readonly dueInMs: readonly number[];
+  /** The time from one slot to the next at the present rate, which the app's other accounts and a 429 lower. */
+  readonly slotMs: number;
+}
 
 /** Nothing was reserved. */
 export interface Refusal {

@@ -23,8 +23,8 @@ export function createSlotsAhead(
   key: string,
   request: ReserveRequest,
 ): SlotsAhead {
-  const mostAtOnce = Math.max(1, Math.floor((request.ratePerSecond * AHEAD_MS) / 1_000));
   let dueAtMs: number[] = [];
+  let mostAtOnce = 1;
   let ahead = 1;
   let asking = 0;
   let underWay: Promise<Refusal | null> | null = null;
@@ -37,6 +37,7 @@ export function createSlotsAhead(
     if (!reserved.granted) return reserved;
     const nowMs = performance.now();
     const [firstInMs = 0] = reserved.dueInMs;
+    mostAtOnce = Math.max(1, Math.floor(AHEAD_MS / reserved.slotMs));
     ahead = firstInMs > 0 && firstInMs <= MAX_WAIT_AHEAD_MS ? mostAtOnce : 1;
     dueAtMs.push(...reserved.dueInMs.map((ms) => nowMs + ms));
     return null;

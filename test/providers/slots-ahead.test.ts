@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createBudgetStore } from '../../db/budgets/budget-store.ts';
+import type { ReserveRequest } from '../../providers/limits/budget.ts';
 import { createSlotsAhead } from '../../providers/limits/slots-ahead.ts';
 import type { SlotsAhead } from '../../providers/limits/slots-ahead.ts';
 import { createTestDatabase } from '../support/services/database.ts';
@@ -20,7 +21,12 @@ describe('slots that a session reserves ahead', () => {
   const aKey = () => `stripe/sandbox/acct_${(keys += 1)}`;
 
   /** A session of its own on the account of `key`, and the slots of each of its reservations. */
-  function aSession(key: string, ratePerSecond: number, maxWaitMs: number = BULK.maxWaitMs) {
+  function aSession(
+    key: string,
+    ratePerSecond: number,
+    maxWaitMs: number = BULK.maxWaitMs,
+    app?: ReserveRequest['app'],
+  ) {
     const budget = createBudgetStore(database.db);
     const reserved: number[] = [];
     const ahead = createSlotsAhead(
@@ -31,7 +37,7 @@ describe('slots that a session reserves ahead', () => {
         },
       },
       key,
-      { ...BULK, ratePerSecond, maxWaitMs },
+      { ...BULK, ratePerSecond, maxWaitMs, app },
     );
     return { ahead, reserved, budget };
   }
@@ -62,6 +68,21 @@ describe('slots that a session reserves ahead', () => {
     const reservations = sessions.flatMap(({ reserved }) => reserved);
     expect(Math.max(...reservations)).toBe(10);
     expect(reservations.length).toBeLessThan(calls / 4);
+  });
+
+  it('follow the share of the account, where the accounts of an app share its pace', async () => {
+    const prefix = `xero/sandbox/shared_${(keys += 1)}_`;
+    const { budget } = aSession('unused', 1);
+    for (let other = 0; other < 49; other += 1)
+      await budget.reserve(`${prefix}${other}`, { ...BULK, ratePerSecond: 100 });
+    const { ahead, reserved } = aSession(`${prefix}own`, 1_000, BULK.maxWaitMs, {
+      keyPrefix: prefix,
+      ratePerSecond: 150,
+    });
+    // Three slots a second.
+    const taken = await Promise.all(Array.from({ length: 6 }, () => ahead.take()));
+    expect(reserved).toEqual([1, 1, 1, 1, 1, 1]);
+    expect(taken.every(({ granted }) => granted)).toBe(true);
   });
 
   it('are none while no call has to wait', async () => {
