@@ -20,7 +20,8 @@ export const PLATFORM_KEY = `sk_test_${canary('platform')}`;
 /** Limits nothing and stores nothing. */
 export const NO_BUDGET: Budget = {
   reserve: () => Promise.resolve({ granted: true, waitMs: 0 }),
-  reserveMany: (_key, { slots }) => Promise.resolve({ granted: true, dueInMs: Array<number>(slots).fill(0), slotMs: 0 }),
+  reserveMany: (_key, { slots }) =>
+    Promise.resolve({ granted: true, dueInMs: Array<number>(slots).fill(0), slotMs: 0 }),
   throttle: () => Promise.resolve(),
   admit: () => Promise.resolve({ granted: true, waitMs: 0 }),
   learn: () => Promise.resolve(),
