@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createInboxActivities } from '../../../activities/inbox/drain-inbox.ts';
+import type { SweepInboxResult } from '../../../contracts/inbox.ts';
 import { createConnectionActionsStore } from '../../../db/connections/connection-actions-store.ts';
 import type { ConnectionActionsStore } from '../../../db/connections/connection-actions-store.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
@@ -92,7 +93,9 @@ async function sweep(): Promise<readonly number[]> {
   const log = { info: () => undefined, warn: () => undefined };
   const own = { ...world.deps, log, signalRevoked: () => Promise.resolve() };
   const activities = createInboxActivities({ ...applyingDeps(world.database, own), chunkMs: 1_000 });
-  return (await new MockActivityEnvironment({}, { client }).run(activities.wakeOverduePartitions)).woken;
+  const stage = new MockActivityEnvironment({}, { client });
+  const swept: SweepInboxResult = await stage.run(activities.wakeOverduePartitions);
+  return swept.woken;
 }
 /** Returns how many events were handled again. */
 async function comeBack(): Promise<number> {
