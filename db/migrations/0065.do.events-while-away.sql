@@ -1,22 +1,27 @@
--- What connections that cannot be used now would take of an event, and why they cannot. Beside `event_targets`, which versions without this
--- function go on to call while they are replaced.
-create function away_event_targets(this_provider text, this_environment text, this_account text)
-returns table (venue_id uuid, connection_id uuid, resource text, state text)
+-- What connections that cannot be used now would take of events of these accounts, and why they cannot. Beside `event_targets`, which versions
+-- without this function go on to call while they are replaced; asked once for a batch, because hardly any account has such a connection.
+create function away_event_targets(accounts jsonb)
+returns table (no integer, venue_id uuid, connection_id uuid, resource text, state text)
 language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
-  select connection.venue_id, connection.id, pulled.resource, connection.state
-  from public.connections connection
+  select account.no::integer - 1, away.venue_id, away.connection_id, away.resource, away.state
+  from rows from (jsonb_to_recordset(accounts) as (provider text, environment text, id text)) with ordinality as account(provider, environment, id, no)
   cross join lateral (
-    select cursor.resource from public.sync_cursors cursor where cursor.connection_id = connection.id and cursor.direction in ('pull', 'both')
-    union
-    select run.resource from public.sync_runs run
-    where run.connection_id = connection.id and run.direction in ('pull', 'both') and not run.dry_run and run.finished_at is null) pulled
-  where connection.provider = this_provider and connection.environment = this_environment and connection.external_account_id = this_account
-    and connection.state in ('suspended', 'needs-reauth')
-  order by connection.venue_id, connection.id, pulled.resource
+    select connection.venue_id, connection.id as connection_id, pulled.resource, connection.state
+    from public.connections connection
+    cross join lateral (
+      select cursor.resource from public.sync_cursors cursor where cursor.connection_id = connection.id and cursor.direction in ('pull', 'both')
+      union
+      select run.resource from public.sync_runs run
+      where run.connection_id = connection.id and run.direction in ('pull', 'both') and not run.dry_run and run.finished_at is null) pulled
+    where connection.provider = account.provider and connection.environment = account.environment and connection.external_account_id = account.id
+      and connection.state in ('suspended', 'needs-reauth')
+    -- Not merged with the query around it, which would read all connections for a few accounts.
+    offset 0) away
+  order by account.no, away.venue_id, away.connection_id, away.resource
 $$;
-revoke execute on function away_event_targets(text, text, text) from public;
-grant execute on function away_event_targets(text, text, text) to interlock_app;
+revoke execute on function away_event_targets(jsonb) from public;
+grant execute on function away_event_targets(jsonb) to interlock_app;
 
 -- The connections for which an event is handled again; null: for all to its account.
 alter table webhook_events add column again_for uuid[];
@@ -41,33 +46,28 @@ as $$
     select connection.id from missing join public.connections connection on connection.id = missing.connection_id
     where connection.state in ('active', 'degraded') order by connection.id limit connections_at_once),
   missed as materialized (
-    select usable.id as connection_id, effect.event_id from usable cross join lateral (
+    select effect.event_id, array_agg(distinct usable.id) as connections from usable cross join lateral (
       select own.event_id from public.webhook_event_effects own
       where own.connection_id = usable.id and own.reason in ('suspended', 'needs-reauth') order by own.event_id limit effects_each) effect
-    group by usable.id, effect.event_id),
+    group by effect.event_id),
   held as materialized (
-    select event.id, event.body is not null as kept from public.webhook_events event
-    where event.id in (select missed.event_id from missed) and event.state <> 'waiting'
-    order by event.id for update skip locked),
+    select event.id, event.body is not null as kept, missed.connections from missed join public.webhook_events event on event.id = missed.event_id
+    where event.state <> 'waiting' order by event.id for update of event skip locked),
   removed as (
-    delete from public.webhook_event_effects effect using missed, held
-    where held.id = missed.event_id and effect.event_id = missed.event_id and effect.connection_id = missed.connection_id
-      and effect.reason in ('suspended', 'needs-reauth')
-    returning effect.*),
+    delete from public.webhook_event_effects effect using held
+    where effect.event_id = held.id and effect.connection_id = any (held.connections) and effect.reason in ('suspended', 'needs-reauth')
+    returning effect.*, held.kept),
   expired as (
     insert into public.webhook_event_effects (event_id, venue_id, connection_id, kind, resource, record_id, reason)
     select distinct removed.event_id, removed.venue_id, removed.connection_id, removed.kind, removed.resource, removed.record_id, 'body-expired'
-    from removed join held on held.id = removed.event_id where not held.kept
+    from removed where not removed.kept
     on conflict on constraint webhook_event_effects_once do nothing),
   released as (
     update public.webhook_events event
     set state = 'waiting', attempts = 0, due_at = default, error_code = null,
       -- One that has yet to be handled for others is handled for all of them.
-      again_for = case when event.state in ('applied', 'ignored') then again.connections end
-    from (
-      select missed.event_id, array_agg(missed.connection_id) as connections from missed join held on held.id = missed.event_id and held.kept
-      group by missed.event_id) again
-    where event.id = again.event_id
+      again_for = case when event.state in ('applied', 'ignored') then held.connections end
+    from held where event.id = held.id and held.kept
     returning event.partition)
   select distinct released.partition from released order by released.partition
 $$;

@@ -179,14 +179,13 @@ const { placeholder } = sql;
 
 /** Needs no venue's scope: the functions of the database see all venues. */
 const FIND_TARGETS = statement<TargetRow | AwayRow>(sql`
-  select account.no::integer - 1 as no, target.*
+  select account.no::integer - 1 as no, target.*, null as away
   from rows from (jsonb_to_recordset(${placeholder('accounts')}::text::jsonb) as (provider text, environment text, id text)) with ordinality
     as account(provider, environment, id, no)
-  cross join lateral (
-    select usable.*, null as away from event_targets(account.provider, account.environment, account.id) usable
-    union all
-    select venue_id, connection_id, resource, null, null, null, null, null, null, null, state
-    from away_event_targets(account.provider, account.environment, account.id)) target`);
+  cross join lateral event_targets(account.provider, account.environment, account.id) target
+  union all
+  select no, venue_id, connection_id, resource, null, null, null, null, null, null, null, state
+  from away_event_targets(${placeholder('accounts')}::text::jsonb)`);
 
 async function findTargets(db: Database, accounts: readonly AccountRef[]): Promise<readonly AccountTargets[]> {
   if (accounts.length === 0) return [];
