@@ -44,6 +44,7 @@ interface EventAccount extends AccountRef {
 
 const NOTHING = { errorCode: null, dueInMs: null, effect: null } as const;
 const APPLIED: Outcome = { ...NOTHING, state: 'applied' };
+const IGNORED: Outcome = { ...NOTHING, state: 'ignored' };
 
 /**
  * Handles a batch of one partition's events, and marks all of them with their effects in one transaction. Events that
@@ -189,7 +190,7 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   const definition = deps.providers.definition(provider)?.webhooks;
   if (!definition?.events) return { ...NOTHING, state: 'waiting-for-adapter' };
   const meaning = meaningOf(definition, type);
-  if (meaning === null) return { ...NOTHING, state: 'ignored' };
+  if (meaning === null) return IGNORED;
   if (account === null) return giveUp(deps, event, 'account-missing');
   try {
     const whose = { provider, ...account, only: event.connectionId };
@@ -203,17 +204,19 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   }
 }
 
-/** What an event changes; ignored, and not even read, where no connection pulls what it is about. */
+/** What an event changes, and what connections miss of it; not even read where no connection pulls from its account. */
 function changesOf(deps: ApplyingDeps, event: DueEvent, { account, targets }: Targets): Outcome | Changing {
   const takes = ({ connectionId }: AwayTarget | EventTarget) => event.againFor?.includes(connectionId) ?? true;
   const [usable, away] = [targets.usable.filter(takes), targets.away.filter(takes)];
-  if (usable.length + away.length === 0) return { ...NOTHING, state: 'ignored' };
+  // One that is handled again had effects before, which other venues may still see.
+  const nothing: Outcome = event.againFor === null ? IGNORED : APPLIED;
+  if (usable.length + away.length === 0) return nothing;
   if (event.body === null) return giveUp(deps, event, 'body-expired');
   const changes = readChangesIn(deps.providers.definition(event.provider)?.webhooks, event.body);
   if (changes.length === 0) return giveUp(deps, event, 'unreadable');
   const isAbout = (target: AwayTarget | EventTarget) => changes.some(({ resource }) => resource === target.resource);
   const [own, missedBy] = [usable.filter(isAbout), away.filter(isAbout)];
-  if (own.length + missedBy.length === 0) return { ...NOTHING, state: 'ignored' };
+  if (own.length + missedBy.length === 0) return nothing;
   return { id: event.id, changes, targets: own, account, missedBy };
 }
 

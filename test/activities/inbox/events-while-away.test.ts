@@ -236,7 +236,7 @@ describe('an event of a connection that cannot be used', () => {
     expect(await effects()).toEqual([['applied', 'skipped: body-expired']]);
   });
 
-  it('is handled once more after every other event that waits in its step, the oldest first', async () => {
+  it('is one of a few that a step takes, the oldest first', async () => {
     await suspend();
     for (const name of ['Ada', 'Bea', 'Cleo', 'Dora', 'Eve']) {
       await create(name);
@@ -266,7 +266,7 @@ describe('two venues of one account', () => {
     await admin`update connections set external_account_id = ${await inbox.accountOf(venue)} where id = ${other.connectionId}`;
   });
 
-  it('have their events made up for each by itself, and the other’s effects stay as they are', async () => {
+  it('have what one missed handled for it alone, and the other’s effects stay as they are', async () => {
     await suspend();
     await create('Ada');
     await post(await newest());
@@ -280,6 +280,18 @@ describe('two venues of one account', () => {
     expect(event!.effects).toEqual(before[0]!.effects);
     expect(await effects(other)).toEqual([['applied', 'created']]);
     expect(await effects()).toEqual([['applied', 'created']]);
+  });
+
+  it('keep the other’s effects and state when the connection is gone before the event is handled again', async () => {
+    await suspend();
+    await create('Ada');
+    await post(await newest());
+    await inbox.drain();
+    await resume();
+    await sweep();
+    await world.connections.setState(venue, { state: 'disconnected', ...WHY });
+    expect(await inbox.drain()).toBe(1);
+    expect(await effects(other)).toEqual([['applied', 'created']]);
   });
 
   it('that are both away get the event back one after the other', async () => {
@@ -299,7 +311,7 @@ describe('two venues of one account', () => {
     expect([await effects(), await effects(other)]).toEqual([[['applied', 'created']], [['applied', 'created']]]);
   });
 
-  it('are both served by a replay of an event that waits for one of them', async () => {
+  it('both have an event handled by a replay while it waits for one of them', async () => {
     await suspend();
     await create('Ada');
     await post(await newest());
@@ -314,7 +326,7 @@ describe('two venues of one account', () => {
     expect(await effects()).toEqual([['applied', 'created']]);
   });
 
-  it('of which one has events of a second account, has only those of the connection repeated that was away', async () => {
+  it('have no events of a second account repeated', async () => {
     const elsewhere = await world.connect(venue.venueId, { secretKey: world.sandbox.secretKey });
     await world.sync(elsewhere, 'pull');
     await suspend();
