@@ -100,8 +100,8 @@ export interface InboxActivities {
   /** Handles one failing event once more. Fails, with the type of the event's failure, until it is handled. */
   readonly processEvent: (input: ProcessWebhookInput) => Promise<ProcessWebhookResult>;
   /**
-   * Wakes the drainer of each partition whose events are overdue, because its wake-up was lost, and processes failing
-   * events that nobody processes.
+   * Wakes the drainer of each partition whose events are overdue, because its wake-up was lost, has events handled again
+   * that connections missed while they could not be used, and processes failing events that nobody processes.
    */
   readonly wakeOverduePartitions: () => Promise<SweepInboxResult>;
 }

@@ -12,7 +12,7 @@ import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { decodeEvent, meaningOf } from '../../providers/kit/webhook-definition.ts';
 import type { EventChange, WebhookDefinition } from '../../providers/kit/webhook-definition.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import type { EventTarget } from '../../db/webhooks/event-record-store.ts';
+import type { AccountTargets, AwayTarget, EventTarget, RecordEffect } from '../../db/webhooks/event-record-store.ts';
 import { describe } from '../failures.ts';
 import { codeOf } from './event-failures.ts';
 import type { ChangeEvent } from './event-work.ts';
@@ -31,7 +31,11 @@ export interface ApplyingDeps extends RecordEventDeps {
 
 type AnyWebhooks = Pick<WebhookDefinition<never>, 'encoding' | 'changesIn'>;
 type Outcome = Omit<SettledEvent, 'id'>;
-type Changing = ChangeEvent & { readonly account: EventAccount };
+type Changing = ChangeEvent & {
+  readonly account: EventAccount;
+  /** What it would change of connections that cannot be used now. */
+  readonly missedBy: readonly AwayTarget[];
+};
 
 interface EventAccount extends AccountRef {
   /** The only connection that the event may have an effect on; null: any to the account. */
@@ -40,6 +44,7 @@ interface EventAccount extends AccountRef {
 
 const NOTHING = { errorCode: null, dueInMs: null, effect: null } as const;
 const APPLIED: Outcome = { ...NOTHING, state: 'applied' };
+const IGNORED: Outcome = { ...NOTHING, state: 'ignored' };
 
 /**
  * Handles a batch of one partition's events, and marks all of them with their effects in one transaction. Events that
@@ -90,6 +95,7 @@ async function applyTogether(
     return outcomes;
   };
   await settle(async (tx, storeEach) => {
+    await deps.eventRecords.noteEffects(tx, sorted.changing.flatMap(missesOf));
     await records.applyTold(tx, storeEach);
     const told = sorted.changing.filter(({ id }) => !records.open.has(id));
     return note([...sorted.settled, ...told.map(({ id }) => ({ id, ...APPLIED }))]);
@@ -109,6 +115,10 @@ async function applyTogether(
   }
   return [...settled.values()];
 }
+
+/** Kept as effects, by which the sweep finds what to repeat once the connection can be used again. */
+const missesOf = ({ id: eventId, missedBy }: Changing): readonly RecordEffect[] =>
+  missedBy.map((target) => ({ eventId, target, kind: 'skipped', recordId: null, reason: target.state }));
 
 interface Sorted {
   readonly settled: readonly SettledEvent[];
@@ -143,9 +153,11 @@ function perAccount<T>(ask: (account: EventAccount) => Promise<T>) {
 const keyOf = ({ provider, environment, externalAccountId, only }: EventAccount): string =>
   `${provider}/${environment}/${externalAccountId}/${only ?? ''}`;
 
+const NO_TARGETS: AccountTargets = { usable: [], away: [] };
+
 interface Targets {
   readonly account: EventAccount;
-  readonly targets: readonly EventTarget[];
+  readonly targets: AccountTargets;
 }
 
 /** What connections pull from the accounts of events that tell of changes, in one query for the batch, by `keyOf`. */
@@ -160,10 +172,10 @@ async function findTargets(deps: ApplyingDeps, events: readonly DueEvent[]): Pro
   const found = await deps.eventRecords.findTargets([...accounts.values()]);
   return new Map(
     [...accounts].map(([key, account], index) => {
-      const targets = (found[index] ?? []).filter(
-        ({ connectionId }) => account.only === null || connectionId === account.only,
-      );
-      return [key, { account, targets }];
+      const { usable, away } = found[index] ?? NO_TARGETS;
+      const takes = ({ connectionId }: AwayTarget | EventTarget) =>
+        account.only === null || connectionId === account.only;
+      return [key, { account, targets: { usable: usable.filter(takes), away: away.filter(takes) } }];
     }),
   );
 }
@@ -178,12 +190,12 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   const definition = deps.providers.definition(provider)?.webhooks;
   if (!definition?.events) return { ...NOTHING, state: 'waiting-for-adapter' };
   const meaning = meaningOf(definition, type);
-  if (meaning === null) return { ...NOTHING, state: 'ignored' };
+  if (meaning === null) return IGNORED;
   if (account === null) return giveUp(deps, event, 'account-missing');
   try {
     const whose = { provider, ...account, only: event.connectionId };
     if (meaning === 'changed')
-      return changesOf(deps, event, ask.targets.get(keyOf(whose)) ?? { account: whose, targets: [] });
+      return changesOf(deps, event, ask.targets.get(keyOf(whose)) ?? { account: whose, targets: NO_TARGETS });
     const connections = await ask.askForChecks(whose);
     return { ...APPLIED, effect: { kind: 'access-check', connections } };
   } catch (error) {
@@ -192,14 +204,20 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   }
 }
 
-/** What an event changes; ignored, and not even read, where no connection pulls what it is about. */
+/** What an event changes, and what connections miss of it; not even read where no connection pulls from its account. */
 function changesOf(deps: ApplyingDeps, event: DueEvent, { account, targets }: Targets): Outcome | Changing {
-  if (targets.length === 0) return { ...NOTHING, state: 'ignored' };
+  const takes = ({ connectionId }: AwayTarget | EventTarget) => event.againFor?.includes(connectionId) ?? true;
+  const [usable, away] = [targets.usable.filter(takes), targets.away.filter(takes)];
+  // One that is handled again had effects before, which other venues may still see.
+  const nothing: Outcome = event.againFor === null ? IGNORED : APPLIED;
+  if (usable.length + away.length === 0) return nothing;
   if (event.body === null) return giveUp(deps, event, 'body-expired');
   const changes = readChangesIn(deps.providers.definition(event.provider)?.webhooks, event.body);
   if (changes.length === 0) return giveUp(deps, event, 'unreadable');
-  const own = targets.filter((target) => changes.some(({ resource }) => resource === target.resource));
-  return own.length === 0 ? { ...NOTHING, state: 'ignored' } : { id: event.id, changes, targets: own, account };
+  const isAbout = (target: AwayTarget | EventTarget) => changes.some(({ resource }) => resource === target.resource);
+  const [own, missedBy] = [usable.filter(isAbout), away.filter(isAbout)];
+  if (own.length + missedBy.length === 0) return nothing;
+  return { id: event.id, changes, targets: own, account, missedBy };
 }
 
 /** The event was parsed when it was received. Cleaned like then, because Postgres rejects some text. */

@@ -39,6 +39,9 @@ const UNPROCESSED_MS = 120_000;
 /** Events of an adapter that has learned to take them that one sweep has handled; the next one takes the rest. */
 const RELEASED_AT_ONCE = 5_000;
 
+/** What connections missed that one sweep has handled; the next one takes the rest, of each connection the same share. */
+const MISSED_AT_ONCE = { connections: 10, events: 500 };
+
 export function createInboxActivities(deps: InboxDeps): InboxActivities {
   const applying: ApplyingDeps = {
     ...deps,
@@ -134,7 +137,8 @@ async function processEvent(
 async function wakeOverdue({ inbox, providers }: InboxDeps): Promise<SweepInboxResult> {
   const taking = providers.ids.filter((id) => providers.definition(id)?.webhooks?.events != null);
   const released = await inbox.releaseWaiting(taking, RELEASED_AT_ONCE);
-  const woken = [...new Set([...released, ...(await inbox.listOverdue(OVERDUE_MS))])];
+  const repeated = await inbox.repeatMissed(MISSED_AT_ONCE);
+  const woken = [...new Set([...released, ...repeated, ...(await inbox.listOverdue(OVERDUE_MS))])];
   for (const partition of woken) {
     await inbox.markAwake([partition]);
     await getClient().workflow.signalWithStart<DrainInbox>(...inboxWakeUp(partition));

@@ -8,7 +8,7 @@ const word = z.string().min(1).max(255);
 export const eventState = z.enum(WEBHOOK_EVENT_STATES).meta({
   id: 'EventState',
   description:
-    '`waiting` and `retrying` events are handled by themselves; `waiting-for-adapter`, `ignored` and `dead` ones when they are replayed. `ignored`: its type changes no record, or no connection that can be used has pulled what it is about.',
+    '`waiting` and `retrying` events are handled by themselves; `waiting-for-adapter`, `ignored` and `dead` ones when they are replayed. `ignored`: its type changes no record, or no connection has pulled what it is about.',
 });
 
 const eventOrigin = z.enum(WEBHOOK_EVENT_ORIGINS).meta({

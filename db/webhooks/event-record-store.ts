@@ -2,7 +2,7 @@ import { sql } from 'drizzle-orm';
 import { MANY_DELETIONS } from '../../contracts/inbox.ts';
 import type { WebhookEffectKind } from '../../contracts/inbox.ts';
 import type { ConnectionRef, RecordId, WebhookEventId } from '../../contracts/ids.ts';
-import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import type { ConnectionState, ProviderId, Resource } from '../../contracts/providers.ts';
 import type { SyncKey } from '../../contracts/sync.ts';
 import { EVENT_DELETIONS_WINDOW_MS, needsApproval } from '../../domain/sync/pull/blast-radius.ts';
 import type { RecordKinds } from '../../records/registry.ts';
@@ -35,6 +35,21 @@ export interface EventTarget extends ConnectionRef {
   readonly chosen: ChosenMappings;
 }
 
+/** A resource that a connection pulls from an account and that cannot take events now. */
+export interface AwayTarget extends Pick<EventTarget, 'venueId' | 'connectionId' | 'provider' | 'resource'> {
+  /** Why it cannot. */
+  readonly state: AwayState;
+}
+
+/** States of a connection that comes back: what it misses meanwhile is handled then. */
+type AwayState = Extract<ConnectionState, 'suspended' | 'needs-reauth'>;
+
+/** What connections of any venue pull from an account. */
+export interface AccountTargets {
+  readonly usable: readonly EventTarget[];
+  readonly away: readonly AwayTarget[];
+}
+
 /** What events told of a target's resource, under the venue's mapping. */
 export interface TargetReadings {
   readonly target: EventTarget;
@@ -47,7 +62,7 @@ export interface TargetReadings {
 /** What an event did to a record of a target. */
 export interface RecordEffect {
   readonly eventId: WebhookEventId;
-  readonly target: EventTarget;
+  readonly target: Pick<EventTarget, 'venueId' | 'connectionId' | 'resource'>;
   readonly kind: WebhookEffectKind;
   readonly recordId: RecordId | null;
   readonly reason: string | null;
@@ -56,7 +71,7 @@ export interface RecordEffect {
 /** What events change. Crosses venues: never return what it reads to a caller. */
 export interface EventRecordStore {
   /** For each account the resources that connections of any venue pull from it. */
-  findTargets(accounts: readonly AccountRef[]): Promise<readonly (readonly EventTarget[])[]>;
+  findTargets(accounts: readonly AccountRef[]): Promise<readonly AccountTargets[]>;
   /** The provider's ids of records that amendments are about and that the target does not have. */
   listUnknown(target: EventTarget, amendments: readonly Amendment[]): Promise<readonly string[]>;
   /** Applies readings to one target's records, in the caller's transaction. An object that the database refuses is `skipped`. */
@@ -154,34 +169,40 @@ interface TargetRow {
   readonly excluded_fields: readonly string[] | null;
   readonly history_from: string | null;
   readonly time_zone: string;
+  readonly away: null;
 }
+
+/** Without what only a connection is asked for that can be used. */
+type AwayRow = Pick<TargetRow, 'no' | 'venue_id' | 'connection_id' | 'resource'> & { readonly away: AwayState };
 
 const { placeholder } = sql;
 
-/** Needs no venue's scope: the function of the database sees all venues. */
-const FIND_TARGETS = statement<TargetRow>(sql`
-  select account.no::integer - 1 as no, target.*
+/** Needs no venue's scope: the functions of the database see all venues. */
+const FIND_TARGETS = statement<TargetRow | AwayRow>(sql`
+  select account.no::integer - 1 as no, target.*, null as away
   from rows from (jsonb_to_recordset(${placeholder('accounts')}::text::jsonb) as (provider text, environment text, id text)) with ordinality
     as account(provider, environment, id, no)
-  cross join lateral event_targets(account.provider, account.environment, account.id) target`);
+  cross join lateral event_targets(account.provider, account.environment, account.id) target
+  union all
+  select no, venue_id, connection_id, resource, null, null, null, null, null, null, null, state
+  from away_event_targets(${placeholder('accounts')}::text::jsonb)`);
 
-async function findTargets(
-  db: Database,
-  accounts: readonly AccountRef[],
-): Promise<readonly (readonly EventTarget[])[]> {
+async function findTargets(db: Database, accounts: readonly AccountRef[]): Promise<readonly AccountTargets[]> {
   if (accounts.length === 0) return [];
   const asked = accounts.map(({ provider, environment, externalAccountId: id }) => ({ provider, environment, id }));
   const rows = await runPrepared(db.$client, FIND_TARGETS, { accounts: JSON.stringify(asked) });
   const byAccount = Map.groupBy(rows, ({ no }) => no);
-  return accounts.map(({ provider }, no) =>
-    (byAccount.get(no) ?? []).map(({ resource, direction, ...row }) => ({
-      ...{ provider, resource, direction },
-      venueId: row.venue_id,
-      connectionId: row.connection_id,
-      accounts: row.chosen_accounts,
-      chosen: chosenIn(row),
-    })),
-  );
+  return accounts.map(({ provider }, no) => {
+    const usable: EventTarget[] = [];
+    const away: AwayTarget[] = [];
+    for (const row of byAccount.get(no) ?? []) {
+      const { venue_id: venueId, connection_id: connectionId, resource } = row;
+      const target = { venueId, connectionId, provider, resource };
+      if (row.away !== null) away.push({ ...target, state: row.away });
+      else usable.push({ ...target, direction: row.direction, accounts: row.chosen_accounts, chosen: chosenIn(row) });
+    }
+    return { usable, away };
+  });
 }
 
 const chosenIn = (row: Omit<TargetRow, 'resource' | 'direction'>): ChosenMappings => ({

@@ -40,6 +40,8 @@ export interface DueEvent extends Pick<ReceivedEvent, 'provider' | 'type' | 'acc
    * connection's venue knows the secret, and could have written it itself. Null: any connection to its account.
    */
   readonly connectionId: ConnectionId | null;
+  /** The connections for which it is handled again, because they could not be used; null: for any. */
+  readonly againFor: readonly ConnectionId[] | null;
   /** How many attempts have failed. */
   readonly attempts: number;
   /** Null once it has expired. */
@@ -120,6 +122,11 @@ export interface InboxStore {
    * the partitions in which they wait now.
    */
   releaseWaiting(providers: readonly ProviderId[], limit: number): Promise<readonly number[]>;
+  /**
+   * Has events handled again that connections missed and that can be used again: of up to `connections` of them the oldest
+   * `events`. Returns the partitions in which they wait now.
+   */
+  repeatMissed(limits: { readonly connections: number; readonly events: number }): Promise<readonly number[]>;
   /** Partitions with events that have been due for longer than this. */
   listOverdue(overdueMs: number): Promise<readonly number[]>;
 }
@@ -242,6 +249,14 @@ export function createInboxStore(db: Database): InboxStore {
       return [...new Set(rows.map(({ partition }) => partition))].sort((one, other) => one - other);
     },
 
+    async repeatMissed({ connections, events }) {
+      // Without a venue scope: only the database function sees all venues.
+      const rows = await db.execute<{ partition: number }>(
+        sql`select partition from repeat_missed_events(${connections}::integer, ${events}::integer)`,
+      );
+      return rows.map(({ partition }) => partition);
+    },
+
     async listOverdue(overdueMs) {
       const rows = await db.execute<{ partition: number }>(sql`
         select partition from webhook_inbox inbox
@@ -341,8 +356,8 @@ const bytesArrayText = (values: readonly Uint8Array[]): string =>
   `{${values.map((bytes) => `"\\\\x${Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')}"`).join(',')}}`;
 
 /** What is read of an event, the earliest due first. */
-const { id, provider, endpoint, type, environment, externalAccountId, attempts, dueAt, body } = webhookEvents;
-const COLUMNS = { id, provider, endpoint, type, environment, externalAccountId, attempts, body };
+const { id, provider, endpoint, type, environment, externalAccountId, againFor, attempts, dueAt, body } = webhookEvents;
+const COLUMNS = { id, provider, endpoint, type, environment, externalAccountId, againFor, attempts, body };
 
 const LIST_DUE = selectStatement(
   queryBuilder

@@ -43,7 +43,8 @@ const marking = (rows: SQL, held = sql``): SQL => sql`
   marked as (
     update webhook_events event
     set state = settled.state, error_code = settled.error_code, attempts = event.attempts + 1,
-      due_at = now() + settled.due_in_ms * interval '1 millisecond'
+      due_at = now() + settled.due_in_ms * interval '1 millisecond',
+      again_for = case when settled.state = 'retrying' then event.again_for end
     from ${held} jsonb_to_recordset(${rows}::jsonb) as settled(id uuid, state text, error_code text, due_in_ms integer)
     where event.id = settled.id
     returning event.id, event.state)`;

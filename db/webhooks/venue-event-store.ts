@@ -171,8 +171,8 @@ const conditionsOf = ({
 
 async function waitAgain(tx: Transaction, ids: readonly WebhookEventId[]): Promise<void> {
   await tx.execute(sql`
-    update webhook_events set state = 'waiting', attempts = 0, due_at = default, error_code = null
-    where id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid) and state <> 'waiting'`);
+    update webhook_events set state = 'waiting', attempts = 0, due_at = default, error_code = null, again_for = null
+    where id in (select jsonb_array_elements_text(${JSON.stringify(ids)}::jsonb)::uuid) and (state <> 'waiting' or again_for is not null)`);
 }
 
 async function read(tx: Transaction, limit: number, conditions: readonly (SQL | undefined)[]): Promise<VenueEvent[]> {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { processWebhookWorkflowId } from '../../contracts/inbox.ts';
+import { INBOX_SWEEP_SCHEDULE_ID, processWebhookWorkflowId } from '../../contracts/inbox.ts';
 import type { WebhookEventId } from '../../contracts/ids.ts';
 import { MAX_EVENT_ATTEMPTS } from '../../domain/inbox/event-retry.ts';
 import { until } from '../support/eventually.ts';
@@ -109,6 +109,21 @@ describe('events of Stripe', () => {
     await deliver(await newest());
     await isNamed(venue.venueId, id, 'Ada');
     expect(await shown()).toMatchObject([{ type: 'customer.created', state: 'applied', attempts: 1 }]);
+  });
+
+  it('that arrive while the connection is suspended change the records by themselves after it is resumed', async () => {
+    const connection = `/v1/venues/${venue.venueId}/connections/${venue.connectionId}`;
+    expect((await system.api.tryPost(`${connection}/suspend`, {})).status).toBe(200);
+    const { id } = await venue.account.call('POST', 'customers', { name: 'Ada' });
+    await deliver(await newest());
+    const event = await until(async () => (await shown()).find(({ state }) => state === 'applied') ?? null, {
+      ...{ limitMs: LIMIT_MS, what: 'the event is handled' },
+    });
+    expect(event).toMatchObject({ effects: [{ kind: 'skipped', reason: 'suspended' }] });
+    expect((await system.api.tryPost(`${connection}/resume`, {})).status).toBe(200);
+    // Not waited for: the Schedule starts it every minute.
+    await system.temporal.schedule.getHandle(INBOX_SWEEP_SCHEDULE_ID).trigger();
+    await isNamed(venue.venueId, id, 'Ada');
   });
 
   it('are processed by a run of their own once they fail, replayed under its id, dead in the end, and retried from there', async () => {

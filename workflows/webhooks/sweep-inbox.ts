@@ -11,7 +11,7 @@ const { wakeOverduePartitions } = proxyActivities<Pick<InboxActivities, 'wakeOve
 
 /**
  * What the Schedule `inbox-sweep` starts: wakes the drainers of partitions whose events wait for too long, because
- * their wake-up was lost with a killed API or an unreachable Temporal.
+ * their wake-up was lost with a killed API or an unreachable Temporal, and of those with events that connections missed.
  */
 export async function sweepInbox(): Promise<SweepInboxResult> {
   return wakeOverduePartitions.executeWithOptions({ summary: 'Wake the drainers of overdue events' }, []);

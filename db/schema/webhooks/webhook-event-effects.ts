@@ -38,6 +38,9 @@ export const webhookEventEffects = pgTable(
     index('webhook_event_effects_held')
       .on(table.connectionId, table.resource, table.at)
       .where(sql`reason = 'many-deletions'`),
+    index('webhook_event_effects_missed')
+      .on(table.connectionId, table.eventId)
+      .where(sql`reason in ('suspended', 'needs-reauth')`),
     venueReference('webhook_event_effects_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('webhook_event_effects'),
   ],

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { check, index, integer, jsonb, pgTable, smallint, text, unique, uuid } from 'drizzle-orm/pg-core';
 import { WEBHOOK_EVENT_ORIGINS, WEBHOOK_EVENT_STATES } from '../../../contracts/inbox.ts';
-import type { WebhookEventId } from '../../../contracts/ids.ts';
+import type { ConnectionId, WebhookEventId } from '../../../contracts/ids.ts';
 import { ENVIRONMENTS } from '../../../contracts/providers.ts';
 import type { ProviderId } from '../../../contracts/providers.ts';
 import { bytes, instant } from '../columns.ts';
@@ -39,6 +39,8 @@ export const webhookEvents = pgTable(
     /** Why the last attempt failed. */
     errorCode: text('error_code'),
     origin: text('origin', { enum: WEBHOOK_EVENT_ORIGINS }).notNull().default('delivery'),
+    /** The connections for which it is handled again, because they could not be used; null: for all to its account. */
+    againFor: uuid('again_for').array().$type<readonly ConnectionId[]>(),
   },
   (table) => [
     unique('webhook_events_key').on(table.provider, table.endpoint, table.eventKey),
