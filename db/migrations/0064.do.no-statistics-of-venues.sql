@@ -3,14 +3,10 @@
 -- a two-hundredth of a table, and ids are looked up one by one.
 do $$
 declare
-  scoped record;
+  records text;
 begin
-  for scoped in
-    select c.oid::regclass as name, n.nspname, c.relname
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
-    where c.relkind = 'r' and c.relrowsecurity and n.nspname = current_schema() and a.attname = 'venue_id'
-  loop
-    execute format('alter table %s alter column venue_id set statistics 0', scoped.name);
-    perform pg_clear_attribute_stats(scoped.nspname, scoped.relname, 'venue_id', false);
+  foreach records in array array['customers', 'products', 'inventory_levels', 'transactions', 'invoices'] loop
+    execute format('alter table %I alter column venue_id set statistics 0', records);
+    perform pg_clear_attribute_stats(current_schema()::text, records, 'venue_id', false);
   end loop;
 end $$;
