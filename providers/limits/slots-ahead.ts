@@ -4,11 +4,8 @@ import type { Budget, Refusal, Reservation, ReserveRequest } from './budget.ts';
 const AHEAD_MS = 100;
 /** Beyond this wait many sessions share the account, and each reserves what it needs now. */
 const MAX_WAIT_AHEAD_MS = 1_000;
-/**
- * A slot that was due longer ago is lost, so that calls never make up for a long pause. The budget grants slots of up to
- * 200 ms ago, and its answer takes a while.
- */
-const MAX_LATE_MS = 250;
+/** A slot that is held and was due longer ago is lost, so that calls never make up for a long pause. */
+const MAX_LATE_MS = 200;
 
 export interface SlotsAhead {
   /** Takes the next slot, as `Budget.reserve` does. Calls that ask during a reservation share the next one. */
@@ -39,7 +36,8 @@ export function createSlotsAhead(
     const [firstInMs = 0] = reserved.dueInMs;
     mostAtOnce = Math.max(1, Math.floor(AHEAD_MS / reserved.slotMs));
     ahead = firstInMs > 0 && firstInMs <= MAX_WAIT_AHEAD_MS ? mostAtOnce : 1;
-    dueAtMs.push(...reserved.dueInMs.map((ms) => nowMs + ms));
+    // One of the past is for a call that waits now, however long the answer took: it must not count as late.
+    dueAtMs.push(...reserved.dueInMs.map((ms) => nowMs + Math.max(0, ms)));
     return null;
   }
 
