@@ -105,14 +105,8 @@ async function createTogether(
   const outcomes = await answered(tools.batch.create(entries, { idempotencyKey }));
   const lookUp = isLookedUp ? resolveOneByOne : resolveTogether;
   if (!(outcomes instanceof ProviderError)) {
-    const isInDoubt = (outcome: BatchOutcome | undefined) => outcome instanceof ProviderError && isSpentKey(outcome);
-    const settled = await settle(
-      works.filter((_, index) => !isInDoubt(outcomes[index])),
-      outcomes.filter((outcome) => !isInDoubt(outcome)),
-      tools,
-    );
-    const inDoubt = works.filter((_, index) => isInDoubt(outcomes[index]));
-    return [...settled, ...(await lookUp(inDoubt, tools))];
+    const { settled, spent } = await settleUnlessSpent(works, outcomes, tools);
+    return [...settled, ...(await lookUp(spent, tools))];
   }
   // A stored failure of a key that was used for nothing else: it is tried again later.
   if (isLookedUp && outcomes.details.kind === 'unavailable') throw outcomes;
@@ -129,6 +123,21 @@ async function answered(outcomes: Promise<readonly BatchOutcome[]>): Promise<rea
     if (error instanceof ProviderError) return error;
     throw error;
   }
+}
+
+/** Settles each record whose key did not stand for other content, and returns the others. */
+async function settleUnlessSpent(
+  works: readonly PushWork[],
+  outcomes: readonly BatchOutcome[],
+  tools: BatchTools,
+): Promise<{ readonly settled: readonly PushResult[]; readonly spent: readonly PushWork[] }> {
+  const isSpent = (outcome: BatchOutcome | undefined) => outcome instanceof ProviderError && isSpentKey(outcome);
+  const settled = await settle(
+    works.filter((_, index) => !isSpent(outcomes[index])),
+    outcomes.filter((outcome) => !isSpent(outcome)),
+    tools,
+  );
+  return { settled, spent: works.filter((_, index) => isSpent(outcomes[index])) };
 }
 
 const resolveOneByOne = (works: readonly PushWork[], tools: BatchTools): Promise<readonly PushResult[]> =>
@@ -200,14 +209,8 @@ async function updateTogether(
     return isSpentKey(outcomes) && mayRepeat
       ? repeat(works, tools, round + 1)
       : cut(outcomes, works, { tools, again: (half) => updateTogether(half, tools) });
-  const isStale = (outcome: BatchOutcome | undefined) =>
-    mayRepeat && outcome instanceof ProviderError && isSpentKey(outcome);
-  const stale = works.filter((_, index) => isStale(outcomes[index]));
-  const settled = await settle(
-    works.filter((_, index) => !isStale(outcomes[index])),
-    outcomes.filter((outcome) => !isStale(outcome)),
-    tools,
-  );
+  if (!mayRepeat) return settle(works, outcomes, tools);
+  const { settled, spent: stale } = await settleUnlessSpent(works, outcomes, tools);
   return stale.length === 0 ? settled : [...settled, ...(await repeat(stale, tools, round + 1))];
 }
 
