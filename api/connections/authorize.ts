@@ -115,7 +115,7 @@ export async function reauthorize(
   if (flow === null)
     throw new ApiError(
       'connection-not-reauthorizable',
-      'It has a secret key: send a valid one to POST …/connections, and it replaces the old one.',
+      'It has a secret key: send a valid one to PATCH …/connections/{connectionId}, or to POST …/connections, and it replaces the old one.',
     );
   if (state !== 'connecting' && !REAUTHORIZABLE.includes(state))
     throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);

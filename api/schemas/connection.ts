@@ -81,31 +81,54 @@ const newConnectionOf = (ids: readonly ProviderId[], credentials: z.ZodType<Cred
       whereRight('flow', 'scopes', 'returnUrl'),
     );
 
-/** The body of a request for a new connection. */
-export interface NewConnectionBody {
+/** A body whose fields depend on the provider. */
+export interface ProviderBody<Schema extends z.ZodType, Wanted> {
   /** The schema that the OpenAPI document shows: credentials of any provider. */
-  readonly shown: ReturnType<typeof newConnectionOf>;
-  /** The schema that checks a body: credentials of the provider that it names. */
-  readonly for: (input: unknown) => ReturnType<typeof newConnectionOf>;
+  readonly shown: Schema;
+  /** The schema that checks a body: credentials of one provider. */
+  readonly for: (wanted: Wanted) => Schema;
 }
 
-export function newConnectionBody(providers: Pick<Providers, 'ids' | 'definition'>): NewConnectionBody {
+type KnownProviders = Pick<Providers, 'ids' | 'definition'>;
+
+/** The body of a request for a new connection. It names its provider itself. */
+export function newConnectionBody(providers: KnownProviders): ProviderBody<ReturnType<typeof newConnectionOf>, unknown> {
   const { ids } = providers;
+  const { any, usual, byProvider } = credentialSchemas(providers);
+  const shown = newConnectionOf(ids, any).meta({ id: 'NewConnection' });
+  const checked = new Map([...byProvider].map(([id, credentials]) => [id, newConnectionOf(ids, credentials)]));
+  const usualCheck = newConnectionOf(ids, usual);
+  return { shown, for: (input) => checked.get(namedProvider.safeParse(input).data?.provider ?? '') ?? usualCheck };
+}
+
+const connectionChangesOf = (credentials: z.ZodType<CredentialValues>) =>
+  z.strictObject({
+    credentials: credentials.meta({ description: 'The new key, as `POST …/connections` takes it.' }),
+  });
+
+/** The body of a request that changes a connection, whose provider is known. */
+export function connectionChangesBody(
+  providers: KnownProviders,
+): ProviderBody<ReturnType<typeof connectionChangesOf>, ProviderId> {
+  const { any, usual, byProvider } = credentialSchemas(providers);
+  const shown = connectionChangesOf(any).meta({ id: 'ConnectionChanges' });
+  const checked = new Map([...byProvider].map(([id, credentials]) => [id, connectionChangesOf(credentials)]));
+  const usualCheck = connectionChangesOf(usual);
+  return { shown, for: (provider) => checked.get(provider) ?? usualCheck };
+}
+
+/** For a provider without credentials the usual ones are accepted here and rejected later with a reason. */
+function credentialSchemas({ ids, definition }: KnownProviders) {
   const fieldsOf = new Map(
     ids.map((id) => {
-      const definition = providers.definition(id);
-      // For a provider without credentials the usual ones are accepted here and rejected later with a reason.
-      return [id, ((definition && credentialsMethodOf(definition)) ?? apiKey()).fields];
+      const known = definition(id);
+      return [id, ((known && credentialsMethodOf(known)) ?? apiKey()).fields];
     }),
   );
   const unlike = new Map([...fieldsOf.values()].map((fields) => [Object.keys(fields).join(), credentialsOf(fields)]));
   const [usual = credentialsOf(apiKey().fields), ...others] = unlike.values();
-  const shown = newConnectionOf(ids, others.length === 0 ? usual : z.union([usual, ...others])).meta({
-    id: 'NewConnection',
-  });
-  const checked = new Map([...fieldsOf].map(([id, fields]) => [id, newConnectionOf(ids, credentialsOf(fields))]));
-  const usualCheck = newConnectionOf(ids, usual);
-  return { shown, for: (input) => checked.get(namedProvider.safeParse(input).data?.provider ?? '') ?? usualCheck };
+  const byProvider = new Map([...fieldsOf].map(([id, fields]) => [id, credentialsOf(fields)]));
+  return { usual, any: others.length === 0 ? usual : z.union([usual, ...others]), byProvider };
 }
 
 const namedProvider = z.object({ provider: z.string() });

@@ -105,7 +105,7 @@ function reauthorizeRoute(deps: ConnectionActionRouteDeps): Endpoint {
     name: 'reauthorizeConnection',
     summary: 'Have a connection approved anew by the account’s owner',
     description:
-      'Answers a URL for the owner to open. The connection stays as it is until they have approved, and keeps its account: another one is refused. A connection with a key takes a new key instead, by `POST …/connections`.',
+      'Answers a URL for the owner to open. The connection stays as it is until they have approved, and keeps its account: another one is refused. A connection with a key takes a new key instead, by `PATCH …/connections/{connectionId}`.',
     tag: 'Connections',
     method: 'post',
     path: `${ITEM}/reauthorize`,
