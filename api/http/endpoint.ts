@@ -158,6 +158,8 @@ interface Spec<Path extends string, Query, Body> extends Described {
   /** In OpenAPI notation: `/v1/venues/{venueId}`. */
   readonly path: Path;
   readonly query?: z.ZodType<Query>;
+  /** Validates the query instead of `query` alone, when the stored object matters too. */
+  readonly checkQuery?: (ids: IdsOf<Path>, input: unknown) => Promise<Parsed<Query>>;
   readonly body?: z.ZodType<Body>;
   /** Validates the body instead of `body` alone, when the stored object matters too. */
   readonly checkBody?: (ids: IdsOf<Path>, input: unknown) => Promise<Parsed<Body>>;
@@ -202,8 +204,9 @@ interface Common extends Omit<Described, 'recordKind' | 'pathWords' | 'notFound'
   readonly method: Method;
   readonly path: string;
   readonly query: z.ZodType;
+  readonly checkQuery: CheckInput | null;
   readonly body: z.ZodType | null;
-  readonly checkBody: CheckBody | null;
+  readonly checkBody: CheckInput | null;
   readonly bodyShown: z.ZodType | null;
   readonly bodyOptional: boolean;
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
@@ -218,7 +221,7 @@ export type Endpoint =
   | (Common & { readonly stream: null; readonly handle: (call: AnyCall) => Promise<Answer> })
   | (Common & { readonly stream: (call: AnyCall, exchange: Exchange) => Promise<void> });
 
-type CheckBody = (ids: AnyIds, input: unknown) => Promise<Parsed<unknown>>;
+type CheckInput = (ids: AnyIds, input: unknown) => Promise<Parsed<unknown>>;
 type Handle = (call: AnyCall) => Promise<Answer>;
 type Stream = (call: AnyCall, exchange: Exchange) => Promise<void>;
 
@@ -250,8 +253,9 @@ export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path
     ...spec,
     ...namesOf(spec),
     query: spec.query ?? NO_QUERY,
+    checkQuery: (spec.checkQuery as CheckInput | undefined) ?? null,
     body: spec.body ?? null,
-    checkBody: (spec.checkBody as CheckBody | undefined) ?? null,
+    checkBody: (spec.checkBody as CheckInput | undefined) ?? null,
     bodyShown: spec.bodyShown ?? spec.body ?? null,
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
@@ -265,6 +269,7 @@ export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<
   return {
     ...spec,
     ...namesOf(spec),
+    checkQuery: null,
     body: null,
     checkBody: null,
     bodyShown: null,
@@ -283,6 +288,7 @@ export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>
     ...spec,
     ...namesOf(spec),
     query: NO_QUERY,
+    checkQuery: null,
     body: null,
     checkBody: null,
     bodyShown: null,

@@ -21,6 +21,30 @@ export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   return checkWith(schema, input, errors);
 }
 
+/** The members of an object that was sent, whatever they hold. */
+export type Sent = Readonly<Record<string, unknown>>;
+
+/** What is wrong with right values by more than their schema. Values that are wrong by that are left out. */
+export type Rules = (sent: Sent) => readonly FieldError[] | Promise<readonly FieldError[]>;
+
+/**
+ * Like `check`, with rules that need more than the input, such as a stored row. An answer names what is wrong by the
+ * schema and by a rule at once; of a large input that is wrong by the schema, only that.
+ */
+export async function checkByRules<T>(schema: z.ZodType<T>, input: unknown, rules: Rules): Promise<Parsed<T>> {
+  const parsed = check(schema, input);
+  if (!isObject(input) || (!parsed.ok && isLarge(input))) return parsed;
+  const found = await rules(input);
+  if (found.length === 0) return parsed;
+  const errors = new ErrorList();
+  if (!parsed.ok) errors.addAll(parsed.errors, parsed.omitted);
+  errors.addAll(found);
+  return refused(errors, []);
+}
+
+const isObject = (input: unknown): input is Sent =>
+  typeof input === 'object' && input !== null && !Array.isArray(input);
+
 /**
  * Like `check`, but does not say what is wrong, because nobody has room for more errors. Naming the errors of a small
  * record takes ten times as long as stopping at the first.

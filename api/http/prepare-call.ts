@@ -67,10 +67,11 @@ export async function prepareCall(
     claim: null,
     path: canonicalPath(endpoint.path, who.ids),
   };
-  const query = check(endpoint.query, readQuery(req.url));
+  const { values, repeated } = readQuery(req.url);
+  const query = await checkQuery(endpoint, who.ids, values);
   const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : NO_KEY;
   if (endpoint.batch) {
-    const [value, keyValue] = allOf(query, key);
+    const [value, keyValue] = allOf(query, key, repeated);
     const body = openBatchBody(req, work);
     return {
       call: { ...head, query: value, body },
@@ -83,7 +84,7 @@ export async function prepareCall(
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
   const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
   const body = await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {});
-  const [queryValue, keyValue, bodyValue] = allOf(query, key, body);
+  const [queryValue, keyValue, bodyValue] = allOf(query, key, body, repeated);
   return {
     call: { ...head, query: queryValue, body: bodyValue },
     key: keyValue,
@@ -91,6 +92,14 @@ export async function prepareCall(
     stream: null,
     isShort: false,
   };
+}
+
+function checkQuery(
+  { query, checkQuery: checkStored }: Endpoint,
+  ids: AnyIds,
+  input: unknown,
+): Parsed<unknown> | Promise<Parsed<unknown>> {
+  return checkStored ? checkStored(ids, input) : check(query, input);
 }
 
 async function checkBody(

@@ -1,12 +1,15 @@
 import type { Connection } from '../../db/connections/connection-store.ts';
 import { undecidablePolicies } from '../../domain/mapping/check-policies.ts';
 import { checkMapping } from '../../domain/mapping/check-mapping.ts';
-import type { MappingDefinition } from '../../domain/mapping/mapping.ts';
+import type { MappingDefinition, MappingProblem, MappingRule } from '../../domain/mapping/mapping.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import { ApiError } from '../errors/api-error.ts';
+import type { FieldError } from '../errors/api-error.ts';
 import { invalidRequest } from '../http/parse.ts';
+import type { Sent } from '../http/parse.ts';
+import { MAX_RULES, ruleInput } from '../schemas/mapping.ts';
 
 export interface MappingCheckDeps {
   readonly providers: Providers;
@@ -56,11 +59,30 @@ export function requireDecidable(
 export async function requireValid(
   deps: MappingCheckDeps,
   mapped: MappedResource,
-  definition: MappingDefinition,
+  { fields }: MappingDefinition,
 ): Promise<void> {
-  const directions = directionsOf(deps, mapped);
-  const texts = [...new Set(definition.fields.flatMap(({ expression }) => expression ?? []))];
-  const analyses = texts.length === 0 ? new Map<never, never>() : await deps.expressions.analyse(texts);
-  const problems = checkMapping({ kind: mapped.kind, directions, definition, analyses });
+  const problems = await problemsOf(deps, mapped, fields);
   if (problems.length > 0) throw invalidRequest(problems);
+}
+
+/** What is wrong with the rules of a body by the connection's resource. A rule that is wrong by its form is left out. */
+export async function wrongRules(
+  deps: MappingCheckDeps,
+  mapped: MappedResource,
+  { fields: sent }: Sent,
+): Promise<readonly FieldError[]> {
+  if (!Array.isArray(sent)) return [];
+  const rules = sent.slice(0, MAX_RULES).map((rule) => ruleInput.safeParse(rule).data ?? null);
+  return problemsOf(deps, mapped, rules);
+}
+
+async function problemsOf(
+  deps: MappingCheckDeps,
+  mapped: MappedResource,
+  fields: readonly (MappingRule | null)[],
+): Promise<readonly MappingProblem[]> {
+  const directions = directionsOf(deps, mapped);
+  const texts = [...new Set(fields.flatMap((rule) => rule?.expression ?? []))];
+  const analyses = texts.length === 0 ? new Map<never, never>() : await deps.expressions.analyse(texts);
+  return checkMapping({ kind: mapped.kind, directions, definition: { fields }, analyses });
 }

@@ -6,11 +6,14 @@ import type { AuditTrail, Actor } from '../../admin/audit-trail.ts';
 import { REFUSAL_CODES } from '../../connections/authorization-problems.ts';
 import { reauthorize } from '../../connections/authorize.ts';
 import type { AuthorizingDeps } from '../../connections/authorize.ts';
+import { wrongWishes } from '../../connections/consent-wishes.ts';
+import type { WishDeps } from '../../connections/consent-wishes.ts';
 import { tellOwner } from '../../connections/connection-owner.ts';
 import type { OwnerDeps } from '../../connections/connection-owner.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import { notFound } from '../../errors/not-found.ts';
+import { checkByRules } from '../../http/parse.ts';
 import {
   connectionAnswer,
   connectionTestAnswer,
@@ -26,6 +29,7 @@ import type { WakingDeps } from '../../syncs/sync-actions.ts';
 import { AUTHORIZING_PROBLEMS } from './connection-routes.ts';
 
 export interface ConnectionActionRouteDeps extends AuthorizingDeps, OwnerDeps, WakingDeps {
+  readonly returnUrls: WishDeps['returnUrls'];
   readonly audit: AuditTrail;
 }
 
@@ -113,6 +117,11 @@ function reauthorizeRoute(deps: ConnectionActionRouteDeps): Endpoint {
     role: 'admin',
     idempotent: true,
     body: reauthorizeBody,
+    async checkBody(ids, input) {
+      const { provider, flow } = await find(deps, ids);
+      const consent = flow && { provider, flow };
+      return checkByRules(reauthorizeBody, input, (sent) => wrongWishes(deps, consent, sent));
+    },
     bodyOptional: true,
     answers: { 200: { description: 'The owner can approve now.', schema: startedAuthorizationAnswer } },
     problems: ['connection-not-reauthorizable', ...AUTHORIZING_PROBLEMS],

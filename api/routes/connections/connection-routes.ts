@@ -9,13 +9,15 @@ import { connectByConsent } from '../../connections/authorize.ts';
 import type { AuthorizingDeps, NewAuthorization } from '../../connections/authorize.ts';
 import { connectWithKey, replaceKey } from '../../connections/connect.ts';
 import type { ConnectingDeps, EnteredCredentials, KeyAudit } from '../../connections/connect.ts';
+import { newConnectionRules } from '../../connections/consent-wishes.ts';
+import type { WishDeps } from '../../connections/consent-wishes.ts';
 import { tellOwner } from '../../connections/connection-owner.ts';
 import type { OwnerDeps } from '../../connections/connection-owner.ts';
 import { readCursor, toPageAnswer } from '../../http/cursor.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Answer, Endpoint } from '../../http/endpoint.ts';
 import { notFound } from '../../errors/not-found.ts';
-import { check } from '../../http/parse.ts';
+import { check, checkByRules } from '../../http/parse.ts';
 import { pageOf, paging } from '../../schemas/common.ts';
 import {
   connectionAnswer,
@@ -31,6 +33,7 @@ import { wakeRunsOf } from '../../syncs/sync-actions.ts';
 import type { WakingDeps } from '../../syncs/sync-actions.ts';
 
 export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, OwnerDeps, WakingDeps {
+  readonly returnUrls: WishDeps['returnUrls'];
   readonly connections: ConnectionStore;
   readonly schedules: ScheduleStore;
   readonly audit: AuditTrail;
@@ -62,6 +65,7 @@ export const AUTHORIZING_PROBLEMS = ['provider-not-configured', 'temporal-unavai
 
 function createConnection(deps: ConnectionRouteDeps): Endpoint {
   const bodies = newConnectionBody(deps.providers);
+  const rules = newConnectionRules(deps);
   return endpoint({
     name: 'createConnection',
     summary: 'Connect a provider, with a secret key or by its owner’s consent',
@@ -74,7 +78,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     idempotent: true,
     effort: 'connect',
     body: bodies.shown,
-    checkBody: (_ids, input) => Promise.resolve(check(bodies.for(input), input)),
+    checkBody: (_ids, input) => checkByRules(bodies.for(input), input, rules),
     answers: {
       // The schema with more fields comes first: a client that takes the first match would lose them.
       201: {

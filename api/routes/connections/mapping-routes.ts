@@ -16,7 +16,8 @@ import type { MappingGateway } from '../../temporal/mapping-gateway.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { directionsOf, requireDecidable, requireValid } from '../../mappings/mapping-checks.ts';
+import { checkByRules } from '../../http/parse.ts';
+import { directionsOf, requireDecidable, requireValid, wrongRules } from '../../mappings/mapping-checks.ts';
 import type { MappedResource } from '../../mappings/mapping-checks.ts';
 import { previewMapping } from '../../mappings/preview-mapping.ts';
 import { pageOf } from '../../schemas/common.ts';
@@ -86,12 +87,15 @@ function putRoute(deps: MappingRouteDeps): Endpoint {
     role: 'admin',
     effort: 'start',
     body: mappingBody,
+    async checkBody(ids, input) {
+      const mapped = await resourceOf(deps, ids);
+      return checkByRules(mappingBody, input, (sent) => wrongRules(deps, mapped, sent));
+    },
     answers: { 200: { description: 'The mapping as it is now.', schema: savedMappingAnswer } },
     problems: ['resource-not-supported', 'merge-policy-not-supported', 'mapping-refused'],
     async handle({ ids, body, caller, requestId }) {
       const mapped = await resourceOf(deps, ids);
       const definition = toDefinition(body.fields, body);
-      await requireValid(deps, mapped, definition);
       requireDecidable(deps, mapped, definition);
       const mapping = { definition, createdBy: caller.subject };
       const { connection, kind } = mapped;
@@ -130,6 +134,10 @@ function previewRoute(deps: MappingRouteDeps): Endpoint {
     path: `${PATH}/preview`,
     role: 'viewer',
     body: previewBody,
+    async checkBody(ids, input) {
+      const mapped = await resourceOf(deps, ids);
+      return checkByRules(previewBody, input, (sent) => wrongRules(deps, mapped, sent));
+    },
     bodyOptional: true,
     answers: { 200: { description: 'The records in the order in which they were named.', schema: previewAnswer } },
     problems: ['resource-not-supported'],
@@ -137,7 +145,6 @@ function previewRoute(deps: MappingRouteDeps): Endpoint {
       const mapped = await resourceOf(deps, ids);
       const { fields, recordIds } = body;
       const definition = fields === undefined ? (await deps.mappings.find(ids)).definition : toDefinition(fields);
-      if (fields !== undefined) await requireValid(deps, mapped, definition);
       const adapter = deps.providers.find(mapped.connection.provider);
       if (!adapter) throw notFound('mapping-not-found');
       const mapping = adapter.mapping(ids.resource);

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { ConnectionRef } from '../../../contracts/ids.ts';
 import type { ReportDays, ReportDefinition, ReportPeriod } from '../../../contracts/reports.ts';
 import type { Connection, ConnectionStore } from '../../../db/connections/connection-store.ts';
 import type { ReportAnswerStore } from '../../../db/reports/report-answer-store.ts';
@@ -9,7 +10,8 @@ import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { invalidRequest } from '../../http/parse.ts';
+import { checkByRules } from '../../http/parse.ts';
+import type { Sent } from '../../http/parse.ts';
 import { READING_PROBLEMS, reportProblem } from '../../reports/report-refusals.ts';
 import { presentReport, reportAnswer, reportQuery } from '../../schemas/report.ts';
 import { requireActive } from '../../syncs/start-sync.ts';
@@ -39,11 +41,14 @@ export function reportRoute(deps: ReportRouteDeps): Endpoint {
     effort: 'connect',
     pathWords: { report: reports.map(({ id }) => id) },
     query: reportQuery,
+    async checkQuery({ report: name, ...ref }, input) {
+      const { period } = reportOf(providers, await connectionOf(deps, ref), name);
+      return checkByRules(reportQuery, input, (sent) => wrongDays(period, sent));
+    },
     answers: { 200: { description: 'The report.', schema: reportAnswer } },
     problems: READING_PROBLEMS,
     async handle({ ids: { report: name, ...ref }, query }) {
-      const connection = await deps.connections.find(ref);
-      if (!connection) throw notFound('connection-not-found');
+      const connection = await connectionOf(deps, ref);
       const report = reportOf(providers, connection, name);
       const days = daysOf(report, query);
       requireActive(connection);
@@ -59,6 +64,12 @@ export function reportRoute(deps: ReportRouteDeps): Endpoint {
   });
 }
 
+async function connectionOf({ connections }: ReportRouteDeps, ref: ConnectionRef): Promise<Connection> {
+  const connection = await connections.find(ref);
+  if (!connection) throw notFound('connection-not-found');
+  return connection;
+}
+
 function reportOf(providers: Providers, { provider }: Connection, name: string): ReportDefinition {
   const { displayName, reports } = providers.find(provider)?.capabilities ?? { displayName: provider, reports: [] };
   const report = reports.find(({ id }) => id === name);
@@ -70,22 +81,15 @@ function reportOf(providers: Providers, { provider }: Connection, name: string):
   );
 }
 
-type AskedDays = z.output<typeof reportQuery>;
-
-/** The days that the report takes. Throws `invalid-request`, which names each day that is missing or wrong. */
-function daysOf({ period }: ReportDefinition, asked: AskedDays): ReportDays {
-  const errors = wrongDays(period, asked);
-  if (errors.length > 0) throw invalidRequest(errors);
-  const { from = null, to = null } = asked;
+/** The days that the report takes. */
+function daysOf({ period }: ReportDefinition, { from = null, to = null }: z.output<typeof reportQuery>): ReportDays {
   return { from: period === 'range' ? from : null, to: period === 'none' ? null : to };
 }
 
-function wrongDays(period: ReportPeriod, { from, to }: AskedDays): readonly FieldError[] {
+function wrongDays(period: ReportPeriod, { from, to }: Sent): readonly FieldError[] {
   const errors: FieldError[] = [];
   if (period === 'range' && from === undefined) errors.push({ path: 'from', message: 'This report needs a first day' });
   if (period !== 'none' && to === undefined) errors.push({ path: 'to', message: 'This report needs a last day' });
-  if (from !== undefined && to !== undefined && from > to)
-    errors.push({ path: 'from', message: 'Must not be after `to`' });
   return errors;
 }
 
