@@ -33,7 +33,7 @@ export interface AuthorizingDeps {
   readonly publicUrl: string;
 }
 
-/** Checked before: `returnUrl` is one that owners may be sent to (consent-wishes.ts). */
+/** As the rules of consent-wishes.ts take them: owners may be sent to `returnUrl`. */
 export interface AuthorizationWishes {
   /** `sub` of the caller. */
   readonly requestedBy: string;

@@ -3,7 +3,7 @@ import type { ReturnUrls } from '../../domain/grants/return-url.ts';
 import { scopesOf } from '../../providers/kit/define-provider.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { FieldError } from '../errors/api-error.ts';
-import type { Rules, Sent } from '../http/parse.ts';
+import type { Sent } from '../http/parse.ts';
 import { oauthFlow } from '../schemas/words.ts';
 import { returnUrl as returnUrlSchema, scope as scopeSchema } from '../schemas/connection.ts';
 
@@ -18,10 +18,8 @@ interface Consent {
 }
 
 /** What is wrong with the wishes for a new connection, whose body says at which provider and how its owner is asked. */
-export const newConnectionRules =
-  (deps: WishDeps): Rules =>
-  (sent) =>
-    sent['credentials'] === undefined ? wrongWishes(deps, consentIn(deps, sent), sent) : [];
+export const wrongNewConnection = (deps: WishDeps, sent: Sent): readonly FieldError[] =>
+  sent['credentials'] === undefined ? wrongWishes(deps, consentIn(deps, sent), sent) : [];
 
 /** What is wrong with the wishes for a consent. A consent that is not known, or not set up here, has no scopes to compare. */
 export function wrongWishes(

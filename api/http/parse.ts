@@ -24,25 +24,7 @@ export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
 /** The members of an object that was sent, whatever they hold. */
 export type Sent = Readonly<Record<string, unknown>>;
 
-/** What is wrong with right values by more than their schema. Values that are wrong by that are left out. */
-export type Rules = (sent: Sent) => readonly FieldError[] | Promise<readonly FieldError[]>;
-
-/**
- * Like `check`, with rules that need more than the input, such as a stored row. An answer names what is wrong by the
- * schema and by a rule at once; of a large input that is wrong by the schema, only that.
- */
-export async function checkByRules<T>(schema: z.ZodType<T>, input: unknown, rules: Rules): Promise<Parsed<T>> {
-  const parsed = check(schema, input);
-  if (!isObject(input) || (!parsed.ok && isLarge(input))) return parsed;
-  const found = await rules(input);
-  if (found.length === 0) return parsed;
-  const errors = new ErrorList();
-  if (!parsed.ok) errors.addAll(parsed.errors, parsed.omitted);
-  errors.addAll(found);
-  return refused(errors, []);
-}
-
-const isObject = (input: unknown): input is Sent =>
+export const isSent = (input: unknown): input is Sent =>
   typeof input === 'object' && input !== null && !Array.isArray(input);
 
 /**
@@ -76,7 +58,7 @@ function refused(errors: ErrorList, issues: readonly z.core.$ZodIssue[]): Parsed
 /** Naming the errors of as many values takes a few milliseconds, in which nothing else runs. */
 const LARGE_VALUES = 1_000;
 
-function isLarge(input: unknown): boolean {
+export function isLarge(input: unknown): boolean {
   let left = LARGE_VALUES;
   const count = (value: unknown): void => {
     left -= 1;

@@ -9,7 +9,7 @@ import type { ApiError } from '../errors/api-error.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import { decodeJson } from './json.ts';
 import { notFound, recordNotFound } from '../errors/not-found.ts';
-import { allOf, check } from './parse.ts';
+import { allOf, check, isLarge, isSent } from './parse.ts';
 import type { Parsed } from './parse.ts';
 import { readQuery } from './query.ts';
 import { contextOf } from './request-context.ts';
@@ -68,7 +68,7 @@ export async function prepareCall(
     path: canonicalPath(endpoint.path, who.ids),
   };
   const { values, repeated } = readQuery(req.url);
-  const query = await checkQuery(endpoint, who.ids, values);
+  const query = check(endpoint.query, values);
   const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : NO_KEY;
   if (endpoint.batch) {
     const [value, keyValue] = allOf(query, key, repeated);
@@ -83,8 +83,11 @@ export async function prepareCall(
   }
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
   const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
-  const body = await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {});
-  const [queryValue, keyValue, bodyValue] = allOf(query, key, body, repeated);
+  const input = takesBody ? decodeJson(bytes) : {};
+  const body = await checkBody(endpoint, who.ids, input);
+  const isRight = [query, key, body, repeated].every(({ ok }) => ok);
+  const broken = isRight ? ABSENT : await brokenRules(endpoint, who.ids, endpoint.body === null ? values : input);
+  const [queryValue, keyValue, bodyValue] = allOf(query, key, body, repeated, broken);
   return {
     call: { ...head, query: queryValue, body: bodyValue },
     key: keyValue,
@@ -94,12 +97,11 @@ export async function prepareCall(
   };
 }
 
-function checkQuery(
-  { query, checkQuery: checkStored }: Endpoint,
-  ids: AnyIds,
-  input: unknown,
-): Parsed<unknown> | Promise<Parsed<unknown>> {
-  return checkStored ? checkStored(ids, input) : check(query, input);
+/** Asked for only where something is wrong in itself. Of a large input, that is all that is named. */
+async function brokenRules({ rules }: Endpoint, ids: AnyIds, input: unknown): Promise<Parsed<undefined>> {
+  if (rules === null || !isSent(input) || isLarge(input)) return ABSENT;
+  const errors = await rules(ids, input);
+  return errors.length === 0 ? ABSENT : { ok: false, errors, omitted: 0 };
 }
 
 async function checkBody(

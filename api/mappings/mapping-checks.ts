@@ -26,17 +26,30 @@ export interface MappedResource {
 export function directionsOf(
   { providers }: Pick<MappingCheckDeps, 'providers'>,
   { connection: { provider }, kind }: MappedResource,
-): { readonly push: boolean; readonly pull: boolean } {
+): Directions {
+  const ability = abilityOf(providers, { provider, kind });
+  if (ability) return ability;
   const { displayName, resources } = providers.find(provider)?.capabilities ?? { displayName: provider, resources: [] };
-  const ability = resources.find(({ resource }) => resource === kind.name);
-  if (!ability) {
-    const known = resources.map(({ resource }) => resource).join(', ');
-    throw new ApiError(
-      'resource-not-supported',
-      `${displayName} does not sync ${kind.name}. It syncs: ${known || 'nothing yet'}.`,
-    );
-  }
-  return { push: ability.directions.includes('push'), pull: ability.directions.includes('pull') };
+  const known = resources.map(({ resource }) => resource).join(', ');
+  throw new ApiError(
+    'resource-not-supported',
+    `${displayName} does not sync ${kind.name}. It syncs: ${known || 'nothing yet'}.`,
+  );
+}
+
+/** Null: the provider does not sync the resource. */
+function abilityOf(
+  providers: Providers,
+  { provider, kind }: Pick<Connection, 'provider'> & Pick<MappedResource, 'kind'>,
+): Directions | null {
+  const resources = providers.find(provider)?.capabilities.resources ?? [];
+  const directions = resources.find(({ resource }) => resource === kind.name)?.directions;
+  return directions ? { push: directions.includes('push'), pull: directions.includes('pull') } : null;
+}
+
+interface Directions {
+  readonly push: boolean;
+  readonly pull: boolean;
 }
 
 /** Throws `merge-policy-not-supported` where `newest` asks for a time that the provider does not tell. */
@@ -61,28 +74,38 @@ export async function requireValid(
   mapped: MappedResource,
   { fields }: MappingDefinition,
 ): Promise<void> {
-  const problems = await problemsOf(deps, mapped, fields);
+  const problems = await problemsOf(deps, { kind: mapped.kind, directions: directionsOf(deps, mapped), fields });
   if (problems.length > 0) throw invalidRequest(problems);
 }
 
-/** What is wrong with the rules of a body by the connection's resource. A rule that is wrong by its form is left out. */
+/**
+ * What is wrong with the rules of a body by the connection's resource. Rules that are wrong by their form are left out,
+ * and so are all where there is no such resource, which is told elsewhere.
+ */
 export async function wrongRules(
   deps: MappingCheckDeps,
-  mapped: MappedResource,
+  { connection, kind }: Pick<MappedResource, 'kind'> & { readonly connection: Connection | null },
   { fields: sent }: Sent,
 ): Promise<readonly FieldError[]> {
-  if (!Array.isArray(sent)) return [];
-  const rules = sent.slice(0, MAX_RULES).map((rule) => ruleInput.safeParse(rule).data ?? null);
-  return problemsOf(deps, mapped, rules);
+  const directions = connection && abilityOf(deps.providers, { provider: connection.provider, kind });
+  if (directions === null || !Array.isArray(sent)) return [];
+  const fields = sent.slice(0, MAX_RULES).map((rule) => ruleInput.safeParse(rule).data ?? null);
+  return problemsOf(deps, { kind, directions, fields });
 }
 
 async function problemsOf(
-  deps: MappingCheckDeps,
-  mapped: MappedResource,
-  fields: readonly (MappingRule | null)[],
+  deps: Pick<MappingCheckDeps, 'expressions'>,
+  {
+    kind,
+    directions,
+    fields,
+  }: {
+    readonly kind: RecordKind;
+    readonly directions: Directions;
+    readonly fields: readonly (MappingRule | null)[];
+  },
 ): Promise<readonly MappingProblem[]> {
-  const directions = directionsOf(deps, mapped);
   const texts = [...new Set(fields.flatMap((rule) => rule?.expression ?? []))];
   const analyses = texts.length === 0 ? new Map<never, never>() : await deps.expressions.analyse(texts);
-  return checkMapping({ kind: mapped.kind, directions, definition: { fields }, analyses });
+  return checkMapping({ kind, directions, definition: { fields }, analyses });
 }

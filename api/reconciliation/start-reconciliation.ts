@@ -14,8 +14,7 @@ import type { Providers } from '../../providers/providers.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { notFound } from '../errors/not-found.ts';
 import type { FieldError } from '../errors/api-error.ts';
-import { checkByRules } from '../http/parse.ts';
-import type { Parsed } from '../http/parse.ts';
+import type { Sent } from '../http/parse.ts';
 import { startReconciliationBody } from '../schemas/reconciliation.ts';
 import { requireActive } from '../syncs/start-sync.ts';
 import type { ReconciliationGateway } from '../temporal/reconciliation-gateway.ts';
@@ -134,19 +133,15 @@ function wrongDays(asked: AskedDays, { timeZone, now }: Today): readonly FieldEr
   return errors;
 }
 
-/** Validates the body of a start, and its days by the calendar of the venue. Throws `venue-not-found`. */
-export async function checkStart(
+/** What is wrong with the days of a start by the calendar of the venue. */
+export async function wrongBusinessDays(
   { venues, clock }: Pick<ReconciliationDeps, 'venues' | 'clock'>,
   venueId: VenueId,
-  input: unknown,
-): Promise<Parsed<z.output<typeof startReconciliationBody>>> {
+  { from, to }: Sent,
+): Promise<readonly FieldError[]> {
   const venue = await venues.find([venueId], venueId);
-  if (!venue) throw notFound('venue-not-found');
-  const { timeZone } = venue;
-  return checkByRules(startReconciliationBody, input, ({ from, to }) => {
-    const asked = askedDays.safeParse({ from, to });
-    return asked.success ? wrongDays(asked.data, { timeZone, now: clock() }) : [];
-  });
+  const asked = askedDays.safeParse({ from, to });
+  return venue && asked.success ? wrongDays(asked.data, { timeZone: venue.timeZone, now: clock() }) : [];
 }
 
 const askedDays = z.object(startReconciliationBody.shape).pick({ from: true, to: true });

@@ -93,7 +93,9 @@ export interface ProviderBody<Schema extends z.ZodType, Wanted> {
 type KnownProviders = Pick<Providers, 'ids' | 'definition'>;
 
 /** The body of a request for a new connection. It names its provider itself. */
-export function newConnectionBody(providers: KnownProviders): ProviderBody<ReturnType<typeof newConnectionOf>, unknown> {
+export function newConnectionBody(
+  providers: KnownProviders,
+): ProviderBody<ReturnType<typeof newConnectionOf>, unknown> {
   const { ids } = providers;
   const { any, usual, byProvider } = credentialSchemas(providers);
   const shown = newConnectionOf(ids, any).meta({ id: 'NewConnection' });

@@ -222,7 +222,10 @@ describe('a run that waits for a key', () => {
     expect(await system.api.connection(venueId, connectionId)).toMatchObject({ state: 'needs-reauth' });
     expect(await system.api.run(venueId, run.id)).toMatchObject({ phase: 'waiting' });
 
-    expect(await replace(account.secretKey)).toMatchObject({ status: 200, body: { id: connectionId, state: 'active' } });
+    expect(await replace(account.secretKey)).toMatchObject({
+      status: 200,
+      body: { id: connectionId, state: 'active' },
+    });
     await expectEachOnce(venue, await system.api.finished(venueId, run.id));
     expect(await other.writes()).toEqual([]);
   });

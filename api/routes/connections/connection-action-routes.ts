@@ -13,7 +13,6 @@ import type { OwnerDeps } from '../../connections/connection-owner.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import { notFound } from '../../errors/not-found.ts';
-import { checkByRules } from '../../http/parse.ts';
 import {
   connectionAnswer,
   connectionTestAnswer,
@@ -117,10 +116,9 @@ function reauthorizeRoute(deps: ConnectionActionRouteDeps): Endpoint {
     role: 'admin',
     idempotent: true,
     body: reauthorizeBody,
-    async checkBody(ids, input) {
-      const { provider, flow } = await find(deps, ids);
-      const consent = flow && { provider, flow };
-      return checkByRules(reauthorizeBody, input, (sent) => wrongWishes(deps, consent, sent));
+    async rules(ids, sent) {
+      const { provider, flow = null } = (await deps.connections.find(ids)) ?? {};
+      return wrongWishes(deps, provider && flow ? { provider, flow } : null, sent);
     },
     bodyOptional: true,
     answers: { 200: { description: 'The owner can approve now.', schema: startedAuthorizationAnswer } },

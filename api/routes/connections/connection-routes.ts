@@ -9,7 +9,7 @@ import { connectByConsent } from '../../connections/authorize.ts';
 import type { AuthorizingDeps, NewAuthorization } from '../../connections/authorize.ts';
 import { connectWithKey, replaceKey } from '../../connections/connect.ts';
 import type { ConnectingDeps, EnteredCredentials, KeyAudit } from '../../connections/connect.ts';
-import { newConnectionRules } from '../../connections/consent-wishes.ts';
+import { wrongNewConnection } from '../../connections/consent-wishes.ts';
 import type { WishDeps } from '../../connections/consent-wishes.ts';
 import { tellOwner } from '../../connections/connection-owner.ts';
 import type { OwnerDeps } from '../../connections/connection-owner.ts';
@@ -17,7 +17,7 @@ import { readCursor, toPageAnswer } from '../../http/cursor.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Answer, Endpoint } from '../../http/endpoint.ts';
 import { notFound } from '../../errors/not-found.ts';
-import { check, checkByRules } from '../../http/parse.ts';
+import { check } from '../../http/parse.ts';
 import { pageOf, paging } from '../../schemas/common.ts';
 import {
   connectionAnswer,
@@ -65,7 +65,6 @@ export const AUTHORIZING_PROBLEMS = ['provider-not-configured', 'temporal-unavai
 
 function createConnection(deps: ConnectionRouteDeps): Endpoint {
   const bodies = newConnectionBody(deps.providers);
-  const rules = newConnectionRules(deps);
   return endpoint({
     name: 'createConnection',
     summary: 'Connect a provider, with a secret key or by its owner’s consent',
@@ -78,7 +77,8 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     idempotent: true,
     effort: 'connect',
     body: bodies.shown,
-    checkBody: (_ids, input) => checkByRules(bodies.for(input), input, rules),
+    checkBody: (_ids, input) => Promise.resolve(check(bodies.for(input), input)),
+    rules: (_ids, sent) => wrongNewConnection(deps, sent),
     answers: {
       // The schema with more fields comes first: a client that takes the first match would lose them.
       201: {
@@ -221,7 +221,11 @@ function changeConnection(deps: ConnectionRouteDeps): Endpoint {
       'vault-unavailable',
     ],
     async handle({ ids, body: { credentials }, caller, requestId }) {
-      const replaced = await enterNewKey(deps, { caller, requestId }, { connection: await find(deps, ids), credentials });
+      const replaced = await enterNewKey(
+        deps,
+        { caller, requestId },
+        { connection: await find(deps, ids), credentials },
+      );
       await goOnWith(deps, replaced);
       return present(deps, replaced);
     },

@@ -10,13 +10,14 @@ import type { RecordKinds } from '../../../records/registry.ts';
 import type { AuditTrail } from '../../admin/audit-trail.ts';
 import type { Caller } from '../../auth/caller.ts';
 import { ApiError } from '../../errors/api-error.ts';
+import type { FieldError } from '../../errors/api-error.ts';
 import { describeError } from '../../errors/outage.ts';
 import type { Log } from '../../http/log.ts';
 import type { MappingGateway } from '../../temporal/mapping-gateway.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { checkByRules } from '../../http/parse.ts';
+import type { Sent } from '../../http/parse.ts';
 import { directionsOf, requireDecidable, requireValid, wrongRules } from '../../mappings/mapping-checks.ts';
 import type { MappedResource } from '../../mappings/mapping-checks.ts';
 import { previewMapping } from '../../mappings/preview-mapping.ts';
@@ -87,10 +88,7 @@ function putRoute(deps: MappingRouteDeps): Endpoint {
     role: 'admin',
     effort: 'start',
     body: mappingBody,
-    async checkBody(ids, input) {
-      const mapped = await resourceOf(deps, ids);
-      return checkByRules(mappingBody, input, (sent) => wrongRules(deps, mapped, sent));
-    },
+    rules: (ids, sent) => brokenIn(deps, ids, sent),
     answers: { 200: { description: 'The mapping as it is now.', schema: savedMappingAnswer } },
     problems: ['resource-not-supported', 'merge-policy-not-supported', 'mapping-refused'],
     async handle({ ids, body, caller, requestId }) {
@@ -134,10 +132,7 @@ function previewRoute(deps: MappingRouteDeps): Endpoint {
     path: `${PATH}/preview`,
     role: 'viewer',
     body: previewBody,
-    async checkBody(ids, input) {
-      const mapped = await resourceOf(deps, ids);
-      return checkByRules(previewBody, input, (sent) => wrongRules(deps, mapped, sent));
-    },
+    rules: (ids, sent) => brokenIn(deps, ids, sent),
     bodyOptional: true,
     answers: { 200: { description: 'The records in the order in which they were named.', schema: previewAnswer } },
     problems: ['resource-not-supported'],
@@ -193,6 +188,11 @@ async function resourceOf(deps: MappingRouteDeps, ref: MappingRef): Promise<Mapp
   const mapped = { connection, kind: deps.kinds.get(ref.resource) };
   directionsOf(deps, mapped);
   return mapped;
+}
+
+async function brokenIn(deps: MappingRouteDeps, ref: MappingRef, sent: Sent): Promise<readonly FieldError[]> {
+  const mapped = { connection: await deps.connections.find(ref), kind: deps.kinds.get(ref.resource) };
+  return wrongRules(deps, mapped, sent);
 }
 
 interface Saving {

@@ -10,7 +10,6 @@ import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Answer, Endpoint } from '../../http/endpoint.ts';
-import { checkByRules } from '../../http/parse.ts';
 import type { Sent } from '../../http/parse.ts';
 import { pageOf } from '../../schemas/common.ts';
 import { excludedField, presentUnknownField, reachAnswer, reachBody, unknownFieldAnswer } from '../../schemas/reach.ts';
@@ -61,7 +60,7 @@ function putRoute(deps: ReachRouteDeps): Endpoint {
     path: PATH,
     role: 'admin',
     body: reachBody,
-    checkBody: (ids, input) => checkByRules(reachBody, input, (sent) => wrongExclusions(deps.kinds.get(ids.resource), sent)),
+    rules: ({ resource }, sent) => wrongExclusions(deps.kinds.get(resource), sent),
     answers: { 200: { description: 'What is left out from now on.', schema: reachAnswer } },
     problems: ['resource-not-supported', 'fields-not-excludable', 'history-not-limitable'],
     async handle({ ids, body, caller, requestId }) {
@@ -113,7 +112,14 @@ function wrongExclusions(kind: RecordKind, { excludedFields: sent }: Sent): read
   if (!Array.isArray(sent)) return [];
   const names = sent.map((name) => excludedField.safeParse(name).data);
   return names.flatMap((name, index) => {
-    const message = name === undefined ? null : exclusionProblem(kind, name, names.filter((one) => one !== undefined));
+    const message =
+      name === undefined
+        ? null
+        : exclusionProblem(
+            kind,
+            name,
+            names.filter((one) => one !== undefined),
+          );
     return message === null ? [] : [{ path: `excludedFields.${index}`, message }];
   });
 }

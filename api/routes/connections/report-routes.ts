@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import type { ConnectionRef } from '../../../contracts/ids.ts';
 import type { ReportDays, ReportDefinition, ReportPeriod } from '../../../contracts/reports.ts';
 import type { Connection, ConnectionStore } from '../../../db/connections/connection-store.ts';
 import type { ReportAnswerStore } from '../../../db/reports/report-answer-store.ts';
@@ -10,7 +9,6 @@ import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { checkByRules } from '../../http/parse.ts';
 import type { Sent } from '../../http/parse.ts';
 import { READING_PROBLEMS, reportProblem } from '../../reports/report-refusals.ts';
 import { presentReport, reportAnswer, reportQuery } from '../../schemas/report.ts';
@@ -41,14 +39,16 @@ export function reportRoute(deps: ReportRouteDeps): Endpoint {
     effort: 'connect',
     pathWords: { report: reports.map(({ id }) => id) },
     query: reportQuery,
-    async checkQuery({ report: name, ...ref }, input) {
-      const { period } = reportOf(providers, await connectionOf(deps, ref), name);
-      return checkByRules(reportQuery, input, (sent) => wrongDays(period, sent));
+    async rules({ report: name, ...ref }, sent) {
+      const connection = await deps.connections.find(ref);
+      const report = connection && reportsOf(providers, connection).find(({ id }) => id === name);
+      return report ? wrongDays(report.period, sent) : [];
     },
     answers: { 200: { description: 'The report.', schema: reportAnswer } },
     problems: READING_PROBLEMS,
     async handle({ ids: { report: name, ...ref }, query }) {
-      const connection = await connectionOf(deps, ref);
+      const connection = await deps.connections.find(ref);
+      if (!connection) throw notFound('connection-not-found');
       const report = reportOf(providers, connection, name);
       const days = daysOf(report, query);
       requireActive(connection);
@@ -64,16 +64,15 @@ export function reportRoute(deps: ReportRouteDeps): Endpoint {
   });
 }
 
-async function connectionOf({ connections }: ReportRouteDeps, ref: ConnectionRef): Promise<Connection> {
-  const connection = await connections.find(ref);
-  if (!connection) throw notFound('connection-not-found');
-  return connection;
-}
+const reportsOf = (providers: Providers, { provider }: Connection): readonly ReportDefinition[] =>
+  providers.find(provider)?.capabilities.reports ?? [];
 
-function reportOf(providers: Providers, { provider }: Connection, name: string): ReportDefinition {
-  const { displayName, reports } = providers.find(provider)?.capabilities ?? { displayName: provider, reports: [] };
+function reportOf(providers: Providers, connection: Connection, name: string): ReportDefinition {
+  const reports = reportsOf(providers, connection);
   const report = reports.find(({ id }) => id === name);
   if (report) return report;
+  const { provider } = connection;
+  const displayName = providers.find(provider)?.capabilities.displayName ?? provider;
   const known = reports.map(({ id }) => id).join(', ');
   throw new ApiError(
     'report-not-supported',
@@ -82,8 +81,8 @@ function reportOf(providers: Providers, { provider }: Connection, name: string):
 }
 
 /** The days that the report takes. */
-function daysOf({ period }: ReportDefinition, { from = null, to = null }: z.output<typeof reportQuery>): ReportDays {
-  return { from: period === 'range' ? from : null, to: period === 'none' ? null : to };
+function daysOf({ period }: ReportDefinition, { from, to }: z.output<typeof reportQuery>): ReportDays {
+  return { from: period === 'range' ? (from ?? null) : null, to: period === 'none' ? null : (to ?? null) };
 }
 
 function wrongDays(period: ReportPeriod, { from, to }: Sent): readonly FieldError[] {

@@ -15,7 +15,6 @@ import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { checkByRules } from '../../http/parse.ts';
 import type { Sent } from '../../http/parse.ts';
 import {
   newEndpointBody,
@@ -124,10 +123,7 @@ function secretRoute(deps: WebhookEndpointRouteDeps): Endpoint {
     path: `${PATH}/signing-secret`,
     role: 'admin',
     body: signingSecretBody,
-    checkBody: async (ids, input) => {
-      const { connectionEndpoint } = deps.providers.webhooks((await connectionOf(deps, ids)).provider) ?? {};
-      return checkByRules(signingSecretBody, input, (sent) => wrongSecret(connectionEndpoint ?? null, sent));
-    },
+    rules: async (ids, sent) => wrongSecret(await secretFormOf(deps, ids), sent),
     answers: { 200: { description: 'The address, without its URL.', schema: webhookEndpointAnswer } },
     problems: ['webhook-endpoint-not-found', 'webhook-endpoint-not-supported', 'vault-unavailable'],
     async handle({ ids, body: { signingSecret, keepPreviousHours }, caller, requestId }) {
@@ -142,9 +138,19 @@ function secretRoute(deps: WebhookEndpointRouteDeps): Endpoint {
   });
 }
 
-function wrongSecret(own: ConnectionEndpoint | null, { signingSecret: sent }: Sent): readonly FieldError[] {
+async function secretFormOf(
+  { connections, providers }: WebhookEndpointRouteDeps,
+  ref: ConnectionRef,
+): Promise<ConnectionEndpoint['secretForm'] | null> {
+  const connection = await connections.find(ref);
+  return connection && providers.webhooks(connection.provider)?.connectionEndpoint?.secretForm;
+}
+
+function wrongSecret(
+  form: ConnectionEndpoint['secretForm'] | null,
+  { signingSecret: sent }: Sent,
+): readonly FieldError[] {
   const { data } = signingSecretBody.shape.signingSecret.safeParse(sent);
-  const form = own?.secretForm;
   return data === undefined || !form || form.pattern.test(data)
     ? []
     : [{ path: 'signingSecret', message: form.description }];
@@ -196,23 +202,13 @@ const entryOf = (
 async function find(
   { connections, providers }: WebhookEndpointRouteDeps,
   ref: ConnectionRef,
-): Promise<
-  Pick<ConnectionEndpoint, 'kind' | 'registers'> &
-    Pick<Connection, 'provider'> & { readonly name: string }
-> {
-  const { provider } = await connectionOf({ connections }, ref);
+): Promise<Pick<ConnectionEndpoint, 'kind' | 'registers'> & Pick<Connection, 'provider'> & { readonly name: string }> {
+  const connection = await connections.find(ref);
+  if (!connection) throw notFound('connection-not-found');
+  const { provider } = connection;
   const name = providers.find(provider)?.capabilities.displayName ?? provider;
   const own = providers.webhooks(provider)?.connectionEndpoint;
   if (!own)
     throw new ApiError('webhook-endpoint-not-supported', `${name} sends the events of all accounts to one address.`);
   return { kind: own.kind, registers: own.registers, provider, name };
-}
-
-async function connectionOf(
-  { connections }: Pick<WebhookEndpointRouteDeps, 'connections'>,
-  ref: ConnectionRef,
-): Promise<Connection> {
-  const connection = await connections.find(ref);
-  if (!connection) throw notFound('connection-not-found');
-  return connection;
 }

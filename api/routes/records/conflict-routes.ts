@@ -12,7 +12,7 @@ import { notFound } from '../../errors/not-found.ts';
 import { readCursor, toPageAnswer } from '../../http/cursor.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { check, checkByRules, invalidRequest } from '../../http/parse.ts';
+import { check, invalidRequest } from '../../http/parse.ts';
 import type { Sent } from '../../http/parse.ts';
 import { pageOf } from '../../schemas/common.ts';
 import { conflictAnswer, conflictListQuery, presentConflict, resolveConflictBody } from '../../schemas/conflict.ts';
@@ -61,12 +61,9 @@ function resolveRoute({ conflicts, kinds, audit }: ConflictRouteDeps): Endpoint 
     role: 'operator',
     idempotent: true,
     body: resolveConflictBody,
-    async checkBody({ venueId, conflictId }, input) {
+    async rules({ venueId, conflictId }, sent) {
       const found = await conflicts.find(venueId, conflictId);
-      if (!found) throw notFound('conflict-not-found');
-      return checkByRules(resolveConflictBody, input, (sent) =>
-        found.state === 'open' ? wrongResolution(kinds.get(found.resource), found, sent) : [],
-      );
+      return found?.state === 'open' ? wrongResolution(kinds.get(found.resource), found, sent) : [];
     },
     answers: { 200: { description: 'The conflict, resolved.', schema: conflictAnswer } },
     problems: ['conflict-resolved'],
@@ -98,10 +95,13 @@ const isProblems = (resolved: Conflict | readonly FieldProblem[]): resolved is r
 const alreadyResolved = () => new ApiError('conflict-resolved', 'The conflict is resolved already.');
 
 /** Names every field that has no valid value, where the conflict is to be resolved by values. */
-function wrongResolution(kind: RecordKind, { fields, kind: conflictKind }: Conflict, sent: Sent): readonly FieldError[] {
+function wrongResolution(
+  kind: RecordKind,
+  { fields, kind: conflictKind }: Conflict,
+  sent: Sent,
+): readonly FieldError[] {
   if (sent['take'] !== 'values') return [];
-  if (conflictKind !== 'fields')
-    return [{ path: 'take', message: 'A deletion is resolved by `venue` or `provider`' }];
+  if (conflictKind !== 'fields') return [{ path: 'take', message: 'A deletion is resolved by `venue` or `provider`' }];
   const { data: values } = resolveConflictBody.shape.values.safeParse(sent['values']);
   if (values === undefined) return [];
   const paths = fields.map(({ field }) => field);

@@ -1,15 +1,13 @@
 import { z } from 'zod';
-import type { VenueId } from '../../../contracts/ids.ts';
 import { TooManySumsError } from '../../../db/records/transaction-summary-store.ts';
 import type { TransactionSummaryStore } from '../../../db/records/transaction-summary-store.ts';
-import type { Venue, VenueStore } from '../../../db/core/venue-store.ts';
+import type { VenueStore } from '../../../db/core/venue-store.ts';
 import { dayIn } from '../../../domain/schedule/time-zone.ts';
 import { ApiError } from '../../errors/api-error.ts';
 import type { FieldError } from '../../errors/api-error.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import { notFound } from '../../errors/not-found.ts';
-import { checkByRules } from '../../http/parse.ts';
 import { summaryAnswer, summaryQuery } from '../../schemas/transaction-summary.ts';
 
 export interface TransactionSummaryRouteDeps {
@@ -23,11 +21,6 @@ const MAX_DAYS = 366;
 const DAY_MS = 86_400_000;
 
 export function transactionSummaryRoute({ venues, summaries, clock }: TransactionSummaryRouteDeps): Endpoint {
-  const venueOf = async (venueId: VenueId): Promise<Venue> => {
-    const venue = await venues.find([venueId], venueId);
-    if (!venue) throw notFound('venue-not-found');
-    return venue;
-  };
   return endpoint({
     name: 'summariseTransactions',
     summary: 'Sum up transactions by day, kind, currency and connection',
@@ -41,17 +34,17 @@ export function transactionSummaryRoute({ venues, summaries, clock }: Transactio
     path: '/v1/venues/{venueId}/transactions/summary',
     role: 'viewer',
     query: summaryQuery,
-    async checkQuery({ venueId }, input) {
-      const { timeZone } = await venueOf(venueId);
-      return checkByRules(summaryQuery, input, ({ from, to }) => {
-        const asked = askedDays.safeParse({ from, to });
-        return asked.success ? wrongDays(asked.data, dayIn(timeZone, clock())) : [];
-      });
+    async rules({ venueId }, { from, to }) {
+      const venue = await venues.find([venueId], venueId);
+      const asked = askedDays.safeParse({ from, to });
+      return venue && asked.success ? wrongDays(asked.data, dayIn(venue.timeZone, clock())) : [];
     },
     answers: { 200: { description: 'In the order of day, kind, currency and connection.', schema: summaryAnswer } },
     problems: ['sum-out-of-range', 'summary-too-large'],
     async handle({ ids: { venueId }, query: { from, to, status, ...filter } }) {
-      const { timeZone } = await venueOf(venueId);
+      const venue = await venues.find([venueId], venueId);
+      if (!venue) throw notFound('venue-not-found');
+      const { timeZone } = venue;
       const days = daysOf({ from, to }, dayIn(timeZone, clock()));
       const sums = await summarised(
         summaries.summarise(venueId, { ...filter, ...days, timeZone, status: status ?? null }),

@@ -11,7 +11,7 @@ import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { checkByRules, invalidRequest } from '../../http/parse.ts';
+import { invalidRequest } from '../../http/parse.ts';
 import { checkRecordChanges } from '../../records/unchanged-fields.ts';
 import {
   deadLetterAnswer,
@@ -132,12 +132,9 @@ function editRoute(deps: DeadLetterActionDeps): Endpoint {
     path: DEAD_LETTER,
     role: 'operator',
     body: editDeadLetterBody,
-    async checkBody({ venueId, deadLetterId }, input) {
+    async rules({ venueId, deadLetterId }, { fields }) {
       const letter = await deps.deadLetters.find(venueId, deadLetterId);
-      if (!letter) throw notFound('dead-letter-not-found');
-      return checkByRules(editDeadLetterBody, input, ({ fields }) =>
-        letter.state === 'resolved' ? [] : wrongFields(deps, letter, fields),
-      );
+      return letter === null || letter.state === 'resolved' ? [] : wrongFields(deps, letter, fields);
     },
     answers: { 200: { description: 'The entry; its record is changed.', schema: deadLetterAnswer } },
     problems: ['dead-letter-settled', 'dead-letter-not-editable'],
@@ -153,7 +150,9 @@ function editRoute(deps: DeadLetterActionDeps): Endpoint {
 
 /** The record that an entry is about, where it can be edited. */
 function editable({ kinds }: DeadLetterActionDeps, { resource, recordId }: DeadLetter): EditableRecord | null {
-  return resource === null || recordId === null || !kinds.has(resource) ? null : { kind: kinds.get(resource), recordId };
+  return resource === null || recordId === null || !kinds.has(resource)
+    ? null
+    : { kind: kinds.get(resource), recordId };
 }
 
 interface EditableRecord {
@@ -170,7 +169,11 @@ const checkChanges = (
     ...{ store: records.of(kind), ref: { venueId, id: recordId }, fields: Object.keys(kind.fields) },
   });
 
-async function wrongFields(deps: DeadLetterActionDeps, letter: DeadLetter, sent: unknown): Promise<readonly FieldError[]> {
+async function wrongFields(
+  deps: DeadLetterActionDeps,
+  letter: DeadLetter,
+  sent: unknown,
+): Promise<readonly FieldError[]> {
   const record = editable(deps, letter);
   const { data: fields } = editDeadLetterBody.shape.fields.safeParse(sent);
   if (record === null || fields === undefined) return [];

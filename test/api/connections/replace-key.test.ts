@@ -30,10 +30,7 @@ const replace = (options: SendOptions = { json: withKey() }, at = path) => api.s
 const shown = async () => (await api.send('GET', path)).json;
 const generation = async () => (await api.connections.findApiKey({ venueId, connectionId }))?.generation;
 const setState = (state: ConnectionState, of = connectionId) =>
-  api.connections.setState(
-    { venueId, connectionId: of },
-    { state, cause: 'A test.', nextAction: 'Look at the test.' },
-  );
+  api.connections.setState({ venueId, connectionId: of }, { state, cause: 'A test.', nextAction: 'Look at the test.' });
 const audits = async () =>
   (
     await api.database
@@ -101,9 +98,9 @@ describe('a new key for a connection', () => {
     const { secretKey } = await api.stripe.addAccount();
     const other = await api.send('POST', `/v1/venues/${venueId}/connections`, { json: aKey(secretKey) });
     await expectRefused({ json: withKey(secretKey) }, { status: 409, json: { code: 'wrong-account' } });
-    expect((await api.connections.findApiKey({ venueId, connectionId: other.json.id as ConnectionId }))?.generation).toBe(
-      1,
-    );
+    expect(
+      (await api.connections.findApiKey({ venueId, connectionId: other.json.id as ConnectionId }))?.generation,
+    ).toBe(1);
   });
 
   it('changes nothing when Stripe does not know it', async () => {

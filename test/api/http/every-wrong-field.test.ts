@@ -58,10 +58,13 @@ describe('a new connection', () => {
   it.each([
     ['a provider', { provider: 'nobody', environment: 'sandbox' }, 'provider'],
     ['a flow', { ...square, flow: 'sideways' }, 'flow'],
-  ])('is told of its return URL also beside %s that is wrong, whose scopes nobody knows', async (_what, body, field) => {
-    const asked = { scopes: ['NOPE'], returnUrl: 'https://elsewhere.test' };
-    expect(await post({ ...body, ...asked })).toEqual([field, 'returnUrl']);
-  });
+  ])(
+    'is told of its return URL also beside %s that is wrong, whose scopes nobody knows',
+    async (_what, body, field) => {
+      const asked = { scopes: ['NOPE'], returnUrl: 'https://elsewhere.test' };
+      expect(await post({ ...body, ...asked })).toEqual([field, 'returnUrl']);
+    },
+  );
 
   it('is told of each field that does not go with a key, also beside one that is wrong in itself', async () => {
     const asked = { flow: 'sideways', scopes: ['NOPE'], returnUrl: 'https://elsewhere.test' };
@@ -129,6 +132,25 @@ describe('a signing secret', () => {
     expect(await api.send('PUT', path, { json: { signingSecret: 'x' } })).toMatchObject({
       json: { code: 'webhook-endpoint-not-supported' },
     });
+  });
+});
+
+describe('what is not there', () => {
+  it('is not found once the form of the request is right', async () => {
+    const nowhere = `${base}/connections/${uuidv7()}`;
+    expect(await wrongIn('POST', `${nowhere}/reauthorize`, { unknown: 1 })).toEqual(['unknown']);
+    expect(await wrongIn('PUT', `${nowhere}/mappings/products`, {})).toEqual(['fields']);
+    expect(await wrongIn('GET', `${nowhere}/reports/profit-and-loss?from=today`)).toEqual(['from']);
+    for (const [method, path, json] of [
+      ['POST', 'reauthorize', { scopes: ['NOPE'] }],
+      ['PUT', 'mappings/products', { fields: [{ target: 'nothing', source: 'name' }] }],
+      ['PUT', 'webhook-endpoint/signing-secret', { signingSecret: 'x' }],
+      ['GET', 'reports/profit-and-loss', undefined],
+    ] as const)
+      expect(await api.send(method, `${nowhere}/${path}`, { json }), path).toMatchObject({
+        status: 404,
+        json: { code: 'connection-not-found' },
+      });
   });
 });
 
