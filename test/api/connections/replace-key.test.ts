@@ -4,7 +4,7 @@ import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import type { ConnectionState } from '../../../contracts/providers.ts';
 import { until } from '../../support/eventually.ts';
 import { aKey, createApiWorld, pathsOf } from '../api-world.ts';
-import type { ApiWorld, SendOptions } from '../api-world.ts';
+import type { Answered, ApiWorld, SendOptions } from '../api-world.ts';
 
 let api: ApiWorld;
 let venueId: VenueId;
@@ -40,11 +40,12 @@ const lastAudit = async () => (await audits()).at(-1);
 const callsSince = async (since: number) => (await api.stripe.calls(since)).map((call) => call.path);
 
 /** Refused, and nothing of the connection has changed. */
-async function expectRefused(options: SendOptions, expected: object): Promise<void> {
+async function expectRefused(options: SendOptions, expected: object): Promise<Answered> {
   const before = await shown();
   const answer = await replace(options);
   expect(answer).toMatchObject(expected);
   expect([await shown(), await generation()]).toEqual([before, 1]);
+  return answer;
 }
 
 describe('a new key for a connection', () => {
@@ -136,7 +137,8 @@ describe('a new key for a connection', () => {
     ['is too busy', { kind: 'status', status: 429 }, 'provider-rate-limited'],
   ])('is answered 503 with Retry-After when Stripe %s, and changes nothing', async (_case, fault, code) => {
     await api.stripe.fault({ match: { path: '/v1/account' }, times: 1, ...fault });
-    await expectRefused({ json: withKey() }, { status: 503, json: { code } });
+    const refused = await expectRefused({ json: withKey() }, { status: 503, json: { code } });
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
     expect(await replace()).toMatchObject({ status: 200 });
   });
 
@@ -148,7 +150,8 @@ describe('a new key for a connection', () => {
         ...{ venueId, connectionId: granted, provider: 'stripe', environment: 'sandbox', flow: 'code' },
         nextAction: 'Approve.',
       });
-      await setState(state, granted);
+      await api.database
+        .admin`update connections set state = ${state}, external_account_id = ${state === 'connecting' ? null : granted} where id = ${granted}`;
       const since = Date.now();
       const answer = await replace(undefined, `/v1/venues/${venueId}/connections/${granted}`);
       expect(answer).toMatchObject({ status: 409, json: { code: 'credentials-not-replaceable' } });
