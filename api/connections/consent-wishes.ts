@@ -29,8 +29,8 @@ export function wrongWishes(
 ): readonly FieldError[] {
   const known = consent && knownScopes(providers, consent);
   return [
-    ...(known === null || !Array.isArray(scopes) ? [] : wrongScopes(known, scopes)),
     ...wrongReturnUrl(returnUrls, returnUrl),
+    ...(known === null || !Array.isArray(scopes) ? [] : wrongScopes(known, scopes)),
   ];
 }
 
