@@ -1,4 +1,5 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
+import type { ProviderId } from '../contracts/providers.ts';
 
 /** Limits that a request, a connection or a webhook may meet, as metrics and logs name them; docs/operations/limits.md says what each protects. */
 export const LIMITS = [
@@ -41,8 +42,8 @@ const limits = new Counter({
 });
 const refusals = new Counter({
   name: 'interlock_refusals_total',
-  help: 'Requests that were answered with a problem, by its code.',
-  labelNames: ['code'],
+  help: 'Requests that were answered with a problem, by its code; deliveries of events also by the provider.',
+  labelNames: ['code', 'provider'],
   registers: [registry],
 });
 // A series that begins at 0 shows its first increase, and a dashboard its name.
@@ -52,8 +53,9 @@ export function countLimit(limit: Limit): void {
   limits.inc({ limit });
 }
 
-export function countRefusal(code: string): void {
-  refusals.inc({ code });
+/** `provider`: one that this service knows, to whose webhook address the request came. Null: it came to another path. */
+export function countRefusal(code: string, provider: ProviderId | null = null): void {
+  refusals.inc(provider === null ? { code } : { code, provider });
 }
 
 /** The limit of that name, if there is one. */

@@ -191,7 +191,7 @@ async function outcomeOf(deps: ApplyingDeps, event: DueEvent, ask: PerAccount): 
   if (!definition?.events) return { ...NOTHING, state: 'waiting-for-adapter' };
   const meaning = meaningOf(definition, type);
   if (meaning === null) return IGNORED;
-  if (account === null) return giveUp(deps, event, 'account-missing');
+  if (account === null) return withoutAccount(deps, event);
   try {
     const whose = { provider, ...account, only: event.connectionId };
     if (meaning === 'changed')
@@ -224,6 +224,17 @@ function changesOf(deps: ApplyingDeps, event: DueEvent, { account, targets }: Ta
 function readChangesIn(definition: AnyWebhooks | undefined, body: Uint8Array): readonly EventChange[] {
   if (!definition?.changesIn) return [];
   return definition.changesIn(cleanDeep(decodeEvent(definition, new TextDecoder().decode(body))));
+}
+
+/**
+ * At a connection's own address, an event has no account when it names another than the connection's: whoever knows the
+ * address's secret could name any. That is no failure of ours, and a venue could make any number of them.
+ */
+function withoutAccount(deps: ApplyingDeps, event: DueEvent): Outcome {
+  const { id: eventId, provider, connectionId } = event;
+  if (connectionId === null) return giveUp(deps, event, 'account-missing');
+  deps.log.info({ eventId, provider, connectionId }, 'an event names another account than its address belongs to');
+  return IGNORED;
 }
 
 interface Failed {

@@ -73,17 +73,25 @@ export const AUTHORIZATION_PROBLEMS = {
   },
   'wrong-account': {
     status: 409,
-    title: 'Another account was approved',
+    title: 'Another account than the connection’s',
     meaning:
-      'The connection belongs to one account at the provider, and the owner of another has approved. Nothing was changed, and nothing was revoked.',
-    remedy: 'Sign in at the provider with the connection’s own account, or connect the other one on its own.',
+      'The connection belongs to one account at the provider, and the owner of another has approved, or the new key is another’s. Nothing was changed, and nothing was revoked.',
+    remedy:
+      'Sign in at the provider with the connection’s own account, or send that account’s key; or connect the other one on its own.',
   },
   'connection-not-reauthorizable': {
     status: 409,
     title: 'The connection cannot be re-authorised',
     meaning:
       'It has a secret key in place of its owner’s consent, or it is being disconnected or is disconnected. `detail` says which.',
-    remedy: 'Connect the account again: with its key, or by its owner’s consent.',
+    remedy:
+      'Send a new key: `PATCH …/connections/{connectionId}`. Connect the account of a disconnected one again: with its key, or by its owner’s consent.',
+  },
+  'credentials-not-replaceable': {
+    status: 409,
+    title: 'The connection has no key to replace',
+    meaning: 'Its owner has approved the connection, so that it has no key. Nothing was changed.',
+    remedy: 'Have the owner approve it anew: `POST …/connections/{connectionId}/reauthorize`.',
   },
   'connection-disconnecting': {
     status: 409,

@@ -7,22 +7,18 @@ import type { ConnectionState, Environment, OAuthFlow, ProviderId } from '../../
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { AuditEntry } from '../../db/core/audit-store.ts';
 import type { ConnectionActionsStore, NewConnecting } from '../../db/connections/connection-actions-store.ts';
-import type { ReturnUrls } from '../../domain/grants/return-url.ts';
-import { scopesOf } from '../../providers/kit/define-provider.ts';
 import type { OAuthAdapter } from '../../providers/oauth.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { Sealer } from '../../vault/vault.ts';
 import { VaultError } from '../../vault/vault-error.ts';
 import { ApiError } from '../errors/api-error.ts';
-import type { FieldError } from '../errors/api-error.ts';
 import type { AuthorizationGateway } from '../temporal/authorization-gateway.ts';
 import type { AuthorizationLinks } from './authorization-link.ts';
 import { withinConnectionCap } from './venue-cap-problems.ts';
 import { attemptOf } from './authorization-states.ts';
 import type { AuthorizationStates } from './authorization-states.ts';
 import { notFound } from '../errors/not-found.ts';
-import { invalidRequest } from '../http/parse.ts';
 
 export interface AuthorizingDeps {
   readonly connections: ConnectionStore;
@@ -30,7 +26,6 @@ export interface AuthorizingDeps {
   readonly providers: Providers;
   readonly sealer: Sealer;
   readonly authorizationGateway: AuthorizationGateway;
-  readonly returnUrls: ReturnUrls;
   readonly states: AuthorizationStates;
   readonly links: AuthorizationLinks;
   readonly clock: () => Date;
@@ -38,6 +33,7 @@ export interface AuthorizingDeps {
   readonly publicUrl: string;
 }
 
+/** As the rules of consent-wishes.ts take them: owners may be sent to `returnUrl`. */
 export interface AuthorizationWishes {
   /** `sub` of the caller. */
   readonly requestedBy: string;
@@ -83,7 +79,8 @@ export async function connectByConsent(
     adapter,
     requestedBy,
     reauthorize: false,
-    ...wishesOf(deps, { provider, flow: adapter.flow }, wanted),
+    scopes: wanted.scopes ?? null,
+    returnUrl: wanted.returnUrl ?? null,
   };
   // Checked before the workflow starts, so that a venue without room starts none. The insertion decides between
   // concurrent requests.
@@ -115,7 +112,7 @@ export async function reauthorize(
   if (flow === null)
     throw new ApiError(
       'connection-not-reauthorizable',
-      'It has a secret key: send a valid one to POST …/connections, and it replaces the old one.',
+      'It has a secret key: send a valid one to PATCH …/connections/{connectionId}, or to POST …/connections, and it replaces the old one.',
     );
   if (state !== 'connecting' && !REAUTHORIZABLE.includes(state))
     throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);
@@ -128,7 +125,8 @@ export async function reauthorize(
     adapter,
     requestedBy: wishes.requestedBy,
     reauthorize: state !== 'connecting',
-    ...wishesOf(deps, { provider, flow }, wishes),
+    scopes: wishes.scopes ?? null,
+    returnUrl: wishes.returnUrl ?? null,
   };
   return { ...(await startAttempt(deps, attempt)), connection };
 }
@@ -156,28 +154,6 @@ function notConfigured(
 ): ApiError {
   const remedy = flows.length > 0 ? `Flows that are: ${flows.join(', ')}.` : `Set ${missing.join(', ')}.`;
   return new ApiError('provider-not-configured', `No app is set up here for ${what}. ${remedy}`);
-}
-
-/** Validates the caller's wishes and reports all mistakes at once. */
-function wishesOf(
-  { returnUrls, providers }: AuthorizingDeps,
-  { provider, flow }: { readonly provider: ProviderId; readonly flow: OAuthFlow },
-  { scopes, returnUrl }: Pick<AuthorizationWishes, 'scopes' | 'returnUrl'>,
-) {
-  const errors: FieldError[] = [];
-  const back = returnUrl === undefined ? null : returnUrls.check(returnUrl);
-  if (back?.ok === false) errors.push({ path: 'returnUrl', message: back.reason });
-  const definition = providers.definition(provider);
-  const known = definition ? scopesOf(definition, flow) : [];
-  (scopes ?? []).forEach((scope, index) => {
-    if (!known.includes(scope))
-      errors.push({
-        path: `scopes.${index}`,
-        message: `Not a scope of this flow, which has ${known.join(', ') || 'none'}`,
-      });
-  });
-  if (errors.length > 0) throw invalidRequest(errors);
-  return { scopes: scopes ?? null, returnUrl: returnUrl ?? null };
 }
 
 interface NewAttempt {

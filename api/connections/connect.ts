@@ -2,8 +2,12 @@ import { v7 as uuidv7 } from 'uuid';
 import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import type { Environment, ProviderId, Resource } from '../../contracts/providers.ts';
 import type { AuditEntry, AuditOf } from '../../db/core/audit-store.ts';
-import { AccountAlreadyConnectedError, DisconnectingError } from '../../db/connections/connection-store.ts';
-import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import {
+  AccountAlreadyConnectedError,
+  DisconnectingError,
+  KeyNotReplaceableError,
+} from '../../db/connections/connection-store.ts';
+import type { Connection, ConnectionStore, NewApiKeyConnection } from '../../db/connections/connection-store.ts';
 import { VenueCapError } from '../../db/core/venue-cap.ts';
 import type { CredentialValues } from '../../providers/kit/connect-methods.ts';
 import { fromStored, toStored } from '../../providers/kit/stored-credentials.ts';
@@ -16,6 +20,7 @@ import { VaultError } from '../../vault/vault-error.ts';
 import { ADDRESS_NOT_ALLOWED } from '../../providers/http/transport.ts';
 import { invalidRequest } from '../http/parse.ts';
 import { ApiError } from '../errors/api-error.ts';
+import { notFound } from '../errors/not-found.ts';
 import { tooManyConnections } from './venue-cap-problems.ts';
 import type { DefaultSchedules } from '../schedules/schedules.ts';
 
@@ -49,7 +54,7 @@ export async function connectWithKey(
   venueId: VenueId,
   entered: EnteredCredentials & { readonly auditOf: KeyAudit },
 ): Promise<{ readonly connection: Connection; readonly created: boolean }> {
-  const account = await testKey(deps.providers, entered);
+  const account = await testKey(deps.providers, entered, null);
   const { provider, environment, auditOf } = entered;
   const known = await deps.connections.findByAccount(venueId, {
     provider,
@@ -57,13 +62,9 @@ export async function connectWithKey(
     externalAccountId: account.externalAccountId,
   });
   const save = (connectionId: ConnectionId, replaced: boolean) =>
-    sealAndSave(deps, {
-      venueId,
-      connectionId,
-      entered,
-      account,
-      auditOf: (connection) => auditOf(connection, replaced),
-    });
+    sealAndSave(deps, { venueId, connectionId, entered, account }, (sealed) =>
+      deps.connections.saveWithApiKey(sealed, (connection) => auditOf(connection, replaced)),
+    );
   try {
     return { connection: await save(known ?? (uuidv7() as ConnectionId), known !== null), created: known === null };
   } catch (error) {
@@ -78,10 +79,51 @@ export async function connectWithKey(
   }
 }
 
-/** Tests a key: asks the provider for its account, and whether it may read what a sync reads. Throws ApiError. */
+/**
+ * Replaces the key of this very connection, once it is tested and known to be of the same account. Throws ApiError;
+ * nothing is stored then.
+ */
+export async function replaceKey(
+  deps: ConnectingDeps,
+  connection: Connection,
+  { credentials, auditOf }: Pick<EnteredCredentials, 'credentials'> & { readonly auditOf: AuditOf<Connection> },
+): Promise<Connection> {
+  requireReplaceableKey(connection);
+  const { id: connectionId, venueId, provider, environment } = connection;
+  const entered = { provider, environment, credentials };
+  const account = await testKey(deps.providers, entered, connection.account);
+  try {
+    return await sealAndSave(deps, { venueId, connectionId, entered, account }, (sealed) =>
+      deps.connections.replaceApiKey(sealed, auditOf),
+    );
+  } catch (error) {
+    if (!(error instanceof KeyNotReplaceableError)) throw error;
+    // It was disconnected, or connected by consent, while the key was tested.
+    const now = await deps.connections.find({ venueId, connectionId });
+    if (!now) throw notFound('connection-not-found');
+    requireReplaceableKey(now);
+    throw error;
+  }
+}
+
+function requireReplaceableKey({ state, flow }: Connection): void {
+  if (state === 'disconnecting' || state === 'disconnected')
+    throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);
+  if (flow !== null)
+    throw new ApiError(
+      'credentials-not-replaceable',
+      'Its owner’s consent takes the place of a key: have the connection approved anew by POST …/reauthorize.',
+    );
+}
+
+/**
+ * Tests a key: asks the provider for its account, and whether it may read what a sync reads. `own`: the account that it
+ * has to be of. Throws ApiError.
+ */
 async function testKey(
   providers: Providers,
   { provider, environment, credentials }: EnteredCredentials,
+  own: Connection['account'],
 ): Promise<ProviderAccount> {
   const adapter = providers.find(provider);
   const name = adapter?.capabilities.displayName ?? provider;
@@ -102,6 +144,9 @@ async function testKey(
         `This key belongs to ${name}’s ${account.environment} environment, not to ${environment}.`,
       );
     }
+    // Before anything of the account is read, because another account is none of the connection's business.
+    if (own !== null && account.externalAccountId !== own.id)
+      throw new ApiError('wrong-account', `This key belongs to another of ${name}’s accounts than the connection.`);
     await tryReading(adapter, session);
     return account;
   } catch (error) {
@@ -192,38 +237,31 @@ function outage(error: ProviderError, name: string): ApiError {
 const withStatus = (httpStatus: number | undefined): string =>
   httpStatus === undefined ? '' : ` (HTTP ${httpStatus})`;
 
+interface TestedKey {
+  readonly venueId: VenueId;
+  readonly connectionId: ConnectionId;
+  readonly entered: EnteredCredentials;
+  readonly account: ProviderAccount;
+}
+
 async function sealAndSave(
   deps: ConnectingDeps,
-  {
-    venueId,
-    connectionId,
-    entered,
-    account,
-    auditOf,
-  }: {
-    venueId: VenueId;
-    connectionId: ConnectionId;
-    entered: EnteredCredentials;
-    account: ProviderAccount;
-    auditOf: AuditOf<Connection>;
-  },
+  { venueId, connectionId, entered, account }: TestedKey,
+  save: (sealed: NewApiKeyConnection) => Promise<Connection>,
 ): Promise<Connection> {
   const { provider, environment, credentials } = entered;
   const { secret, fields } = toStored(credentials);
   const sealedKey = await seal(deps.sealer, secret, { venueId, connectionId });
-  const connection = await deps.connections.saveWithApiKey(
-    {
-      venueId,
-      connectionId,
-      provider,
-      environment,
-      account: { id: account.externalAccountId, name: account.name },
-      scopes: account.scopes,
-      sealedKey,
-      fields,
-    },
-    auditOf,
-  );
+  const connection = await save({
+    venueId,
+    connectionId,
+    provider,
+    environment,
+    account: { id: account.externalAccountId, name: account.name },
+    scopes: account.scopes,
+    sealedKey,
+    fields,
+  });
   await deps.defaultSchedules.ensure(connection);
   return connection;
 }

@@ -8,9 +8,9 @@ export function logAccess(log: Log): Middleware {
   return (req, res, next) => {
     const startedAt = performance.now();
     res.once('close', () => {
-      const { requestId, route, subject, venueId, code, limit: noted } = contextOf(req);
+      const { requestId, route, subject, venueId, provider, code, limit: noted } = contextOf(req);
       const limit = noted ?? limitNamed(code);
-      if (code !== null) countRefusal(code);
+      if (code !== null) countRefusal(code, provider);
       if (limit !== null) countLimit(limit);
       const durationMs = Math.round((performance.now() - startedAt) * 10) / 10;
       log.info(

@@ -20,8 +20,10 @@ import type { RecordKind } from '../../records/record-kind.ts';
 import type { BatchBody } from './body.ts';
 import type { KeyClaim } from './key-claim.ts';
 import type { Caller, Role } from '../auth/caller.ts';
+import type { FieldError } from '../errors/api-error.ts';
 import type { NotFoundCode } from '../errors/not-found.ts';
-import type { Parsed } from './parse.ts';
+import { invalidRequest } from './parse.ts';
+import type { Parsed, Sent } from './parse.ts';
 import type { ProblemCode } from '../errors/problems.ts';
 import type { Effort } from '../auth/rate-limits.ts';
 
@@ -161,6 +163,13 @@ interface Spec<Path extends string, Query, Body> extends Described {
   readonly body?: z.ZodType<Body>;
   /** Validates the body instead of `body` alone, when the stored object matters too. */
   readonly checkBody?: (ids: IdsOf<Path>, input: unknown) => Promise<Parsed<Body>>;
+  /**
+   * What is wrong by more than the schemas, such as a stored row. They look at the body, or at the query where there is
+   * none, and leave out what is wrong in itself. An answer names what is wrong by a schema and by a rule at once; a
+   * request that is right by its schemas is looked at once its stored answer was asked for, because a repeat gets that
+   * whatever has changed.
+   */
+  readonly rules?: (ids: IdsOf<Path>, sent: Sent) => readonly FieldError[] | Promise<readonly FieldError[]>;
   /** Replaces `body` in the OpenAPI document when that shows less than it checks. */
   readonly bodyShown?: z.ZodType;
   /** A request without a body counts as one with `{}`. */
@@ -204,6 +213,7 @@ interface Common extends Omit<Described, 'recordKind' | 'pathWords' | 'notFound'
   readonly query: z.ZodType;
   readonly body: z.ZodType | null;
   readonly checkBody: CheckBody | null;
+  readonly rules: FindBroken | null;
   readonly bodyShown: z.ZodType | null;
   readonly bodyOptional: boolean;
   readonly batch: { readonly json: z.ZodType; readonly line: z.ZodType } | null;
@@ -219,6 +229,7 @@ export type Endpoint =
   | (Common & { readonly stream: (call: AnyCall, exchange: Exchange) => Promise<void> });
 
 type CheckBody = (ids: AnyIds, input: unknown) => Promise<Parsed<unknown>>;
+type FindBroken = (ids: AnyIds, sent: Sent) => readonly FieldError[] | Promise<readonly FieldError[]>;
 type Handle = (call: AnyCall) => Promise<Answer>;
 type Stream = (call: AnyCall, exchange: Exchange) => Promise<void>;
 
@@ -246,20 +257,30 @@ const admissionOf = ({
 // came from.
 
 export function endpoint<const Path extends string, Query, Body>(spec: Spec<Path, Query, Body>): Endpoint {
+  const rules = (spec.rules as FindBroken | undefined) ?? null;
   return {
     ...spec,
     ...namesOf(spec),
     query: spec.query ?? NO_QUERY,
     body: spec.body ?? null,
     checkBody: (spec.checkBody as CheckBody | undefined) ?? null,
+    rules,
     bodyShown: spec.bodyShown ?? spec.body ?? null,
     bodyOptional: spec.bodyOptional ?? false,
     batch: null,
     ...admissionOf(spec),
     stream: null,
-    handle: spec.handle as Handle,
+    handle: rules === null ? (spec.handle as Handle) : afterRules(rules, spec),
   };
 }
+
+const afterRules =
+  <Path extends string, Query, Body>(rules: FindBroken, { body, handle }: Spec<Path, Query, Body>): Handle =>
+  async (call) => {
+    const broken = await rules(call.ids, (body ? call.body : call.query) as Sent);
+    if (broken.length > 0) throw invalidRequest(broken);
+    return (handle as Handle)(call);
+  };
 
 export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<Path, Query>): Endpoint {
   return {
@@ -267,6 +288,7 @@ export function batchEndpoint<const Path extends string, Query>(spec: BatchSpec<
     ...namesOf(spec),
     body: null,
     checkBody: null,
+    rules: null,
     bodyShown: null,
     bodyOptional: false,
     idempotent: true,
@@ -285,6 +307,7 @@ export function streamEndpoint<const Path extends string>(spec: StreamSpec<Path>
     query: NO_QUERY,
     body: null,
     checkBody: null,
+    rules: null,
     bodyShown: null,
     bodyOptional: false,
     batch: null,

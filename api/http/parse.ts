@@ -21,6 +21,12 @@ export function check<T>(schema: z.ZodType<T>, input: unknown): Parsed<T> {
   return checkWith(schema, input, errors);
 }
 
+/** The members of an object that was sent, whatever they hold. */
+export type Sent = Readonly<Record<string, unknown>>;
+
+export const isSent = (input: unknown): input is Sent =>
+  typeof input === 'object' && input !== null && !Array.isArray(input);
+
 /**
  * Like `check`, but does not say what is wrong, because nobody has room for more errors. Naming the errors of a small
  * record takes ten times as long as stopping at the first.
@@ -52,7 +58,7 @@ function refused(errors: ErrorList, issues: readonly z.core.$ZodIssue[]): Parsed
 /** Naming the errors of as many values takes a few milliseconds, in which nothing else runs. */
 const LARGE_VALUES = 1_000;
 
-function isLarge(input: unknown): boolean {
+export function isLarge(input: unknown): boolean {
   let left = LARGE_VALUES;
   const count = (value: unknown): void => {
     left -= 1;

@@ -9,7 +9,7 @@ import type { ApiError } from '../errors/api-error.ts';
 import { readIdempotencyKey } from './idempotency.ts';
 import { decodeJson } from './json.ts';
 import { notFound, recordNotFound } from '../errors/not-found.ts';
-import { allOf, check } from './parse.ts';
+import { allOf, check, isLarge, isSent } from './parse.ts';
 import type { Parsed } from './parse.ts';
 import { readQuery } from './query.ts';
 import { contextOf } from './request-context.ts';
@@ -67,10 +67,11 @@ export async function prepareCall(
     claim: null,
     path: canonicalPath(endpoint.path, who.ids),
   };
-  const query = check(endpoint.query, readQuery(req.url));
+  const { values, repeated } = readQuery(req.url);
+  const query = check(endpoint.query, values);
   const key = endpoint.idempotent ? readIdempotencyKey(req.headers['idempotency-key']) : NO_KEY;
   if (endpoint.batch) {
-    const [value, keyValue] = allOf(query, key);
+    const [value, keyValue] = allOf(query, key, repeated);
     const body = openBatchBody(req, work);
     return {
       call: { ...head, query: value, body },
@@ -82,8 +83,11 @@ export async function prepareCall(
   }
   const takesBody = endpoint.body !== null && !(endpoint.bodyOptional && !hasBody(req));
   const bytes = takesBody ? await readJsonBytes(req) : NO_BYTES;
-  const body = await checkBody(endpoint, who.ids, takesBody ? decodeJson(bytes) : {});
-  const [queryValue, keyValue, bodyValue] = allOf(query, key, body);
+  const input = takesBody ? decodeJson(bytes) : {};
+  const body = await checkBody(endpoint, who.ids, input);
+  const isRight = [query, key, body, repeated].every(({ ok }) => ok);
+  const broken = isRight ? ABSENT : await brokenRules(endpoint, who.ids, endpoint.body === null ? values : input);
+  const [queryValue, keyValue, bodyValue] = allOf(query, key, body, repeated, broken);
   return {
     call: { ...head, query: queryValue, body: bodyValue },
     key: keyValue,
@@ -91,6 +95,13 @@ export async function prepareCall(
     stream: null,
     isShort: false,
   };
+}
+
+/** Asked for only where something is wrong in itself. Of a large input, that is all that is named. */
+async function brokenRules({ rules }: Endpoint, ids: AnyIds, input: unknown): Promise<Parsed<undefined>> {
+  if (rules === null || !isSent(input) || isLarge(input)) return ABSENT;
+  const errors = await rules(ids, input);
+  return errors.length === 0 ? ABSENT : { ok: false, errors, omitted: 0 };
 }
 
 async function checkBody(

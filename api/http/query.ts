@@ -1,4 +1,4 @@
-import { invalidRequest } from './parse.ts';
+import type { Parsed } from './parse.ts';
 
 /**
  * The text after the first `?` of a request target, which may contain further ones (RFC 3986 section 3.4). Empty
@@ -9,18 +9,26 @@ export function queryTextOf(target: string): string {
   return start === -1 ? '' : target.slice(start + 1);
 }
 
-/**
- * Parses the query of a request target. Throws `invalid-request` for a repeated parameter, because either could be
- * meant.
- */
-export function readQuery(target: string): Readonly<Record<string, string>> {
+export interface QueryParameters {
+  readonly values: Readonly<Record<string, string>>;
+  /** A repeated parameter is refused, because either value could be meant. */
+  readonly repeated: Parsed<null>;
+}
+
+/** Parses the query of a request target. */
+export function readQuery(target: string): QueryParameters {
   // Has no prototype, because a parameter may be called `__proto__`.
-  const query = Object.create(null) as Record<string, string>;
+  const values = Object.create(null) as Record<string, string>;
   const repeated = new Set<string>();
   for (const [name, value] of new URLSearchParams(queryTextOf(target))) {
-    if (name in query) repeated.add(name);
-    query[name] = value;
+    if (name in values) repeated.add(name);
+    values[name] = value;
   }
-  if (repeated.size > 0) throw invalidRequest([...repeated].map((path) => ({ path, message: 'Given more than once' })));
-  return query;
+  return { values, repeated: repeated.size === 0 ? { ok: true, value: null } : refusedNames(repeated) };
 }
+
+const refusedNames = (repeated: ReadonlySet<string>): Parsed<null> => ({
+  ok: false,
+  errors: [...repeated].map((path) => ({ path, message: 'Given more than once' })),
+  omitted: 0,
+});

@@ -1,6 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VenueId } from '../../contracts/ids.ts';
+import type { ProviderId } from '../../contracts/providers.ts';
 import type { Limit } from '../../telemetry/metrics.ts';
 import type { ApiError } from '../errors/api-error.ts';
 
@@ -13,6 +14,8 @@ export interface RequestContext {
   subject: string | null;
   /** The venue of the path, set once the token is known to reach it. */
   venueId: VenueId | null;
+  /** The provider at whose webhook address the request is; null for any other path and for a provider that is none. */
+  provider: ProviderId | null;
   /** Problem code of the answer; null when it is none. */
   code: ApiError['code'] | null;
   /**
@@ -42,6 +45,7 @@ export function requestContext(req: IncomingMessage, res: ServerResponse, next: 
     route: null,
     subject: null,
     venueId: null,
+    provider: null,
     code: null,
     limit: null,
     isWithoutBody: false,

@@ -1,12 +1,15 @@
 import type { Connection } from '../../db/connections/connection-store.ts';
 import { undecidablePolicies } from '../../domain/mapping/check-policies.ts';
 import { checkMapping } from '../../domain/mapping/check-mapping.ts';
-import type { MappingDefinition } from '../../domain/mapping/mapping.ts';
+import type { MappingDefinition, MappingProblem, MappingRule } from '../../domain/mapping/mapping.ts';
 import type { Expressions } from '../../expressions/expressions.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import { ApiError } from '../errors/api-error.ts';
+import type { FieldError } from '../errors/api-error.ts';
 import { invalidRequest } from '../http/parse.ts';
+import type { Sent } from '../http/parse.ts';
+import { MAX_RULES, ruleInput } from '../schemas/mapping.ts';
 
 export interface MappingCheckDeps {
   readonly providers: Providers;
@@ -23,17 +26,30 @@ export interface MappedResource {
 export function directionsOf(
   { providers }: Pick<MappingCheckDeps, 'providers'>,
   { connection: { provider }, kind }: MappedResource,
-): { readonly push: boolean; readonly pull: boolean } {
+): Directions {
+  const ability = abilityOf(providers, { provider, kind });
+  if (ability) return ability;
   const { displayName, resources } = providers.find(provider)?.capabilities ?? { displayName: provider, resources: [] };
-  const ability = resources.find(({ resource }) => resource === kind.name);
-  if (!ability) {
-    const known = resources.map(({ resource }) => resource).join(', ');
-    throw new ApiError(
-      'resource-not-supported',
-      `${displayName} does not sync ${kind.name}. It syncs: ${known || 'nothing yet'}.`,
-    );
-  }
-  return { push: ability.directions.includes('push'), pull: ability.directions.includes('pull') };
+  const known = resources.map(({ resource }) => resource).join(', ');
+  throw new ApiError(
+    'resource-not-supported',
+    `${displayName} does not sync ${kind.name}. It syncs: ${known || 'nothing yet'}.`,
+  );
+}
+
+/** Null: the provider does not sync the resource. */
+function abilityOf(
+  providers: Providers,
+  { provider, kind }: Pick<Connection, 'provider'> & Pick<MappedResource, 'kind'>,
+): Directions | null {
+  const resources = providers.find(provider)?.capabilities.resources ?? [];
+  const directions = resources.find(({ resource }) => resource === kind.name)?.directions;
+  return directions ? { push: directions.includes('push'), pull: directions.includes('pull') } : null;
+}
+
+interface Directions {
+  readonly push: boolean;
+  readonly pull: boolean;
 }
 
 /** Throws `merge-policy-not-supported` where `newest` asks for a time that the provider does not tell. */
@@ -56,11 +72,40 @@ export function requireDecidable(
 export async function requireValid(
   deps: MappingCheckDeps,
   mapped: MappedResource,
-  definition: MappingDefinition,
+  { fields }: MappingDefinition,
 ): Promise<void> {
-  const directions = directionsOf(deps, mapped);
-  const texts = [...new Set(definition.fields.flatMap(({ expression }) => expression ?? []))];
-  const analyses = texts.length === 0 ? new Map<never, never>() : await deps.expressions.analyse(texts);
-  const problems = checkMapping({ kind: mapped.kind, directions, definition, analyses });
+  const problems = await problemsOf(deps, { kind: mapped.kind, directions: directionsOf(deps, mapped), fields });
   if (problems.length > 0) throw invalidRequest(problems);
+}
+
+/**
+ * What is wrong with the rules of a body by the connection's resource. Rules that are wrong by their form are left out,
+ * and so are all where there is no such resource, which is told elsewhere.
+ */
+export async function wrongRules(
+  deps: MappingCheckDeps,
+  { connection, kind }: Pick<MappedResource, 'kind'> & { readonly connection: Connection | null },
+  { fields: sent }: Sent,
+): Promise<readonly FieldError[]> {
+  const directions = connection && abilityOf(deps.providers, { provider: connection.provider, kind });
+  if (directions === null || !Array.isArray(sent)) return [];
+  const fields = sent.slice(0, MAX_RULES).map((rule) => ruleInput.safeParse(rule).data ?? null);
+  return problemsOf(deps, { kind, directions, fields });
+}
+
+async function problemsOf(
+  deps: Pick<MappingCheckDeps, 'expressions'>,
+  {
+    kind,
+    directions,
+    fields,
+  }: {
+    readonly kind: RecordKind;
+    readonly directions: Directions;
+    readonly fields: readonly (MappingRule | null)[];
+  },
+): Promise<readonly MappingProblem[]> {
+  const texts = [...new Set(fields.flatMap((rule) => rule?.expression ?? []))];
+  const analyses = texts.length === 0 ? new Map<never, never>() : await deps.expressions.analyse(texts);
+  return checkMapping({ kind, directions, definition: { fields }, analyses });
 }

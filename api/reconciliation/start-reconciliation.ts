@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { reconciliationWorkflowId } from '../../contracts/reconciliation.ts';
-import type { ConnectionRef } from '../../contracts/ids.ts';
+import type { ConnectionRef, VenueId } from '../../contracts/ids.ts';
 import type { AuditOf } from '../../db/core/audit-store.ts';
 import type { VenueStore } from '../../db/core/venue-store.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
@@ -12,7 +13,9 @@ import { reconciles, zoneOfDays } from '../../providers/reconciles.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { notFound } from '../errors/not-found.ts';
-import { invalidRequest } from '../http/parse.ts';
+import type { FieldError } from '../errors/api-error.ts';
+import type { Sent } from '../http/parse.ts';
+import { startReconciliationBody } from '../schemas/reconciliation.ts';
 import { requireActive } from '../syncs/start-sync.ts';
 import type { ReconciliationGateway } from '../temporal/reconciliation-gateway.ts';
 
@@ -96,19 +99,49 @@ export function requireReconcilable(providers: Providers, { provider }: Connecti
   );
 }
 
-/** Throws `invalid-request` for days that are too many, or in the future. */
-function daysOf(
-  { from, to }: Pick<ReconciliationOrder, 'from' | 'to'>,
-  { timeZone, now }: { readonly timeZone: string; readonly now: Date },
-): { readonly from: string; readonly to: string } {
+interface AskedDays {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+interface BusinessDays {
+  readonly from: string;
+  readonly to: string;
+}
+
+/** Days that are left out are the last ones that are over. */
+function daysOf({ from, to }: AskedDays, { timeZone, now }: Today): BusinessDays {
   const last = to ?? lastDays(timeZone, now, 1).to;
-  const first = from ?? last;
-  const errors = [];
+  return { from: from ?? last, to: last };
+}
+
+interface Today {
+  readonly timeZone: string;
+  readonly now: Date;
+}
+
+/** Names days that are too many, or in the future. */
+function wrongDays(asked: AskedDays, { timeZone, now }: Today): readonly FieldError[] {
+  const { from: first, to: last } = daysOf(asked, { timeZone, now });
+  const errors: FieldError[] = [];
   if (last > dayIn(timeZone, now)) errors.push({ path: 'to', message: 'Must not be after today' });
-  if (first > last) errors.push({ path: 'from', message: 'Must not be after yesterday' });
+  // With both days the schema says so.
+  if (asked.to === undefined && first > last) errors.push({ path: 'from', message: 'Must not be after yesterday' });
   // In days without a time zone, which all have the same length.
   if ((Date.parse(last) - Date.parse(first)) / DAY_MS + 1 > MAX_DAYS)
     errors.push({ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` });
-  if (errors.length > 0) throw invalidRequest(errors);
-  return { from: first, to: last };
+  return errors;
 }
+
+/** What is wrong with the days of a start by the calendar of the venue. */
+export async function wrongBusinessDays(
+  { venues, clock }: Pick<ReconciliationDeps, 'venues' | 'clock'>,
+  venueId: VenueId,
+  { from, to }: Sent,
+): Promise<readonly FieldError[]> {
+  const venue = await venues.find([venueId], venueId);
+  const asked = askedDays.safeParse({ from, to });
+  return venue && asked.success ? wrongDays(asked.data, { timeZone: venue.timeZone, now: clock() }) : [];
+}
+
+const askedDays = z.object(startReconciliationBody.shape).pick({ from: true, to: true });

@@ -32,7 +32,7 @@ const OWN: Readonly<Partial<Record<ReportRefusal, ReadingProblem>>> = {
 const DETAILS: Readonly<Partial<Record<ReadingProblem, string>>> = {
   'report-too-large': 'The report is larger than this service reads at once. Ask for fewer days.',
   'credentials-refused':
-    'The provider no longer accepts the connection’s access. Have it approved again: POST …/reauthorize, or enter a valid key: POST …/connections.',
+    'The provider no longer accepts the connection’s access. Have it approved again: POST …/reauthorize, or enter a valid key: PATCH …/connections/{connectionId}.',
   'credentials-insufficient': 'The connection’s access does not cover this report.',
   'provider-rate-limited': 'The provider’s rate limit is reached, and syncs of the account share it.',
   'provider-quota-exhausted': 'What the provider allows in its window is used up. Writes may go on.',

@@ -13,6 +13,15 @@ export const whereRight = (...fields: readonly string[]) => ({
     ),
 });
 
+/**
+ * A rule about a list or a map as a whole, which is checked also where single items are wrong, as zod does with the
+ * number of items.
+ */
+export const ofWhole = (error: string) => ({
+  error,
+  when: ({ value }: z.core.ParsePayload): boolean => typeof value === 'object' && value !== null,
+});
+
 interface Days {
   readonly from?: string | undefined;
   readonly to?: string | undefined;

@@ -1,7 +1,7 @@
 import type { ProviderDefinition } from '../../providers/kit/define-provider.ts';
 import { scopesMissing } from '../../providers/kit/needed-scopes.ts';
 import { z } from 'zod';
-import { whereRight } from './combined-fields.ts';
+import { ofWhole, whereRight } from './combined-fields.ts';
 import type { Connection } from '../../db/connections/connection-store.ts';
 import { isChosen } from '../../domain/grants/account-choice.ts';
 import type { AccountChoice } from '../../domain/grants/account-choice.ts';
@@ -20,25 +20,27 @@ import { orNull, pageOf, timestamp } from './common.ts';
 import { connectionState, environment, oauthFlow, provider, providerOf, direction, resource } from './words.ts';
 
 /** RFC 6749 section 3.3 (October 2012). */
-const scope = z
+export const scope = z
   .string()
   .min(1)
   .max(200)
   .regex(/^[\x21\x23-\x5b\x5d-\x7e]*$/, 'Must be a scope as OAuth 2.0 has them');
+
+export const returnUrl = z.string().max(MAX_RETURN_URL_LENGTH);
 
 const wishes = {
   scopes: z
     .array(scope)
     .min(1)
     .max(50)
-    .refine((scopes) => new Set(scopes).size === scopes.length, 'Must name each scope once')
+    .refine((scopes) => new Set(scopes).size === scopes.length, ofWhole('Must name each scope once'))
     .optional()
     .meta({
       description:
         'What the owner is asked to approve, each scope once. Without it: what a sync of all resources needs.',
       uniqueItems: true,
     }),
-  returnUrl: z.string().max(MAX_RETURN_URL_LENGTH).optional().meta({
+  returnUrl: returnUrl.optional().meta({
     description:
       'Where the owner is sent afterwards, with `connectionId`, `outcome` (`connected`, `refused`, `pending`) and `code` added to its query. Must lie under a URL in RETURN_URLS. Without it they see a page of ours.',
   }),
@@ -57,55 +59,79 @@ const credentialsOf = (fields: CredentialFields): z.ZodType<CredentialValues> =>
     ),
   );
 
+/** Each by itself, so that one that is wrong hides no other. */
+const CONSENT_FIELDS = ['flow', 'scopes', 'returnUrl'] as const;
+
 const newConnectionOf = (ids: readonly ProviderId[], credentials: z.ZodType<CredentialValues>) =>
-  z
-    .strictObject({
+  CONSENT_FIELDS.reduce(
+    (body, name) =>
+      body.superRefine(({ credentials: entered, [name]: value }, context) => {
+        if (entered !== undefined && value !== undefined)
+          context.addIssue({
+            code: 'custom',
+            path: [name],
+            message: 'Only for connecting by consent: not together with `credentials`',
+          });
+      }, whereRight(name)),
+    z.strictObject({
       provider: providerOf(ids),
       environment,
       credentials: credentials.optional().meta({ description: 'Without it the account’s owner is asked for consent.' }),
       flow: oauthFlow.optional(),
       ...wishes,
-    })
-    .superRefine(
-      ({ credentials: entered, flow, scopes, returnUrl }, context) => {
-        if (!entered) return;
-        for (const [name, value] of Object.entries({ flow, scopes, returnUrl })) {
-          if (value !== undefined)
-            context.addIssue({
-              code: 'custom',
-              path: [name],
-              message: 'Only for connecting by consent: not together with `credentials`',
-            });
-        }
-      },
-      whereRight('flow', 'scopes', 'returnUrl'),
-    );
+    }),
+  );
 
-/** The body of a request for a new connection. */
-export interface NewConnectionBody {
+/** A body whose fields depend on the provider. */
+export interface ProviderBody<Schema extends z.ZodType, Wanted> {
   /** The schema that the OpenAPI document shows: credentials of any provider. */
-  readonly shown: ReturnType<typeof newConnectionOf>;
-  /** The schema that checks a body: credentials of the provider that it names. */
-  readonly for: (input: unknown) => ReturnType<typeof newConnectionOf>;
+  readonly shown: Schema;
+  /** The schema that checks a body: credentials of one provider. */
+  readonly for: (wanted: Wanted) => Schema;
 }
 
-export function newConnectionBody(providers: Pick<Providers, 'ids' | 'definition'>): NewConnectionBody {
+type KnownProviders = Pick<Providers, 'ids' | 'definition'>;
+
+/** The body of a request for a new connection. It names its provider itself. */
+export function newConnectionBody(
+  providers: KnownProviders,
+): ProviderBody<ReturnType<typeof newConnectionOf>, unknown> {
   const { ids } = providers;
+  const { any, usual, byProvider } = credentialSchemas(providers);
+  const shown = newConnectionOf(ids, any).meta({ id: 'NewConnection' });
+  const checked = new Map([...byProvider].map(([id, credentials]) => [id, newConnectionOf(ids, credentials)]));
+  const usualCheck = newConnectionOf(ids, usual);
+  return { shown, for: (input) => checked.get(namedProvider.safeParse(input).data?.provider ?? '') ?? usualCheck };
+}
+
+const connectionChangesOf = (credentials: z.ZodType<CredentialValues>) =>
+  z.strictObject({
+    credentials: credentials.meta({ description: 'The new key, as `POST …/connections` takes it.' }),
+  });
+
+/** The body of a request that changes a connection, whose provider is known. */
+export function connectionChangesBody(
+  providers: KnownProviders,
+): ProviderBody<ReturnType<typeof connectionChangesOf>, ProviderId> {
+  const { any, usual, byProvider } = credentialSchemas(providers);
+  const shown = connectionChangesOf(any).meta({ id: 'ConnectionChanges' });
+  const checked = new Map([...byProvider].map(([id, credentials]) => [id, connectionChangesOf(credentials)]));
+  const usualCheck = connectionChangesOf(usual);
+  return { shown, for: (provider) => checked.get(provider) ?? usualCheck };
+}
+
+/** For a provider without credentials the usual ones are accepted here and rejected later with a reason. */
+function credentialSchemas({ ids, definition }: KnownProviders) {
   const fieldsOf = new Map(
     ids.map((id) => {
-      const definition = providers.definition(id);
-      // For a provider without credentials the usual ones are accepted here and rejected later with a reason.
-      return [id, ((definition && credentialsMethodOf(definition)) ?? apiKey()).fields];
+      const known = definition(id);
+      return [id, ((known && credentialsMethodOf(known)) ?? apiKey()).fields];
     }),
   );
   const unlike = new Map([...fieldsOf.values()].map((fields) => [Object.keys(fields).join(), credentialsOf(fields)]));
   const [usual = credentialsOf(apiKey().fields), ...others] = unlike.values();
-  const shown = newConnectionOf(ids, others.length === 0 ? usual : z.union([usual, ...others])).meta({
-    id: 'NewConnection',
-  });
-  const checked = new Map([...fieldsOf].map(([id, fields]) => [id, newConnectionOf(ids, credentialsOf(fields))]));
-  const usualCheck = newConnectionOf(ids, usual);
-  return { shown, for: (input) => checked.get(namedProvider.safeParse(input).data?.provider ?? '') ?? usualCheck };
+  const byProvider = new Map([...fieldsOf].map(([id, fields]) => [id, credentialsOf(fields)]));
+  return { usual, any: others.length === 0 ? usual : z.union([usual, ...others]), byProvider };
 }
 
 const namedProvider = z.object({ provider: z.string() });
@@ -120,7 +146,7 @@ export const accountChoiceBody = z
       .array(z.string().min(1).max(255))
       .min(1)
       .max(MAX_CHOSEN)
-      .refine((ids) => new Set(ids).size === ids.length, 'Must name each account once')
+      .refine((ids) => new Set(ids).size === ids.length, ofWhole('Must name each account once'))
       .nullable()
       .meta({ description: 'Ids of the accounts to sync; null: all, also those that come later.', uniqueItems: true }),
   })

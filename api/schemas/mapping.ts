@@ -7,11 +7,11 @@ import type { MappingDefinition, MappingRule } from '../../domain/mapping/mappin
 import type { StoredMapping } from '../../db/mappings/mapping-store.ts';
 import { EXPRESSION_LIMITS } from '../../expressions/limits.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
-import { whereRight } from './combined-fields.ts';
+import { ofWhole, whereRight } from './combined-fields.ts';
 import { orNull, timestamp, uuid } from './common.ts';
 import { direction, resource } from './words.ts';
 
-const MAX_RULES = 100;
+export const MAX_RULES = 100;
 const MAX_VALUES = 500;
 const MAX_PREVIEWED = 20;
 
@@ -37,13 +37,13 @@ const ruleFields = {
     .meta({ description: 'JSONata over the venue’s record, in place of `source`.', example: 'name & " – " & sku' }),
   values: z
     .record(z.string().max(5_000), z.union([z.string().max(5_000), z.number(), z.boolean()]))
-    .refine((values) => Object.keys(values).length > 0, 'Must have at least one value')
-    .refine((values) => Object.keys(values).length <= MAX_VALUES, `Must have at most ${MAX_VALUES} values`)
+    .refine((values) => Object.keys(values).length > 0, ofWhole('Must have at least one value'))
+    .refine((values) => Object.keys(values).length <= MAX_VALUES, ofWhole(`Must have at most ${MAX_VALUES} values`))
     .optional()
     .meta({ description: 'The provider’s value for each of the venue’s.', example: { summer: 'Sommer' } }),
 };
 
-const ruleInput = z
+export const ruleInput = z
   .strictObject({
     ...ruleFields,
     direction: direction.default('both'),

@@ -12,9 +12,11 @@ const historyFrom = day.meta({
   example: '2026-01-01',
 });
 
+export const excludedField = z.string().min(1).max(100);
+
 export const reachBody = z.strictObject({
   excludedFields: z
-    .array(z.string().min(1).max(100))
+    .array(excludedField)
     .max(MAX_FIELDS)
     .optional()
     .meta({

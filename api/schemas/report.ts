@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { REPORT_COLUMN_TYPES, REPORT_PERIODS, REPORT_ROW_KINDS } from '../../contracts/reports.ts';
 import type { ReportDays, ReportDefinition } from '../../contracts/reports.ts';
 import type { StoredReport } from '../../db/reports/report-answer-store.ts';
+import { checkDayOrder, whereRight } from './combined-fields.ts';
 import { currencyAnswer, day, timestamp } from './common.ts';
 
 /** A word in a path: which reports there are depends on the connection’s provider. */
@@ -10,16 +11,18 @@ export const reportName = z.string().meta({
   example: 'profit-and-loss',
 });
 
-export const reportQuery = z.strictObject({
-  from: day.optional().meta({
-    description: 'First day. Needed by a report of a `range`; others do not use it.',
-    example: '2026-01-01',
-  }),
-  to: day.optional().meta({
-    description: 'Last day. Needed by a report of a `range`, and by one of a `day`.',
-    example: '2026-03-31',
-  }),
-});
+export const reportQuery = z
+  .strictObject({
+    from: day.optional().meta({
+      description: 'First day. Needed by a report of a `range`; others do not use it.',
+      example: '2026-01-01',
+    }),
+    to: day.optional().meta({
+      description: 'Last day. Needed by a report of a `range`, and by one of a `day`.',
+      example: '2026-03-31',
+    }),
+  })
+  .superRefine(checkDayOrder, whereRight('from', 'to'));
 
 export const reportPeriod = z.enum(REPORT_PERIODS).meta({
   id: 'ReportPeriod',

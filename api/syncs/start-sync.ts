@@ -119,7 +119,8 @@ export function requireActive({ state, nextAction }: Connection): void {
   // A degraded connection has problems but still works.
   if (state === 'active' || state === 'degraded') return;
   const advice =
-    nextAction ?? (state === 'needs-reauth' ? 'Re-authorise it, or enter a valid key: POST …/connections.' : null);
+    nextAction ??
+    (state === 'needs-reauth' ? 'Re-authorise it, or enter a valid key: PATCH …/connections/{connectionId}.' : null);
   throw new ApiError('connection-not-active', `The connection is ${state}.${advice === null ? '' : ` ${advice}`}`);
 }
 

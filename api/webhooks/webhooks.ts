@@ -203,6 +203,7 @@ function createReceiving(deps: WebhookDeps): (req: IncomingMessage, address: Add
   const keep = createGroupedInbox(deps.inbox, undefined, STORE_EVERY_MS);
   return async (req, address) => {
     const destination = destinationOf(deps, address);
+    contextOf(req).provider = destination.provider;
     if (!destination.isSigned(headerOf(req))) throw notSigned();
     const release = (isSmall(req) ? small : large).tryTake(destination.provider);
     if (!release)

@@ -50,6 +50,9 @@ export interface NewApiKeyConnection extends ConnectionRef {
   readonly fields?: Readonly<Record<string, string>> | null;
 }
 
+/** The account is the connection's own, which a key cannot change. */
+export type ApiKeyReplacement = Omit<NewApiKeyConnection, 'provider' | 'environment'>;
+
 export interface StoredApiKey {
   readonly sealedKey: SealedSecret;
   readonly fields: Readonly<Record<string, string>> | null;
@@ -74,6 +77,11 @@ export interface ConnectionStore {
    * DisconnectingError; VenueCapError when it would be one more than the venue may have.
    */
   saveWithApiKey(connection: NewApiKeyConnection, auditOf?: AuditOf<Connection>): Promise<Connection>;
+  /**
+   * Replaces the key of a connection that has one; its generation grows. The connection is active then, unless it is
+   * suspended. Throws KeyNotReplaceableError for one by consent, one that is disconnected or being disconnected, and none.
+   */
+  replaceApiKey(replacement: ApiKeyReplacement, auditOf?: AuditOf<Connection>): Promise<Connection>;
   find(ref: ConnectionRef): Promise<Connection | null>;
   list(venueId: VenueId, page: PageRequest): Promise<Page<Connection>>;
   findApiKey(ref: ConnectionRef): Promise<StoredApiKey | null>;
@@ -99,6 +107,14 @@ export class DisconnectingError extends Error {
   override readonly name = 'DisconnectingError';
   constructor() {
     super('The connection is being disconnected');
+  }
+}
+
+/** The connection has no key to replace, or none any more. */
+export class KeyNotReplaceableError extends Error {
+  override readonly name = 'KeyNotReplaceableError';
+  constructor() {
+    super('The connection has no key that can be replaced');
   }
 }
 
@@ -136,27 +152,23 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
         if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
         if (before === null || before === 'disconnected')
           await announceConnection(tx, connection, 'connection.created');
+        await upsertKey(tx, connection, 1 + (grant?.generation ?? 0));
+        return recordWith(tx, await findSaved(tx, row.id), auditOf);
+      }),
+
+    replaceApiKey: (replacement, auditOf) =>
+      withVenue(db, replacement.venueId, async (tx) => {
+        const { connectionId, account, scopes } = replacement;
+        const before = await lockedIn(tx, connectionId);
+        if (before === null || !hasReplaceableKey(before)) throw new KeyNotReplaceableError();
+        // A connection that a person has suspended stays suspended until a person resumes it.
+        const now = before.state === 'suspended' ? {} : { ...ACTIVE, stateSince: sinceWhen('active') };
         await tx
-          .insert(venueApiKeys)
-          .values({
-            connectionId: row.id,
-            venueId: row.venueId,
-            sealedKey: connection.sealedKey,
-            fields: connection.fields ?? null,
-            generation: 1 + (grant?.generation ?? 0),
-          })
-          .onConflictDoUpdate({
-            target: venueApiKeys.connectionId,
-            set: {
-              sealedKey: connection.sealedKey,
-              fields: connection.fields ?? null,
-              generation: sql`${venueApiKeys.generation} + 1`,
-              updatedAt: sql`now()`,
-            },
-          });
-        const saved = await find(tx, row.id);
-        if (!saved) throw new Error('the connection that was just saved is gone');
-        return recordWith(tx, saved, auditOf);
+          .update(connections)
+          .set({ ...now, accountName: accountNameOf(account), scopes: [...scopes], updatedAt: sql`now()` })
+          .where(eq(connections.id, connectionId));
+        await upsertKey(tx, replacement, 1);
+        return recordWith(tx, await findSaved(tx, connectionId), auditOf);
       }),
 
     find: async ({ venueId, connectionId }) => {
@@ -230,14 +242,38 @@ async function changeState(
   return changed.length === 1;
 }
 
-/** Locks the connection, so that its state stays what this returns until the transaction ends. Null: there is none. */
-async function stateOf(tx: Transaction, connectionId: ConnectionId): Promise<ConnectionState | null> {
+/** Locks the connection, so that it stays what this returns until the transaction ends. Null: there is none. */
+async function lockedIn(
+  tx: Transaction,
+  connectionId: ConnectionId,
+): Promise<Pick<Connection, 'state' | 'flow'> | null> {
   const [row] = await tx
-    .select({ state: connections.state })
+    .select({ state: connections.state, flow: connections.flow })
     .from(connections)
     .where(eq(connections.id, connectionId))
     .for('update');
-  return row?.state ?? null;
+  return row ?? null;
+}
+
+const stateOf = async (tx: Transaction, connectionId: ConnectionId): Promise<ConnectionState | null> =>
+  (await lockedIn(tx, connectionId))?.state ?? null;
+
+const hasReplaceableKey = ({ state, flow }: Pick<Connection, 'state' | 'flow'>): boolean =>
+  flow === null && state !== 'disconnecting' && state !== 'disconnected';
+
+/** Stores the first key of a connection with this generation; another takes the next one. */
+async function upsertKey(
+  tx: Transaction,
+  { venueId, connectionId, sealedKey, fields = null }: ApiKeyReplacement,
+  firstGeneration: number,
+): Promise<void> {
+  await tx
+    .insert(venueApiKeys)
+    .values({ connectionId, venueId, sealedKey, fields, generation: firstGeneration })
+    .onConflictDoUpdate({
+      target: venueApiKeys.connectionId,
+      set: { sealedKey, fields, generation: sql`${venueApiKeys.generation} + 1`, updatedAt: sql`now()` },
+    });
 }
 
 const MAX_ACCOUNT_NAME = 500;
@@ -311,18 +347,24 @@ async function find(tx: Transaction, connectionId: ConnectionId): Promise<Connec
   return row ? toConnection(row) : null;
 }
 
+async function findSaved(tx: Transaction, connectionId: ConnectionId): Promise<Connection> {
+  const saved = await find(tx, connectionId);
+  if (!saved) throw new Error('the connection that was just saved is gone');
+  return saved;
+}
+
 /** Keeps the time of the last change while the state stays the same. */
 const sinceWhen = (state: ConnectionState) =>
   sql`case when ${connections.state} = ${state} then ${connections.stateSince} else now() end`;
+
+const ACTIVE = { state: 'active', cause: null, nextAction: null } as const;
 
 async function upsertActive(
   tx: Transaction,
   { connectionId, venueId, provider, environment, account, scopes }: NewApiKeyConnection,
 ): Promise<Row> {
   const active = {
-    state: 'active',
-    cause: null,
-    nextAction: null,
+    ...ACTIVE,
     accountName: accountNameOf(account),
     flow: null,
     scopes,

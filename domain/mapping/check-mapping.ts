@@ -2,7 +2,7 @@ import type { RecordKind } from '../../records/record-kind.ts';
 import { findPath, parsePath, pathText } from './field-path.ts';
 import type { KnownPath } from './field-path.ts';
 import { isReadOnlySource, isSourceName, sourcePath } from './mapping-source.ts';
-import type { ExpressionAnalysis, MappingDefinition, MappingProblem, MappingRule } from './mapping.ts';
+import type { ExpressionAnalysis, MappingProblem, MappingRule } from './mapping.ts';
 import { clashesIn, valueOfKey } from './value-map.ts';
 import { describeType, isAssignable, isResultAssignable, isScalar, mismatchOf } from './value-type.ts';
 import type { ResultType } from './value-type.ts';
@@ -11,17 +11,22 @@ export interface MappingCheck {
   readonly kind: RecordKind;
   /** What the provider's resource can do. */
   readonly directions: { readonly push: boolean; readonly pull: boolean };
-  readonly definition: MappingDefinition;
+  readonly definition: { readonly fields: readonly (MappingRule | null)[] };
   /** By the expression's text. */
   readonly analyses: ReadonlyMap<string, ExpressionAnalysis>;
 }
 
-/** Everything that is wrong with a definition, by the path within it. Empty for one that can be saved. */
+/**
+ * Everything that is wrong with a definition, by the path within it. Empty for one that can be saved. A rule that is no
+ * rule by its form is null: it keeps its place, and nothing is said of it here.
+ */
 export function checkMapping(check: MappingCheck): readonly MappingProblem[] {
   const { fields } = check.definition;
   return [
     ...fields.flatMap((rule, index) =>
-      checkRule(check, rule).map(({ path, message }) => ({ path: `fields.${index}.${path}`, message })),
+      rule === null
+        ? []
+        : checkRule(check, rule).map(({ path, message }) => ({ path: `fields.${index}.${path}`, message })),
     ),
     ...overlaps(fields, 'target', (rule) => rule.direction !== 'pull'),
     ...overlaps(fields, 'target', (rule) => rule.direction === 'pull'),
@@ -169,15 +174,17 @@ function checkValues(check: MappingCheck, rule: MappingRule, { source, target }:
 
 /** Two rules may not write one field, nor one a field and another a key within it. */
 function overlaps(
-  rules: readonly MappingRule[],
+  rules: readonly (MappingRule | null)[],
   side: 'target' | 'source',
   counts: (rule: MappingRule) => boolean,
 ): readonly MappingProblem[] {
   const verb = side === 'target' ? 'sends' : 'reads back into';
   return rules.flatMap((rule, index) => {
-    const text = counts(rule) ? rule[side] : undefined;
+    const text = rule !== null && counts(rule) ? rule[side] : undefined;
     if (text === undefined) return [];
-    const earlier = rules.findIndex((other, at) => at < index && counts(other) && overlap(other[side] ?? '', text));
+    const earlier = rules.findIndex(
+      (other, at) => at < index && other !== null && counts(other) && overlap(other[side] ?? '', text),
+    );
     return earlier === -1
       ? []
       : [{ path: `fields.${index}.${side}`, message: `Rule ${earlier} ${verb} the same field already` }];

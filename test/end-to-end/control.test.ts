@@ -205,6 +205,32 @@ describe('a key that Stripe revokes during a run', () => {
   });
 });
 
+describe('a run that waits for a key', () => {
+  it('goes on with the new key of its connection, and waits on after one of another account', async () => {
+    const venue = await aPushingVenue();
+    const { venueId, connectionId, account } = venue;
+    const run = await push(venue);
+    await atWork(venue, run);
+    await account.fault({ kind: 'revoke' });
+    const isWaiting = { what: 'waits', when: ({ phase }: SyncBody) => phase === 'waiting' };
+    await system.api.reached(venueId, run.id, isWaiting);
+    await account.clearFaults();
+    const path = `/v1/venues/${venueId}/connections/${connectionId}`;
+    const replace = (secretKey: string) => system.api.tryPatch(path, { credentials: { secretKey } });
+    const other = await system.stripe.addAccount();
+    expect(await replace(other.secretKey)).toMatchObject({ status: 409, body: { code: 'wrong-account' } });
+    expect(await system.api.connection(venueId, connectionId)).toMatchObject({ state: 'needs-reauth' });
+    expect(await system.api.run(venueId, run.id)).toMatchObject({ phase: 'waiting' });
+
+    expect(await replace(account.secretKey)).toMatchObject({
+      status: 200,
+      body: { id: connectionId, state: 'active' },
+    });
+    await expectEachOnce(venue, await system.api.finished(venueId, run.id));
+    expect(await other.writes()).toEqual([]);
+  });
+});
+
 describe('a run as its watchers see it', () => {
   it('is joined by a second start and streamed live from start to end, without loss when the connection breaks', async () => {
     const tooLong = (index: number) => ({ ...aCustomer(index), phone: '+49 30 123456789012345 ext. 99' });

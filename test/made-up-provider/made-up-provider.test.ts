@@ -237,6 +237,32 @@ describe('a service with a made-up provider and a made-up kind of record', () =>
     expect(tested).toMatchObject({ status: 200, json: { outcome: 'accepted' } });
   });
 
+  it('takes new credentials for a connection in its own fields, whichever they are', async () => {
+    const connectionId = await connected();
+    const path = `${connections()}/${connectionId}`;
+    const replace = (credentials: object) => service.send('PATCH', path, { json: { credentials } });
+    const wrong = await replace({ baseUrl: 'ftp://desk', secretKey: 'x', password: '' });
+    expect(wrong.status).toBe(400);
+    expect((wrong.json['errors'] as readonly { path: string }[]).map((error) => error.path).toSorted()).toEqual([
+      'credentials.baseUrl',
+      'credentials.password',
+      'credentials.secretKey',
+      'credentials.user',
+    ]);
+    expect(await replace({ ...desk.credentials, password: 'another' })).toMatchObject({
+      status: 422,
+      json: { code: 'credentials-refused' },
+    });
+    const answer = await replace(desk.credentials);
+    expect(answer).toMatchObject({ status: 200, json: { id: connectionId, state: 'active' } });
+    expect(answer.text).not.toContain(desk.credentials.password);
+    const { baseUrl, user } = desk.credentials;
+    const rows = await service.database.admin<{ fields: object; generation: number }[]>`
+      select fields, generation from venue_api_keys where connection_id = ${connectionId}`;
+    expect([...rows]).toEqual([{ fields: { baseUrl, user }, generation: 2 }]);
+    expect(await post(`${path}/test`, {})).toMatchObject({ status: 200, json: { outcome: 'accepted' } });
+  });
+
   it('lets no field be left out of what its writes replace as a whole', async () => {
     const path = `${connections()}/${await connected()}/reach/customers`;
     expect(await service.send('PUT', path, { json: { excludedFields: ['email'] } })).toMatchObject({

@@ -60,9 +60,17 @@ export class ServiceClient {
     return this.#http.tryPost(path, body, key);
   }
 
-  async tryPut(path: string, body: unknown): Promise<ApiAnswer> {
+  tryPut(path: string, body: unknown): Promise<ApiAnswer> {
+    return this.#try('PUT', path, body);
+  }
+
+  tryPatch(path: string, body: unknown): Promise<ApiAnswer> {
+    return this.#try('PATCH', path, body);
+  }
+
+  async #try(method: string, path: string, body: unknown): Promise<ApiAnswer> {
     const response = await fetch(`${this.#baseUrl}${path}`, {
-      method: 'PUT',
+      method,
       headers: { authorization: `Bearer ${this.#token}`, 'content-type': 'application/json' },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(30_000),

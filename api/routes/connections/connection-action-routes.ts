@@ -6,6 +6,8 @@ import type { AuditTrail, Actor } from '../../admin/audit-trail.ts';
 import { REFUSAL_CODES } from '../../connections/authorization-problems.ts';
 import { reauthorize } from '../../connections/authorize.ts';
 import type { AuthorizingDeps } from '../../connections/authorize.ts';
+import { wrongWishes } from '../../connections/consent-wishes.ts';
+import type { WishDeps } from '../../connections/consent-wishes.ts';
 import { tellOwner } from '../../connections/connection-owner.ts';
 import type { OwnerDeps } from '../../connections/connection-owner.ts';
 import { endpoint } from '../../http/endpoint.ts';
@@ -26,6 +28,7 @@ import type { WakingDeps } from '../../syncs/sync-actions.ts';
 import { AUTHORIZING_PROBLEMS } from './connection-routes.ts';
 
 export interface ConnectionActionRouteDeps extends AuthorizingDeps, OwnerDeps, WakingDeps {
+  readonly returnUrls: WishDeps['returnUrls'];
   readonly audit: AuditTrail;
 }
 
@@ -105,7 +108,7 @@ function reauthorizeRoute(deps: ConnectionActionRouteDeps): Endpoint {
     name: 'reauthorizeConnection',
     summary: 'Have a connection approved anew by the account’s owner',
     description:
-      'Answers a URL for the owner to open. The connection stays as it is until they have approved, and keeps its account: another one is refused. A connection with a key takes a new key instead, by `POST …/connections`.',
+      'Answers a URL for the owner to open. The connection stays as it is until they have approved, and keeps its account: another one is refused. A connection with a key takes a new key instead, by `PATCH …/connections/{connectionId}`.',
     tag: 'Connections',
     method: 'post',
     path: `${ITEM}/reauthorize`,
@@ -113,6 +116,10 @@ function reauthorizeRoute(deps: ConnectionActionRouteDeps): Endpoint {
     role: 'admin',
     idempotent: true,
     body: reauthorizeBody,
+    async rules(ids, sent) {
+      const { provider, flow = null } = (await deps.connections.find(ids)) ?? {};
+      return wrongWishes(deps, provider && flow ? { provider, flow } : null, sent);
+    },
     bodyOptional: true,
     answers: { 200: { description: 'The owner can approve now.', schema: startedAuthorizationAnswer } },
     problems: ['connection-not-reauthorizable', ...AUTHORIZING_PROBLEMS],

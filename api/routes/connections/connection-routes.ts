@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { VenueId } from '../../../contracts/ids.ts';
+import type { ConnectionRef, VenueId } from '../../../contracts/ids.ts';
 import type { Connection, ConnectionStore } from '../../../db/connections/connection-store.ts';
 import type { NewConnecting } from '../../../db/connections/connection-actions-store.ts';
 import type { ScheduleStore } from '../../../db/runs/schedule-store.ts';
@@ -7,8 +7,10 @@ import { ApiError } from '../../errors/api-error.ts';
 import type { AuditTrail, Actor } from '../../admin/audit-trail.ts';
 import { connectByConsent } from '../../connections/authorize.ts';
 import type { AuthorizingDeps, NewAuthorization } from '../../connections/authorize.ts';
-import { connectWithKey } from '../../connections/connect.ts';
+import { connectWithKey, replaceKey } from '../../connections/connect.ts';
 import type { ConnectingDeps, EnteredCredentials, KeyAudit } from '../../connections/connect.ts';
+import { wrongNewConnection } from '../../connections/consent-wishes.ts';
+import type { WishDeps } from '../../connections/consent-wishes.ts';
 import { tellOwner } from '../../connections/connection-owner.ts';
 import type { OwnerDeps } from '../../connections/connection-owner.ts';
 import { readCursor, toPageAnswer } from '../../http/cursor.ts';
@@ -19,6 +21,7 @@ import { check } from '../../http/parse.ts';
 import { pageOf, paging } from '../../schemas/common.ts';
 import {
   connectionAnswer,
+  connectionChangesBody,
   connectionDetailAnswer,
   newConnectionBody,
   presentAuthorization,
@@ -30,6 +33,7 @@ import { wakeRunsOf } from '../../syncs/sync-actions.ts';
 import type { WakingDeps } from '../../syncs/sync-actions.ts';
 
 export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, OwnerDeps, WakingDeps {
+  readonly returnUrls: WishDeps['returnUrls'];
   readonly connections: ConnectionStore;
   readonly schedules: ScheduleStore;
   readonly audit: AuditTrail;
@@ -38,8 +42,23 @@ export interface ConnectionRouteDeps extends ConnectingDeps, AuthorizingDeps, Ow
 const listQuery = z.strictObject(paging);
 
 export function connectionRoutes(deps: ConnectionRouteDeps): Endpoint[] {
-  return [createConnection(deps), listConnections(deps), getConnection(deps)];
+  return [createConnection(deps), listConnections(deps), getConnection(deps), changeConnection(deps)];
 }
+
+const ITEM = '/v1/venues/{venueId}/connections/{connectionId}';
+
+/** Problems of every operation that tries a key at its provider. */
+const KEY_PROBLEMS = [
+  'credentials-refused',
+  'credentials-insufficient',
+  'environment-mismatch',
+  'provider-not-supported',
+  'provider-refused',
+  'provider-unexpected-response',
+  'provider-unreachable',
+  'provider-unavailable',
+  'provider-rate-limited',
+] as const;
 
 /** Problems of every operation that starts a consent. */
 export const AUTHORIZING_PROBLEMS = ['provider-not-configured', 'temporal-unavailable', 'vault-unavailable'] as const;
@@ -59,6 +78,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     effort: 'connect',
     body: bodies.shown,
     checkBody: (_ids, input) => Promise.resolve(check(bodies.for(input), input)),
+    rules: (_ids, sent) => wrongNewConnection(deps, sent),
     answers: {
       // The schema with more fields comes first: a client that takes the first match would lose them.
       201: {
@@ -72,20 +92,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
         location: 'The connection.',
       },
     },
-    problems: [
-      'credentials-refused',
-      'credentials-insufficient',
-      'environment-mismatch',
-      'connection-disconnecting',
-      'connection-limit-reached',
-      'provider-not-supported',
-      'provider-refused',
-      'provider-unexpected-response',
-      'provider-unreachable',
-      'provider-unavailable',
-      'provider-rate-limited',
-      ...AUTHORIZING_PROBLEMS,
-    ],
+    problems: [...KEY_PROBLEMS, 'connection-disconnecting', 'connection-limit-reached', ...AUTHORIZING_PROBLEMS],
     async handle({ ids: { venueId }, body: { credentials, ...wanted }, caller, requestId }) {
       const by = { caller, requestId };
       try {
@@ -126,11 +133,17 @@ async function enterKey(
       details: { provider, environment, replaced },
     });
   const { connection, created } = await connectWithKey(deps, venueId, { ...entered, auditOf });
-  if (!created) tellOwner(deps, { venueId, connectionId: connection.id, provider });
-  // Before the answer, so that a caller without an answer repeats the request and no run stays asleep because this
-  // process died in between.
-  if (!created) await wakeRunsOf(deps, { venueId, connectionId: connection.id });
+  if (!created) await goOnWith(deps, connection);
   return { status: created ? 201 : 200, body: presentConnection(connection), headers: locationOf(connection) };
+}
+
+/**
+ * Has all that waited for a key go on with the new one. Before the answer, so that a caller without an answer repeats
+ * the request and no run stays asleep because this process died in between.
+ */
+async function goOnWith(deps: ConnectionRouteDeps, { venueId, id: connectionId, provider }: Connection): Promise<void> {
+  tellOwner(deps, { venueId, connectionId, provider });
+  await wakeRunsOf(deps, { venueId, connectionId });
 }
 
 /** With an idempotency key the answer is stored with its URL, sealed so that only the holder of the key can read it. */
@@ -171,21 +184,88 @@ function listConnections({ connections }: ConnectionRouteDeps): Endpoint {
   });
 }
 
-function getConnection({ connections, schedules, providers }: ConnectionRouteDeps): Endpoint {
+function getConnection(deps: ConnectionRouteDeps): Endpoint {
   return endpoint({
     name: 'getConnection',
     summary: 'Read a connection',
     tag: 'Connections',
     method: 'get',
-    path: '/v1/venues/{venueId}/connections/{connectionId}',
+    path: ITEM,
     role: 'viewer',
     answers: { 200: { description: 'The connection.', schema: connectionDetailAnswer } },
-    async handle({ ids }) {
-      const connection = await connections.find(ids);
-      if (!connection) throw notFound('connection-not-found');
-      const fullPasses = await schedules.listFullPasses(ids);
-      const definition = providers.definition(connection.provider);
-      return { status: 200, body: presentConnectionDetail(connection, { fullPasses, definition }) };
+    handle: async ({ ids }) => present(deps, await find(deps, ids)),
+  });
+}
+
+function changeConnection(deps: ConnectionRouteDeps): Endpoint {
+  const bodies = connectionChangesBody(deps.providers);
+  return endpoint({
+    name: 'changeConnection',
+    summary: 'Replace the key of a connection',
+    description:
+      'The key is tested at the provider before anything is stored, and has to be of the connection’s own account and environment. The connection is `active` then, unless it is suspended, and runs that waited for a key go on. A connection by consent has no key: `POST …/reauthorize` asks its owner.',
+    tag: 'Connections',
+    method: 'patch',
+    path: ITEM,
+    role: 'admin',
+    idempotent: true,
+    effort: 'connect',
+    body: bodies.shown,
+    checkBody: async (ids, input) => check(bodies.for((await find(deps, ids)).provider), input),
+    answers: { 200: { description: 'The connection as it is now.', schema: connectionDetailAnswer } },
+    problems: [
+      ...KEY_PROBLEMS,
+      'wrong-account',
+      'credentials-not-replaceable',
+      'connection-not-reauthorizable',
+      'vault-unavailable',
+    ],
+    async handle({ ids, body: { credentials }, caller, requestId }) {
+      const replaced = await enterNewKey(
+        deps,
+        { caller, requestId },
+        { connection: await find(deps, ids), credentials },
+      );
+      await goOnWith(deps, replaced);
+      return present(deps, replaced);
     },
   });
+}
+
+async function enterNewKey(
+  deps: ConnectionRouteDeps,
+  by: Actor,
+  { connection, credentials }: Pick<EnteredCredentials, 'credentials'> & { readonly connection: Connection },
+): Promise<Connection> {
+  const { id, venueId, provider, environment } = connection;
+  const auditEvent = {
+    ...{ action: 'connection.key-replaced', targetType: 'connection', targetId: id },
+    details: { provider, environment },
+  };
+  try {
+    return await replaceKey(deps, connection, {
+      credentials,
+      auditOf: () => deps.audit.entry(by, venueId, auditEvent),
+    });
+  } catch (error) {
+    if (error instanceof ApiError)
+      await deps.audit.note(by, venueId, {
+        ...{ ...auditEvent, action: 'connection.refused', outcome: 'refused' },
+        details: { provider, environment, code: error.code },
+      });
+    throw error;
+  }
+}
+
+async function find({ connections }: ConnectionRouteDeps, ref: ConnectionRef): Promise<Connection> {
+  const connection = await connections.find(ref);
+  if (!connection) throw notFound('connection-not-found');
+  return connection;
+}
+
+async function present({ schedules, providers }: ConnectionRouteDeps, connection: Connection): Promise<Answer> {
+  const { venueId, id: connectionId, provider } = connection;
+  const fullPasses = await schedules.listFullPasses({ venueId, connectionId });
+  const definition = providers.definition(provider);
+  return { status: 200, body: presentConnectionDetail(connection, { fullPasses, definition }) };
 }

@@ -10,13 +10,15 @@ import type { RecordKinds } from '../../../records/registry.ts';
 import type { AuditTrail } from '../../admin/audit-trail.ts';
 import type { Caller } from '../../auth/caller.ts';
 import { ApiError } from '../../errors/api-error.ts';
+import type { FieldError } from '../../errors/api-error.ts';
 import { describeError } from '../../errors/outage.ts';
 import type { Log } from '../../http/log.ts';
 import type { MappingGateway } from '../../temporal/mapping-gateway.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { directionsOf, requireDecidable, requireValid } from '../../mappings/mapping-checks.ts';
+import type { Sent } from '../../http/parse.ts';
+import { directionsOf, requireDecidable, requireValid, wrongRules } from '../../mappings/mapping-checks.ts';
 import type { MappedResource } from '../../mappings/mapping-checks.ts';
 import { previewMapping } from '../../mappings/preview-mapping.ts';
 import { pageOf } from '../../schemas/common.ts';
@@ -86,12 +88,12 @@ function putRoute(deps: MappingRouteDeps): Endpoint {
     role: 'admin',
     effort: 'start',
     body: mappingBody,
+    rules: (ids, sent) => brokenIn(deps, ids, sent),
     answers: { 200: { description: 'The mapping as it is now.', schema: savedMappingAnswer } },
     problems: ['resource-not-supported', 'merge-policy-not-supported', 'mapping-refused'],
     async handle({ ids, body, caller, requestId }) {
       const mapped = await resourceOf(deps, ids);
       const definition = toDefinition(body.fields, body);
-      await requireValid(deps, mapped, definition);
       requireDecidable(deps, mapped, definition);
       const mapping = { definition, createdBy: caller.subject };
       const { connection, kind } = mapped;
@@ -130,6 +132,7 @@ function previewRoute(deps: MappingRouteDeps): Endpoint {
     path: `${PATH}/preview`,
     role: 'viewer',
     body: previewBody,
+    rules: (ids, sent) => brokenIn(deps, ids, sent),
     bodyOptional: true,
     answers: { 200: { description: 'The records in the order in which they were named.', schema: previewAnswer } },
     problems: ['resource-not-supported'],
@@ -137,7 +140,6 @@ function previewRoute(deps: MappingRouteDeps): Endpoint {
       const mapped = await resourceOf(deps, ids);
       const { fields, recordIds } = body;
       const definition = fields === undefined ? (await deps.mappings.find(ids)).definition : toDefinition(fields);
-      if (fields !== undefined) await requireValid(deps, mapped, definition);
       const adapter = deps.providers.find(mapped.connection.provider);
       if (!adapter) throw notFound('mapping-not-found');
       const mapping = adapter.mapping(ids.resource);
@@ -186,6 +188,11 @@ async function resourceOf(deps: MappingRouteDeps, ref: MappingRef): Promise<Mapp
   const mapped = { connection, kind: deps.kinds.get(ref.resource) };
   directionsOf(deps, mapped);
   return mapped;
+}
+
+async function brokenIn(deps: MappingRouteDeps, ref: MappingRef, sent: Sent): Promise<readonly FieldError[]> {
+  const mapped = { connection: await deps.connections.find(ref), kind: deps.kinds.get(ref.resource) };
+  return wrongRules(deps, mapped, sent);
 }
 
 interface Saving {

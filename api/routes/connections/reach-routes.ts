@@ -2,15 +2,17 @@ import type { Connection, ConnectionStore } from '../../../db/connections/connec
 import type { ReachRef, ReachStore } from '../../../db/connections/reach-store.ts';
 import { exclusionProblem } from '../../../domain/reach/field-reach.ts';
 import type { Providers } from '../../../providers/providers.ts';
+import type { RecordKind } from '../../../records/record-kind.ts';
 import type { RecordKinds } from '../../../records/registry.ts';
 import type { AuditTrail } from '../../admin/audit-trail.ts';
 import { ApiError } from '../../errors/api-error.ts';
+import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Answer, Endpoint } from '../../http/endpoint.ts';
-import { invalidRequest } from '../../http/parse.ts';
+import type { Sent } from '../../http/parse.ts';
 import { pageOf } from '../../schemas/common.ts';
-import { presentUnknownField, reachAnswer, reachBody, unknownFieldAnswer } from '../../schemas/reach.ts';
+import { excludedField, presentUnknownField, reachAnswer, reachBody, unknownFieldAnswer } from '../../schemas/reach.ts';
 
 export interface ReachRouteDeps {
   readonly connections: ConnectionStore;
@@ -58,6 +60,7 @@ function putRoute(deps: ReachRouteDeps): Endpoint {
     path: PATH,
     role: 'admin',
     body: reachBody,
+    rules: ({ resource }, sent) => wrongExclusions(deps.kinds.get(resource), sent),
     answers: { 200: { description: 'What is left out from now on.', schema: reachAnswer } },
     problems: ['resource-not-supported', 'fields-not-excludable', 'history-not-limitable'],
     async handle({ ids, body, caller, requestId }) {
@@ -66,12 +69,6 @@ function putRoute(deps: ReachRouteDeps): Endpoint {
       const { excludedFields = stored.excludedFields, historyFrom = stored.historyFrom } = body;
       if (historyFrom !== null) requireDated(deps.providers, connection, ids.resource);
       if (excludedFields.length > 0) requireExcludable(deps.providers, connection, ids.resource);
-      const kind = deps.kinds.get(ids.resource);
-      const errors = excludedFields.flatMap((name, index) => {
-        const message = exclusionProblem(kind, name, excludedFields);
-        return message === null ? [] : [{ path: `excludedFields.${index}`, message }];
-      });
-      if (errors.length > 0) throw invalidRequest(errors);
       await deps.reach.change(
         ids,
         { excludedFields, historyFrom },
@@ -108,6 +105,22 @@ function unknownFieldsRoute(deps: ReachRouteDeps): Endpoint {
       const data = (await deps.reach.unknownFields(ids)).map(presentUnknownField);
       return { status: 200, body: { data, nextCursor: null } };
     },
+  });
+}
+
+function wrongExclusions(kind: RecordKind, { excludedFields: sent }: Sent): readonly FieldError[] {
+  if (!Array.isArray(sent)) return [];
+  const names = sent.map((name) => excludedField.safeParse(name).data);
+  return names.flatMap((name, index) => {
+    const message =
+      name === undefined
+        ? null
+        : exclusionProblem(
+            kind,
+            name,
+            names.filter((one) => one !== undefined),
+          );
+    return message === null ? [] : [{ path: `excludedFields.${index}`, message }];
   });
 }
 

@@ -9,7 +9,7 @@ import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { invalidRequest } from '../../http/parse.ts';
+import type { Sent } from '../../http/parse.ts';
 import { READING_PROBLEMS, reportProblem } from '../../reports/report-refusals.ts';
 import { presentReport, reportAnswer, reportQuery } from '../../schemas/report.ts';
 import { requireActive } from '../../syncs/start-sync.ts';
@@ -39,6 +39,11 @@ export function reportRoute(deps: ReportRouteDeps): Endpoint {
     effort: 'connect',
     pathWords: { report: reports.map(({ id }) => id) },
     query: reportQuery,
+    async rules({ report: name, ...ref }, sent) {
+      const connection = await deps.connections.find(ref);
+      const report = connection && reportsOf(providers, connection).find(({ id }) => id === name);
+      return report ? wrongDays(report.period, sent) : [];
+    },
     answers: { 200: { description: 'The report.', schema: reportAnswer } },
     problems: READING_PROBLEMS,
     async handle({ ids: { report: name, ...ref }, query }) {
@@ -59,10 +64,15 @@ export function reportRoute(deps: ReportRouteDeps): Endpoint {
   });
 }
 
-function reportOf(providers: Providers, { provider }: Connection, name: string): ReportDefinition {
-  const { displayName, reports } = providers.find(provider)?.capabilities ?? { displayName: provider, reports: [] };
+const reportsOf = (providers: Providers, { provider }: Connection): readonly ReportDefinition[] =>
+  providers.find(provider)?.capabilities.reports ?? [];
+
+function reportOf(providers: Providers, connection: Connection, name: string): ReportDefinition {
+  const reports = reportsOf(providers, connection);
   const report = reports.find(({ id }) => id === name);
   if (report) return report;
+  const { provider } = connection;
+  const displayName = providers.find(provider)?.capabilities.displayName ?? provider;
   const known = reports.map(({ id }) => id).join(', ');
   throw new ApiError(
     'report-not-supported',
@@ -70,22 +80,15 @@ function reportOf(providers: Providers, { provider }: Connection, name: string):
   );
 }
 
-type AskedDays = z.output<typeof reportQuery>;
-
-/** The days that the report takes. Throws `invalid-request`, which names each day that is missing or wrong. */
-function daysOf({ period }: ReportDefinition, asked: AskedDays): ReportDays {
-  const errors = wrongDays(period, asked);
-  if (errors.length > 0) throw invalidRequest(errors);
-  const { from = null, to = null } = asked;
-  return { from: period === 'range' ? from : null, to: period === 'none' ? null : to };
+/** The days that the report takes. */
+function daysOf({ period }: ReportDefinition, { from, to }: z.output<typeof reportQuery>): ReportDays {
+  return { from: period === 'range' ? (from ?? null) : null, to: period === 'none' ? null : (to ?? null) };
 }
 
-function wrongDays(period: ReportPeriod, { from, to }: AskedDays): readonly FieldError[] {
+function wrongDays(period: ReportPeriod, { from, to }: Sent): readonly FieldError[] {
   const errors: FieldError[] = [];
   if (period === 'range' && from === undefined) errors.push({ path: 'from', message: 'This report needs a first day' });
   if (period !== 'none' && to === undefined) errors.push({ path: 'to', message: 'This report needs a last day' });
-  if (from !== undefined && to !== undefined && from > to)
-    errors.push({ path: 'from', message: 'Must not be after `to`' });
   return errors;
 }
 

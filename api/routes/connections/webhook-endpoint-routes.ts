@@ -11,10 +11,11 @@ import type { Sealer } from '../../../vault/vault.ts';
 import type { WebhookSecretOpener } from '../../../vault/webhook-secret-opener.ts';
 import type { Actor, AuditTrail } from '../../admin/audit-trail.ts';
 import { ApiError } from '../../errors/api-error.ts';
+import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { invalidRequest } from '../../http/parse.ts';
+import type { Sent } from '../../http/parse.ts';
 import {
   newEndpointBody,
   presentEndpoint,
@@ -122,20 +123,37 @@ function secretRoute(deps: WebhookEndpointRouteDeps): Endpoint {
     path: `${PATH}/signing-secret`,
     role: 'admin',
     body: signingSecretBody,
+    rules: async (ids, sent) => wrongSecret(await secretFormOf(deps, ids), sent),
     answers: { 200: { description: 'The address, without its URL.', schema: webhookEndpointAnswer } },
     problems: ['webhook-endpoint-not-found', 'webhook-endpoint-not-supported', 'vault-unavailable'],
     async handle({ ids, body: { signingSecret, keepPreviousHours }, caller, requestId }) {
-      const { kind, secretForm, name } = await find(deps, ids);
+      const { kind, name } = await find(deps, ids);
       if (kind !== 'signed')
         throw new ApiError('webhook-endpoint-not-supported', `${name} signs nothing: the URL itself is the secret.`);
-      if (secretForm && !secretForm.pattern.test(signingSecret))
-        throw invalidRequest([{ path: 'signingSecret', message: secretForm.description }]);
       const previousEndsAt = new Date(deps.clock().getTime() + keepPreviousHours * HOUR_MS);
       const entry = entryOf(deps, { caller, requestId, ...ids }, 'connection.webhook-secret-entered');
       const stored = await replaceSecret(deps, ids, { next: new Secret(signingSecret), previousEndsAt, entry });
       return { status: 200, body: presentEndpoint(ids.connectionId, stored, { kind, url: null }) };
     },
   });
+}
+
+async function secretFormOf(
+  { connections, providers }: WebhookEndpointRouteDeps,
+  ref: ConnectionRef,
+): Promise<ConnectionEndpoint['secretForm'] | null> {
+  const connection = await connections.find(ref);
+  return connection && providers.webhooks(connection.provider)?.connectionEndpoint?.secretForm;
+}
+
+function wrongSecret(
+  form: ConnectionEndpoint['secretForm'] | null,
+  { signingSecret: sent }: Sent,
+): readonly FieldError[] {
+  const { data } = signingSecretBody.shape.signingSecret.safeParse(sent);
+  return data === undefined || !form || form.pattern.test(data)
+    ? []
+    : [{ path: 'signingSecret', message: form.description }];
 }
 
 interface NewSecret {
@@ -184,10 +202,7 @@ const entryOf = (
 async function find(
   { connections, providers }: WebhookEndpointRouteDeps,
   ref: ConnectionRef,
-): Promise<
-  Pick<ConnectionEndpoint, 'kind' | 'secretForm' | 'registers'> &
-    Pick<Connection, 'provider'> & { readonly name: string }
-> {
+): Promise<Pick<ConnectionEndpoint, 'kind' | 'registers'> & Pick<Connection, 'provider'> & { readonly name: string }> {
   const connection = await connections.find(ref);
   if (!connection) throw notFound('connection-not-found');
   const { provider } = connection;
@@ -195,5 +210,5 @@ async function find(
   const own = providers.webhooks(provider)?.connectionEndpoint;
   if (!own)
     throw new ApiError('webhook-endpoint-not-supported', `${name} sends the events of all accounts to one address.`);
-  return { kind: own.kind, secretForm: own.secretForm, registers: own.registers, provider, name };
+  return { kind: own.kind, registers: own.registers, provider, name };
 }

@@ -5,7 +5,7 @@ import { notFound } from '../../errors/not-found.ts';
 import { readCursor, toPageAnswer } from '../../http/cursor.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
-import { startReconciliation } from '../../reconciliation/start-reconciliation.ts';
+import { startReconciliation, wrongBusinessDays } from '../../reconciliation/start-reconciliation.ts';
 import type { ReconciliationDeps } from '../../reconciliation/start-reconciliation.ts';
 import { pageOf } from '../../schemas/common.ts';
 import {
@@ -47,6 +47,7 @@ function startRoute(deps: ReconciliationRouteDeps): Endpoint {
     effort: 'start',
     idempotent: true,
     body: startReconciliationBody,
+    rules: ({ venueId }, sent) => wrongBusinessDays(deps, venueId, sent),
     answers: {
       202: { description: 'Started.', schema: reconciliationAnswer, location: 'The reconciliation.' },
       200: {

@@ -7,11 +7,13 @@ import type { RecordKind } from '../../../records/record-kind.ts';
 import type { RecordKinds } from '../../../records/registry.ts';
 import type { AuditTrail } from '../../admin/audit-trail.ts';
 import { ApiError } from '../../errors/api-error.ts';
+import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { readCursor, toPageAnswer } from '../../http/cursor.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import { check, invalidRequest } from '../../http/parse.ts';
+import type { Sent } from '../../http/parse.ts';
 import { pageOf } from '../../schemas/common.ts';
 import { conflictAnswer, conflictListQuery, presentConflict, resolveConflictBody } from '../../schemas/conflict.ts';
 import { schemasOf } from '../../schemas/records/record-schemas.ts';
@@ -59,13 +61,16 @@ function resolveRoute({ conflicts, kinds, audit }: ConflictRouteDeps): Endpoint 
     role: 'operator',
     idempotent: true,
     body: resolveConflictBody,
+    async rules({ venueId, conflictId }, sent) {
+      const found = await conflicts.find(venueId, conflictId);
+      return found?.state === 'open' ? wrongResolution(kinds.get(found.resource), found, sent) : [];
+    },
     answers: { 200: { description: 'The conflict, resolved.', schema: conflictAnswer } },
     problems: ['conflict-resolved'],
     async handle({ ids: { venueId, conflictId }, body: { take, values = {} }, caller, requestId }) {
       const found = await conflicts.find(venueId, conflictId);
       if (!found) throw notFound('conflict-not-found');
       if (found.state !== 'open') throw alreadyResolved();
-      if (take === 'values') checkValues(kinds.get(found.resource), found, values);
       const resolved = await conflicts.resolve(
         { venueId, id: conflictId },
         { take, values, by: caller.subject },
@@ -89,14 +94,16 @@ const isProblems = (resolved: Conflict | readonly FieldProblem[]): resolved is r
 
 const alreadyResolved = () => new ApiError('conflict-resolved', 'The conflict is resolved already.');
 
-/** Throws `invalid-request`, naming every field that has no valid value. */
-function checkValues(
+/** Names every field that has no valid value, where the conflict is to be resolved by values. */
+function wrongResolution(
   kind: RecordKind,
   { fields, kind: conflictKind }: Conflict,
-  values: Readonly<Record<string, unknown>>,
-): void {
-  if (conflictKind !== 'fields')
-    throw invalidRequest([{ path: 'take', message: 'A deletion is resolved by `venue` or `provider`' }]);
+  sent: Sent,
+): readonly FieldError[] {
+  if (sent['take'] !== 'values') return [];
+  if (conflictKind !== 'fields') return [{ path: 'take', message: 'A deletion is resolved by `venue` or `provider`' }];
+  const { data: values } = resolveConflictBody.shape.values.safeParse(sent['values']);
+  if (values === undefined) return [];
   const paths = fields.map(({ field }) => field);
   const missing = paths.filter((path) => !Object.hasOwn(values, path)).map(withMessage('Required'));
   const unknown = Object.keys(values)
@@ -105,8 +112,7 @@ function checkValues(
   const wrong = paths
     .filter((path) => Object.hasOwn(values, path))
     .flatMap((path) => wrongIn(kind, path, values[path]));
-  const errors = [...missing, ...unknown, ...wrong];
-  if (errors.length > 0) throw invalidRequest(errors);
+  return [...missing, ...unknown, ...wrong];
 }
 
 const inValues = ({ path, message }: FieldProblem): FieldProblem => ({ path: `values.${path}`, message });

@@ -1,13 +1,13 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { TooManySumsError } from '../../../db/records/transaction-summary-store.ts';
 import type { TransactionSummaryStore } from '../../../db/records/transaction-summary-store.ts';
 import type { VenueStore } from '../../../db/core/venue-store.ts';
 import { dayIn } from '../../../domain/schedule/time-zone.ts';
 import { ApiError } from '../../errors/api-error.ts';
+import type { FieldError } from '../../errors/api-error.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import { notFound } from '../../errors/not-found.ts';
-import { invalidRequest } from '../../http/parse.ts';
 import { summaryAnswer, summaryQuery } from '../../schemas/transaction-summary.ts';
 
 export interface TransactionSummaryRouteDeps {
@@ -34,13 +34,18 @@ export function transactionSummaryRoute({ venues, summaries, clock }: Transactio
     path: '/v1/venues/{venueId}/transactions/summary',
     role: 'viewer',
     query: summaryQuery,
+    async rules({ venueId }, { from, to }) {
+      const venue = await venues.find([venueId], venueId);
+      const asked = askedDays.safeParse({ from, to });
+      return venue && asked.success ? wrongDays(asked.data, dayIn(venue.timeZone, clock())) : [];
+    },
     answers: { 200: { description: 'In the order of day, kind, currency and connection.', schema: summaryAnswer } },
     problems: ['sum-out-of-range', 'summary-too-large'],
     async handle({ ids: { venueId }, query: { from, to, status, ...filter } }) {
       const venue = await venues.find([venueId], venueId);
       if (!venue) throw notFound('venue-not-found');
       const { timeZone } = venue;
-      const days = daysOf({ from, to }, () => dayIn(timeZone, clock()));
+      const days = daysOf({ from, to }, dayIn(timeZone, clock()));
       const sums = await summarised(
         summaries.summarise(venueId, { ...filter, ...days, timeZone, status: status ?? null }),
       );
@@ -62,19 +67,23 @@ async function summarised<T>(sums: Promise<T>): Promise<T> {
   }
 }
 
-/** Throws `invalid-request` when there are too many days, or none. */
-function daysOf(
-  { from, to }: { readonly from: string | undefined; readonly to: string | undefined },
-  today: () => string,
-): { readonly from: string; readonly to: string } {
-  const last = to ?? today();
-  const first = from ?? toDay(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS);
+const askedDays = z.object(summaryQuery.shape).pick({ from: true, to: true });
+type AskedDays = z.output<typeof askedDays>;
+
+function daysOf({ from, to }: AskedDays, today: string): { readonly from: string; readonly to: string } {
+  const last = to ?? today;
+  return { from: from ?? toDay(Date.parse(last) - (DEFAULT_DAYS - 1) * DAY_MS), to: last };
+}
+
+/** Names days that are too many, or begin in the future. */
+function wrongDays(asked: AskedDays, today: string): readonly FieldError[] {
+  const { from, to } = daysOf(asked, today);
   // In days without a time zone, which all have the same length.
-  const count = (Date.parse(last) - Date.parse(first)) / DAY_MS + 1;
-  if (count < 1) throw invalidRequest([{ path: 'from', message: 'Must not be after today' }]);
-  if (count > MAX_DAYS)
-    throw invalidRequest([{ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` }]);
-  return { from: first, to: last };
+  const count = (Date.parse(to) - Date.parse(from)) / DAY_MS + 1;
+  // With both days the schema says so.
+  if (count < 1) return asked.to === undefined ? [{ path: 'from', message: 'Must not be after today' }] : [];
+  if (count <= MAX_DAYS) return [];
+  return [{ path: 'from', message: `Must not be more than ${MAX_DAYS} days with the last one` }];
 }
 
 const toDay = (epochMs: number): string => new Date(epochMs).toISOString().slice(0, 10);

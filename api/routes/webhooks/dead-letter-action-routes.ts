@@ -1,11 +1,13 @@
-import type { DeadLetterId, VenueId } from '../../../contracts/ids.ts';
+import type { DeadLetterId, RecordId, VenueId } from '../../../contracts/ids.ts';
 import type { DeadLetter, Unchanged } from '../../../db/dead-letters/dead-letter-store.ts';
 import type { StoredRecord } from '../../../db/records/record-store.ts';
 import type { FieldProblem } from '../../../db/records/record-writing.ts';
+import type { RecordKind } from '../../../records/record-kind.ts';
 import type { Actor } from '../../admin/audit-trail.ts';
 import type { StartRetries } from '../../dead-letters/retry-starter.ts';
 import { deadLetterAdvice } from '../../../domain/dead-letters/dead-letter-advice.ts';
 import { ApiError } from '../../errors/api-error.ts';
+import type { FieldError } from '../../errors/api-error.ts';
 import { notFound } from '../../errors/not-found.ts';
 import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
@@ -130,6 +132,10 @@ function editRoute(deps: DeadLetterActionDeps): Endpoint {
     path: DEAD_LETTER,
     role: 'operator',
     body: editDeadLetterBody,
+    async rules({ venueId, deadLetterId }, { fields }) {
+      const letter = await deps.deadLetters.find(venueId, deadLetterId);
+      return letter === null || letter.state === 'resolved' ? [] : wrongFields(deps, letter, fields);
+    },
     answers: { 200: { description: 'The entry; its record is changed.', schema: deadLetterAnswer } },
     problems: ['dead-letter-settled', 'dead-letter-not-editable'],
     async handle({ ids: { venueId, deadLetterId }, body: { fields }, caller, requestId }) {
@@ -142,21 +148,52 @@ function editRoute(deps: DeadLetterActionDeps): Endpoint {
   });
 }
 
+/** The record that an entry is about, where it can be edited. */
+function editable({ kinds }: DeadLetterActionDeps, { resource, recordId }: DeadLetter): EditableRecord | null {
+  return resource === null || recordId === null || !kinds.has(resource)
+    ? null
+    : { kind: kinds.get(resource), recordId };
+}
+
+interface EditableRecord {
+  readonly kind: RecordKind;
+  readonly recordId: RecordId;
+}
+
+const checkChanges = (
+  { records }: DeadLetterActionDeps,
+  { kind, recordId, venueId }: EditableRecord & Pick<DeadLetter, 'venueId'>,
+  fields: unknown,
+): ReturnType<typeof checkRecordChanges> =>
+  checkRecordChanges(schemasOf(kind).changes, fields, {
+    ...{ store: records.of(kind), ref: { venueId, id: recordId }, fields: Object.keys(kind.fields) },
+  });
+
+async function wrongFields(
+  deps: DeadLetterActionDeps,
+  letter: DeadLetter,
+  sent: unknown,
+): Promise<readonly FieldError[]> {
+  const record = editable(deps, letter);
+  const { data: fields } = editDeadLetterBody.shape.fields.safeParse(sent);
+  if (record === null || fields === undefined) return [];
+  const parsed = await checkChanges(deps, { ...record, venueId: letter.venueId }, fields);
+  return parsed.ok ? [] : parsed.errors.map(inFields);
+}
+
 /** Throws `invalid-request` with every wrong field; nothing is changed then. */
 async function editRecord(
-  { records, kinds, audit }: DeadLetterActionDeps,
+  deps: DeadLetterActionDeps,
   letter: DeadLetter,
   { fields, actor }: { readonly fields: Readonly<Record<string, unknown>>; readonly actor: Actor },
 ): Promise<void> {
-  const { id, venueId, resource, recordId } = letter;
-  if (resource === null || recordId === null || !kinds.has(resource)) throw notEditable(deadLetterAdvice(letter));
-  const kind = kinds.get(resource);
+  const { id, venueId, resource } = letter;
+  const record = editable(deps, letter);
+  if (record === null) throw notEditable(deadLetterAdvice(letter));
+  const { kind, recordId } = record;
+  const { records, audit } = deps;
   const store = records.of(kind);
-  const parsed = await checkRecordChanges(schemasOf(kind).changes, fields, {
-    store,
-    ref: { venueId, id: recordId },
-    fields: Object.keys(kind.fields),
-  });
+  const parsed = await checkChanges(deps, { ...record, venueId }, fields);
   if (!parsed.ok) throw invalidRequest(parsed.errors.map(inFields));
   const result = await store.update({ venueId, id: recordId }, parsed.value, ({ id: record }: StoredRecord) =>
     audit.entry(actor, venueId, {

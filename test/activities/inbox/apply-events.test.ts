@@ -121,6 +121,16 @@ describe('a batch of events', () => {
     ]);
   });
 
+  it('ignores one at a connection’s own address that names another account, which no operator has to look at', async () => {
+    const own = await aGrant('M7');
+    const event = { eventKey: uuidv7(), type: 'oauth.authorization.revoked', partition: PARTITION, headers: {} };
+    await inbox.keep([{ ...event, provider: 'square', endpoint: own, account: null, body: Buffer.from('{}') }]);
+    await handle();
+    expect(await states()).toEqual([{ account: null, state: 'ignored', attempts: 1, code: null }]);
+    expect(await inbox.countUnfinished()).toEqual([]);
+    expect(told).toEqual([]);
+  });
+
   it('leaves a backlog whose first and last event tell how long they have waited', async () => {
     expect(await inbox.readBacklog(PARTITION)).toBeNull();
     await keep('M5');

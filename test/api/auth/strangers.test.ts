@@ -184,6 +184,7 @@ function bodyOf(endpoint: Endpoint): SendOptions {
       }),
     ),
     createConnection: aKey(api.sandbox.secretKey),
+    changeConnection: { credentials: { secretKey: api.sandbox.secretKey } },
     startSync: aSync(ids['connectionId'] ?? ''),
     putSchedule: { every: '1d' },
     chooseGrantAccounts: { chosen: null },
@@ -298,7 +299,7 @@ describe('a role', () => {
       expect.soft(answer, endpoint.name).toMatchObject({ status: 403, json: { code: 'forbidden' } });
     }
     expect(await dump()).toEqual(before);
-    expect(above.length).toBe({ viewer: 66, operator: 18, admin: 0 }[role]);
+    expect(above.length).toBe({ viewer: 67, operator: 19, admin: 0 }[role]);
   });
 
   it('viewer reads everything of a venue and changes nothing', async () => {

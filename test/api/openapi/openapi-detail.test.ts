@@ -66,6 +66,21 @@ function undescribed(id: string, { status, headers }: Answered): readonly string
   });
 }
 
+/** Answers to new keys of a connection: stored, given again, and refused. */
+async function keysOf(path: string): Promise<readonly (readonly [string, Answered])[]> {
+  const keys = [api.sandbox.secretKey, api.sandbox.secretKey, 'sk_test_wrong'];
+  const answers: [string, Answered][] = [];
+  for (const secretKey of keys)
+    answers.push([
+      'changeConnection',
+      await api.send('PATCH', path, {
+        json: { credentials: { secretKey } },
+        headers: { 'idempotency-key': `of ${secretKey}` },
+      }),
+    ]);
+  return answers;
+}
+
 describe('the OpenAPI document', () => {
   it('is valid OpenAPI 3.1 according to an independent validator', async () => {
     expect(await new Validator().validate({ ...document })).toEqual({ valid: true });
@@ -94,6 +109,7 @@ describe('the OpenAPI document', () => {
       ['getVenue', await api.send('GET', '/v1/venues/none')],
       ['createConnection', connected],
       ['createConnection', await api.send('POST', `${base}/connections`, { json: aKey(api.sandbox.secretKey) })],
+      ...(await keysOf(`${base}/connections/${connected.json.id}`)),
       [
         'createConnection',
         await api.send('POST', `${base}/connections`, {
