@@ -193,6 +193,11 @@ export interface ResourceWriter {
    * Absent: writes may overlap.
    */
   readonly exclusive?: string;
+  /**
+   * Asks the provider what every write has to know, such as the audience of its members. Called while records are still
+   * being read, as soon as one of them has to be written. A write that needs the answer asks again after a failure.
+   */
+  readonly prepare?: () => Promise<unknown>;
   readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;

@@ -1,9 +1,10 @@
-import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { API_VERSION } from '../../sandbox/stripe/events/event.ts';
 import { signatureHeader } from '../../sandbox/stripe/events/webhook-sender.ts';
 import type { Socket } from 'node:net';
+import { anEventId } from './event-ids.ts';
+import type { IdOrder } from './event-ids.ts';
 
 export interface EventSenderOptions {
   readonly url: string;
@@ -13,6 +14,8 @@ export interface EventSenderOptions {
   readonly connections: number;
   /** The type of the events. */
   readonly type: string;
+  /** Default `by-time`. */
+  readonly ids?: IdOrder;
 }
 
 /** A customer of the stand-in, of which each event tells of another. */
@@ -109,17 +112,18 @@ export class EventSender {
   }
 
   #make(): SignedEvent {
-    const { url, secret, accounts, type } = this.#options;
+    const { url, secret, accounts, type, ids = 'by-time' } = this.#options;
     const { pathname, host } = new URL(url);
-    const id = `evt_${randomUUID()}`;
     const created = Math.floor(Date.now() / 1_000);
+    const account = accounts[this.#made++ % accounts.length] ?? '';
+    const id = anEventId(ids, created, account);
     const body = JSON.stringify({
       id,
       object: 'event',
       api_version: API_VERSION,
       type,
       livemode: false,
-      account: accounts[this.#made++ % accounts.length],
+      account,
       created,
       data: { object: { ...OBJECT, id: `cus_${id}`, created } },
     });

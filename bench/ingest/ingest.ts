@@ -76,7 +76,7 @@ async function inTurn(system: System, folder: string, options: IngestOptions): P
       ...(await measured('outage', async () => [await withoutTemporal(path)])),
       memoryRow('api', system.pids.api, warm.api),
       memoryRow('worker', system.pids.worker, warm.worker),
-      ...(await measured('large', async () => [await largeInbox(path, ids)])),
+      ...(await measured('large', () => largeInbox(path, ids))),
     ];
   } finally {
     await sql.end();

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { IdOrder } from './event-ids.ts';
 import { EventSender } from './event-sender.ts';
 import { openLoop, percentile } from '../support/open-loop.ts';
 import { cpuSeconds } from '../support/process-usage.ts';
@@ -11,6 +12,8 @@ export interface Taker {
   readonly secret: string;
   /** Its processes, by name. */
   readonly pids: Readonly<Record<string, number>>;
+  /** Of the events that it is sent; default `by-time`. */
+  readonly ids?: IdOrder;
 }
 
 /** How many senders share one taker. */
@@ -27,11 +30,12 @@ export const takerOf = ({ apiUrl, stripeWebhookSecret: secret, pids }: System): 
 
 /** Runs `work` with a sender of events. */
 export async function withSender<Result>(
-  { url, secret }: Taker,
+  { url, secret, ids }: Taker,
   work: (sender: EventSender) => Promise<Result>,
   accounts: readonly string[] = ACCOUNTS,
 ): Promise<Result> {
-  const sender = new EventSender({ url, secret, accounts, connections: CONNECTIONS, type: TYPE });
+  const options = { url, secret, accounts, connections: CONNECTIONS, type: TYPE };
+  const sender = new EventSender({ ...options, ...(ids && { ids }) });
   try {
     return await work(sender);
   } finally {

@@ -103,6 +103,7 @@ class PushWalk {
   #pageSize: number;
   readonly #first: PushCheckpoint;
   #atEnd = false;
+  #isPrepared = false;
 
   constructor(environment: PushEnvironment, checkpoint: PushCheckpoint, counted: ArchivingCount) {
     this.#environment = environment;
@@ -168,6 +169,7 @@ class PushWalk {
         .filter((row) => row.link?.countedInThisRun !== true)
         .map((row) => planPush(row, mapping, Date.now()));
       const open = works.filter((work) => !isSettled(work));
+      if (open.length > 0) this.#prepare();
       await this.#markWrites(open);
       const page = { last, unchangedCount: works.length - open.length, unfinished: open.length };
       this.#pages.push(page);
@@ -178,6 +180,13 @@ class PushWalk {
     this.#atEnd = rows.length < limit;
     // A page without work passes at once, and an empty one may be the end.
     this.#committer.add([]);
+  }
+
+  #prepare(): void {
+    if (this.#isPrepared) return;
+    this.#isPrepared = true;
+    // The write that needs what could not be asked tells of the failure.
+    this.#environment.writer.prepare?.().catch(() => undefined);
   }
 
   // Marks a first write before it is sent: if its answer is lost, the mark says that there may be a remote record.

@@ -24,6 +24,7 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
   const isOthers = (contactId: string, recordId: string): boolean =>
     creation.hasMade(contactId) || (foundFor.get(contactId) ?? recordId) !== recordId;
   return {
+    prepare: () => audience.id(),
     create: async (mapped, { idempotencyKey }) => settled(await creation.one({ mapped, idempotencyKey })),
     update: async (externalId, mapped, options) => update.one({ externalId, mapped, ...options }),
     batch: {

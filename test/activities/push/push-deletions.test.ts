@@ -87,9 +87,9 @@ describe('a push of what the venue deleted', () => {
   it('leaves another venue’s records alone, although they have the same names', async () => {
     const account = await world.stripe.addAccount();
     const other = await world.aVenue(account.secretKey);
-    for (const of of [venue, other]) {
-      await world.load(of, 3);
-      await world.sync(of, 'push');
+    for (const each of [venue, other]) {
+      await world.load(each, 3);
+      await world.sync(each, 'push');
     }
     await remove(['c-0']);
     await world.sync(venue, 'push');

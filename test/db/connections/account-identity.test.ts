@@ -182,10 +182,10 @@ describe('the migration to records by account', () => {
     await customer('c2', 'mine');
     await link('a', 'c2', ['customers', 'cus_2', '2026-11-01']);
     await link('b', 'c2', ['customers', 'cus_2b', '2026-11-01', 'gone']);
-    for (const of of ['a', 'b']) {
+    for (const each of ['a', 'b']) {
       await admin`insert into transactions (id, venue_id, source_id, kind, occurred_at, amount_minor, currency, status, customer_source_id, customer_external_id)
-        values (${id(`7${of}`)}, ${id('1')}, ${`stripe:ch_${of}`}, 'payment', now(), 1, 'EUR', 'succeeded', 'stripe:cus_1', 'cus_1')`;
-      await link(of, `7${of}`, ['transactions', `ch_${of}`, '2026-11-01']);
+        values (${id(`7${each}`)}, ${id('1')}, ${`stripe:ch_${each}`}, 'payment', now(), 1, 'EUR', 'succeeded', 'stripe:cus_1', 'cus_1')`;
+      await link(each, `7${each}`, ['transactions', `ch_${each}`, '2026-11-01']);
     }
     await admin`insert into transactions (id, venue_id, source_id, kind, occurred_at, amount_minor, currency, status) values (${id('90')}, ${id('1')}, 'stripe:pi_1', 'payment', now(), 1, 'EUR', 'pending')`;
     await link('a', '90', ['transactions', 'pi_1', '2026-11-01', 'gone']);

@@ -141,7 +141,7 @@ describe('references between pulled records', () => {
     });
 
     it('names the record of its own connection when two connections have equal ids', async () => {
-      for (const of of [a, b]) await pull(of, kind, [naming('one', 'x')]);
+      for (const each of [a, b]) await pull(each, kind, [naming('one', 'x')]);
       await pull(a, to, [target('x')]);
       expect((await heldBy(b, kind, { id: 'one', field })).held).toBe(waiting(b, 'x'));
       await pull(b, to, [target('x')]);
@@ -200,7 +200,7 @@ describe('references between pulled records', () => {
     );
 
     it('is deleted with its record when the records of its connection are deleted', async () => {
-      for (const of of [a, b]) await pull(of, kind, [naming('one', 'x')]);
+      for (const each of [a, b]) await pull(each, kind, [naming('one', 'x')]);
       const store = createDisconnectionStore(world.database.db, world.audit, KINDS_WITH_CARDS);
       for (
         let cursor: Awaited<ReturnType<typeof store.deleteSome>> | typeof store.firstDeletion = store.firstDeletion;
@@ -223,8 +223,8 @@ describe('references between pulled records', () => {
 
   it('let an amendment find its record in its own connection only', async () => {
     const kind = KINDS_WITH_CARDS.get('transactions');
-    for (const of of [a, b])
-      await pull(of, kind, [
+    for (const each of [a, b])
+      await pull(each, kind, [
         { id: 'pay', refs: { payment: 'pi' }, fields: { kind: 'payment', metadata: { kept: '1' } } },
         { id: 'refund', refs: { payment: 'pi' }, fields: { kind: 'refund' } },
       ]);

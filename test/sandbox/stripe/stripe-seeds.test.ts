@@ -67,10 +67,10 @@ describe('a seed', () => {
   it('of charges with named payment intents creates the same in two accounts', async () => {
     const { stripe, control } = await aSandbox();
     const { id: account } = await control.call<{ readonly id: string }>('POST', '/accounts', {});
-    for (const of of [{}, { account }])
+    for (const owner of [{}, { account }])
       await control.seed({
         resource: 'charges',
-        ...of,
+        ...owner,
         records: [
           { id: 'ch_same', amount: 10, payment_intent: 'pi_same' },
           { amount: 20, payment_intent: false },
