@@ -79,23 +79,29 @@ export class AudienceSearch {
 
   async #find(hashes: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundMember>> {
     const found = new Map<string, FoundMember>();
-    const begin = this.#skipped;
-    let skipped = begin;
-    let isFromStart = begin === 0;
-    for (let pages = Math.floor(hashes.size / MEMBERS_A_PAGE); pages > 0 && found.size < hashes.size; pages -= 1) {
-      const askedAtMs = Date.now();
-      const { members, isLast } = await readPage(this.#listing, skipped, null);
-      for (const member of members)
-        if (hashes.has(member.id)) {
-          found.set(member.id, { member, askedAtMs });
-          this.#skipped = skipped;
-        }
-      skipped += PAGE_SIZE;
-      if (isLast && isFromStart) break;
-      if (isLast) [skipped, isFromStart] = [0, true];
-      if (isFromStart && begin > 0 && skipped >= begin) break;
+    for await (const { members, skipped, askedAtMs } of this.#pages(Math.floor(hashes.size / MEMBERS_A_PAGE))) {
+      const there = members.filter(({ id }) => hashes.has(id));
+      for (const member of there) found.set(member.id, { member, askedAtMs });
+      if (there.length > 0) this.#skipped = skipped;
+      if (found.size === hashes.size) break;
     }
     return found;
+  }
+
+  /** This many pages from where the last search has ended, those before it last, and none twice. */
+  async *#pages(most: number) {
+    const begin = this.#skipped;
+    let skipped = begin;
+    let isBeforeBegin = begin === 0;
+    for (let pages = 0; pages < most; pages += 1) {
+      const askedAtMs = Date.now();
+      const { members, isLast } = await readPage(this.#listing, skipped, null);
+      yield { members, skipped, askedAtMs };
+      if (isLast && isBeforeBegin) return;
+      skipped = isLast ? 0 : skipped + PAGE_SIZE;
+      isBeforeBegin ||= isLast;
+      if (isBeforeBegin && begin > 0 && skipped >= begin) return;
+    }
   }
 }
 

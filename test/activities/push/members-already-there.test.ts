@@ -11,7 +11,7 @@ const memberOf = (index: number, more: object = {}) => ({
   ...more,
 });
 
-interface MemberShown {
+interface MemberShown extends Readonly<Record<string, unknown>> {
   readonly email_address: string;
   readonly status: string;
   readonly merge_fields: { readonly FNAME: string };
@@ -54,7 +54,7 @@ describe('customers who are members already', () => {
     expect((await world.sync(venue, 'push')).counts).toMatchObject({ updated: 1_200, created: 0, rejected: 0 });
     // Three batches tell that the addresses are there, and three change the members.
     expect(await callsOf(venue)).toEqual({ batches: 6, pages: 5, single: 0 });
-    const members = (await venue.account.objects('members')) as readonly MemberShown[];
+    const members = await venue.account.objects<MemberShown>('members');
     expect(members).toHaveLength(2_400);
     for (const { email_address: address, merge_fields: fields, status } of members) {
       const index = Number(/\d+/.exec(address)?.[0]);
@@ -96,7 +96,7 @@ describe('customers who are members already', () => {
       })),
     );
     expect((await world.sync(venue, 'push')).counts).toMatchObject({ unchanged: 30, rejected: 30, updated: 0 });
-    const members = (await venue.account.objects('members')) as readonly MemberShown[];
+    const members = await venue.account.objects<MemberShown>('members');
     expect(new Set(members.map(({ merge_fields: { FNAME } }) => FNAME))).toEqual(new Set(['Ada']));
   });
 });
