@@ -9,7 +9,8 @@ import { duplicateAddress, MemberCreation } from './member-creation.ts';
 import { MemberUpdate } from './member-update.ts';
 import { MemberCalls } from './member-calls.ts';
 import { hashOf, toRecord } from './customer-fields.ts';
-import { membersChangedSince } from './member-search.ts';
+import { AudienceSearch, membersChangedSince } from './member-search.ts';
+import type { Member } from './customer-responses.ts';
 
 /** "Up to 500 members" (https://mailchimp.com/developer/marketing/api/lists/batch-subscribe-or-unsubscribe/, read 2026-11-29). */
 const MOST_MEMBERS = 500;
@@ -17,6 +18,8 @@ const MOST_MEMBERS = 500;
 /** Writes members of an audience by batches; what a batch cannot do to a member is a call of its own. */
 export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWriter {
   const calls = new MemberCalls(ask, audience);
+  const listing = { ask, audience };
+  const search = new AudienceSearch(listing);
   const creation = new MemberCreation(calls);
   const update = new MemberUpdate(calls);
   /** Which record a member was found for in this session: what is not committed yet no store can tell. */
@@ -53,29 +56,32 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
       return { found: toRecord(member, askedAtMs), after: null };
     },
 
-    /**
-     * What a batch has left has changed since. A member that was there before, unchanged, is told by the batch that would
-     * add it once more.
-     */
+    /** What a batch has left has changed since; a member that was there before is in the pages of the audience. */
     findMany: {
       size: MOST_MEMBERS,
       async find(hints) {
         const wanted = hints.flatMap((hint) => {
           const hash = hashIn(hint.fields);
-          return hash === null || creation.hasMet(hash) ? [] : [{ ...hint, hash }];
+          return hash === null ? [] : [{ ...hint, hash }];
         });
-        if (wanted.length === 0) return new Map();
-        const askedAtMs = Date.now();
-        const sinceEpochS = Math.min(...wanted.map(({ createdSinceEpochS }) => createdSinceEpochS));
-        const hashes = new Set(wanted.map(({ hash }) => hash));
-        const members = await membersChangedSince({ ask, audience }, sinceEpochS, hashes);
         const found = new Map<string, ProviderRecord | null>();
-        for (const { recordId, hash } of wanted) {
-          const member = members.get(hash) ?? null;
-          if (member !== null && isOthers(member.contact_id, recordId)) continue;
+        const take = ({ recordId }: (typeof wanted)[number], member: Member | null, askedAtMs: number): void => {
+          if (member !== null && isOthers(member.contact_id, recordId)) return;
           if (member !== null) foundFor.set(member.contact_id, recordId);
           found.set(recordId, member && toRecord(member, askedAtMs));
+        };
+        const met = wanted.filter(({ hash }) => creation.hasMet(hash));
+        const there = await search.find(new Set(met.map(({ hash }) => hash)));
+        for (const hint of met) {
+          const known = there.get(hint.hash);
+          if (known) take(hint, known.member, known.askedAtMs);
         }
+        const lost = wanted.filter(({ hash }) => !creation.hasMet(hash));
+        if (lost.length === 0) return found;
+        const askedAtMs = Date.now();
+        const sinceEpochS = Math.min(...lost.map(({ createdSinceEpochS }) => createdSinceEpochS));
+        const changed = await membersChangedSince(listing, sinceEpochS, new Set(lost.map(({ hash }) => hash)));
+        for (const hint of lost) take(hint, changed.get(hint.hash) ?? null, askedAtMs);
         return found;
       },
     },

@@ -24,23 +24,88 @@ const timeOf = (epochS: number): string => `${new Date(epochS * 1_000).toISOStri
 
 /** A list of more pages tells too little about one batch to be worth its calls. */
 const MOST_PAGES = 5;
+/** A page that has none of them costs what a few look-ups cost, which take a call or two each. */
+const MEMBERS_A_PAGE = 10;
 
 const pageSchema = z.object({ members: z.array(z.unknown()) });
 
+interface Listing {
+  readonly ask: Ask;
+  readonly audience: Audience;
+}
+
 /** The members with these hashes that have changed since: no list takes addresses. */
 export async function membersChangedSince(
-  { ask, audience }: { readonly ask: Ask; readonly audience: Audience },
+  listing: Listing,
   sinceEpochS: number,
   hashes: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, Member>> {
-  const path = await audience.path('members');
   const found = new Map<string, Member>();
   for (let page = 0; page < MOST_PAGES && found.size < hashes.size; page += 1) {
-    const query = listParameters(page * PAGE_SIZE, sinceEpochS);
-    const { members: raw } = await ask(pageSchema, { method: 'GET', path, query });
-    const { items } = readItems(memberSchema, raw, (one) => textAt(one, 'contact_id'));
-    for (const member of items) if (hashes.has(member.id)) found.set(member.id, member);
-    if (raw.length < PAGE_SIZE) break;
+    const { members, isLast } = await readPage(listing, page * PAGE_SIZE, sinceEpochS);
+    for (const member of members) if (hashes.has(member.id)) found.set(member.id, member);
+    if (isLast) break;
   }
   return found;
+}
+
+async function readPage({ ask, audience }: Listing, skipped: number, sinceEpochS: number | null) {
+  const query = listParameters(skipped, sinceEpochS);
+  const { members: raw } = await ask(pageSchema, { method: 'GET', path: await audience.path('members'), query });
+  const { items } = readItems(memberSchema, raw, (one) => textAt(one, 'contact_id'));
+  return { members: items, isLast: raw.length < PAGE_SIZE };
+}
+
+/**
+ * Looks for members by their hashes in the pages of the whole audience, which are in the order in which members joined.
+ * Records were often made in the same order, so each search begins where the one before has found its last.
+ */
+export class AudienceSearch {
+  readonly #listing: Listing;
+  #skipped = 0;
+  /** Searches wait for one another, so that two do not read the same pages. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(listing: Listing) {
+    this.#listing = listing;
+  }
+
+  /** Those that were found in a number of pages that costs less than to look each up. */
+  find(hashes: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundMember>> {
+    const search = this.#last.then(() => this.#find(hashes));
+    this.#last = search.catch(() => undefined);
+    return search;
+  }
+
+  async #find(hashes: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundMember>> {
+    const found = new Map<string, FoundMember>();
+    for await (const { members, skipped, askedAtMs } of this.#pages(Math.floor(hashes.size / MEMBERS_A_PAGE))) {
+      const there = members.filter(({ id }) => hashes.has(id));
+      for (const member of there) found.set(member.id, { member, askedAtMs });
+      if (there.length > 0) this.#skipped = skipped;
+      if (found.size === hashes.size) break;
+    }
+    return found;
+  }
+
+  /** This many pages from where the last search has ended, those before it last, and none twice. */
+  async *#pages(most: number) {
+    const begin = this.#skipped;
+    let skipped = begin;
+    let isBeforeBegin = begin === 0;
+    for (let pages = 0; pages < most; pages += 1) {
+      const askedAtMs = Date.now();
+      const { members, isLast } = await readPage(this.#listing, skipped, null);
+      yield { members, skipped, askedAtMs };
+      if (isLast && isBeforeBegin) return;
+      skipped = isLast ? 0 : skipped + PAGE_SIZE;
+      isBeforeBegin ||= isLast;
+      if (isBeforeBegin && begin > 0 && skipped >= begin) return;
+    }
+  }
+}
+
+interface FoundMember {
+  readonly member: Member;
+  readonly askedAtMs: number;
 }
