@@ -6,7 +6,7 @@ import type { Row } from '../support/report.ts';
 import type { System } from '../support/system.ts';
 import { Venue } from '../support/venue.ts';
 import { ACTIONS_LIMIT, figuresOf, isWithin, PEAK_LIMIT_MIB, watched } from '../support/watched-run.ts';
-import type { Watched } from '../support/watched-run.ts';
+import type { Call, Watched } from '../support/watched-run.ts';
 import { noNewsRow, pullRow, withProviderBench } from './provider-run.ts';
 import type { ProviderBench, ProviderBenchOptions } from './provider-run.ts';
 
@@ -54,10 +54,18 @@ async function push(bench: ProviderBench): Promise<readonly Row[]> {
   await venue.load(records, 'Renamed');
   const changed = await watched(bench, { venue, account, request });
   const last = await watched(bench, { venue, account, request });
+  // The audience holds the customers of a further venue already: its batches are refused first.
+  const further = await Venue.create(system.api, account.apiKey, 'mailchimp');
+  await further.load(records, 'Guest');
+  const met = await watched(bench, { venue: further, account, request });
   return [
     pushRow(bench, first, { what: `push ${records} members, new`, batches, created: records, updated: 0 }),
     pushRow(bench, changed, { what: `push ${records} members, renamed`, batches, created: 0, updated: records }),
     pushRow(bench, last, { what: `push ${records} members, unchanged`, batches: 0, created: 0, updated: 0 }),
+    pushRow(bench, met, {
+      ...{ what: `push ${records} customers who are members already` },
+      ...{ batches: 2 * batches, created: 0, updated: records },
+    }),
   ];
 }
 
@@ -70,8 +78,9 @@ interface Expected {
 
 function pushRow(bench: ProviderBench, { run, cost, calls }: Watched, expected: Expected): Row {
   const { created, updated, unchanged, rejected } = run.counts;
-  const batches = calls.filter(({ method, path }) => method === 'POST' && /\/lists\/[^/]+$/.test(path)).length;
-  const others = calls.filter(({ written }) => written).length - batches;
+  const isBatch = ({ method, path }: Call) => method === 'POST' && /\/lists\/[^/]+$/.test(path);
+  const batches = calls.filter(isBatch).length;
+  const others = calls.filter((call) => call.written && !isBatch(call)).length;
   return {
     what: expected.what,
     seconds: round(run.wallS),
