@@ -19,7 +19,8 @@ export const whereRight = (...fields: readonly string[]) => ({
  */
 export const ofWhole = (error: string) => ({
   error,
-  when: ({ value }: z.core.ParsePayload): boolean => typeof value === 'object' && value !== null,
+  when: ({ issues }: z.core.ParsePayload): boolean =>
+    issues.every(({ code, path = [] }) => path.length > 0 || code !== 'invalid_type'),
 });
 
 interface Days {

@@ -96,6 +96,24 @@ describe('a new connection', () => {
   });
 });
 
+describe('a list or a map that is none', () => {
+  it.each([
+    ['POST', '/connections', 'scopes', { provider: 'square', environment: 'sandbox' }],
+    ['POST', '/reauthorize', 'scopes', {}],
+    ['PUT', '/accounts', 'chosen', {}],
+  ])('is told by its type alone: %s %s, %s', async (method, path, field, rest) => {
+    const at = path === '/connections' ? base + path : withGrant + path;
+    for (const value of [{}, 'one', 7]) expect(await wrongIn(method, at, { ...rest, [field]: value })).toEqual([field]);
+  });
+
+  it('is told by its type alone where it is a map of values of a mapping', async () => {
+    for (const values of [[], 'one', 7]) {
+      const fields = [{ target: 'name', source: 'name', values, direction: 'both' }];
+      expect(await wrongIn('PUT', `${withKey}/mappings/customers`, { fields })).toEqual(['fields.0.values']);
+    }
+  });
+});
+
 describe('a reauthorization', () => {
   it('is told of scopes and a return URL that this service does not take, with what is wrong by form', async () => {
     const asked = { scopes: ['ITEMS_READ', 'NOPE', 7], returnUrl: 'https://elsewhere.test', unknown: 1 };
