@@ -56,7 +56,7 @@ describe('events whose objects are read again', () => {
   it('fail when the provider refuses the call', async () => {
     const [id = ''] = await venue.merchant.seed('customers', 1);
     await tell(id);
-    world.square.fault({ kind: 'status', status: 429, match: { path: `/v2/customers/${id}` }, times: 1 });
+    await world.square.fault({ kind: 'status', status: 429, match: { path: `/v2/customers/${id}` }, times: 1 });
     await inbox.drain();
     expect(await handled()).toEqual([{ state: 'retrying', attempts: 1 }]);
   });
