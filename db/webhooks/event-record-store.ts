@@ -105,16 +105,16 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
 
     listAwaited: ({ venueId, connectionId, resource }, asked) =>
       withVenue(db, venueId, async (tx) => {
+        const objects = asked.map(({ externalId, eventId }) => ({ external_id: externalId, event_id: eventId }));
         const rows = await tx.execute<{ external_id: string; event_id: WebhookEventId }>(sql`
+          with sent as materialized (
+            select min(created_at) as first_at from record_links
+            where connection_id = ${connectionId} and resource = ${resource} and state = 'pending'
+              and updated_at > now() - ${ANSWER_WITHIN_MS}::integer * interval '1 millisecond')
           select asked.external_id, asked.event_id
-          from jsonb_to_recordset(${JSON.stringify(asked.map(({ externalId, eventId }) => ({ external_id: externalId, event_id: eventId })))}::jsonb)
-            as asked(external_id text, event_id uuid)
+          from sent cross join jsonb_to_recordset(${JSON.stringify(objects)}::jsonb) as asked(external_id text, event_id uuid)
           join webhook_events event on event.id = asked.event_id
-          where exists (select from record_links sent
-            where sent.connection_id = ${connectionId} and sent.resource = ${resource} and sent.state = 'pending'
-              and sent.created_at <= event.received_at
-              and sent.updated_at > now() - ${ANSWER_WITHIN_MS}::integer * interval '1 millisecond')
-          and not exists (select from record_links known
+          where event.received_at >= sent.first_at and not exists (select from record_links known
             where known.connection_id = ${connectionId} and known.resource = ${resource} and known.external_id = asked.external_id)`);
         return rows.map((row) => ({ externalId: row.external_id, eventId: row.event_id }));
       }),
