@@ -19,6 +19,7 @@ import { announceChanges } from '../outgoing/announcements.ts';
 import { applyReadings } from '../pull/event-readings.ts';
 import type { AppliedReading, EventReading } from '../pull/event-readings.ts';
 import type { StoreEach } from '../pull/rejections.ts';
+import { creationsInFlight } from '../records/creations-in-flight.ts';
 import { amendRecords, idsWithoutRecord } from '../records/record-references.ts';
 import type { Amendment } from '../records/record-references.ts';
 import { NO_RUN, scopeWithKind } from '../runs/run-scope.ts';
@@ -74,9 +75,6 @@ export interface AskedObject {
   readonly eventId: WebhookEventId;
 }
 
-/** An answer that is not stored after so long was lost: a run looks the object up, and its events are handled. */
-const ANSWER_WITHIN_MS = 300_000;
-
 /** What events change. Crosses venues: never return what it reads to a caller. */
 export interface EventRecordStore {
   /** For each account the resources that connections of any venue pull from it. */
@@ -107,10 +105,7 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
       withVenue(db, venueId, async (tx) => {
         const objects = asked.map(({ externalId, eventId }) => ({ external_id: externalId, event_id: eventId }));
         const rows = await tx.execute<{ external_id: string; event_id: WebhookEventId }>(sql`
-          with sent as materialized (
-            select min(created_at) as first_at from record_links
-            where connection_id = ${connectionId} and resource = ${resource} and state = 'pending'
-              and updated_at > now() - ${ANSWER_WITHIN_MS}::integer * interval '1 millisecond')
+          with sent as materialized (${creationsInFlight({ connectionId, resource })})
           select asked.external_id, asked.event_id
           from sent cross join jsonb_to_recordset(${JSON.stringify(objects)}::jsonb) as asked(external_id text, event_id uuid)
           join webhook_events event on event.id = asked.event_id
