@@ -193,6 +193,8 @@ export interface ResourceWriter {
    * Absent: writes may overlap.
    */
   readonly exclusive?: string;
+  /** Every object that was created here tells the id of its record wherever it is read. Absent: nothing but its own id is known of it. */
+  readonly tellsRecordId?: true;
   readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;

@@ -94,7 +94,7 @@ class StageReader {
     this.#stage = stage;
     this.#streams = streamsOf(environment.plan);
     this.#unknownFields = new UnknownFields(environment.scope.provider);
-    this.#ownCreations = new OwnCreations(environment.pulls, environment.scope);
+    this.#ownCreations = new OwnCreations(environment);
     const parts = checkpoint.segments
       ? this.#known(checkpoint.segments)
       : firstParts(stage, environment.plan, { nowEpochS: nowEpochS(), firstId: checkpoint.nextSegmentId });

@@ -83,6 +83,7 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
 
   return {
     ...writerOfBatches({ size: MOST_CUSTOMERS, create, update }),
+    tellsRecordId: true,
 
     async archive(externalId) {
       const path = `/v2/customers/${encodeURIComponent(externalId)}`;
