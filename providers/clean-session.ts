@@ -85,6 +85,7 @@ const cleanReports =
 function cleanWriter(provider: ProviderId, writer: ResourceWriter): ResourceWriter {
   return {
     ...(writer.prepare && { prepare: writer.prepare }),
+    ...(writer.tellsRecordId && { tellsRecordId: true }),
     ...(writer.batch && { batch: cleanBatch(provider, writer.batch) }),
     create: async (mapped, options) => cleanRecord(provider, await writer.create(mapped, options)),
     update: async (externalId, mapped, options) =>

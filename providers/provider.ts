@@ -198,6 +198,8 @@ export interface ResourceWriter {
    * being read, as soon as one of them has to be written. A write that needs the answer asks again after a failure.
    */
   readonly prepare?: () => Promise<unknown>;
+  /** Every object that was created here tells the id of its record wherever it is read. Absent: nothing but its own id is known of it. */
+  readonly tellsRecordId?: true;
   readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;

@@ -107,6 +107,8 @@ async function applyTogether(
       await applyRead(tx, storeEach);
       return note(
         left.map((event) => {
+          const pauseMs = records.deferred.get(event.id);
+          if (pauseMs !== undefined) return { id: event.id, ...NOTHING, state: 'waiting' as const, dueInMs: pauseMs };
           const code = records.open.get(event.id);
           return { id: event.id, ...(code == null ? APPLIED : afterFailure(deps, event, { code })) };
         }),

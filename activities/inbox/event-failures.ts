@@ -6,7 +6,8 @@ import { ProviderError } from '../../providers/provider-error.ts';
 export function codeOf(error: unknown): string {
   if (error instanceof ProviderError) return error.details.kind;
   if (error instanceof ApplicationFailure && error.type != null) return CODES[error.type] ?? 'internal';
-  if (error instanceof Error && error.name === 'AbortError') return 'unavailable';
+  // The provider did not answer in time.
+  if (error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError')) return 'unavailable';
   return 'internal';
 }
 
@@ -22,6 +23,15 @@ const CODES: Readonly<Record<string, string>> = {
  */
 export const isUnusable = (error: unknown): boolean =>
   error instanceof ApplicationFailure && error.type != null && Object.hasOwn(CODES, error.type);
+
+/**
+ * The provider was not even asked: the account's pace left no time for it. It says nothing about the event, and as many
+ * events as an account has would each be tried again beside the others, and take one another's turns.
+ */
+export const isUnasked = (error: unknown): boolean =>
+  error instanceof ProviderError
+    ? error.details.kind === 'rate-limited' && error.details.httpStatus === undefined
+    : error instanceof Error && error.name === 'AbortError';
 
 const TYPES: Readonly<Record<string, string>> = {
   unavailable: FAILURE.unavailable,

@@ -13,7 +13,7 @@ import { readRecord } from '../sync/pull/pulled-record.ts';
 import { recordWithin } from '../sync/reach.ts';
 import { askFor, workByTarget } from './event-work.ts';
 import type { ChangeEvent, TargetReading, TargetWork } from './event-work.ts';
-import { codeOf, isUnusable } from './event-failures.ts';
+import { codeOf, isUnasked, isUnusable } from './event-failures.ts';
 import { readChanges } from './read-changes.ts';
 import type { TargetMappings } from './read-changes.ts';
 
@@ -25,6 +25,10 @@ export interface RecordEventDeps extends TranslationDeps {
 /** How long the events of a batch are read again; a provider that hangs delays the next batch by no more. */
 const READING_MS = 5_000;
 const TARGETS_AT_ONCE = 4;
+/** How long an event waits for the answer to a creation of ours that may have made its object. */
+const WRITE_PAUSE_MS = 2_000;
+/** How long an event waits that the account's pace left no time for: others of its partition are handled meanwhile. */
+const TURN_PAUSE_MS = 10_000;
 
 interface PreparedWork extends TargetWork {
   readonly account: AccountRef;
@@ -37,6 +41,8 @@ export class RecordEvents {
   readonly #works: readonly PreparedWork[];
   /** Events that cannot be finished by what they told, with the reason of the last failure. */
   readonly #open = new Map<WebhookEventId, string | null>();
+  /** Events that cannot be read yet, with the pause until they are handled again. */
+  readonly #deferred = new Map<WebhookEventId, number>();
 
   private constructor(deps: RecordEventDeps, works: readonly PreparedWork[]) {
     this.#deps = deps;
@@ -64,6 +70,11 @@ export class RecordEvents {
   /** Events that have to be read at the provider before they are finished, with why the last reading failed. */
   get open(): ReadonlyMap<WebhookEventId, string | null> {
     return this.#open;
+  }
+
+  /** Events whose turn has not come, with the pause until they are handled again: that is no failure. */
+  get deferred(): ReadonlyMap<WebhookEventId, number> {
+    return this.#deferred;
   }
 
   /** Applies what the events told. An object of which something later may be known is left for `applyReadings`. */
@@ -107,6 +118,7 @@ export class RecordEvents {
   /** Reads what is left at the provider, outside any transaction. Returns what to do in the next one. */
   async read(): Promise<(tx: Transaction, storeEach: StoreEach) => Promise<void>> {
     const signal = AbortSignal.timeout(READING_MS);
+    for (const work of this.#works) await this.#deferOwnWrites(work);
     const wanting = this.#works.filter(({ ids, since }) => ids.size > 0 || since !== null);
     const read = await fewAtATime(wanting, TARGETS_AT_ONCE, async (work) => ({
       work,
@@ -119,6 +131,19 @@ export class RecordEvents {
       this.#open.clear();
       for (const { work, reading } of read) await this.#applyRead({ tx, storeEach }, work, reading);
     };
+  }
+
+  /**
+   * Leaves objects for later that may be those of creations whose answers are not stored yet: where a provider's objects
+   * carry no id of ours, they would become records of their own.
+   */
+  async #deferOwnWrites({ target, ids }: PreparedWork): Promise<void> {
+    if (ids.size === 0) return;
+    const asked = [...ids].flatMap(([externalId, events]) => [...events].map((eventId) => ({ externalId, eventId })));
+    for (const { externalId } of await this.#deps.eventRecords.listAwaited(target, asked)) {
+      for (const eventId of ids.get(externalId) ?? []) this.#deferred.set(eventId, WRITE_PAUSE_MS);
+      ids.delete(externalId);
+    }
   }
 
   async #applyRead(
@@ -141,6 +166,7 @@ export class RecordEvents {
     const fail = (events: Iterable<WebhookEventId>, cause: unknown) => {
       for (const eventId of events) {
         if (isUnusable(cause)) skip(eventId, codeOf(cause));
+        else if (isUnasked(cause)) this.#deferred.set(eventId, TURN_PAUSE_MS);
         else this.#open.set(eventId, codeOf(cause));
       }
     };

@@ -30,7 +30,9 @@ import { markSeen, missingAmong, settle } from './sync-missing.ts';
 import type { Deletion, MissingReason } from './sync-missing.ts';
 import { amendRecords } from '../records/record-references.ts';
 import type { Amendment } from '../records/record-references.ts';
-import { together } from '../core/venue-scope.ts';
+import { readAwaited } from '../records/creations-in-flight.ts';
+import type { Awaited } from '../records/creations-in-flight.ts';
+import { together, withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 
 /**
@@ -72,6 +74,14 @@ export interface PullStore {
    * are set aside for `settleMissing`. Throws SupersededError.
    */
   commit(scope: RunScope, pages: PullCommit): Promise<CommitResult>;
+  /**
+   * Whether objects that were read before `asOf` (null: before now) may be those of creations of another run whose
+   * answers are not stored yet.
+   */
+  readAwaited(
+    scope: RunScope,
+    read: { readonly externalIds: readonly string[]; readonly asOf: string | null },
+  ): Promise<Awaited>;
   /** Applies what was set aside, in one transaction. Throws SupersededError. */
   settleMissing(scope: RunScope, settled: SettledMissing): Promise<CommitResult>;
 }
@@ -85,6 +95,7 @@ export function createPullStore(db: Database, kinds: RecordKinds): PullStore {
   return {
     commit: (scope, pages) =>
       withRefusals(db, scope.venueId, (tx, storeEach) => commitPages(storing(scope, tx, storeEach), pages)),
+    readAwaited: (scope, read) => withVenue(db, scope.venueId, (tx) => readAwaited(tx, scope, read)),
     settleMissing: (scope, settled) =>
       withRefusals(db, scope.venueId, (tx, storeEach) => settleRecords(storing(scope, tx, storeEach), settled)),
   };

@@ -19,6 +19,7 @@ import { announceChanges } from '../outgoing/announcements.ts';
 import { applyReadings } from '../pull/event-readings.ts';
 import type { AppliedReading, EventReading } from '../pull/event-readings.ts';
 import type { StoreEach } from '../pull/rejections.ts';
+import { creationsInFlight } from '../records/creations-in-flight.ts';
 import { amendRecords, idsWithoutRecord } from '../records/record-references.ts';
 import type { Amendment } from '../records/record-references.ts';
 import { NO_RUN, scopeWithKind } from '../runs/run-scope.ts';
@@ -68,12 +69,23 @@ export interface RecordEffect {
   readonly reason: string | null;
 }
 
+/** An object that an event asks to read. */
+export interface AskedObject {
+  readonly externalId: string;
+  readonly eventId: WebhookEventId;
+}
+
 /** What events change. Crosses venues: never return what it reads to a caller. */
 export interface EventRecordStore {
   /** For each account the resources that connections of any venue pull from it. */
   findTargets(accounts: readonly AccountRef[]): Promise<readonly AccountTargets[]>;
   /** The provider's ids of records that amendments are about and that the target does not have. */
   listUnknown(target: EventTarget, amendments: readonly Amendment[]): Promise<readonly string[]>;
+  /**
+   * Which of these objects, each told of by an event, have no record and may have been made by a creation of ours that
+   * was sent before the event came and whose answer is not stored yet.
+   */
+  listAwaited(target: EventTarget, asked: readonly AskedObject[]): Promise<readonly AskedObject[]>;
   /** Applies readings to one target's records, in the caller's transaction. An object that the database refuses is `skipped`. */
   apply(tx: Transaction, storeEach: StoreEach, told: TargetReadings): Promise<readonly AppliedReading[]>;
   /** Resources of any venue of which no full run has begun since events were kept from deleting many records. */
@@ -88,6 +100,19 @@ export function createEventRecordStore(db: Database, kinds: RecordKinds): EventR
 
     listUnknown: ({ venueId, connectionId, resource }, amendments) =>
       withVenue(db, venueId, (tx) => idsWithoutRecord(tx, { connectionId, kind: kinds.get(resource) }, amendments)),
+
+    listAwaited: ({ venueId, connectionId, resource }, asked) =>
+      withVenue(db, venueId, async (tx) => {
+        const objects = asked.map(({ externalId, eventId }) => ({ external_id: externalId, event_id: eventId }));
+        const rows = await tx.execute<{ external_id: string; event_id: WebhookEventId }>(sql`
+          with sent as materialized (${creationsInFlight({ connectionId, resource })})
+          select asked.external_id, asked.event_id
+          from sent cross join jsonb_to_recordset(${JSON.stringify(objects)}::jsonb) as asked(external_id text, event_id uuid)
+          join webhook_events event on event.id = asked.event_id
+          where event.received_at >= sent.first_at and not exists (select from record_links known
+            where known.connection_id = ${connectionId} and known.resource = ${resource} and known.external_id = asked.external_id)`);
+        return rows.map((row) => ({ externalId: row.external_id, eventId: row.event_id }));
+      }),
 
     async apply(tx, storeEach, told) {
       // The first statement of the readings is sent without waiting.

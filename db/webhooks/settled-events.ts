@@ -11,9 +11,10 @@ import { announceDeadLetters } from '../outgoing/announcements.ts';
 /** What became of an event. */
 export interface SettledEvent {
   readonly id: WebhookEventId;
-  readonly state: Exclude<WebhookEventState, 'waiting'>;
+  /** `waiting`: it could not be handled yet, which is no failed attempt. */
+  readonly state: WebhookEventState;
   readonly errorCode: string | null;
-  /** When `retrying`: the pause before the next attempt. */
+  /** When `retrying` or `waiting`: the pause before the next attempt. */
   readonly dueInMs: number | null;
   /** Effects that are the same for these connections of any venue. */
   readonly effect: { readonly kind: WebhookEffectKind; readonly connections: readonly ConnectionId[] } | null;
@@ -42,9 +43,10 @@ const rowsOf = (events: readonly SettledEvent[]): string =>
 const marking = (rows: SQL, held = sql``): SQL => sql`
   marked as (
     update webhook_events event
-    set state = settled.state, error_code = settled.error_code, attempts = event.attempts + 1,
+    set state = settled.state, error_code = settled.error_code,
+      attempts = event.attempts + case when settled.state = 'waiting' then 0 else 1 end,
       due_at = now() + settled.due_in_ms * interval '1 millisecond',
-      again_for = case when settled.state = 'retrying' then event.again_for end
+      again_for = case when settled.state in ('waiting', 'retrying') then event.again_for end
     from ${held} jsonb_to_recordset(${rows}::jsonb) as settled(id uuid, state text, error_code text, due_in_ms integer)
     where event.id = settled.id
     returning event.id, event.state)`;
@@ -52,7 +54,7 @@ const marking = (rows: SQL, held = sql``): SQL => sql`
 /** Dead letters of events that are over are settled by the same statement: a round trip costs as much as the events do. */
 const RESOLVING = sql`
   select resolve_event_dead_letters(jsonb_agg(id)) from marked
-  where state not in ('dead', 'retrying') having count(*) > 0`;
+  where state not in ('dead', 'retrying', 'waiting') having count(*) > 0`;
 
 /** The right to drain a partition. It ends when another drainer takes the partition over. */
 export interface PartitionLease {

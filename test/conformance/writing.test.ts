@@ -58,6 +58,14 @@ describe.each(WRITTEN)('the adapter of %s', (provider) => {
       expect(await sandbox().ids(resource)).toEqual([first.externalId]);
     });
 
+    it('says that its objects tell our id only where they do', async () => {
+      const record = aRecord(full);
+      const remote = await create(record);
+      const read = await session().retrieve(remote.externalId);
+      const id = read?.recordId;
+      expect(write(resource).tellsRecordId === true ? id : record.id).toBe(record.id);
+    });
+
     it('creates once when the first answer was lost', async () => {
       const [record, key] = [aRecord(full), aKey()];
       await sandbox().trouble('reset-after-commit', 1);

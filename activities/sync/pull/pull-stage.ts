@@ -10,6 +10,7 @@ import type { Part } from '../../../domain/sync/pull/strategies.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import type { ProviderPage } from '../../../providers/provider.ts';
 import type { Counting } from '../../../db/pull/pull-store.ts';
+import { OwnCreations } from './own-creations.ts';
 import type { PullEnvironment } from './pull-context.ts';
 import { readRecord } from './pulled-record.ts';
 import type { ReadRecord } from './pulled-record.ts';
@@ -77,6 +78,7 @@ class StageReader {
   readonly #repeats = new Map<number, number>();
   readonly #anomalies = new Set<string>();
   readonly #unknownFields: UnknownFields;
+  readonly #ownCreations: OwnCreations;
   #listedCount: number;
   #noted: string[] = [];
   #checkpoint: PullCheckpoint;
@@ -92,6 +94,7 @@ class StageReader {
     this.#stage = stage;
     this.#streams = streamsOf(environment.plan);
     this.#unknownFields = new UnknownFields(environment.scope.provider);
+    this.#ownCreations = new OwnCreations(environment);
     const parts = checkpoint.segments
       ? this.#known(checkpoint.segments)
       : firstParts(stage, environment.plan, { nowEpochS: nowEpochS(), firstId: checkpoint.nextSegmentId });
@@ -340,6 +343,7 @@ class StageReader {
       ...pages.flatMap(({ page }) => page.rejections ?? []),
       ...all.flatMap(({ rejection }) => rejection ?? []),
     ];
+    await this.#ownCreations.settled(records);
     const anomalies = this.#noted;
     this.#noted = [];
     control.committed(

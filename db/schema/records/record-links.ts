@@ -90,6 +90,10 @@ export const recordLinks = pgTable(
     index('record_links_listing')
       .on(table.connectionId, table.resource, table.recordId)
       .where(sql`write_attempt >= 0`),
+    // Creations whose answers are not stored yet.
+    index('record_links_pending')
+      .on(table.connectionId, table.resource, table.updatedAt)
+      .where(sql`state = 'pending'`),
     venueReference('record_links_connection_fk', [table.venueId, table.connectionId], connections),
     venuePolicy('record_links'),
   ],

@@ -17,23 +17,33 @@ import type { SentProfile } from './customer-mapping.ts';
 import { customerSchema } from './customer-responses.ts';
 import type { SquareCustomer } from './customer-responses.ts';
 
-/** "A map of 1 to 100 individual requests" (square 46.0.0, BulkCreateCustomersRequest, BulkUpdateCustomersRequest). */
-const MOST_CUSTOMERS = 100;
+/**
+ * "A map of 1 to 100 individual requests" (square 46.0.0, BulkCreateCustomersRequest, BulkUpdateCustomersRequest), and as
+ * many ids (BulkRetrieveCustomersRequest).
+ */
+export const MOST_CUSTOMERS = 100;
 
 const responsesSchema = z.object({ responses: z.record(z.string(), z.unknown()).nullish() });
 const foundPage = listSchema('customers', customerSchema);
 
 type Body = Readonly<Record<string, unknown>>;
 
+type Responses = Readonly<Record<string, unknown>>;
+
+/** Customers by their ids, as `customerIn` reads them. */
+export const retrieveCustomers = (ask: Ask, ids: readonly string[]): Promise<Responses> =>
+  responsesTo(ask, 'bulk-retrieve', { customer_ids: ids });
+
+async function responsesTo(ask: Ask, path: string, body: Body): Promise<Responses> {
+  return (await ask(responsesSchema, { method: 'POST', path: `/v2/customers/${path}`, body })).responses ?? {};
+}
+
 /** Writes customers by the bulk endpoints, whose answers have one outcome for each customer. */
 export function createCustomerWriter(ask: Ask): ResourceWriter {
-  const responsesTo = async (path: string, body: Body) =>
-    (await ask(responsesSchema, { method: 'POST', path: `/v2/customers/${path}`, body })).responses ?? {};
-
   /** Each creation has its own idempotency key, so a batch may be repeated in any composition. */
   const create = async (creations: readonly BatchedCreation[]): Promise<readonly BatchOutcome[]> => {
     const customers = creations.map(({ mapped, idempotencyKey }) => [idempotencyKey, newProfile(mapped.payload)]);
-    const responses = await responsesTo('bulk-create', { customers: Object.fromEntries(customers) as Body });
+    const responses = await responsesTo(ask, 'bulk-create', { customers: Object.fromEntries(customers) as Body });
     return creations.map(({ idempotencyKey }) => outcomeOf(responses[idempotencyKey]));
   };
 
@@ -42,7 +52,10 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
    * refused as a conflict. A profile that is as wanted already is not written.
    */
   const update = async (updates: readonly BatchedUpdate[]): Promise<readonly BatchOutcome[]> => {
-    const read = await responsesTo('bulk-retrieve', { customer_ids: updates.map(({ externalId }) => externalId) });
+    const read = await retrieveCustomers(
+      ask,
+      updates.map(({ externalId }) => externalId),
+    );
     const current = new Map(updates.map(({ externalId }) => [externalId, customerIn(read[externalId])]));
     for (const one of updates) {
       const customer = current.get(one.externalId);
@@ -59,7 +72,7 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
         : [[externalId, { version: customer.version, ...changed }] as const];
     });
     const written =
-      changes.length === 0 ? {} : await responsesTo('bulk-update', { customers: Object.fromEntries(changes) });
+      changes.length === 0 ? {} : await responsesTo(ask, 'bulk-update', { customers: Object.fromEntries(changes) });
     const sent = new Set(changes.map(([externalId]) => externalId));
     return updates.map(({ externalId }) => {
       if (sent.has(externalId)) return outcomeOf(written[externalId]);
@@ -70,6 +83,7 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
 
   return {
     ...writerOfBatches({ size: MOST_CUSTOMERS, create, update }),
+    tellsRecordId: true,
 
     async archive(externalId) {
       const path = `/v2/customers/${encodeURIComponent(externalId)}`;
@@ -95,7 +109,7 @@ function outcomeOf(response: unknown): ProviderRecord | ProviderError {
 const oneCustomer = z.object({ customer: customerSchema });
 
 /** The profile of an entry's response, or what went wrong with this entry. */
-function customerIn(response: unknown): SquareCustomer | ProviderError {
+export function customerIn(response: unknown): SquareCustomer | ProviderError {
   const fault = faultOfEntry(response);
   if (fault) return fault;
   const { data, error } = oneCustomer.safeParse(response);

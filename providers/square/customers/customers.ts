@@ -1,13 +1,15 @@
 import { z } from 'zod';
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
-import type { ListQuery, PullPlan, ResourceSession } from '../../provider.ts';
+import { unreadableIssuesOf, unreadableRejection } from '../../items.ts';
+import { ProviderError } from '../../provider-error.ts';
+import type { ListQuery, ProviderRejection, PullPlan, ResourceSession } from '../../provider.ts';
 import { nullWhenMissing } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
 import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../http/lists.ts';
 import { toRecord } from './customer-fields.ts';
 import { customerSchema } from './customer-responses.ts';
 import type { SquareCustomer } from './customer-responses.ts';
-import { createCustomerWriter } from './customer-writer.ts';
+import { createCustomerWriter, customerIn, MOST_CUSTOMERS, retrieveCustomers } from './customer-writer.ts';
 import { Loyalty } from './loyalty.ts';
 
 /** https://developer.squareup.com/reference/square/customers-api/search-customers, read 2026-11-28. */
@@ -54,8 +56,30 @@ export function createCustomerSession(ask: Ask): ResourceSession {
       return found && ((await withPoints([found.customer]))[0] ?? null);
     },
 
+    retrieveMany: {
+      size: MOST_CUSTOMERS,
+      async read(ids) {
+        const responses = await retrieveCustomers(ask, ids);
+        const customers: SquareCustomer[] = [];
+        const rejections: ProviderRejection[] = [];
+        for (const externalId of ids) {
+          const found = customerIn(responses[externalId]);
+          if (!(found instanceof ProviderError)) customers.push(found);
+          else if (found.details.httpStatus !== 404) rejections.push(rejectionOf(externalId, found));
+        }
+        return { records: await withPoints(customers), rejections };
+      },
+    },
+
     writer: createCustomerWriter(ask),
   };
+}
+
+/** Throws a failure that is no customer's own. */
+function rejectionOf(externalId: string, error: ProviderError): ProviderRejection {
+  const issues = unreadableIssuesOf(error);
+  if (issues === null) throw error;
+  return unreadableRejection({ externalId, issues });
 }
 
 /** Every page repeats the whole query: a cursor fits no other. */

@@ -232,6 +232,7 @@ export function createCustomerSession(stripe: Stripe, ask: Ask): ResourceSession
     },
 
     writer: {
+      tellsRecordId: true,
       async create(mapped, { idempotencyKey }) {
         const askedAtMs = Date.now();
         const params = toParams(mapped, null) as Stripe.CustomerCreateParams;

@@ -77,6 +77,7 @@ export function createProductSession(stripe: Stripe, ask: Ask): ResourceSession 
     },
 
     writer: {
+      tellsRecordId: true,
       ...createProductWriter(stripe, ask),
 
       async findRemote(hint) {

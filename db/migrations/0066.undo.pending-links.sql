@@ -1,0 +1,1 @@
+drop index record_links_pending;
