@@ -1,16 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createRecordStores } from '../../../db/records/record-store.ts';
-import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
 import type { EventWorld } from '../../support/worlds/event-world.ts';
 import { createQuickBooksSyncWorld } from '../push/quickbooks-world.ts';
 import type { QuickBooksSyncWorld, QuickBooksVenue } from '../push/quickbooks-world.ts';
-
-interface WireCustomer extends Readonly<Record<string, unknown>> {
-  readonly Id: string;
-  readonly DisplayName: string;
-}
+import { CUSTOMERS, customerNames, pushWithoutAnswer } from '../push/unanswered-push.ts';
+import type { WireCustomer } from '../push/unanswered-push.ts';
 
 let world: QuickBooksSyncWorld;
 let inbox: EventWorld;
@@ -30,12 +25,7 @@ beforeEach(async () => {
   await inbox.countAsPulled(venue, 'customers');
 });
 
-const CUSTOMERS = 3;
-const namesHere = async () =>
-  (
-    await world.database.admin<{ name: string }[]>`
-      select name from customers where venue_id = ${venue.venueId} order by name`
-  ).map(({ name }) => name);
+const namesHere = () => customerNames(world, venue);
 const objects = () => venue.company.objects<WireCustomer>('Customer');
 const handled = async () => (await inbox.events(venue)).map(({ state, attempts }) => ({ state, attempts }));
 const makeDue = () => world.database.admin`update webhook_events set due_at = now()`;
@@ -50,25 +40,9 @@ const tell = ({ Id: id }: { readonly Id: string }) =>
     },
   ]);
 
-/** A push has created the venue's customers at QuickBooks, and the answer is not stored. */
-async function pushWithoutAnswer() {
-  await createRecordStores(world.database.db, RECORD_KINDS)
-    .of(RECORD_KINDS.get('customers'))
-    .upsertMany(
-      venue.venueId,
-      Array.from({ length: CUSTOMERS }, (_, index) => ({ sourceId: `c-${index}`, name: `Ours ${index}` })) as never,
-    );
-  const match = { path: '/v3/company/\\d+/batch' };
-  await world.quickbooks.fault({ kind: 'commit-then-fail', status: 503, match, times: 1 });
-  const input = await world.open(venue, 'push', 'full', { resource: 'customers' });
-  await world.begin(input);
-  await expect(world.chunk(input)).rejects.toThrow();
-  return input;
-}
-
 describe('an event of a customer that a push has created at QuickBooks, whose objects carry no id of ours', () => {
   it('waits for the answer to the push and makes no second record', async () => {
-    const input = await pushWithoutAnswer();
+    const input = await pushWithoutAnswer(world, venue);
     for (const customer of await objects()) await tell(customer);
     await inbox.drain();
     expect(await handled()).toEqual(Array(CUSTOMERS).fill({ state: 'waiting', attempts: 0 }));
@@ -89,14 +63,14 @@ describe('an event of a customer that a push has created at QuickBooks, whose ob
   it('does not wait when it came before the push sent anything', async () => {
     const { Customer } = await venue.company.write('customer', { DisplayName: 'Theirs' });
     await tell(Customer as WireCustomer);
-    await pushWithoutAnswer();
+    await pushWithoutAnswer(world, venue);
     await inbox.drain();
     expect(await handled()).toEqual([{ state: 'applied', attempts: 1 }]);
     expect(await namesHere()).toEqual(['Ours 0', 'Ours 1', 'Ours 2', 'Theirs']);
   });
 
   it('does not wait for an answer that has been missing for minutes', async () => {
-    await pushWithoutAnswer();
+    await pushWithoutAnswer(world, venue);
     const { Customer } = await venue.company.write('customer', { DisplayName: 'Theirs' });
     await tell(Customer as WireCustomer);
     await world.database.admin`
