@@ -9,9 +9,9 @@ import type { EventFeedDeps } from '../../../activities/inbox/compare-events.ts'
 import type { ComparisonChunk } from '../../../contracts/inbox.ts';
 import { createEventFeedStore } from '../../../db/webhooks/event-feed-store.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
-import { registry } from '../../../telemetry/metrics.ts';
 import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
 import { listRecords } from '../../support/list-records.ts';
+import { metricValue } from '../../support/metrics.ts';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
 import type { EventWorld } from '../../support/worlds/event-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
@@ -105,10 +105,7 @@ const origins = async (to = venue) => {
     ({ type, origin }) => [type, origin],
   );
 };
-const counted = async () => {
-  const { values } = await registry.getSingleMetric('interlock_webhook_events_missed_total')!.get();
-  return values.find(({ labels }) => labels['provider'] === 'stripe')?.value ?? 0;
-};
+const counted = () => metricValue('interlock_webhook_events_missed_total', { provider: 'stripe' });
 
 describe('a comparison of events with the provider’s list', () => {
   it('fetches the one in twenty that was lost, so that each record is as at the provider, and counts it once', async () => {

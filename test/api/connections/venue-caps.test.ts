@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
-import { registry } from '../../../telemetry/metrics.ts';
+import { metricValue } from '../../support/metrics.ts';
 import { aKey, createApiWorld } from '../api-world.ts';
 import type { Answered, ApiWorld } from '../api-world.ts';
 
@@ -25,10 +25,7 @@ const connectWithKey = async (secretKey?: string) =>
   api.send('POST', path, { json: aKey(secretKey ?? (await api.stripe.addAccount()).secretKey) });
 const askForConsent = () => api.send('POST', path, { json: { provider: 'square', environment: 'sandbox' } });
 const statesOf = async () => (await api.send('GET', path)).json.data.map(({ state }) => state);
-const counted = async (limit: string): Promise<number> => {
-  const { values } = await registry.getSingleMetric('interlock_limits_total')!.get();
-  return values.find(({ labels }) => labels['limit'] === limit)?.value ?? 0;
-};
+const counted = (limit: string) => metricValue('interlock_limits_total', { limit });
 const statusesOf = (answers: readonly Answered[]) => answers.map(({ status }) => status).sort((a, b) => a - b);
 
 describe('connections of a venue', () => {

@@ -1,7 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId } from '../../../contracts/ids.ts';
-import { registry } from '../../../telemetry/metrics.ts';
+import { metricValue } from '../../support/metrics.ts';
 import { aToken, createApiWorld } from '../api-world.ts';
 import type { AnswerBody, ApiWorld } from '../api-world.ts';
 
@@ -22,10 +22,7 @@ beforeEach(async () => {
 });
 
 const ids = () => Array.from({ length: ROWS }, () => uuidv7());
-const cutPages = async (): Promise<number> => {
-  const { values } = await registry.getSingleMetric('interlock_limits_total')!.get();
-  return values.find(({ labels }) => labels['limit'] === 'page-cut')?.value ?? 0;
-};
+const cutPages = () => metricValue('interlock_limits_total', { limit: 'page-cut' });
 
 async function aConnection(): Promise<string> {
   const id = uuidv7();

@@ -7,8 +7,8 @@ import { requestContext } from '../../../api/http/request-context.ts';
 import { logAccess } from '../../../api/http/access-log.ts';
 import { startServer } from '../../../api/http/server.ts';
 import type { ServerOptions } from '../../../api/http/server.ts';
-import { registry } from '../../../telemetry/metrics.ts';
 import { until } from '../../support/eventually.ts';
+import { metricValue } from '../../support/metrics.ts';
 import { createApiWorld, PUBLIC_URL, WIDE_LIMITS } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
 
@@ -20,13 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-/** The value of a series, or 0 before it has one. */
-async function valueOf(metric: string, labels: Readonly<Record<string, string>>): Promise<number> {
-  const { values } = await registry.getSingleMetric(metric)!.get();
-  const [key = '', word = ''] = Object.entries(labels)[0] ?? [];
-  return values.find((value) => value.labels[key] === word)?.value ?? 0;
-}
-const limitOf = (limit: string) => valueOf('interlock_limits_total', { limit });
+const limitOf = (limit: string) => metricValue('interlock_limits_total', { limit });
 
 interface Line {
   readonly msg: string;
@@ -65,10 +59,10 @@ describe('a limit that rejects or truncates', () => {
       () => api.send('POST', '/v1/venues', { json: { name: 'x'.repeat(1_100_000) } }),
     ],
   ])('%s is counted once, and the log line has it with %s', async (limit, code, send) => {
-    const [before, refusals] = [await limitOf(limit), await valueOf('interlock_refusals_total', { code })];
+    const [before, refusals] = [await limitOf(limit), await metricValue('interlock_refusals_total', { code })];
     expect(await lineOf(send)).toMatchObject({ limit, code });
     expect(await limitOf(limit)).toBe(before + 1);
-    expect(await valueOf('interlock_refusals_total', { code })).toBe(refusals + 1);
+    expect(await metricValue('interlock_refusals_total', { code })).toBe(refusals + 1);
   });
 
   it('is counted by its own name when several limits share a code', async () => {
