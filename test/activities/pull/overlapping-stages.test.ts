@@ -1,10 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
 import { offset } from '../../../domain/sync/pull/pull-plan.ts';
-import { MadeUpLists, PAGE_SIZE, madeUpProviders, planOf } from '../../support/made-up/made-up-lists.ts';
+import { PAGE_SIZE, planOf } from '../../support/made-up/made-up-lists.ts';
 import { until } from '../../support/eventually.ts';
-import { createSyncWorld } from '../../support/worlds/sync-world.ts';
-import type { TestVenue } from '../../support/worlds/sync-world.ts';
+import { listPulls } from './list-pulls.ts';
 
 const PAGES = 4;
 const COUNT = PAGES * PAGE_SIZE;
@@ -12,45 +11,31 @@ const PLAN = planOf([offset('people-by-offset', { overlap: 1 })]);
 const LIMITS = { limitMs: 20_000, everyMs: 5 };
 
 describe('a pull', () => {
-  const lists = new MadeUpLists();
-  let world: Awaited<ReturnType<typeof createSyncWorld>>;
-  let venue: TestVenue;
-
-  beforeAll(async () => {
-    world = await createSyncWorld({ providersOn: madeUpProviders(lists) });
-  });
-  afterAll(() => world.close());
-
+  const pulls = listPulls();
+  const { lists, toEnd } = pulls;
   const begun = async () => {
-    lists.reset(PLAN, COUNT);
-    venue = await world.aVenue();
-    const input = await world.open(venue, 'pull', 'full');
-    await world.begin(input);
-    return input;
+    await pulls.begin(PLAN, COUNT);
+    return pulls.begun();
   };
   const names = async () =>
     new Map(
       (
-        await world.database.admin<{ external_id: string; name: string }[]>`
+        await pulls.world.database.admin<{ external_id: string; name: string }[]>`
           select l.external_id, c.name from record_links l join customers c on c.id = l.record_id
-          where l.connection_id = ${venue.connectionId}`
+          where l.connection_id = ${pulls.venue.connectionId}`
       ).map((row) => [row.external_id, row.name] as const),
     );
   const hasAsked = (stream: string) => () => Promise.resolve(lists.asked.some((one) => one.stream === stream));
   const stageOf = async ({ syncId }: SyncConnectionInput) => {
-    const [run] = await world.database.admin<{ kind: string }[]>`
+    const [run] = await pulls.world.database.admin<{ kind: string }[]>`
       select checkpoint -> 'stages' -> 0 ->> 'kind' as kind from sync_runs where id = ${syncId}`;
     return run?.kind;
-  };
-  const toEnd = async (input: SyncConnectionInput) => {
-    while ((await world.chunk(input)).status === 'more');
-    return world.finish(input);
   };
   /** Holds every commit of the run from its first page on until the returned function is called, which may change the run. */
   const holdCommits = ({ syncId }: SyncConnectionInput) => {
     const hold = Promise.withResolvers<{ readonly fenced: boolean }>();
     const held = Promise.withResolvers<undefined>();
-    const released = world.database.admin.begin(async (tx) => {
+    const released = pulls.world.database.admin.begin(async (tx) => {
       await until(hasAsked('people-by-offset'), { ...LIMITS, what: 'the first page' });
       await tx`select from sync_runs where id = ${syncId} for update`;
       held.resolve(undefined);
@@ -81,7 +66,7 @@ describe('a pull', () => {
   it('stores nothing of the change feed when the listing before it could not be stored', async () => {
     const input = await begun();
     const release = holdCommits(input);
-    const chunk = world.chunk(input);
+    const chunk = pulls.world.chunk(input);
     const failed = expect(chunk).rejects.toThrow();
     await until(hasAsked('changes'), { ...LIMITS, what: 'the change feed' });
     await release({ fenced: true });

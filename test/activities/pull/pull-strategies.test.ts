@@ -1,7 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { FAILURE } from '../../../contracts/failures.ts';
 import type { SyncId } from '../../../contracts/ids.ts';
-import type { SyncConnectionInput } from '../../../contracts/sync.ts';
 import {
   changeFeed,
   idSweep,
@@ -12,54 +11,17 @@ import {
 } from '../../../domain/sync/pull/pull-plan.ts';
 import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
-import { MadeUpLists, PAGE_SIZE, isCursorGone, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
-import { createSyncWorld } from '../../support/worlds/sync-world.ts';
-import type { TestVenue } from '../../support/worlds/sync-world.ts';
+import { PAGE_SIZE, isCursorGone } from '../../support/made-up/made-up-lists.ts';
+import { BY_TIME, COUNT, FROM_START, PAGES, listPulls, streamOf } from './list-pulls.ts';
 
-const COUNT = 95;
-const PAGES = Math.ceil(COUNT / PAGE_SIZE);
-const planOf = (stream: PullPlan['listing'][number][number], more: Partial<PullPlan> = {}): PullPlan => ({
-  listing: [[stream]],
-  changes: null,
-  mayVanish: true,
-  ...more,
-});
-const FROM_START = planOf(pageCursor('people-by-cursor', { afterExpiry: { from: 'start' }, isCursorGone }));
-const BY_TIME = planOf(pageCursor('people-by-cursor', { afterExpiry: { from: 'time', overlapS: 3 }, isCursorGone }));
-const BY_OFFSET = planOf(offset('people-by-offset', { overlap: 2 }));
+const BY_OFFSET = streamOf(offset('people-by-offset', { overlap: 2 }));
 const SINCE_MOMENT = { reachS: 30 * 86_400, overlapS: 600, handOffOverlapS: 5 };
 
 describe('a pull by a declared strategy', () => {
-  const lists = new MadeUpLists();
-  let world: Awaited<ReturnType<typeof createSyncWorld>>;
-  let venue: TestVenue;
-
-  beforeAll(async () => {
-    world = await createSyncWorld({ providersOn: madeUpProviders(lists) });
-  });
-  afterAll(() => world.close());
-
-  const begin = async (plan: PullPlan) => {
-    lists.reset(plan, COUNT);
-    venue = await world.aVenue();
-  };
-  const held = async () =>
-    [
-      ...(await world.database.admin<{ external_id: string }[]>`
-        select l.external_id from record_links l join customers c on c.id = l.record_id
-        where l.connection_id = ${venue.connectionId} and c.deleted_at is null order by 1`),
-    ].map((row) => row.external_id);
+  const pulls = listPulls();
+  const { lists, begin, held, begun, pull, toEnd } = pulls;
   const anomalies = async (syncId: SyncId) =>
-    (await world.logOf(venue, syncId)).filter(({ action }) => action === 'anomaly').map(({ code }) => code);
-  const begun = async () => {
-    const input = await world.open(venue, 'pull', 'full');
-    await world.begin(input);
-    return input;
-  };
-  const toEnd = async (input: SyncConnectionInput) => {
-    while ((await world.chunk(input)).status === 'more');
-    return world.finish(input);
-  };
+    (await pulls.world.logOf(pulls.venue, syncId)).filter(({ action }) => action === 'anomaly').map(({ code }) => code);
   const outage = () => {
     throw new ProviderError({ provider: 'stripe', kind: 'unavailable', httpStatus: 503 });
   };
@@ -68,13 +30,13 @@ describe('a pull by a declared strategy', () => {
     beforeEach(() => begin(FROM_START));
 
     it('restarts when the cursor expires midway, keeps what it has, counts each record once and archives nothing', async () => {
-      await world.sync(venue, 'pull');
+      await pull();
       lists.asked.length = 0;
       lists.onPage(6, (page) => {
         lists.expireCursors();
         return page;
       });
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(run.counts).toMatchObject({ read: COUNT, created: 0, archived: 0, unchanged: COUNT });
       expect(await held()).toEqual(lists.ids);
       expect(await anomalies(run.syncId)).toEqual(['cursor-expired']);
@@ -88,7 +50,7 @@ describe('a pull by a declared strategy', () => {
         lists.expireCursors();
         return page;
       });
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(run.counts).toMatchObject({ read: COUNT, created: COUNT, archived: 0 });
       expect(await held()).toEqual(lists.ids);
       expect(lists.asked).toHaveLength(6 + 1 + PAGES - 6);
@@ -117,7 +79,7 @@ describe('a pull by a declared strategy', () => {
           if (after !== null) lists.expireCursors();
           return page;
         });
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(run.counts).toMatchObject({ read: COUNT, created: COUNT, archived: 0 });
     });
 
@@ -125,7 +87,7 @@ describe('a pull by a declared strategy', () => {
       let before = lists.page({ stream: 'people-by-cursor', fromEpochS: null, toEpochS: 0, after: null });
       lists.onPage(3, (page) => ((before = page), page));
       for (const nth of [4, 5]) lists.onPage(nth, ({ after }) => ({ ...before, after }));
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(run.counts).toMatchObject({ read: COUNT, created: COUNT });
       expect(await held()).toEqual(lists.ids);
       expect(await anomalies(run.syncId)).toEqual(['page-repeats']);
@@ -145,7 +107,7 @@ describe('a pull by a declared strategy', () => {
         const { after } = lists.page({ ...query, after: null });
         return { records: [], positions: [], pageSize: PAGE_SIZE, after: { ...(after as object), again: true } };
       });
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(run.counts).toMatchObject({ created: COUNT });
       expect(await anomalies(run.syncId)).toEqual([]);
     });
@@ -153,8 +115,8 @@ describe('a pull by a declared strategy', () => {
     it('resumes after the last committed page with the stored cursor', async () => {
       lists.onPage(5, outage);
       const input = await begun();
-      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
-      const [stored] = await world.database.admin<{ checkpoint: { segments: { after: unknown }[] } }[]>`
+      await expect(pulls.world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+      const [stored] = await pulls.world.database.admin<{ checkpoint: { segments: { after: unknown }[] } }[]>`
         select checkpoint from sync_runs where id = ${input.syncId}`;
       lists.asked.length = 0;
       expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
@@ -166,7 +128,7 @@ describe('a pull by a declared strategy', () => {
     it('restarts when the cursor has expired while no worker was running', async () => {
       lists.onPage(5, outage);
       const input = await begun();
-      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+      await expect(pulls.world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
       lists.expireCursors();
       expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT, archived: 0 });
       expect(await held()).toEqual(lists.ids);
@@ -177,7 +139,7 @@ describe('a pull by a declared strategy', () => {
     beforeEach(() => begin(BY_OFFSET));
 
     it('stores everything once, and each page begins with the end of the previous one', async () => {
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(run.counts).toMatchObject({ read: COUNT, created: COUNT });
       expect(await held()).toEqual(lists.ids);
       expect(await anomalies(run.syncId)).toEqual([]);
@@ -193,7 +155,7 @@ describe('a pull by a declared strategy', () => {
         lists.remove(...lists.ids.slice(0, count));
         return page;
       });
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(await held()).toEqual(expect.arrayContaining([...lists.ids]));
       expect(run.counts).toMatchObject({ read: COUNT, created: COUNT });
       expect(await anomalies(run.syncId)).toEqual(['order-shifted']);
@@ -209,7 +171,7 @@ describe('a pull by a declared strategy', () => {
         for (let index = 0; index < count; index += 1) lists.put(`new-${index}`, 'New', { first: true });
         return page;
       });
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       const stored = await held();
       expect(stored).toEqual(expect.arrayContaining([...before]));
       expect(run.counts).toMatchObject({ read: stored.length, created: stored.length });
@@ -221,7 +183,7 @@ describe('a pull by a declared strategy', () => {
         lists.remove(...lists.ids.slice(0, 60));
         return page;
       });
-      const run = await world.sync(venue, 'pull');
+      const run = await pull();
       expect(await held()).toEqual(expect.arrayContaining([...lists.ids]));
       expect(run.counts).toMatchObject({ archived: 0 });
     });
@@ -249,7 +211,7 @@ describe('a pull by a declared strategy', () => {
     it('resumes after the last committed page, and notices what shifted meanwhile', async () => {
       lists.onPage(5, outage);
       const input = await begun();
-      await expect(world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
+      await expect(pulls.world.chunk(input)).rejects.toMatchObject({ type: FAILURE.unavailable });
       lists.remove(...lists.ids.slice(0, 7));
       lists.asked.length = 0;
       expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
@@ -263,23 +225,23 @@ describe('a pull by a declared strategy', () => {
     it('requests changes since the last pull minus its overlap, and everything once its reach is exceeded', async () => {
       const feed = changeFeed([[pageCursor('changes', { afterExpiry: { from: 'start' } })]], SINCE_MOMENT);
       await begin({ ...FROM_START, changes: feed });
-      await world.sync(venue, 'pull');
+      await pull();
       lists.asked.length = 0;
       lists.passTime();
       lists.put('p-0003', 'Renamed');
-      const run = await world.sync(venue, 'pull', 'incremental');
+      const run = await pull('incremental');
       expect(run.counts).toMatchObject({ updated: 1, archived: 0 });
       expect(lists.asked.map(({ stream }) => stream)).toEqual(['changes']);
       expect(Date.now() / 1_000 - (lists.asked[0]?.fromEpochS ?? 0)).toBeGreaterThanOrEqual(SINCE_MOMENT.overlapS);
 
-      await world.database.admin`update sync_cursors set watermark = now() - interval '31 days'
-        where connection_id = ${venue.connectionId}`;
+      await pulls.world.database.admin`update sync_cursors set watermark = now() - interval '31 days'
+        where connection_id = ${pulls.venue.connectionId}`;
       lists.asked.length = 0;
-      await world.sync(venue, 'pull', 'incremental');
+      await pull('incremental');
       expect(lists.asked[0]?.stream).toBe('people-by-cursor');
     });
 
-    const TOKEN = planOf(timeWindows('changes-by-token', { isCursorGone }), {
+    const TOKEN = streamOf(timeWindows('changes-by-token', { isCursorGone }), {
       changes: tokenFeed([[pageCursor('changes-by-token', { afterExpiry: { from: 'start' }, isCursorGone })]]),
     });
     const BY_TOKEN: PullPlan = {
@@ -289,37 +251,37 @@ describe('a pull by a declared strategy', () => {
 
     it('resumes at the token of the last pull, and stores the next one', async () => {
       await begin(BY_TOKEN);
-      await world.sync(venue, 'pull');
+      await pull();
       const first = lists.cursor;
       lists.asked.length = 0;
       lists.put('p-0003', 'Renamed');
-      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 1, updated: 1 });
-      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 0, updated: 0 });
+      expect((await pull('incremental')).counts).toMatchObject({ read: 1, updated: 1 });
+      expect((await pull('incremental')).counts).toMatchObject({ read: 0, updated: 0 });
       expect(lists.asked.map(({ after }) => after)).toEqual([first, lists.cursor]);
     });
 
     it('reads everything when the provider no longer knows the token, logs it, and continues with a new one', async () => {
       await begin(BY_TOKEN);
-      await world.sync(venue, 'pull');
+      await pull();
       lists.put('p-0003', 'Renamed');
       lists.remove('p-0004');
       lists.expireCursors();
-      const run = await world.sync(venue, 'pull', 'incremental');
+      const run = await pull('incremental');
       expect(run.counts).toMatchObject({ read: COUNT - 1, updated: 1, archived: 1 });
       expect(await anomalies(run.syncId)).toEqual(['feed-lost']);
       expect(await held()).toEqual(lists.ids);
-      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 0 });
+      expect((await pull('incremental')).counts).toMatchObject({ read: 0 });
     });
 
     it('keeps the token of the last completed pull when a later one is cancelled', async () => {
       await begin(BY_TOKEN);
-      await world.sync(venue, 'pull');
+      await pull();
       lists.put('p-0003', 'Renamed');
-      const input = await world.open(venue, 'pull', 'incremental');
-      await world.begin(input);
-      await world.chunk(input);
-      await world.finish(input, 'cancelled');
-      expect((await world.sync(venue, 'pull', 'incremental')).counts).toMatchObject({ read: 1 });
+      const input = await pulls.world.open(pulls.venue, 'pull', 'incremental');
+      await pulls.world.begin(input);
+      await pulls.world.chunk(input);
+      await pulls.world.finish(input, 'cancelled');
+      expect((await pull('incremental')).counts).toMatchObject({ read: 1 });
     });
   });
 
@@ -332,12 +294,12 @@ describe('a pull by a declared strategy', () => {
 
     it('finds deletions that the change feed does not report, and archives nothing that still exists', async () => {
       await begin(SWEPT);
-      await world.sync(venue, 'pull');
+      await pull();
       lists.remove('p-0004', 'p-0050');
       lists.hidden.add('p-0060');
-      const planned = await world.sync(venue, 'pull', 'incremental', { dryRun: true });
+      const planned = await pull('incremental', { dryRun: true });
       expect(planned.counts).toMatchObject({ archived: 2 });
-      const run = await world.sync(venue, 'pull', 'incremental');
+      const run = await pull('incremental');
       expect(run.counts).toMatchObject({ archived: 2, created: 0 });
       expect(await held()).toEqual(lists.ids);
       expect(await anomalies(run.syncId)).toEqual(['left-out-of-listing']);

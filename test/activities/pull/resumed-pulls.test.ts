@@ -1,67 +1,28 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { FAILURE } from '../../../contracts/failures.ts';
 import type { SyncConnectionInput } from '../../../contracts/sync.ts';
-import { pageCursor, timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
-import type { PullPlan } from '../../../domain/sync/pull/pull-plan.ts';
+import { timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
 import { concurrent, perDay, perSecond } from '../../../providers/limits/limits.ts';
-import { MadeUpLists, PAGE_SIZE, isCursorGone, madeUpProviders } from '../../support/made-up/made-up-lists.ts';
-import { createSyncWorld } from '../../support/worlds/sync-world.ts';
-import type { TestVenue } from '../../support/worlds/sync-world.ts';
-
-const COUNT = 95;
-const PAGES = Math.ceil(COUNT / PAGE_SIZE);
-const planOf = (stream: PullPlan['listing'][number][number]): PullPlan => ({
-  listing: [[stream]],
-  changes: null,
-  mayVanish: true,
-});
-const FROM_START = planOf(pageCursor('people-by-cursor', { afterExpiry: { from: 'start' }, isCursorGone }));
-const BY_TIME = planOf(pageCursor('people-by-cursor', { afterExpiry: { from: 'time', overlapS: 3 }, isCursorGone }));
+import { BY_TIME, COUNT, FROM_START, PAGES, listPulls, streamOf } from './list-pulls.ts';
 
 describe('a pull that goes on later', () => {
-  const lists = new MadeUpLists();
-  let world: Awaited<ReturnType<typeof createSyncWorld>>;
-  let venue: TestVenue;
-
-  beforeAll(async () => {
-    world = await createSyncWorld({ providersOn: madeUpProviders(lists) });
-  });
-  afterAll(() => world.close());
-
-  const begin = async (plan: PullPlan) => {
-    lists.reset(plan, COUNT);
-    venue = await world.aVenue();
-  };
-  const held = async () =>
-    [
-      ...(await world.database.admin<{ external_id: string }[]>`
-        select l.external_id from record_links l join customers c on c.id = l.record_id
-        where l.connection_id = ${venue.connectionId} and c.deleted_at is null order by 1`),
-    ].map((row) => row.external_id);
-  const begun = async () => {
-    const input = await world.open(venue, 'pull', 'full');
-    await world.begin(input);
-    return input;
-  };
-  const toEnd = async (input: SyncConnectionInput) => {
-    while ((await world.chunk(input)).status === 'more');
-    return world.finish(input);
-  };
+  const pulls = listPulls();
+  const { lists, begin, held, begun, toEnd } = pulls;
 
   describe('a provider whose daily quota is used up', () => {
     it('returns the run to the workflow with the reset time, even after progress, and the run resumes from there', async () => {
       await begin(BY_TIME);
       lists.limits = [perSecond(1_000), concurrent(8), perDay(6)];
       const input = await begun();
-      const refused = await world.chunk(input).catch((error: unknown) => error);
+      const refused = await pulls.world.chunk(input).catch((error: unknown) => error);
       expect(refused).toMatchObject({ type: FAILURE.quotaExhausted, nonRetryable: true });
       const [details] = (refused as { details: { retryAfterMs: number }[] }).details;
       expect(details?.retryAfterMs).toBeGreaterThan(23 * 3_600_000);
       expect(lists.asked).toHaveLength(6);
-      const again = await world.chunk(input).catch((error: unknown) => error);
+      const again = await pulls.world.chunk(input).catch((error: unknown) => error);
       expect(again).toMatchObject({ type: FAILURE.quotaExhausted, nonRetryable: true });
       expect(lists.asked).toHaveLength(6);
-      await world.database.admin`update provider_quotas set started_at = started_at - interval '1 day'`;
+      await pulls.world.database.admin`update provider_quotas set started_at = started_at - interval '1 day'`;
       expect((await toEnd(input)).counts).toMatchObject({ read: COUNT, created: COUNT });
       expect(lists.asked).toHaveLength(PAGES);
     });
@@ -83,13 +44,13 @@ describe('a pull that goes on later', () => {
         watermarkEpochS: Math.floor(Date.now() / 1_000),
         readAll: true,
       };
-      await world.database.admin`
+      await pulls.world.database.admin`
         update sync_runs set checkpoint = ${JSON.stringify(checkpoint)}::text::jsonb where id = ${input.syncId}`;
     };
     const person = (id: string) => lists.retrieve(id)!;
 
     it('resumes at its position in a list that is still read in time windows', async () => {
-      await begin(planOf(timeWindows('people-by-creation')));
+      await begin(streamOf(timeWindows('people-by-creation')));
       const input = await begun();
       const at = person('p-0050');
       await asStored(input, 'people-by-creation', at.externalId, at.version / 1_000);

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { timeWindows } from '../../../domain/sync/pull/pull-plan.ts';
-import { MadeUpLists, PAGE_SIZE, madeUpProviders, planOf } from '../../support/made-up/made-up-lists.ts';
+import { PAGE_SIZE, planOf } from '../../support/made-up/made-up-lists.ts';
 import { until } from '../../support/eventually.ts';
-import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { listPulls } from './list-pulls.ts';
 
 /** As many calls as the made-up provider takes at once. */
 const LANES = 8;
@@ -16,18 +16,11 @@ const LATENCY_MS = 100;
 const PLAN = planOf([timeWindows('people-by-creation')]);
 const LIMITS = { limitMs: 20_000, everyMs: 5 };
 
-const lists = new MadeUpLists();
-let world: Awaited<ReturnType<typeof createSyncWorld>>;
-beforeAll(async () => {
-  world = await createSyncWorld({ providersOn: madeUpProviders(lists) });
-});
-afterAll(() => world.close());
+const { lists, begin, begun, toEnd } = listPulls();
 
 it('a listing has enough open parts for every lane, although the pages that it began with wait to be stored', async () => {
-  lists.reset(PLAN, COUNT);
-  const venue = await world.aVenue();
-  const input = await world.open(venue, 'pull', 'full');
-  await world.begin(input);
+  await begin(PLAN, COUNT);
+  const input = await begun();
   const [marked, letGo] = [Promise.withResolvers<number | null>(), Promise.withResolvers<null>()];
   lists.newestChange = () => marked.promise;
   let answeredCount = 0;
@@ -38,10 +31,7 @@ it('a listing has enough open parts for every lane, although the pages that it b
       answeredCount += 1;
       return page;
     });
-  const ended = (async () => {
-    while ((await world.chunk(input)).status === 'more');
-    return world.finish(input);
-  })();
+  const ended = toEnd(input);
   await until(() => Promise.resolve(answeredCount === WAITING), {
     ...LIMITS,
     what: 'every lane has a page that waits',

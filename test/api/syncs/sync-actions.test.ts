@@ -3,6 +3,7 @@ import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import { aConnection } from '../../db/builders.ts';
 import { aToken, createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { syncRequests } from './sync-requests.ts';
 
 let api: ApiWorld;
 let venueId: VenueId;
@@ -20,25 +21,10 @@ beforeEach(async () => {
   path = `/v1/venues/${venueId}/syncs`;
 });
 
-const start = (changes: object = {}) =>
-  api.send('POST', path, {
-    json: { connectionId, resource: 'customers', direction: 'push', mode: 'full', ...changes },
-  });
-const inputOf = (id: string) =>
-  ({
-    venueId,
-    connectionId,
-    provider: 'stripe',
-    resource: 'customers',
-    direction: 'push',
-    mode: 'full',
-    syncId: id,
-  }) as never;
-const end = (id: string, outcome: 'completed' | 'completed-with-rejections' | 'failed' | 'cancelled') =>
-  api.progress.finish(inputOf(id), { outcome, error: null, plan: null, watermark: null });
+const { start, end, startedFor } = syncRequests(() => ({ api, venueId, connectionId }));
+
 const setPhase = (id: string, phase: string) =>
   api.database.admin`update sync_runs set phase = ${phase} where id = ${id}`;
-const startedFor = (id: string) => api.gateway.started.filter((run) => run.id === id).length;
 const audited = async (id: string) =>
   (
     await api.database.admin<

@@ -3,6 +3,7 @@ import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import { aConnection } from '../../db/builders.ts';
 import { createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { syncRequests } from './sync-requests.ts';
 
 let api: ApiWorld;
 let venueId: VenueId;
@@ -20,22 +21,7 @@ beforeEach(async () => {
   path = `/v1/venues/${venueId}/syncs`;
 });
 
-const start = (changes: object = {}) =>
-  api.send('POST', path, {
-    json: { connectionId, resource: 'customers', direction: 'push', mode: 'full', ...changes },
-  });
-const inputOf = (id: string) =>
-  ({
-    venueId,
-    connectionId,
-    provider: 'stripe',
-    resource: 'customers',
-    direction: 'push',
-    mode: 'full',
-    syncId: id,
-  }) as never;
-const end = (id: string, outcome: 'completed' | 'completed-with-rejections' | 'failed' | 'cancelled') =>
-  api.progress.finish(inputOf(id), { outcome, error: null, plan: null, watermark: null });
+const { start, inputOf, end } = syncRequests(() => ({ api, venueId, connectionId }));
 
 interface PlanBody {
   readonly counts: Readonly<Record<string, number>>;

@@ -3,6 +3,7 @@ import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import { aConnection } from '../../db/builders.ts';
 import { createApiWorld } from '../api-world.ts';
 import type { ApiWorld } from '../api-world.ts';
+import { syncRequests } from './sync-requests.ts';
 
 let api: ApiWorld;
 let venueId: VenueId;
@@ -19,25 +20,7 @@ beforeEach(async () => {
   path = `/v1/venues/${venueId}/syncs`;
 });
 
-const order = (changes: object = {}) => ({
-  connectionId,
-  resource: 'customers',
-  direction: 'push',
-  mode: 'full',
-  ...changes,
-});
-const start = (changes?: object) => api.send('POST', path, { json: order(changes) });
-const inputOf = (id: string) =>
-  ({
-    venueId,
-    connectionId,
-    provider: 'stripe',
-    resource: 'customers',
-    direction: 'push',
-    mode: 'full',
-    syncId: id,
-  }) as never;
-const startedFor = (id: string) => api.gateway.started.filter((run) => run.id === id).length;
+const { start, inputOf, startedFor } = syncRequests(() => ({ api, venueId, connectionId }));
 
 describe('starting a sync', () => {
   it('answers 202 with the run of the contract, and starts its workflow', async () => {
