@@ -14,7 +14,7 @@ export function mergeCustomers(
   const id = newSquareId();
   const at = new Date(nowMs).toISOString();
   const merged = {
-    ...Object.assign({}, ...profiles.toReversed()),
+    ...profiles.toReversed().reduce((all, one) => ({ ...all, ...one }), {}),
     ...{ id, created_at: at, updated_at: at, creation_source: 'MERGE', version: 0 },
   };
   const ids = profiles.map((profile) => String(profile['id']));
