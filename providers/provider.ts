@@ -380,6 +380,11 @@ export interface ResourceMapping {
   readonly timeZoneOf?: (linkedAt: Date | undefined) => string;
   /** Pure: canonical fields → provider payload. */
   readonly toPayload: (record: MappableRecord) => MappedRecord;
+  /**
+   * Pure: the provider's id of what a payload is written to, where its content names that, such as the count of a product
+   * at a place. Two records that name one are told apart before either is written.
+   */
+  readonly remoteIdOf?: (payload: MappedRecord['payload']) => string | null;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */
   readonly callsToWrite: (
     mapped: MappedRecord,

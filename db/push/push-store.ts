@@ -99,8 +99,10 @@ export interface PushStore extends PushMarks {
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
   /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
   preview(scope: RunScope, preview: PushPreview): Promise<CommitResult>;
-  /** The record whose remote record the provider's object is; null for an object that none is tied to. */
-  tiedTo(scope: RunScope, externalId: string): Promise<RecordId | null>;
+  /** The records whose remote records the provider's objects are, by the ids of those objects. */
+  tiedTo(scope: RunScope, externalIds: readonly string[]): Promise<ReadonlyMap<string, RecordId>>;
+  /** Unties these objects from records that are deleted and out of use at the provider. */
+  untieDeleted(scope: RunScope, externalIds: readonly string[]): Promise<void>;
   /** How many remote records the run would take out of use, of how many, and when the newest of them was deleted here. */
   blastRadius(scope: RunScope): Promise<Omit<ArchivingCount, 'archived'>>;
 }
@@ -165,11 +167,22 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
         return { progress, stopRequested };
       }),
 
-    tiedTo: (scope, externalId) =>
+    tiedTo: (scope, externalIds) =>
       withVenue(db, scope.venueId, async (tx) => {
-        const [row] = await tx.execute<{ record_id: RecordId }>(sql`
-          select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource} and external_id = ${externalId} limit 1`);
-        return row?.record_id ?? null;
+        const rows = await tx.execute<{ external_id: string; record_id: RecordId }>(sql`
+          select w.external_id, l.record_id from ${objectsOf(externalIds)} cross join lateral (${linkOfObject(scope)}) l`);
+        return new Map(rows.map((row) => [row.external_id, row.record_id]));
+      }),
+
+    untieDeleted: (scope, externalIds) =>
+      withVenue(db, scope.venueId, async (tx) => {
+        await lockRun(tx, scope);
+        await tx.execute(sql`
+          update record_links l set external_id = null, fingerprint = null, external_state = null, updated_at = now()
+          from ${objectsOf(externalIds)} cross join lateral (${linkOfObject(scope)}) found
+            join ${tableOf(kinds.get(scope.resource))} c on c.id = found.record_id
+          where l.connection_id = ${scope.connectionId} and l.resource = ${scope.resource} and l.record_id = found.record_id
+            and l.state in ('archived', 'gone') and c.deleted_at is not null`);
       }),
 
     blastRadius: (scope) =>
@@ -186,6 +199,13 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
       }),
   };
 }
+
+const objectsOf = (externalIds: readonly string[]): SQL =>
+  sql`jsonb_array_elements_text(${JSON.stringify(externalIds)}::jsonb) as w(external_id)`;
+
+/** The one link of each object, found by the index whatever the planner knows. */
+const linkOfObject = ({ connectionId, resource }: RunScope): SQL => sql`
+  select record_id from record_links where connection_id = ${connectionId} and resource = ${resource} and external_id = w.external_id limit 1`;
 
 /**
  * Reads the index in the order of the page, and ends with it. On a table that Postgres has no statistics of, such as one that

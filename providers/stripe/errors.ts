@@ -14,6 +14,8 @@ import { NOT_STRIPES } from './http/http-client.ts';
 const STRIPE_ERRORS: Pick<ErrorTable, 'byCode'> = {
   byCode: {
     rate_limit: 'rate-limited',
+    // Another request has the object: no limit of the account, though it comes with 429.
+    lock_timeout: 'unavailable',
     // The key was used for another call.
     idempotency_error: { 409: 'unavailable', else: 'conflict' },
     // The account's owner has revoked the platform's access.

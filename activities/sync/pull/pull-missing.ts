@@ -116,7 +116,9 @@ async function lookUp(environment: PullEnvironment, batch: readonly Unclear[]) {
   };
   function take({ externalId, reason }: Unclear, answer: LookedUp | undefined, askedAtMs: number): void {
     if (answer?.rejection) rejections.push(answer.rejection);
-    else if (answer?.record == null) gone.push({ externalId, version: session.versionOf(askedAtMs) });
+    // Where another object answers, it has taken the place of the one that was asked for.
+    else if (answer?.record?.externalId !== externalId)
+      gone.push({ externalId, version: session.versionOf(askedAtMs) });
     else {
       const { record, rejection } = readRecord(answer.record, environment, { lookedUp: true });
       if (rejection) rejections.push(rejection);

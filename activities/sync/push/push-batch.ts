@@ -13,7 +13,7 @@ import {
   pushRecord,
 } from './push-record.ts';
 import type { Attempt } from './push-record.ts';
-import { findRemotes } from './push-remote-record.ts';
+import { findRemotes, writingToOthers } from './push-remote-record.ts';
 import type { MergedAgain } from './push-merge-again.ts';
 import { agreed, rejected } from './push-result.ts';
 import { createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
@@ -26,7 +26,7 @@ export interface BatchTools extends PushTools {
   readonly batch: BatchWriter;
   /** Of a two-way run: reads and merges what has changed since the run read it. */
   readonly mergeAgain?: (stale: readonly PushWork[]) => Promise<MergedAgain>;
-  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markBatch' | 'tiedTo'>;
+  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markBatch' | 'tiedTo' | 'untieDeleted'>;
 }
 
 /**
@@ -69,7 +69,9 @@ export async function pushBatch(
   tools: BatchTools,
   round = 0,
 ): Promise<readonly PushResult[]> {
-  const works = planned.map((work) => asInBatch(work, Date.now()));
+  const asked = planned.map((work) => asInBatch(work, Date.now()));
+  const others = await writingToOthers(asked, tools);
+  const works = asked.filter(({ row }) => !others.has(row.id));
   const [creations, updates] = (['create', 'update'] as const).map((decision) =>
     works.filter((work) => work.decision === decision),
   );
@@ -79,14 +81,18 @@ export async function pushBatch(
     (work) => work.decision !== 'create' && work.decision !== 'update' && !isToBeLookedUp(work),
   );
   const results = [
+    ...asked.filter(({ row }) => others.has(row.id)).map(placeTaken),
     ...(creations?.length ? await createTogether(creations, tools) : []),
     ...(updates?.length ? await updateTogether(updates, tools, round) : []),
     ...(await resolveTogether(inDoubt, tools)),
     ...(await oneByOne(alone, (work) => pushRecord(work, tools))),
   ];
   const byRecord = new Map(results.map((result) => [result.recordId, result]));
-  return works.flatMap(({ row }) => byRecord.get(row.id) ?? []);
+  return asked.flatMap(({ row }) => byRecord.get(row.id) ?? []);
 }
+
+const placeTaken = (work: PushWork): PushResult =>
+  rejected(work, 'place-taken', 'What the record is written to at the provider is another record’s already.');
 
 interface Creation {
   /** Other records than those that were marked with a key: no key of theirs stands for this batch. */

@@ -1,6 +1,8 @@
 import type { RecordId } from '../../../contracts/ids.ts';
 import type { PushRow, PushStore } from '../../../db/push/push-store.ts';
+import type { PushDecision } from '../../../domain/sync/push/push-decision.ts';
 import { listRefsOf } from './push-work.ts';
+import type { PushWork } from './push-work.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
 import type {
   BulkHint,
@@ -33,10 +35,45 @@ export interface RemoteTools {
 /** Whether the object is another record’s remote record; one that is no record’s becomes this one’s. */
 async function isOthers(externalId: string, recordId: RecordId, tools: RemoteTools): Promise<boolean> {
   const { store, scope, claims } = tools;
-  const tiedTo = await store.tiedTo(scope, externalId);
-  const owner = claims?.get(externalId) ?? tiedTo ?? recordId;
+  const tied = await store.tiedTo(scope, [externalId]);
+  const owner = claims?.get(externalId) ?? tied.get(externalId) ?? recordId;
   if (owner === recordId) claims?.set(externalId, recordId);
   return owner !== recordId;
+}
+
+/**
+ * Those of the records that would write to what is another record's: each write would undo the other's. What a deleted
+ * record has left is free.
+ */
+export async function writingToOthers(
+  works: readonly PushWork[],
+  { mapping, store, scope, claims = new Map() }: PlaceTools,
+): Promise<ReadonlySet<RecordId>> {
+  const { remoteIdOf } = mapping;
+  const named = works.flatMap(({ decision, mapped, row: { id, link } }) => {
+    const remoteId = WRITING.has(decision) ? (remoteIdOf?.(mapped.payload) ?? null) : null;
+    return remoteId === null || remoteId === link?.externalId ? [] : [{ id, remoteId }];
+  });
+  if (named.length === 0) return new Set();
+  const tied = await store.tiedTo(scope, idsIn(named));
+  const taken = named.filter(({ id, remoteId }) => (tied.get(remoteId) ?? id) !== id);
+  if (taken.length > 0) await store.untieDeleted(scope, idsIn(taken));
+  const stillTied = taken.length > 0 ? await store.tiedTo(scope, idsIn(named)) : tied;
+  const others = new Set<RecordId>();
+  for (const { id, remoteId } of named) {
+    if ((claims.get(remoteId) ?? stillTied.get(remoteId) ?? id) !== id) others.add(id);
+    else claims.set(remoteId, id);
+  }
+  return others;
+}
+
+const WRITING: ReadonlySet<PushDecision> = new Set(['create', 'update', 'resolve']);
+const idsIn = (named: readonly { readonly remoteId: string }[]): readonly string[] =>
+  named.map(({ remoteId }) => remoteId);
+
+interface PlaceTools extends Pick<RemoteTools, 'scope' | 'claims'> {
+  readonly mapping: Pick<ResourceMapping, 'remoteIdOf'>;
+  readonly store: Pick<PushStore, 'tiedTo' | 'untieDeleted'>;
 }
 
 /** How long before the first write its remote record is searched for, because the provider's clock may be behind. */

@@ -30,9 +30,24 @@ type Body = Readonly<Record<string, unknown>>;
 
 type Responses = Readonly<Record<string, unknown>>;
 
-/** Customers by their ids, as `customerIn` reads them. */
-export const retrieveCustomers = (ask: Ask, ids: readonly string[]): Promise<Responses> =>
-  responsesTo(ask, 'bulk-retrieve', { customer_ids: ids });
+/** Customers by their ids, or what went wrong with each. */
+export async function retrieveCustomers(
+  ask: Ask,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, SquareCustomer | ProviderError>> {
+  const responses = await responsesTo(ask, 'bulk-retrieve', { customer_ids: ids });
+  return new Map(ids.map((id) => [id, notMerged(id, customerIn(responses[id]))]));
+}
+
+/**
+ * A profile that was merged into another is deleted, but its id still retrieves the other, which has an id of its own
+ * (https://developer.squareup.com/docs/customers-api/duplicated-customers, read 2026-11-30): it counts as missing.
+ */
+const notMerged = (id: string, found: SquareCustomer | ProviderError): SquareCustomer | ProviderError =>
+  found instanceof ProviderError || found.id === id ? found : missing();
+
+const missing = (): ProviderError =>
+  new ProviderError({ provider: 'square', kind: 'rejected', httpStatus: 404, code: 'NOT_FOUND' });
 
 async function responsesTo(ask: Ask, path: string, body: Body): Promise<Responses> {
   return (await ask(responsesSchema, { method: 'POST', path: `/v2/customers/${path}`, body })).responses ?? {};
@@ -52,11 +67,12 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
    * refused as a conflict. A profile that is as wanted already is not written.
    */
   const update = async (updates: readonly BatchedUpdate[]): Promise<readonly BatchOutcome[]> => {
-    const read = await retrieveCustomers(
-      ask,
-      updates.map(({ externalId }) => externalId),
+    const current = new Map(
+      await retrieveCustomers(
+        ask,
+        updates.map(({ externalId }) => externalId),
+      ),
     );
-    const current = new Map(updates.map(({ externalId }) => [externalId, customerIn(read[externalId])]));
     for (const one of updates) {
       const customer = current.get(one.externalId);
       if (customer === undefined || customer instanceof ProviderError) continue;
@@ -109,7 +125,7 @@ function outcomeOf(response: unknown): ProviderRecord | ProviderError {
 const oneCustomer = z.object({ customer: customerSchema });
 
 /** The profile of an entry's response, or what went wrong with this entry. */
-export function customerIn(response: unknown): SquareCustomer | ProviderError {
+function customerIn(response: unknown): SquareCustomer | ProviderError {
   const fault = faultOfEntry(response);
   if (fault) return fault;
   const { data, error } = oneCustomer.safeParse(response);

@@ -9,7 +9,7 @@ import { CHANGES, cursorOf, isoOf, listSchema, squareList, toPage } from '../htt
 import { toRecord } from './customer-fields.ts';
 import { customerSchema } from './customer-responses.ts';
 import type { SquareCustomer } from './customer-responses.ts';
-import { createCustomerWriter, customerIn, MOST_CUSTOMERS, retrieveCustomers } from './customer-writer.ts';
+import { createCustomerWriter, MOST_CUSTOMERS, retrieveCustomers } from './customer-writer.ts';
 import { Loyalty } from './loyalty.ts';
 
 /** https://developer.squareup.com/reference/square/customers-api/search-customers, read 2026-11-28. */
@@ -53,17 +53,17 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     async retrieve(externalId) {
       const path = `/v2/customers/${encodeURIComponent(externalId)}`;
       const found = await nullWhenMissing(ask(oneCustomer, { method: 'GET', path, isOneObject: true }));
-      return found && ((await withPoints([found.customer]))[0] ?? null);
+      // The id of a profile that was merged retrieves the one that it was merged into.
+      if (found?.customer.id !== externalId) return null;
+      return (await withPoints([found.customer]))[0] ?? null;
     },
 
     retrieveMany: {
       size: MOST_CUSTOMERS,
       async read(ids) {
-        const responses = await retrieveCustomers(ask, ids);
         const customers: SquareCustomer[] = [];
         const rejections: ProviderRejection[] = [];
-        for (const externalId of ids) {
-          const found = customerIn(responses[externalId]);
+        for (const [externalId, found] of await retrieveCustomers(ask, ids)) {
           if (!(found instanceof ProviderError)) customers.push(found);
           else if (found.details.httpStatus !== 404) rejections.push(rejectionOf(externalId, found));
         }

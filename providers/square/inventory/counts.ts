@@ -29,12 +29,14 @@ export function readCounts(raw: readonly unknown[]) {
 }
 
 /** The ids of Square have no colon. */
+export const placeId = (object: string, location: string): string => `${object}:${location}`;
+
 export const idOf = ({ catalog_object_id: object, location_id: location }: SquareCount): string =>
-  `${object}:${location}`;
+  placeId(object, location);
 
 export function rawIdOf(raw: unknown): string | null {
   const [object, location] = [textAt(raw, 'catalog_object_id'), textAt(raw, 'location_id')];
-  return object === null || location === null ? null : `${object}:${location}`;
+  return object === null || location === null ? null : placeId(object, location);
 }
 
 export function toRecord(count: SquareCount) {

@@ -2,6 +2,7 @@ import type { InventoryFields } from '../../../records/inventory.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { SQUARE_IDEMPOTENCY } from '../http/ask.ts';
 import { SQUARE_METADATA } from '../http/lists.ts';
+import { placeId } from './counts.ts';
 
 /** A count of one product at one place. The time belongs to it: the same number counted again later is another count. */
 export interface CountPayload {
@@ -26,6 +27,10 @@ export const inventoryMapping: ResourceMapping = {
   idempotency: SQUARE_IDEMPOTENCY,
   leavesAbsent: true,
   holdings: { metadata: SQUARE_METADATA },
+  remoteIdOf: (payload) => {
+    const { product, location } = payload as unknown as CountPayload;
+    return product === null ? null : placeId(product, location);
+  },
   // The present count is read first, because a count that Square has already is not written.
   callsToWrite: () => 2,
 };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { InventoryFields } from '../../../records/inventory.ts';
-import { ProviderError } from '../../provider-error.ts';
+import { ProviderError, refusesAccount } from '../../provider-error.ts';
 import type { BatchOutcome, BatchedUpdate, ProviderRecord, ResourceWriter } from '../../provider.ts';
 import { unreadableObject } from '../http/ask.ts';
 import type { Ask } from '../http/ask.ts';
@@ -45,18 +45,28 @@ export function createInventoryWriter(ask: Ask, { chosen, presentOf }: Inventory
     return readCounts((await ask(countsAnswer, { method: 'POST', path: CHANGES_PATH, body })).counts);
   };
 
+  /** Alone, because Square refuses the count of a product that is gone, which has no stock either. */
+  const leave = async (count: CountPayload, key: string): Promise<void> => {
+    try {
+      await changed([count], key);
+    } catch (error) {
+      if (!(error instanceof ProviderError) || error.details.kind !== 'rejected' || refusesAccount(error)) throw error;
+    }
+  };
+
   /**
    * Writes only counts that Square does not have: writing back what was read makes no change of stock. A zero that was
    * never counted is not there, so a counted zero is written.
    */
   const write = async (
-    records: readonly (Pick<BatchedUpdate, 'mapped'> & Partial<Pick<BatchedUpdate, 'externalId' | 'readFields'>>)[],
+    records: readonly Written[],
     { idempotencyKey }: { readonly idempotencyKey: string },
   ): Promise<readonly BatchOutcome[]> => {
     const wanted = records.map(({ mapped }) => mapped.payload as unknown as CountPayload);
     const allowed = wanted.filter(({ location }) => isChosen(chosen, location));
+    const left = leftPlaces(records, wanted, chosen);
     const known = new Map<string, ProviderRecord>(records.flatMap(knownIn));
-    const unknown = allowed.filter((count) => !known.has(placeOf(count)));
+    const unknown = [...allowed, ...left].filter((count) => !known.has(placeOf(count)));
     const found =
       unknown.length === 0
         ? []
@@ -65,8 +75,10 @@ export function createInventoryWriter(ask: Ask, { chosen, presentOf }: Inventory
       ...known,
       ...found.map((record) => [record.externalId, record] as const),
     ]);
-    const open = allowed.filter((count) => quantityIn(present.get(placeOf(count))) !== count.quantity);
+    const isOpen = (count: CountPayload) => quantityIn(present.get(placeOf(count))) !== count.quantity;
+    const open = allowed.filter(isOpen);
     const { counts, unreadable } = open.length === 0 ? NOTHING : await changed(open, idempotencyKey);
+    for (const count of left) if (present.has(placeOf(count)) && isOpen(count)) await leave(count, idempotencyKey);
     const written = new Map(counts.map((count) => [toRecord(count).externalId, toRecord(count)]));
     const sent = new Set(open.map(placeOf));
     return wanted.map((count) => {
@@ -83,10 +95,9 @@ export function createInventoryWriter(ask: Ask, { chosen, presentOf }: Inventory
 
     /** A place where a product is kept no longer has none of it: Square cannot delete a count. */
     async archive(externalId, { idempotencyKey }) {
-      const [product = '', location = ''] = externalId.split(':');
-      const [present] = await presentOf([product], [location]);
+      const nothing = nothingAt(externalId);
+      const [present] = await presentOf([productOf(nothing)], [nothing.location]);
       if (!present) return 'deleted';
-      const nothing = { product, location, quantity: '0', countedAt: new Date().toISOString() };
       if (quantityIn(present) !== '0') await changed([nothing], idempotencyKey);
       return 'archived';
     },
@@ -112,6 +123,31 @@ function knownIn({
 }: Partial<Pick<BatchedUpdate, 'externalId' | 'readFields'>>): readonly (readonly [string, ProviderRecord])[] {
   if (externalId === undefined || fields === undefined) return [];
   return [[externalId, { externalId, version: 0, deleted: false, recordId: null, fields }]];
+}
+
+type Written = Pick<BatchedUpdate, 'mapped'> & Partial<Pick<BatchedUpdate, 'externalId' | 'readFields'>>;
+
+/**
+ * What records told of before that tell of other stock now: there is none of it any more, as where a record is deleted.
+ * Otherwise stock that was moved would be in both places.
+ */
+function leftPlaces(
+  records: readonly Written[],
+  wanted: readonly CountPayload[],
+  chosen: ChosenLocations,
+): readonly CountPayload[] {
+  const told = new Set(wanted.map(placeOf));
+  return records.flatMap(({ externalId }, index) => {
+    if (externalId === undefined || told.has(externalId)) return [];
+    const nothing = nothingAt(externalId);
+    const isMoved = isChosen(chosen, wanted[index]?.location ?? null) && isChosen(chosen, nothing.location);
+    return isMoved ? [nothing] : [];
+  });
+}
+
+function nothingAt(externalId: string): CountPayload {
+  const [product = '', location = ''] = externalId.split(':');
+  return { product, location, quantity: '0', countedAt: new Date().toISOString() };
 }
 
 const productOf = ({ product }: CountPayload): string => product ?? '';

@@ -185,7 +185,11 @@ const REFUND_STATUS: Readonly<Record<NonNullable<StripeRefund['status']>, Transa
 const refundStatus = ({ status }: StripeRefund): TransactionStatus =>
   status === null ? 'pending' : REFUND_STATUS[status];
 
-export function refundRecord(refund: StripeRefund, version: number): ProviderRecord {
+/**
+ * Null for one that has succeeded without a movement. It releases an authorised amount that was never captured, or was
+ * reported a moment too early: then its movement reports it.
+ */
+export function refundRecord(refund: StripeRefund, version: number): ProviderRecord | null {
   const {
     id,
     created,
@@ -197,7 +201,8 @@ export function refundRecord(refund: StripeRefund, version: number): ProviderRec
     balance_transaction: movement,
     metadata,
   } = refund;
-  if (releasesAuthorisation(refund)) return gone(id, version);
+  if (movement === null && refund.status === 'succeeded') return null;
+  if (releasesAuthorisation(movement)) return gone(id, version);
   const told: Told = {
     id,
     kind: 'refund',
@@ -223,10 +228,8 @@ export function refundRecord(refund: StripeRefund, version: number): ProviderRec
  * Stripe also reports a refund when it releases an authorised amount that was never captured; the charge does not count
  * that amount either.
  */
-function releasesAuthorisation({ status, balance_transaction: movement }: StripeRefund): boolean {
-  if (movement === null) return status === 'succeeded';
-  return typeof movement !== 'string' && movement.reporting_category === 'partial_capture_reversal';
-}
+const releasesAuthorisation = (movement: ExpandableMovement): boolean =>
+  movement !== null && typeof movement !== 'string' && movement.reporting_category === 'partial_capture_reversal';
 
 const DISPUTE_STATUS: Readonly<Record<StripeDispute['status'], TransactionStatus>> = {
   warning_needs_response: 'pending',

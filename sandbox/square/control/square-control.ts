@@ -7,6 +7,7 @@ import { baseRoute, isAboutAccounts } from '../../oauth/base-routes.ts';
 import type { AccountBook } from '../../oauth/exchange.ts';
 import type { Account } from '../../oauth/ledger-rows.ts';
 import type { Ledger } from '../../oauth/ledger.ts';
+import { mergeCustomers } from '../customers/merging.ts';
 import { limitsBody } from '../http/limits.ts';
 import type { RateLimiter } from '../http/limits.ts';
 import { KINDS } from '../state/square-state.ts';
@@ -25,6 +26,8 @@ const seedBody = z
       .optional(),
   })
   .refine(({ count, objects }) => (count === undefined) !== (objects === undefined), 'give either count or objects');
+
+const mergeBody = z.strictObject({ account, ids: z.array(z.string().min(1)).min(2).max(100) });
 
 interface ControlParts {
   readonly state: SquareState;
@@ -71,6 +74,16 @@ export function recordControls({ state, ledger, accounts, limiter }: ControlPart
       if (kind === undefined) return baseRoute(base, 'GET /state/')(request);
       const { id: merchant } = merchantOf(parseInput(accountQuery, request.query).account);
       return { json: { data: state.list(merchant, kind) } };
+    },
+    'POST /merge-customers': ({ body }) => {
+      const { account: id, ids } = parseInput(mergeBody, body);
+      const { id: merchant } = merchantOf(id);
+      const profiles = ids.map((one) => {
+        const profile = state.get(merchant, 'customers', one);
+        if (!profile) throw new ControlError(404, 'customer-not-found', { message: `There is no customer ${one}.` });
+        return profile;
+      });
+      return { json: mergeCustomers({ state, merchant }, profiles, ledger.clock.nowMs()) };
     },
     'POST /forget-idempotency-keys': ({ body }) => {
       const { id: merchant } = merchantOf(parseInput(resetBody, body).account);

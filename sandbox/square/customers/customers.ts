@@ -11,6 +11,7 @@ import type { Place } from '../http/paging.ts';
 import { noteSideEffect } from '../state/side-effects.ts';
 import type { WireObject } from '../state/square-state.ts';
 import { newSquareId } from '../state/ids.ts';
+import { presentIdOf } from './merging.ts';
 
 /** https://developer.squareup.com/reference/square/objects/Customer (2026-11), as far as it can be written. */
 const address = z.strictObject(
@@ -179,8 +180,12 @@ function isWithin(time: unknown, range: z.output<typeof timeRange> | undefined):
 }
 
 function retrieve(request: SquareRequest): object {
-  return { customer: found(request, request.part) };
+  return { customer: shown(request, request.part) };
 }
+
+/** A profile for a reader: the id of one that was merged shows the profile that it was merged into. */
+const shown = (request: SquareRequest, id: string): WireObject =>
+  found(request, presentIdOf(request.state, request.merchant, id));
 
 function found({ state, merchant }: SquareRequest, id: string): WireObject {
   const customer = state.get(merchant, 'customers', id);
@@ -223,7 +228,7 @@ function bulkRetrieve(request: SquareRequest): object {
   const { customer_ids: ids } = bodyOf(request, bulkRetrieveBody);
   return responsesOf(
     ids.map((id) => [id, null]),
-    (id) => ({ customer: found(request, id) }),
+    (id) => ({ customer: shown(request, id) }),
   );
 }
 

@@ -5,6 +5,7 @@ export type { WireObject } from '../../core/record-state.ts';
 /** The kinds of object that a merchant has. */
 export const KINDS = [
   'customers',
+  'merged-customers',
   'catalogue',
   'counts',
   'changes',

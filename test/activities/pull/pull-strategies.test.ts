@@ -305,4 +305,14 @@ describe('a pull by a declared strategy', () => {
       expect(await anomalies(run.syncId)).toEqual(['left-out-of-listing']);
     });
   });
+
+  it('ends, and deletes a record whose look-up answers with another one', async () => {
+    await begin(FROM_START);
+    await world.sync(venue, 'pull');
+    lists.remove('p-0004');
+    lists.replacedBy.set('p-0004', 'p-0005');
+    const run = await world.sync(venue, 'pull');
+    expect(run.counts).toMatchObject({ archived: 1, created: 0 });
+    expect(await held()).toEqual(lists.ids);
+  });
 });

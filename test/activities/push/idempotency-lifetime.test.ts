@@ -97,7 +97,7 @@ describe('a write of unknown outcome', () => {
       scope: { connectionId: 'c' },
       mapping,
       session: {},
-      store: { tiedTo: () => Promise.resolve(null) },
+      store: { tiedTo: () => Promise.resolve(new Map()) },
       writer: {
         create: () => Promise.reject(new Error('created under a forgotten key')),
         findRemote: () => (asked.push('find'), Promise.resolve({ found: remote, after: null })),

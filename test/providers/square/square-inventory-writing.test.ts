@@ -105,6 +105,36 @@ describe('a count that is written to Square', () => {
     expect(await session().retrieve(`${product}:NEW`)).toMatchObject({ fields: { quantity: '0' } });
   });
 
+  it('leaves none where the record told of the stock before, and nothing else there', async () => {
+    await world.merchant().openLocations('NEW', 'THIRD');
+    const moved = aCount({ quantity: '4', location: 'NEW' });
+    expect(await update(moved)).toMatchObject({ externalId: `${product}:NEW`, fields: { quantity: '4' } });
+    expect(await quantityNow()).toBe('0');
+    const before = await sideEffects();
+    await writer().update(`${product}:THIRD`, mapped(aCount({ quantity: '0' })), options());
+    expect(await sideEffects()).toEqual(before);
+    expect(await session().retrieve(`${product}:THIRD`)).toBeNull();
+  });
+
+  it('is written where the product that the record told of before is gone', async () => {
+    const [other = ''] = await world.merchant().seed('counts', 1);
+    const [otherProduct = ''] = other.split(':');
+    await world.merchant().client.catalog.object.delete({ objectId: product });
+    const written = await update(aCount({ quantity: '4' }, { product: otherProduct }));
+    expect(written).toMatchObject({ externalId: other, fields: { quantity: '4' } });
+  });
+
+  it('leaves what is at a location that is not chosen, and what it cannot be moved from', async () => {
+    await world.merchant().openLocations('NEW');
+    const had = await quantityNow();
+    await update(aCount({ quantity: '4', location: 'NEW' }), ['NEW']);
+    expect(await quantityNow()).toBe(had);
+    await expect(update(aCount({ location: 'NEW' }), [location])).rejects.toMatchObject({
+      details: { code: 'location-not-chosen' },
+    });
+    expect(await quantityNow()).toBe(had);
+  });
+
   it('is rejected by its location where that is not chosen, and by Square where there is no such location', async () => {
     await expect(update(aCount(), ['ELSEWHERE'])).rejects.toMatchObject({
       details: { kind: 'rejected', code: 'location-not-chosen', field: 'location' },

@@ -46,6 +46,11 @@ describe('a Stripe call that fails', () => {
       { kind: 'status', status: 409, code: 'lock_timeout' },
       { kind: 'unavailable', httpStatus: 409 },
     ],
+    [
+      '429 lock_timeout, which is no limit of the account',
+      { kind: 'status', status: 429, code: 'lock_timeout' },
+      { kind: 'unavailable', httpStatus: 429, code: 'lock_timeout' },
+    ],
     ['408', { kind: 'status', status: 408 }, { kind: 'unavailable', httpStatus: 408 }],
     ['408 with a page', { kind: 'status', status: 408, body: 'html' }, { kind: 'unavailable', httpStatus: 408 }],
     ['425', { kind: 'status', status: 425 }, { kind: 'unavailable', httpStatus: 425 }],

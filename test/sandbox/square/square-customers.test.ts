@@ -82,6 +82,23 @@ describe('the stand-in Square', () => {
     expect(await refusalOf(square.customers.create({ note: 'nobody' }))).toMatchObject({ status: 400 });
   });
 
+  it('merges profiles into a new one, which their ids retrieve and cannot change', async () => {
+    const { square, merchant } = await aSquare();
+    const [one = '', other = ''] = await merchant.seed('customers', 2);
+    const { customer: first } = await square.customers.get({ customerId: one });
+    await square.customers.update({ customerId: other, note: 'n' });
+    const id = await merchant.merge(one, other);
+    const merged = { id, emailAddress: first?.emailAddress, note: 'n', creationSource: 'MERGE', version: 0n };
+    expect((await square.customers.search()).customers).toMatchObject([merged]);
+    for (const customerId of [id, one, other])
+      expect((await square.customers.get({ customerId })).customer).toMatchObject(merged);
+    const { responses } = await square.customers.bulkRetrieveCustomers({ customerIds: [one, other] });
+    expect(responses).toMatchObject({ [one]: { customer: merged }, [other]: { customer: merged } });
+    const gone = { status: 404, code: 'NOT_FOUND' };
+    expect(await refusalOf(square.customers.update({ customerId: one, note: 'x' }))).toMatchObject(gone);
+    expect(await refusalOf(square.customers.delete({ customerId: other }))).toMatchObject(gone);
+  });
+
   it('keeps one merchant’s customers from another, and all of them over a restart', async () => {
     const home = aHome();
     const first = await aSquare({ home });

@@ -57,6 +57,8 @@ export class MadeUpLists {
   newestChange: () => Promise<number | null> = () => Promise.resolve(null);
   /** Ids that exist but are omitted from every list. */
   readonly hidden = new Set<string>();
+  /** Ids of people who are gone, each with whom its look-up answers instead. */
+  readonly replacedBy = new Map<string, string>();
   readonly #people = new Map<string, Person>();
   readonly #oddities: { readonly nth: number; readonly oddity: Oddity }[] = [];
   #clock = 0;
@@ -72,6 +74,7 @@ export class MadeUpLists {
     this.order = [];
     this.newestChange = () => Promise.resolve(null);
     this.hidden.clear();
+    this.replacedBy.clear();
     this.#generation = 0;
     this.#clock = Math.floor(Date.now() / 1_000) - 100_000;
     for (let index = 0; index < count; index += 1) this.put(`p-${String(index).padStart(4, '0')}`);
@@ -122,7 +125,7 @@ export class MadeUpLists {
   }
 
   retrieve(externalId: string): ProviderRecord | null {
-    const person = this.#people.get(externalId);
+    const person = this.#people.get(this.replacedBy.get(externalId) ?? externalId);
     return person ? toRecord(person) : null;
   }
 

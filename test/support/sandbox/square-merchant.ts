@@ -13,6 +13,8 @@ export interface SquareMerchant {
   seed(resource: string, count: number): Promise<readonly string[]>;
   /** Creates objects in Square's own shape. */
   put(resource: string, objects: readonly (WireObject & { readonly id: string })[]): Promise<readonly string[]>;
+  /** Merges customers, as the seller or Square itself does, and returns the new profile's id. */
+  merge(...ids: readonly string[]): Promise<string>;
   /** Opens locations besides the main one. */
   openLocations(...ids: readonly string[]): Promise<unknown>;
   objects<T extends WireObject>(kind: string): Promise<readonly T[]>;
@@ -48,6 +50,8 @@ export function squareSandboxControl({ apiUrl, controlUrl, clientId, clientSecre
       client: new SquareClient({ baseUrl: apiUrl, token, maxRetries: 0 }),
       seed: (resource, count) => seed({ resource, count }),
       put: (resource, objects) => seed({ resource, objects }),
+      merge: async (...ids) =>
+        (await send<{ readonly id: string }>('POST', '/merge-customers', { account: id, ids })).id,
       openLocations: (...ids) => {
         // Sorted by name, with the main one first.
         const main = { id: details['mainLocationId'] ?? '', name: 'A main one' };

@@ -1,0 +1,40 @@
+import type { SquareState, WireObject } from '../state/square-state.ts';
+import { newSquareId } from '../state/ids.ts';
+
+/**
+ * Sellers merge duplicates, and so does Square by itself: the profiles are deleted, and a new one has what they had. Where
+ * they differ, the first one's value stays (https://developer.squareup.com/docs/customers-api/duplicated-customers,
+ * 2026-11; https://developer.squareup.com/forums/t/question-about-auto-merged-customers/20358, 2026-11).
+ */
+export function mergeCustomers(
+  { state, merchant }: { readonly state: SquareState; readonly merchant: string },
+  profiles: readonly WireObject[],
+  nowMs: number,
+): WireObject {
+  const id = newSquareId();
+  const at = new Date(nowMs).toISOString();
+  const merged = {
+    ...profiles.toReversed().reduce((all, one) => ({ ...all, ...one }), {}),
+    ...{ id, created_at: at, updated_at: at, creation_source: 'MERGE', version: 0 },
+  };
+  const ids = profiles.map((profile) => String(profile['id']));
+  state.put(
+    merchant,
+    'merged-customers',
+    ids.map((from) => [from, { id: from, to: id }]),
+  );
+  state.put(merchant, 'customers', [[id, merged]]);
+  for (const from of ids) state.delete(merchant, 'customers', from);
+  return merged;
+}
+
+/**
+ * The id of the profile that this one was merged into, however often. "If you specify the ID of a customer profile that was
+ * deleted in a merge operation, the Customers API returns the new customer profile"
+ * (https://developer.squareup.com/forums/t/10676, 2026-11); to change or delete it takes the new id (square 46.0.0,
+ * customers/client/Client.d.ts).
+ */
+export function presentIdOf(state: SquareState, merchant: string, id: string): string {
+  const into = state.get(merchant, 'merged-customers', id)?.['to'];
+  return typeof into === 'string' ? presentIdOf(state, merchant, into) : id;
+}
