@@ -9,14 +9,13 @@ import type {
   BatchOutcome,
   ExternalState,
   ProviderRecord,
-  ResourceWriter,
   WriteOptions,
   WrittenRecord,
 } from '../../provider.ts';
 import { missingObject, requestIdOf, unreadableObject } from './ask.ts';
 import type { Ask } from './ask.ts';
 import { MOST_ITEMS, writeBatch, writerOfBatches } from './batch.ts';
-import type { BatchItem } from './batch.ts';
+import type { BatchItem, WriterOfBatches } from './batch.ts';
 import { queryObjects } from './lists.ts';
 import { idOf, versionOf } from './objects.ts';
 import type { QuickBooksObject } from './objects.ts';
@@ -51,7 +50,7 @@ export interface SparseEntity<Item extends QuickBooksObject> {
 
 export type Read<Item> = ReadonlyMap<string, Item | ProviderError>;
 
-export interface SparseWriter<Item> extends Pick<ResourceWriter, 'create' | 'update' | 'batch'> {
+export interface SparseWriter<Item> extends WriterOfBatches {
   readonly write: (items: readonly BatchItem[], requestId: string) => Promise<readonly (Item | ProviderError)[]>;
   readonly find: (
     conditions: readonly string[],
