@@ -107,7 +107,7 @@ export function createSparseWriter<Item extends QuickBooksObject>(
     const requestId = requestIdOf(idempotencyKey, ...changes.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
     const items = changes.map((body) => ({ operation: 'update', body }) as const);
     const written = changes.length === 0 ? [] : await write(items, requestId);
-    const outcomes = new Map(changes.map(({ Id }, index) => [Id, written[index]]));
+    const outcomes = new Map(changes.map(({ Id }, index) => [Id, writtenOf(Id, written[index])]));
     return inOrder(updates, ({ externalId, mapped }) =>
       outcomeOf(
         sparse,
@@ -128,6 +128,12 @@ function presentItem<Item extends QuickBooksObject>(
   if (found === undefined) return missingObject();
   return found instanceof ProviderError || isThere(found) ? found : missingObject();
 }
+
+/** What was told of another object says nothing of this one, and would tie its record to the other. */
+const writtenOf = <Item extends QuickBooksObject>(id: string, told: Item | ProviderError | undefined) =>
+  told === undefined || told instanceof ProviderError || told.Id === id
+    ? told
+    : unreadableObject('Id: expected that of the object that was sent');
 
 type Change = Body & { readonly Id: string; readonly SyncToken: string };
 

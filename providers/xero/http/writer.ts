@@ -92,9 +92,17 @@ export function createBatchWriter<Item>(
     return inOrder(changes, (change, index) =>
       !(change instanceof ProviderError) && change.body === null
         ? written.toRecord(change.item)
-        : (outcomes[index] ?? missingObject()),
+        : writtenOf(change, outcomes[index] ?? missingObject()),
     );
   };
+
+  /** What was told of another object says nothing of this one, and would tie its record to the other. */
+  const writtenOf = (change: Change<Item> | ProviderError, told: BatchOutcome): BatchOutcome =>
+    told instanceof ProviderError ||
+    change instanceof ProviderError ||
+    told.externalId.toLowerCase() === written.idOf(change.item).toLowerCase()
+      ? told
+      : unreadableObject(`${collection.idProperty}: expected that of the element that was sent`);
 
   /** Sends what is to be sent in one call; errors and what has nothing to send keep their places. */
   async function send(
