@@ -51,6 +51,8 @@ export interface ProviderRecord {
    * `metadata` need not be told: they are custom fields, unless they begin with the provider's id.
    */
   readonly customFields?: readonly (readonly string[])[];
+  /** Of a search: the object was there before the first write of the record that it was found for. What that record leaves empty is kept; needs a mapping that `leavesAbsent`. */
+  readonly wasThere?: true;
   /** What the next write to the remote record has to know of it, such as its current price; handed back with that write. */
   readonly externalState?: ExternalState | null;
 }

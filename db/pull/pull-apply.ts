@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import { earlierSourceId, pulledSourceId } from '../../domain/sync/pull/source-id.ts';
+import { KEPT_FIELDS } from '../../domain/sync/push/kept-fields.ts';
 import type { Decided } from './pull-lookup.ts';
 import { pulledSql } from './pulled-fields.ts';
 import type { PulledRow, PulledSql } from './pulled-fields.ts';
@@ -354,7 +355,7 @@ async function saveLinks(tx: Transaction, scope: KindScope, decided: readonly De
       mapping_version = case when excluded.record_version = 0 then l.mapping_version else excluded.mapping_version end,
       fingerprint = coalesce(excluded.fingerprint, l.fingerprint),
       remote_fingerprint = case when excluded.fingerprint is null then coalesce(excluded.remote_fingerprint, l.remote_fingerprint) else excluded.remote_fingerprint end, metadata_keys = excluded.metadata_keys,
-      external_state = coalesce(excluded.external_state, l.external_state),
+      external_state = coalesce(excluded.external_state, l.external_state - ${KEPT_FIELDS}::text),
       state = case when l.state = 'archived' then l.state else excluded.state end,
       last_sync_id = coalesce(excluded.last_sync_id, l.last_sync_id), synced_at = excluded.synced_at, updated_at = now()`,
   );

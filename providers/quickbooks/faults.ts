@@ -32,8 +32,8 @@ const faultSchema = z.object({
   type: z.string().optional().catch(undefined),
 });
 
-/** Deeper than any known nesting: `IntuitResponse`, `BatchItemResponse[]`, `QueryResponse`. */
-const MAX_DEPTH = 4;
+/** The deepest place of a fault: `CDCResponse[]`, `QueryResponse[]` (IPPCDCResponse and IPPQueryResponse of QuickBooks-V3-PHP-SDK). */
+const MAX_DEPTH = 5;
 
 /**
  * The fault in an answer of any status. QuickBooks may send one with 200, inside the response or inside an item of it

@@ -1,6 +1,7 @@
 import type { PushLink, PushResult } from '../../../db/push/push-store.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
+import { leftEmptyBy, withKept } from '../../../domain/sync/push/kept-fields.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import { unreadableIssuesOf } from '../../../providers/items.ts';
 import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
@@ -179,7 +180,7 @@ export function anotherAttempt(work: PushWork, remote: ProviderRecord | null): A
   const link = work.row.link ?? NO_LINK;
   return {
     ...work,
-    row: { ...work.row, link: { ...link, writeAttempt: link.writeAttempt + 1, ...remoteOf(remote) } },
+    row: { ...work.row, link: { ...link, writeAttempt: link.writeAttempt + 1, ...remoteOf(remote, work) } },
     afterLostUpdate: true,
   };
 }
@@ -209,14 +210,15 @@ const COPIED = {
   message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.',
 } as const;
 
-const remoteOf = (remote: ProviderRecord | null): Partial<PushLink> =>
-  remote
-    ? {
-        externalId: remote.externalId,
-        metadataKeys: metadataKeysOf(remote.fields),
-        externalState: remote.externalState ?? null,
-      }
-    : {};
+function remoteOf(remote: ProviderRecord | null, { mapped }: PushWork): Partial<PushLink> {
+  if (remote === null) return {};
+  const { externalId, fields, externalState: state = null, wasThere = false } = remote;
+  return {
+    externalId,
+    metadataKeys: metadataKeysOf(fields),
+    externalState: wasThere ? withKept(state, leftEmptyBy(mapped.payload)) : state,
+  };
+}
 
 function isAsWanted(
   { fields, refs, listRefs }: ProviderRecord,

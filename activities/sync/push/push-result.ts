@@ -1,16 +1,17 @@
 import { withOwnIdsInLists } from '../../../domain/sync/list-references.ts';
 import { isSame } from '../../../domain/sync/merge/flat-fields.ts';
+import { keptIn, withKept } from '../../../domain/sync/push/kept-fields.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import type { PushLink, PushResult } from '../../../db/push/push-store.ts';
 import type { WrittenRecord } from '../../../providers/provider.ts';
 import type { MappedRow } from './mapped-rows.ts';
-import { listRefsOf } from './push-work.ts';
+import { keptBy, listRefsOf } from './push-work.ts';
 import type { PushWork } from './push-work.ts';
 
 /** The outcome of a write that both sides agree on. */
 export function agreed(work: PushWork, action: PushResult['action'], answer: WrittenRecord | null): PushResult {
   const { row, fingerprint, fingerprintOfRemote } = work;
-  const written = answer && withoutChangesOfOthers(work, withOwnIds(row, answer));
+  const written = answer && withoutKept(work, withoutChangesOfOthers(work, withOwnIds(row, answer)));
   return {
     recordId: row.id,
     sourceId: row.sourceId,
@@ -59,6 +60,20 @@ function withoutChangesOfOthers({ row }: PushWork, answer: WrittenRecord): Writt
     ...answer,
     fields: { ...answer.fields, ...untouched, ...maps },
     ...(known.length > 0 && { listRefs: { ...answer.listRefs, ...Object.fromEntries(known) } }),
+  };
+}
+
+/** The answer as the record has what it leaves to the remote record: nobody has agreed on that, and a pull brings it to the venue. */
+function withoutKept(work: PushWork, answer: WrittenRecord): WrittenRecord {
+  const { fields, link } = work.row;
+  if (answer.fields === null || keptIn(link?.externalState).length === 0) return answer;
+  const kept = keptBy(work);
+  const own = kept.filter((name) => name in fields).map((name) => [name, fields[name]] as const);
+  return {
+    ...answer,
+    fields: { ...answer.fields, ...Object.fromEntries(own) },
+    // An empty state takes the place of the one that was kept before.
+    externalState: withKept(answer.externalState ?? {}, kept),
   };
 }
 
@@ -123,7 +138,8 @@ export function rejected({ row }: PushWork, code: string, message: string): Push
     remoteFingerprint: null,
     ...writtenOf(row, null),
     metadataKeys: [],
-    externalState: null,
+    // What was found goes on being known by what it was found with.
+    externalState: row.link?.externalId == null ? null : row.link.externalState,
     notes: [],
     code,
     message,

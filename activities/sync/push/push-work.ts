@@ -6,6 +6,7 @@ import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { listReferencesIn } from '../../../domain/sync/list-references.ts';
 import type { ListReferences } from '../../../domain/sync/list-references.ts';
 import { createKey, repeatableUntilMs, updateKey } from '../../../domain/sync/push/idempotency-key.ts';
+import { keptIn } from '../../../domain/sync/push/kept-fields.ts';
 import { clearedMetadataKeys as clearedKeys } from '../../../domain/sync/push/metadata-keys.ts';
 import { decidePush } from '../../../domain/sync/push/push-decision.ts';
 import type { PushDecision } from '../../../domain/sync/push/push-decision.ts';
@@ -158,12 +159,19 @@ export const createKeyOf = (work: PushWork, tools: PushTools): string => createK
 export function sentBy(work: PushWork, { mapping }: Pick<PushTools, 'mapping'>): MappedRecord {
   const { mapped } = work;
   const before = mapping.concurrency === 'parts' ? knownBefore(work, mapping)?.payload : undefined;
-  if (before === undefined) return mapped;
+  const kept = keptBy(work);
+  if (before === undefined && kept.length === 0) return mapped;
   const isNeeded = (name: string) => mapping.alwaysSent?.includes(name) === true;
   const changed = Object.entries(mapped.payload).filter(
-    ([name, value]) => isNeeded(name) || !isSame(value, before[name]),
+    ([name, value]) => !kept.includes(name) && (before === undefined || isNeeded(name) || !isSame(value, before[name])),
   );
   return { ...mapped, payload: Object.fromEntries(changed) };
+}
+
+/** What the remote record has held since it was found, and the record still leaves empty. */
+export function keptBy({ row, mapped }: Pick<PushWork, 'row' | 'mapped'>): readonly string[] {
+  const kept = keptIn(row.link?.externalState);
+  return kept.length === 0 ? kept : kept.filter((name) => mapped.payload[name] === null);
 }
 
 /** What the provider's object holds before the update; null where that is not known for certain. */

@@ -26,6 +26,12 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
   const foundFor = new Map<string, string>();
   const isOthers = (contactId: string, recordId: string): boolean =>
     creation.hasMade(contactId) || (foundFor.get(contactId) ?? recordId) !== recordId;
+  /** Unless a write of the record may have made it, the member is as its own people have made it. */
+  const found = (member: Member, { askedAtMs, createdSinceEpochS }: Search): ProviderRecord => {
+    const isOlder = Date.parse(member.last_changed ?? '') < createdSinceEpochS * 1_000;
+    const wasThere = isOlder || creation.hasMet(member.id);
+    return { ...toRecord(member, askedAtMs), ...(wasThere && { wasThere }) };
+  };
   return {
     prepare: () => audience.id(),
     create: async (mapped, { idempotencyKey }) => settled(await creation.one({ mapped, idempotencyKey })),
@@ -44,7 +50,7 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
     },
 
     // The address is the only name that a record and a member share.
-    async findRemote({ fields, recordId, excluded = [] }) {
+    async findRemote({ fields, recordId, createdSinceEpochS, excluded = [] }) {
       const hash = hashIn(fields);
       if (hash === null) return { found: null, after: null };
       const askedAtMs = Date.now();
@@ -53,7 +59,7 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
       const { contact_id: id } = member;
       if (excluded.includes(id) || isOthers(id, recordId)) throw duplicateAddress();
       foundFor.set(id, recordId);
-      return { found: toRecord(member, askedAtMs), after: null };
+      return { found: found(member, { askedAtMs, createdSinceEpochS }), after: null };
     },
 
     /** What a batch has left has changed since; a member that was there before is in the pages of the audience. */
@@ -64,11 +70,12 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
           const hash = hashIn(hint.fields);
           return hash === null ? [] : [{ ...hint, hash }];
         });
-        const found = new Map<string, ProviderRecord | null>();
-        const take = ({ recordId }: (typeof wanted)[number], member: Member | null, askedAtMs: number): void => {
+        const remotes = new Map<string, ProviderRecord | null>();
+        const take = (hint: (typeof wanted)[number], member: Member | null, askedAtMs: number): void => {
+          const { recordId, createdSinceEpochS } = hint;
           if (member !== null && isOthers(member.contact_id, recordId)) return;
           if (member !== null) foundFor.set(member.contact_id, recordId);
-          found.set(recordId, member && toRecord(member, askedAtMs));
+          remotes.set(recordId, member && found(member, { askedAtMs, createdSinceEpochS }));
         };
         const met = wanted.filter(({ hash }) => creation.hasMet(hash));
         const there = await search.find(new Set(met.map(({ hash }) => hash)));
@@ -77,15 +84,20 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
           if (known) take(hint, known.member, known.askedAtMs);
         }
         const lost = wanted.filter(({ hash }) => !creation.hasMet(hash));
-        if (lost.length === 0) return found;
+        if (lost.length === 0) return remotes;
         const askedAtMs = Date.now();
         const sinceEpochS = Math.min(...lost.map(({ createdSinceEpochS }) => createdSinceEpochS));
         const changed = await membersChangedSince(listing, sinceEpochS, new Set(lost.map(({ hash }) => hash)));
         for (const hint of lost) take(hint, changed.get(hint.hash) ?? null, askedAtMs);
-        return found;
+        return remotes;
       },
     },
   };
+}
+
+interface Search {
+  readonly askedAtMs: number;
+  readonly createdSinceEpochS: number;
 }
 
 /** The hash of a record's address; null for a record without one. */

@@ -52,6 +52,9 @@ const CUSTOMER: NamedEntity<QuickBooksCustomer> = {
   payloadOf: (fields) => ({ ...contentOf(fields as CustomerFields) }),
   newBody: (payload) => newCustomer(payload),
   changesTo: (customer, payload) => changesTo(customer, payload),
+  // Two people may share a name, and hardly a name and an address.
+  isTheSame: ({ PrimaryEmailAddr: held }, { email }) =>
+    typeof email === 'string' && held?.Address?.trim().toLowerCase() === email.toLowerCase(),
 };
 
 type Body = Readonly<Record<string, unknown>>;

@@ -61,8 +61,12 @@ function faultOfItem(response: Readonly<Record<string, unknown>> | undefined): P
     : new ProviderError({ ...details, kind, ...accountRefusalOf(QUICKBOOKS_ERRORS, words) });
 }
 
+export interface WriterOfBatches extends Pick<ResourceWriter, 'create' | 'update'> {
+  readonly batch: BatchWriter;
+}
+
 /** Single writes as batches of one, so that a record is written in one way whether it goes alone or among others. */
-export const writerOfBatches = (batch: BatchWriter): Pick<ResourceWriter, 'create' | 'update' | 'batch'> => ({
+export const writerOfBatches = (batch: BatchWriter): WriterOfBatches => ({
   create: async (mapped, options) => only(await batch.create([{ mapped, ...options }], options)),
   update: async (externalId, mapped, options) =>
     only(await batch.update([{ externalId, mapped, ...options }], options)),

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { offset, pageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import type { Offset, PageCursor } from '../../../domain/sync/pull/pull-plan.ts';
 import { textAt } from '../../items.ts';
+import { ProviderError } from '../../provider-error.ts';
 import type { ListQuery } from '../../provider.ts';
 import type { Ask } from './ask.ts';
 import type { RawPage } from './objects.ts';
@@ -34,19 +35,24 @@ export const CHANGES = { reachS: REACH_S, overlapS: 300, handOffOverlapS: 300 } 
 /** "Returns a maximum of 1,000 objects", over all entities and without a next page. */
 const MOST_CHANGES = 1_000;
 
-const queryAnswer = z.object({ QueryResponse: z.record(z.string(), z.unknown()).nullish() });
+const response = z.record(z.string(), z.unknown());
+// Where nothing is found, the response is empty. An answer without any says nothing, and is no list without objects.
+const queryAnswer = z.object({ QueryResponse: response });
 const countAnswer = z.object({ QueryResponse: z.object({ totalCount: z.string().regex(/^\d{1,15}$/) }) });
-const changesAnswer = z.object({
-  CDCResponse: z.array(z.object({ QueryResponse: z.array(z.record(z.string(), z.unknown())).nullish() })).nullish(),
-});
+const changesAnswer = z.object({ CDCResponse: z.array(z.object({ QueryResponse: z.array(response).nullish() })) });
 
 const QUERY = { method: 'GET', path: 'query' } as const;
 
 /** The objects that a query finds. */
 export async function queryObjects(ask: Ask, entity: string, query: string): Promise<readonly unknown[]> {
   const { QueryResponse } = await ask(queryAnswer, { ...QUERY, query: { query } });
-  const found = QueryResponse?.[entity];
-  return Array.isArray(found) ? (found as readonly unknown[]) : [];
+  return objectsIn(QueryResponse, entity);
+}
+
+function objectsIn(told: z.output<typeof response>, entity: string): readonly unknown[] {
+  const objects = told[entity] ?? [];
+  if (Array.isArray(objects)) return objects as readonly unknown[];
+  throw new ProviderError({ provider: 'quickbooks', kind: 'unexpected-response', httpStatus: 200 });
 }
 
 export async function countObjects(ask: Ask, listed: Listed): Promise<number> {
@@ -98,12 +104,9 @@ export async function listChanges(
     ...{ method: 'GET', path: 'cdc' },
     query: { entities: names.join(','), changedSince: since },
   });
-  const responses = (CDCResponse ?? []).flatMap(({ QueryResponse }) => QueryResponse ?? []);
-  const changed = responses.flatMap((response) =>
-    names.flatMap((entity) => {
-      const objects = response[entity];
-      return Array.isArray(objects) ? (objects as readonly unknown[]).map((raw) => ({ entity, raw })) : [];
-    }),
+  const responses = CDCResponse.flatMap(({ QueryResponse }) => QueryResponse ?? []);
+  const changed = responses.flatMap((told) =>
+    names.flatMap((entity) => objectsIn(told, entity).map((raw) => ({ entity, raw }))),
   );
   return { changed, after: changed.length < MOST_CHANGES ? null : { entity: 0, since, skip: 0 } };
 }

@@ -9,14 +9,13 @@ import type {
   BatchOutcome,
   ExternalState,
   ProviderRecord,
-  ResourceWriter,
   WriteOptions,
   WrittenRecord,
 } from '../../provider.ts';
 import { missingObject, requestIdOf, unreadableObject } from './ask.ts';
 import type { Ask } from './ask.ts';
 import { MOST_ITEMS, writeBatch, writerOfBatches } from './batch.ts';
-import type { BatchItem } from './batch.ts';
+import type { BatchItem, WriterOfBatches } from './batch.ts';
 import { queryObjects } from './lists.ts';
 import { idOf, versionOf } from './objects.ts';
 import type { QuickBooksObject } from './objects.ts';
@@ -51,7 +50,7 @@ export interface SparseEntity<Item extends QuickBooksObject> {
 
 export type Read<Item> = ReadonlyMap<string, Item | ProviderError>;
 
-export interface SparseWriter<Item> extends Pick<ResourceWriter, 'create' | 'update' | 'batch'> {
+export interface SparseWriter<Item> extends WriterOfBatches {
   readonly write: (items: readonly BatchItem[], requestId: string) => Promise<readonly (Item | ProviderError)[]>;
   readonly find: (
     conditions: readonly string[],
@@ -108,7 +107,7 @@ export function createSparseWriter<Item extends QuickBooksObject>(
     const requestId = requestIdOf(idempotencyKey, ...changes.map(({ Id, SyncToken }) => `${Id}:${SyncToken}`));
     const items = changes.map((body) => ({ operation: 'update', body }) as const);
     const written = changes.length === 0 ? [] : await write(items, requestId);
-    const outcomes = new Map(changes.map(({ Id }, index) => [Id, written[index]]));
+    const outcomes = new Map(changes.map(({ Id }, index) => [Id, writtenOf(Id, written[index])]));
     return inOrder(updates, ({ externalId, mapped }) =>
       outcomeOf(
         sparse,
@@ -129,6 +128,12 @@ function presentItem<Item extends QuickBooksObject>(
   if (found === undefined) return missingObject();
   return found instanceof ProviderError || isThere(found) ? found : missingObject();
 }
+
+/** What was told of another object says nothing of this one, and would tie its record to the other. */
+const writtenOf = <Item extends QuickBooksObject>(id: string, told: Item | ProviderError | undefined) =>
+  told === undefined || told instanceof ProviderError || told.Id === id
+    ? told
+    : unreadableObject('Id: expected that of the object that was sent');
 
 type Change = Body & { readonly Id: string; readonly SyncToken: string };
 

@@ -68,7 +68,7 @@ export function createInvoiceWriter(ask: Ask, home: HomeCurrency): ResourceWrite
   return {
     create: sparse.create,
     update: sparse.update,
-    ...(sparse.batch && { batch: sparse.batch }),
+    batch: sparse.batch,
 
     async archive(externalId, options) {
       const found = (await sparse.read([externalId])).get(externalId);

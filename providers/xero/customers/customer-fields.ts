@@ -22,6 +22,10 @@ export const referencesOf = (reference: string): readonly string[] => [
 
 export const isActive = ({ ContactStatus: status }: Pick<XeroContact, 'ContactStatus'>): boolean => status === 'ACTIVE';
 
+/** Whether a push has made the contact, of whichever connection. */
+export const isOfRecord = ({ ContactNumber: number }: Pick<XeroContact, 'ContactNumber'>): boolean =>
+  REFERENCE.test(number ?? '');
+
 /** Xero deletes no contact: one that is archived or erased counts as deleted. */
 export function toRecord(contact: XeroContact): ProviderRecord {
   if (!isActive(contact)) return toDeletion(contact.ContactID, contact.UpdatedDateUTC);

@@ -1,6 +1,8 @@
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import type { Address } from '../../../records/customers.ts';
+import { inOrder } from '../../outcomes-in-order.ts';
+import { ProviderError } from '../../provider-error.ts';
 import type { PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
 import { keyOf, refusal } from '../http/ask.ts';
@@ -18,12 +20,13 @@ import {
 } from '../http/lists.ts';
 import type { Collection } from '../http/lists.ts';
 import { createBatchWriter } from '../http/writer.ts';
-import type { WrittenCollection } from '../http/writer.ts';
+import type { RefusedCreation, WrittenCollection } from '../http/writer.ts';
 import { isActive, postalAddressOf, referenceOf, referencesOf, toFields, toRecord } from './customer-fields.ts';
 import { contentOf } from './customer-mapping.ts';
 import type { CustomerPayload } from './customer-mapping.ts';
 import { contactSchema } from './customer-responses.ts';
 import type { XeroContact } from './customer-responses.ts';
+import { MetContacts, NAME_TAKEN } from './met-contacts.ts';
 
 const CHANGED = 'changed-contacts';
 
@@ -45,6 +48,7 @@ const CONTACTS: Collection<XeroContact> = {
 const WITH_ARCHIVED: Collection<XeroContact> = { ...CONTACTS, query: { includeArchived: 'true' } };
 
 export function createCustomerSession(ask: Ask): ResourceSession {
+  const met = new MetContacts(ask, CONTACTS);
   return {
     listPage: (query) => listRecords(ask, query.stream === CHANGED ? WITH_ARCHIVED : CONTACTS, query),
     count: () => countObjects(ask, CONTACTS),
@@ -54,13 +58,9 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     writer: {
       ...createBatchWriter(ask, {
         ...WRITTEN,
-        // The number may be that of an archived contact of the same record, and Xero does not document how it says so.
-        // One of a living contact is told as a conflict.
-        async afterRefusal(payload, { details }) {
-          const { reference } = payload as Partial<CustomerPayload>;
-          if (!TAKEN.has(details.code ?? '') || reference === undefined) return null;
-          const { contact, free } = await lookUp(ask, reference);
-          return contact || free === null || free === reference ? null : newContact({ ...payload, reference: free });
+        async afterRefusals(refused) {
+          await met.meet(refused);
+          return inOrder(refused, (one) => afterRefusal(ask, one, met));
         },
       }),
 
@@ -78,6 +78,10 @@ export function createCustomerSession(ask: Ask): ResourceSession {
       },
 
       async findRemote({ recordId, excluded = [] }) {
+        const there = met.of(referenceOf(recordId));
+        // It is another record's.
+        if (there && excluded.includes(there.ContactID)) throw nameTaken('rejected');
+        if (there) return { found: foundOf(there), after: null };
         const { contact } = await lookUp(ask, referenceOf(recordId));
         const isOurs = contact && !excluded.includes(contact.ContactID);
         return { found: isOurs ? toRecord(contact) : null, after: null };
@@ -87,13 +91,40 @@ export function createCustomerSession(ask: Ask): ResourceSession {
         property: 'ContactNumber',
         valueOf: ({ recordId }) => referenceOf(recordId),
         // A record whose contact is archived may have another one since.
-        choose: ([contact]) => (contact ? (isActive(contact) ? toRecord(contact) : undefined) : null),
+        choose([contact], { recordId }) {
+          const there = met.of(referenceOf(recordId));
+          if (there) return foundOf(there);
+          return contact ? (isActive(contact) ? toRecord(contact) : undefined) : null;
+        },
       }),
     },
   };
 }
 
-const TAKEN: ReadonlySet<string> = new Set(['duplicate-contact-number', 'duplicate-name']);
+const TAKEN: ReadonlySet<string> = new Set(['duplicate-contact-number', NAME_TAKEN]);
+
+const nameTaken = (kind: 'conflict' | 'rejected'): ProviderError =>
+  new ProviderError({ provider: 'xero', kind, httpStatus: 400, code: NAME_TAKEN });
+
+const foundOf = (contact: XeroContact) => ({ ...toRecord(contact), wasThere: true }) as const;
+
+/**
+ * A name may be that of a contact that is the record's all the same, which is looked up and changed. The number may be
+ * that of an archived contact of the same record, and Xero does not document how it says so; one of a living contact is
+ * told as a conflict.
+ */
+async function afterRefusal(
+  ask: Ask,
+  { payload, error }: RefusedCreation,
+  met: MetContacts,
+): Promise<Body | ProviderError | null> {
+  const { reference } = payload as Partial<CustomerPayload>;
+  const { code = '' } = error.details;
+  if (!TAKEN.has(code) || reference === undefined) return null;
+  if (code === NAME_TAKEN && met.of(reference)) return nameTaken('conflict');
+  const { contact, free } = await lookUp(ask, reference);
+  return contact || free === null || free === reference ? null : newContact({ ...payload, reference: free });
+}
 
 /** The living contact with one of a record’s numbers, or the first number that none has. */
 async function lookUp(

@@ -34,20 +34,25 @@ export const searchByValue = <Item>(ask: Ask, collection: Collection<Item>, sear
   },
 });
 
-/** The objects by their value. A value that cannot be asked for with others, or of an object that cannot be read, is absent. */
-async function readByValues<Item>(
+/** The objects by their value, in whatever case where `isCaseless`. A value that cannot be asked for with others, or of an object that cannot be read, is absent. */
+export async function readByValues<Item>(
   ask: Ask,
   { schema, idProperty, isUnpaged, ...collection }: Collection<Item>,
   {
     property,
     listParameter,
     values,
-  }: Pick<ValueSearch<Item>, 'property' | 'listParameter'> & { readonly values: readonly (string | null)[] },
+    isCaseless = false,
+  }: Pick<ValueSearch<Item>, 'property' | 'listParameter'> & {
+    readonly values: readonly (string | null)[];
+    readonly isCaseless?: boolean;
+  },
 ): Promise<ReadonlyMap<string, readonly Item[]>> {
   const conditionOf = (value: string) => `${property}=="${value}"`;
   const [separator, around] = listParameter === undefined ? [/["\\]/, `${conditionOf('')} OR `] : [/,/, ','];
   const asked = values.filter((value): value is string => value !== null && value !== '' && !separator.test(value));
-  const found = new Map<string, Item[]>(asked.map((value) => [value, []]));
+  const keyOf = (value: string | null) => (isCaseless ? value?.toLowerCase() : value) ?? '';
+  const found = new Map<string, Item[]>(asked.map((value) => [keyOf(value), []]));
   for (const some of inShortQueries(asked, around)) {
     const query =
       listParameter === undefined ? { where: some.map(conditionOf).join(' OR ') } : { [listParameter]: some.join(',') };
@@ -55,8 +60,8 @@ async function readByValues<Item>(
       query: { ...query, ...(!isUnpaged && { page: '1', pageSize: String(PAGE_SIZE) }) },
     });
     const { items, unreadable } = readItems(schema, raw, (one) => textAt(one, idProperty));
-    for (const item of items) found.get(textAt(item, property) ?? '')?.push(item);
-    for (const { raw: one } of unreadable) found.delete(textAt(one, property) ?? '');
+    for (const item of items) found.get(keyOf(textAt(item, property)))?.push(item);
+    for (const { raw: one } of unreadable) found.delete(keyOf(textAt(one, property)));
   }
   return found;
 }

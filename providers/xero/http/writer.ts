@@ -32,10 +32,15 @@ export interface WrittenCollection<Item> extends LookUp {
   /** What a write has left; an error where it is no record any more. */
   readonly toRecord: (item: Item) => WrittenOutcome | Promise<WrittenOutcome>;
   readonly newBody: (payload: Body) => Body | Promise<Body>;
-  /** What is sent in place of a new object that was refused; null where the refusal stands. */
-  readonly afterRefusal?: (payload: Body, refused: ProviderError) => Promise<Body | null>;
+  /** For each new object that was refused what is sent in its place, or is told of it; null where the refusal stands. */
+  readonly afterRefusals?: (refused: readonly RefusedCreation[]) => Promise<readonly (Body | ProviderError | null)[]>;
   /** Only the properties that differ. */
   readonly changesTo: (item: Item, payload: Body) => Body | Promise<Body>;
+}
+
+export interface RefusedCreation {
+  readonly payload: Body;
+  readonly error: ProviderError;
 }
 
 type WrittenOutcome = ProviderRecord | ProviderError;
@@ -58,11 +63,15 @@ export function createBatchWriter<Item>(
   ): Promise<readonly BatchOutcome[]> => {
     const bodies = await inOrder(creations, ({ mapped }) => written.newBody(mapped.payload));
     const outcomes = await send(bodies, { method: 'PUT', idempotencyKey: keyOf(idempotencyKey) });
-    const others = await inOrder(creations, ({ mapped }, index) => {
-      const refused = outcomes[index];
-      return refused instanceof ProviderError ? (written.afterRefusal?.(mapped.payload, refused) ?? null) : null;
-    });
-    if (others.every((body) => body === null)) return outcomes;
+    const refused = new Map<number, RefusedCreation>();
+    for (const [index, { mapped }] of creations.entries()) {
+      const error = outcomes[index];
+      if (error instanceof ProviderError) refused.set(index, { payload: mapped.payload, error });
+    }
+    if (refused.size === 0 || !written.afterRefusals) return outcomes;
+    const replies = await written.afterRefusals([...refused.values()]);
+    const places = [...refused.keys()];
+    const others = creations.map((_, index) => replies[places.indexOf(index)] ?? null);
     const second = await send(others, { method: 'PUT', idempotencyKey: keyOf(idempotencyKey, 'after-refusal') });
     return outcomes.map((outcome, index) => (others[index] === null ? outcome : (second[index] ?? outcome)));
   };
@@ -83,9 +92,17 @@ export function createBatchWriter<Item>(
     return inOrder(changes, (change, index) =>
       !(change instanceof ProviderError) && change.body === null
         ? written.toRecord(change.item)
-        : (outcomes[index] ?? missingObject()),
+        : writtenOf(change, outcomes[index] ?? missingObject()),
     );
   };
+
+  /** What was told of another object says nothing of this one, and would tie its record to the other. */
+  const writtenOf = (change: Change<Item> | ProviderError, told: BatchOutcome): BatchOutcome =>
+    told instanceof ProviderError ||
+    change instanceof ProviderError ||
+    told.externalId.toLowerCase() === written.idOf(change.item).toLowerCase()
+      ? told
+      : unreadableObject(`${collection.idProperty}: expected that of the element that was sent`);
 
   /** Sends what is to be sent in one call; errors and what has nothing to send keep their places. */
   async function send(

@@ -84,6 +84,49 @@ describe('customers who are members already', () => {
     expect(await callsOf(venue)).toMatchObject({ pages: 4, single: 80 });
   });
 
+  describe.each([
+    ['looked up one by one', 2],
+    ['found in pages', 30],
+  ])('%s', (_, count) => {
+    const ADDRESS = { addr1: '1 Quay', addr2: '', city: 'Bonn', state: 'NW', zip: '53111', country: 'DE' };
+    const INCOMPLETE = { line1: '2 Quay', line2: null, city: 'Bonn', region: null, postalCode: '53111', country: 'DE' };
+    const held = { FNAME: 'Ada', LNAME: 'Byron', PHONE: '+4912', ADDRESS };
+    const valuesOf = async ({ account }: MailchimpVenue) =>
+      (await account.objects<MemberShown>('members')).map(({ merge_fields: fields }) => fields);
+    const all = (values: object) => Array.from({ length: count }, () => expect.objectContaining(values) as object);
+    async function aTiedVenue() {
+      const venue = await aVenueWithMembers(count, () => ({ merge_fields: held }));
+      await world.load(venue, count, (index) => ({ email: addressOf(index), address: INCOMPLETE }));
+      expect((await world.sync(venue, 'push')).counts).toMatchObject({ created: 0, rejected: 0 });
+      return venue;
+    }
+    const load = (venue: MailchimpVenue, fields: object) =>
+      world.load(venue, count, (index) => ({ email: addressOf(index), ...fields }));
+
+    it('keep what their record leaves empty or half, until it has said it itself', async () => {
+      const venue = await aTiedVenue();
+      expect(await valuesOf(venue)).toEqual(all(held));
+      expect((await world.sync(venue, 'push')).counts).toMatchObject({ unchanged: count });
+      await load(venue, { name: 'Grace Hopper' });
+      expect((await world.sync(venue, 'push')).counts).toMatchObject({ updated: count });
+      expect(await valuesOf(venue)).toEqual(all({ ...held, FNAME: 'Grace', LNAME: 'Hopper' }));
+      for (const phone of ['+4913', null]) {
+        await load(venue, { phone });
+        expect((await world.sync(venue, 'push')).counts).toMatchObject({ updated: count });
+        expect(await valuesOf(venue)).toEqual(all({ FNAME: 'Grace', PHONE: phone ?? '', ADDRESS }));
+      }
+    });
+
+    it('tell it to the venue by a pull, which then may clear it', async () => {
+      const venue = await aTiedVenue();
+      expect((await world.sync(venue, 'pull', 'full')).counts).toMatchObject({ updated: count, created: 0 });
+      expect((await world.sync(venue, 'push')).counts).toMatchObject({ unchanged: count });
+      await load(venue, { phone: null });
+      expect((await world.sync(venue, 'push')).counts).toMatchObject({ updated: count });
+      expect(await valuesOf(venue)).toEqual(all({ FNAME: 'Ada', PHONE: '', ADDRESS }));
+    });
+  });
+
   it('are not taken from other records', async () => {
     const venue = await aVenueWithMembers(30);
     await world.load(venue, 30, (index) => ({ name: `Ada ${index}`, email: addressOf(index) }));

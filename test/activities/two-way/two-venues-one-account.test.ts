@@ -86,7 +86,8 @@ async function mailchimp(): Promise<Books> {
 const ADA = { sourceId: 'ada', name: 'Ada Lovelace', email: 'ada@example.com', phone: '+441' } as const;
 
 describe.each<[string, string | null, () => Promise<Books>]>([
-  ['QuickBooks', '6240', quickbooks],
+  // A name and an address are one customer, who says of no venue's record that made it.
+  ['QuickBooks', null, quickbooks],
   ['Xero', 'duplicate-name', xero],
   // An address is one member, whoever knows it.
   ['Mailchimp', null, mailchimp],

@@ -55,6 +55,59 @@ describe.each(LISTS)('a page of %s (%s)', (resource, stream) => {
   });
 });
 
+describe('an answer with 200 that does not tell what was asked for', () => {
+  const asked = ([, stream]: (typeof LISTS)[number]) => stream.startsWith('changed-');
+  const OTHER = { AttachableResponse: [] };
+  const inside = fault('10000', 'SystemFault');
+
+  it.each([...LISTS].flatMap((list) => [[...list, {}] as const, [...list, OTHER] as const]))(
+    'is no list without objects: %s (%s), %o',
+    async (resource, stream, body) => {
+      world.proxy().edit((answer) => {
+        answer.body = { ...body, time: '2026-11-30T00:00:00Z' };
+      });
+      expect(await detailsOf(world.session(resource).listPage({ ...allTime, stream }))).toMatchObject({
+        ...{ kind: 'unexpected-response', httpStatus: 200 },
+      });
+    },
+  );
+
+  it('is no list either where one object stands in place of the list', async () => {
+    world.proxy().edit((answer) => {
+      answer.body = { QueryResponse: { Customer: { Id: '1' } } };
+    });
+    expect(await detailsOf(world.session('customers').listPage({ ...allTime, stream: 'customers' }))).toMatchObject({
+      kind: 'unexpected-response',
+    });
+  });
+
+  it.each(
+    LISTS.filter(asked).flatMap(([resource, stream]) => [
+      [resource, stream, { CDCResponse: [inside] }] as const,
+      [resource, stream, { CDCResponse: [{ QueryResponse: [{}, inside] }] }] as const,
+    ]),
+  )('is a fault wherever change data capture has it: %s (%s), %o', async (resource, stream, body) => {
+    world.proxy().edit((answer) => {
+      answer.body = body;
+    });
+    expect(await detailsOf(world.session(resource).listPage({ ...allTime, stream }))).toMatchObject({
+      ...{ kind: 'unavailable', code: '10000' },
+    });
+  });
+
+  it('is an empty list where the response is there and has nothing', async () => {
+    const page = async (stream: string, body: object) => {
+      world.proxy().edit((answer) => {
+        answer.body = body;
+      });
+      return (await world.session('customers').listPage({ ...allTime, stream })).records;
+    };
+    expect(await page('customers', { QueryResponse: {} })).toEqual([]);
+    expect(await page('changed-customers', { CDCResponse: [{ QueryResponse: [{}] }] })).toEqual([]);
+    expect(await page('changed-customers', { CDCResponse: [] })).toEqual([]);
+  });
+});
+
 describe('a throttle without a Retry-After', () => {
   it.each([
     [429, XML],

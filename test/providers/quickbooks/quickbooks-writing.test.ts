@@ -81,6 +81,26 @@ describe('an update of a customer', () => {
     ]);
   });
 
+  it('that is answered with another object says nothing of its own', async () => {
+    const made = await Promise.all(
+      ['Ada', 'Bea'].map((name) => world.writer('customers').create(map('customers', { ...CUSTOMER, name }), aKey())),
+    );
+    world.proxy().edit(({ path, body }) => {
+      if (!path.endsWith('/batch')) return;
+      const { BatchItemResponse: items } = body as { readonly BatchItemResponse: { bId: string }[] };
+      for (const [index, item] of items.entries()) item.bId = String(items.length - 1 - index);
+    });
+    const updates = made.map(({ externalId }) => ({
+      ...{ externalId, mapped: map('customers', { ...CUSTOMER, name: `Grace ${externalId}` }) },
+      ...aKey(),
+      ...changing,
+    }));
+    expect(await world.writer('customers').batch?.update(updates, aKey())).toMatchObject([
+      { details: { kind: 'unexpected-response', unreadable: expect.stringMatching(/^Id: /) as string } },
+      { details: { kind: 'unexpected-response', unreadable: expect.stringMatching(/^Id: /) as string } },
+    ]);
+  });
+
   it('whose answer was lost is found to be done', async () => {
     const { externalId } = await world.writer('customers').create(map('customers', CUSTOMER), aKey());
     await world.control().fault({ kind: 'commit-then-fail', match: { path: '/v3/company/\\d+/batch' }, times: 1 });

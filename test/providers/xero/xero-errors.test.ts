@@ -158,3 +158,25 @@ describe('a deletion that Xero refuses', () => {
     expect(await world.organisation().objects('Items')).toHaveLength(1);
   });
 });
+
+describe('updates of contacts', () => {
+  it('that are answered in another order say nothing of any', async () => {
+    const map = (name: string) =>
+      world.map('customers', {
+        ...{ name, email: null, phone: null, address: null, marketingConsent: null, metadata: {} },
+      });
+    const made = await Promise.all(['Ada', 'Bea'].map((name) => world.writer('customers').create(map(name), aKey())));
+    world.proxy().edit(({ method, body }) => {
+      if (method === 'POST') (body as { readonly Contacts: unknown[] }).Contacts.reverse();
+    });
+    const updates = made.map(({ externalId }, index) => ({
+      ...{ externalId, mapped: map(`Grace ${index}`), ...aKey() },
+      ...{ clearedMetadataKeys: [], externalState: null },
+    }));
+    const unreadable = expect.stringMatching(/^ContactID: /) as string;
+    expect(await world.writer('customers').batch?.update(updates, aKey())).toMatchObject([
+      { details: { kind: 'unexpected-response', unreadable } },
+      { details: { kind: 'unexpected-response', unreadable } },
+    ]);
+  });
+});
