@@ -124,8 +124,8 @@ export default defineConfig({
     setupFiles: ['test/support/clean-process.ts', 'test/support/property-tests.ts'],
     // Some tests measure what is held in memory after a collection. A young generation that starts at its full size is
     // collected less often: a fifteenth of the processor time of unit tests, for 50 MiB a worker. An old generation that
-    // may grow to half a gigabyte first, and is not shrunk in idle moments, is collected in full a seventh as often, for
-    // 150 MiB a worker (docs/decisions/0156-tests-spend-memory-for-processor-time.md).
+    // may grow to half a gigabyte first, and is not shrunk in idle moments, is collected in full a sixth as often, for
+    // 300 MiB a worker (docs/decisions/0156-tests-spend-memory-for-processor-time.md).
     execArgv: [
       '--expose-gc',
       '--min-semi-space-size=16',
