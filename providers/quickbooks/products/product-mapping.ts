@@ -21,8 +21,10 @@ export interface ProductPayload {
 /** Images and metadata have no place in an item. */
 export const productMapping: ResourceMapping = {
   toPayload({ fields }) {
-    const payload = contentOf(fields as ProductFields);
-    return { payload: { ...payload }, problems: problemsOf(payload) };
+    const { taxable: told } = fields as ProductFields;
+    const { taxable, ...content } = contentOf(fields as ProductFields);
+    // A venue that does not say whether a product is taxed leaves that to the accountant.
+    return { payload: { ...content, ...(told !== null && { taxable }) }, problems: problemsOf(content) };
   },
   idempotency: QUICKBOOKS_IDEMPOTENCY,
   leavesAbsent: true,
@@ -53,7 +55,7 @@ export function contentOf(fields: ProductFields): ProductPayload {
 /** https://developer.intuit.com/app/developer/qbo/docs/api/accounting/all-entities/item, read 2026-11-28. */
 const LIMITS = { name: 100, description: 4_000, sku: 100 } as const;
 
-const problemsOf = (payload: ProductPayload): MappedRecord['problems'] => [
+const problemsOf = (payload: Omit<ProductPayload, 'taxable'>): MappedRecord['problems'] => [
   ...(['name', 'description', 'sku'] as const).flatMap((path) =>
     isLongerThan(payload[path] ?? '', LIMITS[path])
       ? [{ path, message: `QuickBooks allows at most ${LIMITS[path]} characters.` }]

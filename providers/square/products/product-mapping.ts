@@ -24,8 +24,10 @@ export type SentProduct = Partial<ProductPayload> & Pick<ProductPayload, 'name' 
 /** Images are files at Square and metadata is the pull's own: neither is written. */
 export const productMapping: ResourceMapping = {
   toPayload({ id, fields }) {
-    const payload: ProductPayload = { ...contentOf(fields as ProductFields), recordId: id };
-    return { payload: { ...payload }, problems: problemsOf(payload) };
+    const { taxable, ...content } = contentOf(fields as ProductFields);
+    // An item that is not told to be taxable is taxed by default: a venue that does not say leaves that to the seller.
+    const payload = { ...content, ...(taxable !== null && { taxable }), recordId: id };
+    return { payload, problems: problemsOf(content) };
   },
   idempotency: SQUARE_IDEMPOTENCY,
   leavesAbsent: true,
@@ -45,7 +47,7 @@ export function contentOf(fields: ProductFields): Omit<ProductPayload, 'recordId
 /** https://developer.squareup.com/reference/square/objects/CatalogItem, read 2026-11-28. */
 const LIMITS = { name: 512, description: 65_535 } as const;
 
-const problemsOf = (payload: ProductPayload): MappedRecord['problems'] =>
+const problemsOf = (payload: Pick<ProductPayload, 'name' | 'description'>): MappedRecord['problems'] =>
   (['name', 'description'] as const).flatMap((path) =>
     isLongerThan(payload[path] ?? '', LIMITS[path])
       ? [{ path, message: `Square allows at most ${LIMITS[path]} characters.` }]

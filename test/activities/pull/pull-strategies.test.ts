@@ -308,10 +308,10 @@ describe('a pull by a declared strategy', () => {
 
   it('ends, and deletes a record whose look-up answers with another one', async () => {
     await begin(FROM_START);
-    await world.sync(venue, 'pull');
+    await pull();
     lists.remove('p-0004');
     lists.replacedBy.set('p-0004', 'p-0005');
-    const run = await world.sync(venue, 'pull');
+    const run = await pull();
     expect(run.counts).toMatchObject({ archived: 1, created: 0 });
     expect(await held()).toEqual(lists.ids);
   });
