@@ -109,8 +109,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
             outcome: 'cancelled',
             waitingFor: null,
             awaiting: null,
-            finishedAt: sql`now()`,
-            updatedAt: sql`now()`,
+            ...{ finishedAt: sql`now()`, updatedAt: sql`now()` },
           })
           .where(isOpen);
         await closeReconciliations(tx, ref);
