@@ -7,13 +7,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { patientTimeout } from '../../providers/http/patient-timeout.ts';
 
-const TIMEOUT_MS = 500;
+const TIMEOUT_MS = 2_000;
 const ANSWER = 'a token that works once';
 
 let server: Server;
 let url: string;
 beforeAll(async () => {
-  server = createServer((request, response) => server.emit('asked', response, request.url));
+  server = createServer((request, response) => {
+    if (request.url === '/ready') response.end();
+    else server.emit('asked', response, request.url);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -27,6 +30,8 @@ afterAll(() => {
 const CALLER = `
   import { patientTimeout } from ${JSON.stringify(new URL('../../providers/http/patient-timeout.ts', import.meta.url).href)};
   const [url] = process.argv.slice(1);
+  // So that the call that counts is sent at once.
+  await (await fetch(new URL('/ready', url))).text();
   const { signal } = patientTimeout(${TIMEOUT_MS});
   const keepAlive = setInterval(() => undefined, 1_000);
   const answer = await fetch(url, { signal }).then((response) => response.text(), (error) => error.name);
@@ -43,7 +48,7 @@ async function callFrozen(path: string): Promise<string> {
   await delay(50);
   caller.kill('SIGSTOP');
   if (asked === '/answered') response.end(ANSWER);
-  await delay(3 * TIMEOUT_MS);
+  await delay(2 * TIMEOUT_MS);
   caller.kill('SIGCONT');
   await once(caller, 'close');
   return printed.trim();
