@@ -27,6 +27,8 @@ export const FAILURE = {
   superseded: 'Superseded',
   /** The workflow's run row is missing, or another run of the same sync is open. */
   runUnavailable: 'SyncRunUnavailable',
+  /** The workflow ended without storing that: terminated from outside, or lost by Temporal. */
+  workflowEnded: 'WorkflowEnded',
   /** The attempt to connect is over or its state was already used; a state works once. */
   authorizationUsed: 'AuthorizationUsed',
 } as const;

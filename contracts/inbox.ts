@@ -148,6 +148,8 @@ export interface SweepConnectionsResult {
   readonly compared: number;
   /** Of how many stale syncs subscribers were told. Absent in results of earlier versions. */
   readonly stale?: number;
+  /** How much open work had lost its workflow. Absent in results of earlier versions. */
+  readonly settled?: number;
 }
 
 /** The `internal` queue. */
@@ -158,4 +160,6 @@ export interface ConnectionSweepActivities {
   readonly startHeldDeletions: () => Promise<{ readonly started: number }>;
   /** Tells subscribers of scheduled syncs that have not ended well for long. */
   readonly announceStaleSyncs: () => Promise<{ readonly told: number }>;
+  /** Ends what is open while no workflow works on it, and takes lost disconnections up again. */
+  readonly settleSilentWork: () => Promise<{ readonly settled: number }>;
 }

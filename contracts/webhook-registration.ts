@@ -1,4 +1,4 @@
-import type { SealedText } from './connections.ts';
+import type { DisconnectRequest, SealedText } from './connections.ts';
 import type { ConnectionId, ConnectionRef } from './ids.ts';
 import type { ProviderId } from './providers.ts';
 
@@ -34,7 +34,7 @@ export interface WebhookRegistrationActivities {
   ) => Promise<Exclude<RegisterWebhookResult, { readonly outcome: 'failed' }>>;
   /** Removes a connection's address at the provider. `left`: it could not be removed, and the audit log says why. */
   readonly removeWebhookAddress: (
-    input: ConnectionRef & { readonly provider: ProviderId },
+    input: ConnectionRef & { readonly provider: ProviderId } & Partial<DisconnectRequest>,
   ) => Promise<{ readonly outcome: 'removed' | 'none' | 'left' }>;
 }
 
@@ -42,6 +42,9 @@ export interface WebhookRegistrationActivities {
 export interface WebhookRegistrationNotes {
   /** Shows on the connection's address why the provider did not take it. */
   readonly noteRegistrationFailed: (
-    input: Omit<RegisterWebhookInput, 'sealedUrl'> & { readonly code: string },
+    input: Omit<RegisterWebhookInput, 'sealedUrl' | 'provider'> & {
+      readonly provider?: ProviderId;
+      readonly code: string;
+    },
   ) => Promise<void>;
 }

@@ -20,7 +20,8 @@ export function keepConnectionSweepSchedule(options: KeptScheduleOptions): Promi
         workflowId: CONNECTION_SWEEP_SCHEDULE_ID,
         taskQueue: WORKFLOW_QUEUE,
         args: [],
-        staticSummary: 'Connections: fetch events that never arrived, read held deletions, tell of stale syncs',
+        staticSummary:
+          'Connections: fetch events that never arrived, read held deletions, tell of stale syncs, settle work without a workflow',
       },
     },
     options,

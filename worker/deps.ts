@@ -12,6 +12,7 @@ import type { ReportDeps } from '../activities/reports/fetch-report.ts';
 import type { DeliveringDeps } from '../activities/outgoing/deliver-webhooks.ts';
 import { createWebhookSender } from '../activities/outgoing/send-webhook.ts';
 import type { DeadLetterDeps } from '../activities/dead-letters/retry-dead-letters.ts';
+import type { SilentWorkDeps } from '../activities/inbox/silent-work.ts';
 import type { ConnectionSweepDeps } from '../activities/inbox/sweep-connections.ts';
 import type { EventFeedDeps } from '../activities/inbox/compare-events.ts';
 import type { InboxDeps } from '../activities/inbox/drain-inbox.ts';
@@ -55,6 +56,7 @@ import { createScheduleStore } from '../db/runs/schedule-store.ts';
 import { checkDatabase } from '../db/core/startup-check.ts';
 import { createSecretRotationStore } from '../db/connections/secret-rotation-store.ts';
 import { createSyncMissingStore } from '../db/pull/sync-missing.ts';
+import { createSilentWorkStore } from '../db/runs/silent-work-store.ts';
 import { createSyncSilenceStore } from '../db/runs/sync-silence-store.ts';
 import { createSyncProgressStore } from '../db/runs/sync-progress-store.ts';
 import { createSyncRunStore } from '../db/runs/sync-run-store.ts';
@@ -99,6 +101,7 @@ export type WorkerDeps = SyncChunkDeps &
   InboxDeps &
   EventFeedDeps &
   ConnectionSweepDeps &
+  SilentWorkDeps &
   DeliveringDeps &
   DeadLetterDeps &
   RefreshingDeps &
@@ -229,6 +232,7 @@ export async function createDeps(
     eventFeeds: createEventFeedStore(db),
     eventRecords: createEventRecordStore(eventDb, kinds),
     silences: createSyncSilenceStore(db),
+    silentWork: createSilentWorkStore(db),
     staleAfterMs: config.staleAfterMs,
     deliveries,
     sendWebhook: createWebhookSender({ fetch: guardedFetch(config.allowLoopbackReceivers ? LOOPBACK : []) }),

@@ -11,6 +11,7 @@ import { createRepairActivities } from '../activities/reconciliation/repair.ts';
 import { createDeadLetterActivities } from '../activities/dead-letters/retry-dead-letters.ts';
 import { createEventFeedActivities } from '../activities/inbox/compare-events.ts';
 import { createConnectionSweepActivities } from '../activities/inbox/sweep-connections.ts';
+import { createSilentWorkActivities } from '../activities/inbox/silent-work.ts';
 import { createInboxActivities } from '../activities/inbox/drain-inbox.ts';
 import { createDeliveringActivities } from '../activities/outgoing/deliver-webhooks.ts';
 import { createRetentionActivities } from '../activities/retention/remove-expired.ts';
@@ -190,6 +191,7 @@ const internalActivities = (deps: WorkerDeps & Pick<SyncControlDeps, 'bulkThrott
   ...createKeyRotationActivities(deps),
   ...createInboxActivities(deps),
   ...createConnectionSweepActivities(deps),
+  ...createSilentWorkActivities(deps),
   ...createDeadLetterActivities(deps),
   ...createRetentionActivities(deps),
   ...createConnectionUpkeepActivities(deps),

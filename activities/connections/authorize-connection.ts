@@ -13,6 +13,7 @@ import type { ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import type { Grant, OAuthAdapter } from '../../providers/oauth.ts';
 import type { ProviderAccount } from '../../providers/provider.ts';
+import { patientTimeout } from '../../providers/http/patient-timeout.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
@@ -127,7 +128,7 @@ async function obtain(
   ];
   const databaseAheadMs = await deps.tokens.clockAheadMs();
   // Not aborted by a worker's shutdown, because an unread answer is a lost grant.
-  const signal = AbortSignal.timeout(CALLS_TIMEOUT_MS);
+  const { signal } = patientTimeout(CALLS_TIMEOUT_MS);
   const calls = deps.providers.calls(provider, { account: null, lane: 'interactive', signal });
   return exchangeOnce(deps, {
     exchange: { venueId, connectionId, attemptId: attempt.attemptId },

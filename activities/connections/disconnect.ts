@@ -5,6 +5,7 @@ import type {
   ConnectionUpkeepActivities,
   DeleteRecordsInput,
   DeletionCursor,
+  DisconnectRequest,
   Revocation,
   TokenActivities,
 } from '../../contracts/connections.ts';
@@ -90,9 +91,13 @@ export function createRevokingActivities(deps: RevokingDeps): Pick<TokenActiviti
   };
 }
 
-async function stop({ disconnections, runs, reconciliations }: DisconnectingDeps, ref: ConnectionRef): Promise<void> {
+async function stop(
+  { disconnections, runs, reconciliations }: DisconnectingDeps,
+  { venueId, connectionId, ...request }: ConnectionRef & DisconnectRequest,
+): Promise<void> {
+  const ref = { venueId, connectionId };
   const context = Context.current();
-  await disconnections.begin(ref);
+  await disconnections.begin(ref, request);
   const schedules = [...disconnections.resources, RECONCILIATION_SCHEDULE];
   await Promise.all(schedules.map((name) => deleteSchedule(scheduleId(ref.connectionId, name))));
   for (;;) {

@@ -16,6 +16,7 @@ import { describeRevocation } from '../../domain/grants/grant-advice.ts';
 import type { Grant, OAuthAdapter } from '../../providers/oauth.ts';
 import { isCircuitOpen } from '../../providers/limits/circuits.ts';
 import { ProviderError, leavesOutcomeOpen } from '../../providers/provider-error.ts';
+import { patientTimeout } from '../../providers/http/patient-timeout.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Opener, PreparedSeal, PreparingSealer } from '../../vault/vault.ts';
@@ -170,7 +171,7 @@ async function callProvider(
   if (!adapter.refresh)
     throw ApplicationFailure.nonRetryable(`a grant of ${input.provider} is not refreshed`, FAILURE.unavailable);
   // Not aborted by a worker's shutdown, because an unread answer is a lost token.
-  const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
+  const { signal } = patientTimeout(CALL_TIMEOUT_MS);
   const { call } = providers.calls(input.provider, { account: grant, lane: 'interactive', signal });
   const noted: typeof call = (request) =>
     call(() => {

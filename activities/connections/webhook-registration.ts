@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import type { DisconnectRequest } from '../../contracts/connections.ts';
 import { FAILURE } from '../../contracts/failures.ts';
 import type { ConnectionRef } from '../../contracts/ids.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
@@ -117,16 +118,16 @@ async function removeEarlier(
   }
 }
 
-type RemovalInput = ConnectionRef & { readonly provider: ProviderId };
+type RemovalInput = ConnectionRef & { readonly provider: ProviderId } & Partial<DisconnectRequest>;
 
 async function remove(
   deps: WebhookRegistrationDeps,
   input: RemovalInput,
 ): Promise<{ readonly outcome: 'removed' | 'none' | 'left' }> {
   const { disconnections, webhookEndpoints, audit, log } = deps;
-  const { venueId, connectionId } = input;
+  const { venueId, connectionId, records, requestedBy } = input;
   // First: a registration that is at work has either been noted, and is removed here, or finds this and removes itself.
-  await disconnections.begin(input);
+  await disconnections.begin(input, records && requestedBy !== undefined ? { records, requestedBy } : null);
   const endpoint = await webhookEndpoints.find(input);
   if (!endpoint || (endpoint.remoteWebhookId === null && endpoint.registration !== 'pending'))
     return { outcome: 'none' };

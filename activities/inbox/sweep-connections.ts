@@ -20,7 +20,9 @@ export interface ConnectionSweepDeps extends StaleSyncDeps {
 /** Of one sweep; the next one takes the rest. */
 const MAX_STARTED = 500;
 
-export function createConnectionSweepActivities(deps: ConnectionSweepDeps): ConnectionSweepActivities {
+export function createConnectionSweepActivities(
+  deps: ConnectionSweepDeps,
+): Omit<ConnectionSweepActivities, 'settleSilentWork'> {
   const { providers, eventFeeds, eventRecords } = deps;
   const nameOf = (provider: string) => providers.definition(provider)?.displayName ?? provider;
   return {

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { RECONCILE_CONNECTION } from '../../contracts/reconciliation.ts';
 import type {
   BeginReconciliationResult,
   FinishReconciliationInput,
@@ -44,7 +45,7 @@ export function createReconciliationControlActivities(
           error: explainWaiting(input.what),
         }),
       ),
-    finishReconciliation: (input) => guarded(() => finish(deps, input)),
+    finishReconciliation: (input) => guarded(() => endReconciliation(deps, input, RECONCILE_CONNECTION)),
   };
 }
 
@@ -78,15 +79,22 @@ const NO_WORKFLOW = { workflowId: '', runId: '' };
 
 const isUsable = ({ state }: Connection) => state === 'active' || state === 'degraded';
 
-async function finish(
-  { reconciliationProgress, log }: ReconciliationControlDeps,
+/** Stores the end of a reconciliation, which `actor` has brought about, and counts it. */
+export async function endReconciliation(
+  {
+    reconciliationProgress,
+    log,
+  }: Pick<ReconciliationControlDeps, 'reconciliationProgress'> & {
+    readonly log: Pick<Logger, 'warn'>;
+  },
   input: FinishReconciliationInput,
+  actor: string,
 ): Promise<ReconciliationProgress> {
   const { venueId, connectionId, provider, reconciliationId, end, failure } = input;
   const error = end === 'failed' ? explainFailure(failure?.type ?? 'Internal') : null;
   const progress = await reconciliationProgress.finish(input, { outcome: end, error }, (ended) => ({
     venueId,
-    actor: 'reconcileConnection',
+    actor,
     action: 'reconciliation.finished',
     targetType: 'reconciliation',
     targetId: reconciliationId,

@@ -1,11 +1,12 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../../contracts/failures.ts';
+import { SYNC_CONNECTION } from '../../contracts/sync.ts';
 import type { FinishSyncInput, SyncConnectionInput, SyncControlActivities, SyncOutcome } from '../../contracts/sync.ts';
-import type { AuditStore } from '../../db/core/audit-store.ts';
+import type { AuditOf, AuditStore } from '../../db/core/audit-store.ts';
 import type { ReachStore } from '../../db/connections/reach-store.ts';
 import type { ConnectionStore } from '../../db/connections/connection-store.ts';
-import type { RunEnd, SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
+import type { RunEnd, RunSummary, SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { RunState } from '../../db/runs/run-state.ts';
 import { deadLetterPull, firstPullCheckpoint } from '../../domain/sync/checkpoint.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
@@ -119,18 +120,27 @@ async function finish({ progress, connections, providers }: SyncControlDeps, inp
   if (!state) throw ApplicationFailure.nonRetryable('the run is gone', FAILURE.runUnavailable);
   const connection = input.dryRun === true ? await connections.find(input) : null;
   const end = toEnd(input, state, connection ? providers.ratePerSecond(connection) : null);
-  const summary = await progress.finish(input, end, ({ outcome, done, counts }) => ({
-    venueId: input.venueId,
-    actor: 'syncConnection',
-    action: 'sync.finished',
-    targetType: 'sync',
-    targetId: input.syncId,
-    outcome: end.error ? 'failed' : 'ok',
-    requestId: null,
-    details: { outcome, done, rejected: counts.rejected },
-  }));
+  const entry = finishedEntry(input, { actor: SYNC_CONNECTION, isFailed: end.error !== null });
+  const summary = await progress.finish(input, end, entry);
   return { ...progressOf(summary), outcome: summary.outcome };
 }
+
+/** Makes the audit row of the end of a run. */
+export const finishedEntry =
+  (
+    { venueId, syncId }: Pick<SyncConnectionInput, 'venueId' | 'syncId'>,
+    { actor, isFailed }: { readonly actor: string; readonly isFailed: boolean },
+  ): AuditOf<RunSummary> =>
+  ({ outcome, done, counts }) => ({
+    venueId,
+    actor,
+    action: 'sync.finished',
+    targetType: 'sync',
+    targetId: syncId,
+    outcome: isFailed ? 'failed' : 'ok',
+    requestId: null,
+    details: { outcome, done, rejected: counts.rejected },
+  });
 
 /** `ratePerSecond` is set for a dry run. */
 function toEnd(input: FinishSyncInput, state: RunState, ratePerSecond: number | null): RunEnd {

@@ -1,12 +1,10 @@
 import { Context, getClient } from '@temporalio/activity';
-import { WithStartWorkflowOperation, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import {
   AUTHORIZE_CONNECTION,
-  DISCONNECT_UPDATE,
   KEEP_CONNECTION_FRESH,
   keepConnectionFreshWorkflowId,
 } from '../../contracts/connections.ts';
-import type { DisconnectArgs, KeepConnectionFreshInput } from '../../contracts/connections.ts';
 import type { VenueId } from '../../contracts/ids.ts';
 import { CLOSE_VENUE } from '../../contracts/venues.ts';
 import type {
@@ -22,8 +20,8 @@ import type { VenueStore } from '../../db/core/venue-store.ts';
 import { closingEntry } from '../../domain/venues/closing.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
-import { ownerStart } from '../connections/connection-owner.ts';
-import { describe, guarded, interrupted } from '../failures.ts';
+import { askForDisconnection } from '../connections/ask-for-disconnection.ts';
+import { guarded, interrupted } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 
 export interface VenueClosingDeps {
@@ -35,8 +33,6 @@ export interface VenueClosingDeps {
 }
 
 const CONNECTIONS_AT_ONCE = 5;
-/** How long a token manager may take to accept the request. */
-const ACCEPT_TIMEOUT_MS = 5_000;
 /** Rows per transaction: some tens of milliseconds of work. */
 const ROWS_AT_ONCE = 1_000;
 /** How long rows are erased before the workflow records the progress. */
@@ -77,42 +73,14 @@ async function disconnectAll(
       if (shred) {
         await shredOne(deps, connection, requestedBy);
         shredded += 1;
-      } else await askForDisconnection(deps, connection, requestedBy);
+      } else {
+        const updateId = `${CLOSE_VENUE}/${connection.connectionId}`;
+        await askForDisconnection(deps, connection, { records: 'keep', requestedBy, updateId });
+      }
     }
   };
   await Promise.all(Array.from({ length: CONNECTIONS_AT_ONCE }, lane));
   return { left: (await deps.closings.listOpen(venueId)).length, shredded };
-}
-
-type Owner = (input: KeepConnectionFreshInput) => Promise<unknown>;
-
-/**
- * Never throws for one connection: the others are asked all the same, and this one again later. The id of the update
- * makes a repeat join the request that the token manager has.
- */
-async function askForDisconnection(
-  { providers, log }: VenueClosingDeps,
-  connection: OpenConnection,
-  requestedBy: string,
-): Promise<void> {
-  const client = getClient();
-  const name = providers.find(connection.provider)?.capabilities.displayName ?? connection.provider;
-  try {
-    await client.withDeadline(Date.now() + ACCEPT_TIMEOUT_MS, () =>
-      client.workflow.startUpdateWithStart<Owner, unknown, DisconnectArgs>(DISCONNECT_UPDATE, {
-        args: [{ records: 'keep', requestedBy }],
-        updateId: `${CLOSE_VENUE}/${connection.connectionId}`,
-        waitForStage: 'ACCEPTED',
-        startWorkflowOperation: new WithStartWorkflowOperation<Owner>(
-          KEEP_CONNECTION_FRESH,
-          ownerStart(connection, name),
-        ),
-      }),
-    );
-  } catch (error) {
-    const { venueId, connectionId } = connection;
-    log.warn({ venueId, connectionId, cause: describe(error) }, 'a token manager has not taken a disconnection yet');
-  }
 }
 
 /** Deletes the credentials of a connection that its token manager could not disconnect in time. */
@@ -124,7 +92,7 @@ async function shredOne(
   // It would end only after the provider's answer, and has nothing to keep any more.
   const owner = getClient().workflow.getHandle(keepConnectionFreshWorkflowId(connection.connectionId));
   await unlessEnded(() => owner.terminate(TERMINATED));
-  await disconnections.begin(connection);
+  await disconnections.begin(connection, { records: 'keep', requestedBy });
   await disconnections.closeRuns(connection);
   await disconnections.wipe(connection, { revocation: 'failed', records: 'keep', requestedBy });
   const { venueId, connectionId, provider } = connection;

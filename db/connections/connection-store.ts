@@ -309,7 +309,10 @@ async function requireRoomUnlessCounted(
   if (known === undefined || known.state === 'disconnected') await requireRoomForConnection(tx, venueId, max);
 }
 
-type Row = Omit<typeof connections.$inferSelect, 'listedAccounts' | 'accountsListedAt' | 'chosenAccounts'>;
+type Row = Omit<
+  typeof connections.$inferSelect,
+  'listedAccounts' | 'accountsListedAt' | 'chosenAccounts' | 'disconnectRequest'
+>;
 
 /** A connection's row without the accounts that its grant opens, which may be many, and with what only a function may look for in other venues. */
 const SHOWN = {

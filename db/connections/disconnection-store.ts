@@ -1,5 +1,6 @@
 import { and, eq, inArray, isNull, notInArray, sql } from 'drizzle-orm';
-import type { DeletionCursor, Revocation } from '../../contracts/connections.ts';
+import type { DeletionCursor, DisconnectRequest, Revocation } from '../../contracts/connections.ts';
+import { KEEP_CONNECTION_FRESH } from '../../contracts/connections.ts';
 import type { ConnectionRef, RecordId } from '../../contracts/ids.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
@@ -37,7 +38,9 @@ export interface DisconnectionStore {
   /** Where `deleteSome` starts. */
   readonly firstDeletion: DeletionCursor;
   /** From then on nothing new starts on the connection; a run that began before may still be working. */
-  begin(ref: ConnectionRef): Promise<void>;
+  begin(ref: ConnectionRef, request: DisconnectRequest | null): Promise<void>;
+  /** What the disconnection that is under way was asked for. Null: none is under way. */
+  findRequest(ref: ConnectionRef): Promise<DisconnectRequest | null>;
   /** Closes runs and reconciliations that have no workflow left to close them. */
   closeRuns(ref: ConnectionRef): Promise<void>;
   /** Whether another connection of any venue holds a grant of the same account. */
@@ -72,7 +75,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
     resources: kinds.names,
     firstDeletion: { resource: kinds.names[0] ?? '', after: null },
 
-    begin: (ref) =>
+    begin: (ref, request) =>
       withVenue(db, ref.venueId, async (tx) => {
         // The account of a connection that was never approved is unknown, so there is nothing to disconnect from.
         const next = sql<
@@ -82,6 +85,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
           .update(connections)
           .set({
             state: next,
+            disconnectRequest: request,
             cause: 'It is being disconnected.',
             nextAction: null,
             scheduledResources: [],
@@ -91,6 +95,8 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
           })
           .where(and(isRow(ref), notInArray(connections.state, ['disconnecting', 'disconnected'])));
       }),
+
+    findRequest: (ref) => withVenue(db, ref.venueId, (tx) => findRequest(tx, ref)),
 
     closeRuns: (ref) =>
       withVenue(db, ref.venueId, async (tx) => {
@@ -103,8 +109,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
             outcome: 'cancelled',
             waitingFor: null,
             awaiting: null,
-            finishedAt: sql`now()`,
-            updatedAt: sql`now()`,
+            ...{ finishedAt: sql`now()`, updatedAt: sql`now()` },
           })
           .where(isOpen);
         await closeReconciliations(tx, ref);
@@ -169,6 +174,15 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
         await note(tx, ref, { action: 'connection.records-deleted', actor: requestedBy });
       }),
   };
+}
+
+async function findRequest(tx: Transaction, { connectionId }: ConnectionRef): Promise<DisconnectRequest | null> {
+  const [row] = await tx
+    .select({ request: connections.disconnectRequest })
+    .from(connections)
+    .where(and(eq(connections.id, connectionId), eq(connections.state, 'disconnecting')));
+  // One that an earlier version began has left none.
+  return row ? (row.request ?? { records: 'keep', requestedBy: KEEP_CONNECTION_FRESH }) : null;
 }
 
 async function closeReconciliations(tx: Transaction, { connectionId }: ConnectionRef): Promise<void> {

@@ -68,6 +68,11 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
     message: 'The run could not be taken up: its record is gone, or another run of the same sync is open.',
     nextAction: 'Start the sync again.',
   },
+  [FAILURE.workflowEnded]: {
+    code: 'workflow-ended',
+    message: 'Its workflow was ended from outside, such as terminated in the Temporal Web UI.',
+    nextAction: 'Start it again, or retry the run: it goes on from its last committed page.',
+  },
 };
 
 const INTERNAL: FailureAdvice = {

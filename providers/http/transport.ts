@@ -1,3 +1,4 @@
+import { patientTimeout } from './patient-timeout.ts';
 import type { ProviderId } from '../../contracts/providers.ts';
 import { cleanDeep } from '../../domain/reference/foreign-text.ts';
 import { AddressNotAllowedError } from '../kit/address-guard.ts';
@@ -185,9 +186,9 @@ async function send(
   { provider, calls: { signal }, fetch: call = fetch }: Target,
   { url, init, timeoutMs, maxBodyBytes }: Sending,
 ): Promise<Received> {
-  const timeout = AbortSignal.timeout(timeoutMs);
+  const timeout = patientTimeout(timeoutMs);
   try {
-    const signals = [signal, timeout, init.signal].filter((one) => one != null);
+    const signals = [signal, timeout.signal, init.signal].filter((one) => one != null);
     const response = await call(url, { ...init, redirect: 'manual', signal: AbortSignal.any(signals) });
     return { status: response.status, headers: response.headers, text: await textOf(response, maxBodyBytes) };
   } catch (error) {
@@ -198,8 +199,10 @@ async function send(
     throw new ProviderError({
       provider,
       kind: 'unavailable',
-      code: timeout.aborted ? 'timeout' : connectionFailureOf(error),
+      code: timeout.signal.aborted ? 'timeout' : connectionFailureOf(error),
     });
+  } finally {
+    timeout.clear();
   }
 }
 

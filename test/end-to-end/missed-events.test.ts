@@ -69,7 +69,7 @@ describe('events that never arrived, through the whole service', { timeout: 180_
       workflowId: 'a-sweep',
       taskQueue: WORKFLOW_QUEUE,
     });
-    expect(swept).toEqual({ compared: 1, runs: 0, stale: 0 });
+    expect(swept).toEqual({ compared: 1, runs: 0, stale: 0, settled: 0 });
     const repair = workflow.getHandle(repairGapsWorkflowId({ connectionId }));
     expect(await repair.result()).toEqual({ missed: 1 });
     const records = async () => (await world.send('GET', `${path}/records/customers`)).json['data'];

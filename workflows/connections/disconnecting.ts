@@ -42,7 +42,7 @@ export async function disconnectConnection(
   const { venueId, connectionId, provider } = input;
   const ref = { venueId, connectionId };
   // First, while the credentials may still be used.
-  if (patched('removes-its-webhook')) await removeWebhook({ ...ref, provider });
+  if (patched('removes-its-webhook')) await removeWebhook({ ...ref, provider, ...request });
   await stopConnection.executeWithOptions({ summary: 'Stop schedules and runs' }, [{ ...ref, ...request }]);
   const revocation = await revoke({ ...ref, provider });
   await wipeCredentials.executeWithOptions({ summary: 'Wipe the credentials' }, [{ ...ref, ...request, revocation }]);
@@ -65,7 +65,7 @@ async function deleteAll(input: Omit<DeleteRecordsInput, 'cursor'>): Promise<voi
 
 /** Removes the connection's address at the provider. One that stays is refused: its row goes with the credentials. */
 async function removeWebhook(
-  input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'>,
+  input: Pick<KeepConnectionFreshInput, 'venueId' | 'connectionId' | 'provider'> & DisconnectRequest,
 ): Promise<void> {
   const { removeWebhookAddress } = proxyActivities<WebhookRegistrationActivities>({
     taskQueue: laneQueue('interactive'),

@@ -59,7 +59,7 @@ export async function rotateVaultKeys(input: RotateVaultKeysInput): Promise<Rota
     await new Rotation(input).walk();
   } catch (error) {
     if (isCancellation(error)) {
-      await CancellationScope.nonCancellable(() => finish({ ...input, end: 'cancelled', errorType: null }));
+      await finish({ ...input, end: 'cancelled', errorType: null });
     } else if (error instanceof ActivityFailure) {
       const errorType = typeOf(error);
       await finish({ ...input, end: 'failed', errorType });
@@ -127,8 +127,11 @@ class Rotation {
   }
 }
 
+/** Also when it was asked to stop after its last chunk had found nothing left, or had failed. */
 async function finish(end: FinishRotationInput): Promise<RotationProgress> {
-  const progress = await steps.finishKeyRotation.executeWithOptions({ summary: `Close the job: ${end.end}` }, [end]);
+  const progress = await CancellationScope.nonCancellable(() =>
+    steps.finishKeyRotation.executeWithOptions({ summary: `Close the job: ${end.end}` }, [end]),
+  );
   show(progress, end.end);
   return progress;
 }

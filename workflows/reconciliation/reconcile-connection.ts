@@ -52,7 +52,7 @@ export async function reconcileConnection(input: ReconcileConnectionInput): Prom
     await new Reconciliation(open).walk();
   } catch (error) {
     if (isCancellation(error)) {
-      await CancellationScope.nonCancellable(() => finish({ ...open, end: 'cancelled' }));
+      await finish({ ...open, end: 'cancelled' });
     } else if (error instanceof ActivityFailure) {
       const failure = causeOf(error);
       await finish({ ...open, end: 'failed', failure });
@@ -150,10 +150,10 @@ class Reconciliation {
   }
 }
 
+/** Also when it was asked to stop after its last chunk had compared everything, or had failed. */
 async function finish(end: FinishReconciliationInput): Promise<ReconciliationProgress> {
-  const progress = await control.finishReconciliation.executeWithOptions(
-    { summary: `Close the reconciliation: ${end.end}` },
-    [end],
+  const progress = await CancellationScope.nonCancellable(() =>
+    control.finishReconciliation.executeWithOptions({ summary: `Close the reconciliation: ${end.end}` }, [end]),
   );
   show(end, progress);
   return progress;

@@ -54,11 +54,9 @@ export async function syncConnection(input: SyncConnectionInput): Promise<SyncSu
       await new Run(input, instructions, begun.total).walk();
     }
   } catch (error) {
-    if (isCancellation(error)) {
-      await CancellationScope.nonCancellable(() => finish(input, { ...input, end: 'cancelled' }));
-    } else if (error instanceof ActivityFailure) {
+    if (isCancellation(error)) await finish(input, { ...input, end: 'cancelled' });
+    else if (error instanceof ActivityFailure)
       await finish(input, { ...input, end: 'failed', failure: causeOf(error) });
-    }
     throw error;
   }
   return finish(input, { ...input, end: 'done' });
@@ -206,11 +204,14 @@ class Run {
   }
 }
 
+/** Also when the run was asked to stop after its last chunk had done everything, or had failed. */
 async function finish(
   input: SyncConnectionInput,
   end: Parameters<SyncControlActivities['finishSync']>[0],
 ): Promise<SyncSummary> {
-  const summary = await control.finishSync.executeWithOptions({ summary: `Close the run: ${end.end}` }, [end]);
+  const summary = await CancellationScope.nonCancellable(() =>
+    control.finishSync.executeWithOptions({ summary: `Close the run: ${end.end}` }, [end]),
+  );
   showProgress(input, summary);
   if (end.end === 'failed') showFailure(end.failure?.type ?? 'Internal');
   else showPhase('finished');

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import { check, index, jsonb, pgTable, text, unique, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import type { DisconnectRequest } from '../../../contracts/connections.ts';
 import type { ConnectionId } from '../../../contracts/ids.ts';
 import { CONNECTION_STATES, ENVIRONMENTS, OAUTH_FLOWS } from '../../../contracts/providers.ts';
 import type { ProviderId, Resource } from '../../../contracts/providers.ts';
@@ -41,6 +42,8 @@ export const connections = pgTable(
     scheduledResources: jsonb('scheduled_resources').$type<readonly Resource[]>().notNull().default([]),
     /** Resources that have a schedule in Temporal, or are about to get one: they count against the venue's cap. */
     liveSchedules: jsonb('live_schedules').$type<readonly Resource[]>().notNull().default([]),
+    /** What its disconnection was asked for, so that it can be taken up again; null: it has never been disconnected. */
+    disconnectRequest: jsonb('disconnect_request').$type<DisconnectRequest>(),
     ...timestamps(),
   },
   (table) => [

@@ -46,7 +46,7 @@ const statesOf = async ({ connectionId }: ConnectionRef) =>
   ).map(({ state }) => state);
 
 async function disconnect(records: 'keep' | 'delete'): Promise<void> {
-  await store.begin(ref);
+  await store.begin(ref, null);
   await store.wipe(ref, { revocation: 'revoked', records, requestedBy: 'an-admin' });
   if (records === 'delete') await store.finish(ref, 'an-admin');
 }
