@@ -36,3 +36,9 @@ function sorted(keys: string[]): readonly string[] {
 export function fingerprintOf(value: unknown): string {
   return hash('sha256', canonicalJson(value));
 }
+
+type Payload = Readonly<Record<string, unknown>>;
+
+/** What `held` has under the names of `payload`. */
+export const withNamesOf = (payload: Payload, held: Payload): Payload =>
+  Object.fromEntries(Object.entries(held).filter(([name]) => name in payload));

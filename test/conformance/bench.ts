@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest';
 import { PROVIDERS } from '../../providers/registry.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
-import { fingerprintOf } from '../../domain/sync/fingerprint.ts';
+import { fingerprintOf, withNamesOf } from '../../domain/sync/fingerprint.ts';
 import type {
   Call,
   ListQuery,
@@ -103,12 +103,15 @@ export function createBench(provider: ProviderId, addressFor = (apiUrl: string) 
     /** The id that the record's remote object carries. */
     carriedId: (resource: Resource, { id }: MappableRecord) => (sandbox.carriesOurId(resource) ? id : null),
     write: (resource: Resource): ResourceWriter => writerOf(open().resource(resource)),
-    /** Whether a record and its remote record have the same payload. */
-    agreed: (resource: Resource, record: MappableRecord, remote: ProviderRecord | null) =>
-      remote?.fields != null &&
-      fingerprintOf(
-        map(resource, { ...record, fields: remote.fields, refs: remote.refs, listRefs: remote.listRefs }).payload,
-      ) === fingerprintOf(map(resource, record).payload),
+    /** Whether a record and its remote record have the same payload, as far as the record does not leave it to the provider. */
+    agreed: (resource: Resource, record: MappableRecord, remote: ProviderRecord | null) => {
+      if (remote?.fields == null) return false;
+      const { fields, refs, listRefs } = remote;
+      const wanted = map(resource, record).payload;
+      const held = map(resource, { ...record, fields, refs, listRefs }).payload;
+      const { leavesAbsent } = adapter.mapping(resource);
+      return fingerprintOf(leavesAbsent ? withNamesOf(wanted, held) : held) === fingerprintOf(wanted);
+    },
   };
 }
 

@@ -1,5 +1,5 @@
 import type { PushLink, PushResult } from '../../../db/push/push-store.ts';
-import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
+import { fingerprintOf, withNamesOf } from '../../../domain/sync/fingerprint.ts';
 import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
 import { leftEmptyBy, withKept } from '../../../domain/sync/push/kept-fields.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
@@ -222,12 +222,11 @@ function remoteOf(remote: ProviderRecord | null, { mapped }: PushWork): Partial<
 
 function isAsWanted(
   { fields, refs, listRefs }: ProviderRecord,
-  { row: { id, sourceId, link }, fingerprint }: PushWork,
+  { row: { id, sourceId, link }, mapped, fingerprint }: PushWork,
   mapping: ResourceMapping,
 ): boolean {
   if (fields === null) return false;
-  return (
-    fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs, listRefs, linkedAt: link?.createdAt }).payload) ===
-    fingerprint
-  );
+  const held = mapping.toPayload({ id, sourceId, fields, refs, listRefs, linkedAt: link?.createdAt }).payload;
+  // What the record leaves out is as the provider wants it.
+  return fingerprintOf(mapping.leavesAbsent ? withNamesOf(mapped.payload, held) : held) === fingerprint;
 }

@@ -89,9 +89,16 @@ function next(catalogue: Catalogue, given: WireObject, { version, nowMs }: Momen
     throw invalidRequest('VERSION_MISMATCH', detail, 'version');
   }
   checkContent(given);
-  const content = contentOf(withPlaintext(withAttributes(catalogue, given)));
+  const content = contentOf(withDefaults(withPlaintext(withAttributes(catalogue, given))));
   if (earlier && !isDeleted(earlier) && sameJson(contentOf(earlier), content)) return earlier;
   return { ...content, updated_at: new Date(nowMs).toISOString(), version, is_deleted: false };
+}
+
+/** "Indicates whether the item is taxable (`true`) or non-taxable (`false`). Default is `true`." (square 46.0.0, CatalogItem) */
+function withDefaults(object: WireObject): WireObject {
+  const data = dataOf(object);
+  if (!isA(object, 'ITEM') || typeof data['is_taxable'] === 'boolean') return object;
+  return { ...object, item_data: { ...data, is_taxable: true } };
 }
 
 /** A variation is nowhere that its item is not (https://developer.squareup.com/forums/t/24786, 2026-11). */

@@ -161,6 +161,16 @@ describe('a product', () => {
     expect(await world.company().objects('Item')).toHaveLength(1);
   });
 
+  it('keeps its tax where the venue says nothing of it', async () => {
+    const { externalId } = await world.writer('products').create(map('products', PRODUCT), aKey());
+    await update('products', externalId, { ...PRODUCT, sku: 'CH-2', taxable: null });
+    expect(lastSent('Item')).toEqual([{ Id: externalId, SyncToken: '0', sparse: true, Sku: 'CH-2' }]);
+    await world.writer('products').create(map('products', { ...PRODUCT, name: 'Tea', taxable: null }), aKey());
+    expect(lastSent('Item')[0]).not.toHaveProperty('Taxable');
+    await update('products', externalId, { ...PRODUCT, sku: 'CH-2', taxable: false });
+    expect(lastSent('Item')).toMatchObject([{ Id: externalId, Taxable: false }]);
+  });
+
   it('in a foreign currency holds up no other of its batch', async () => {
     const entries = [
       { mapped: map('products', { ...PRODUCT, currency: 'EUR' }), ...aKey() },

@@ -95,6 +95,16 @@ describe('an update of a Square product', () => {
     expect((await stored('TEA'))?.['item_data']).toMatchObject({ description_html: '<p><b>Green</b></p>' });
   });
 
+  it('leaves an item untaxed that the venue says nothing about, and a new one as Square makes it', async () => {
+    await putTea({ ...TEA, item_data: { ...TEA.item_data, is_taxable: false } });
+    await change('SMALL', { sku: 'NEW', taxable: null });
+    expect((await stored('TEA'))?.['item_data']).toMatchObject({ is_taxable: false });
+    await change('SMALL', { taxable: true });
+    expect((await stored('TEA'))?.['item_data']).toMatchObject({ is_taxable: true });
+    const { externalId } = await writer().create(mapped(aRecord({ taxable: null })), options());
+    expect((await readOf(externalId)).taxable).toBe(true);
+  });
+
   it('writes a changed description as plain paragraphs, which are read back as they were', async () => {
     await putTea();
     const description = 'Black & <strong>\n"Earl"';
