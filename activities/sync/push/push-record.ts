@@ -1,7 +1,8 @@
+import type { PendingMark } from '../../../db/push/push-marks.ts';
 import type { PushLink, PushResult } from '../../../db/push/push-store.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
-import { leftEmptyBy, withKept } from '../../../domain/sync/push/kept-fields.ts';
+import { keptIn, leftEmptyBy, withKept } from '../../../domain/sync/push/kept-fields.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import { unreadableIssuesOf } from '../../../providers/items.ts';
 import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
@@ -135,7 +136,7 @@ async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
  */
 async function afterUnreadable(issues: string, work: PushWork, { store, scope }: PushTools): Promise<PushResult> {
   const { row, decision } = work;
-  if (decision === 'create') await store.markPending(scope, [row.id], (row.link?.writeAttempt ?? 0) + 1);
+  if (decision === 'create') await store.markPending(scope, [row.id], { attempt: (row.link?.writeAttempt ?? 0) + 1 });
   const result = rejected(
     work,
     'unreadable-answer',
@@ -160,8 +161,7 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   if (done) return { ...done, ...note };
 
   const again = anotherAttempt(work, remote);
-  const { writeAttempt } = again.row.link;
-  await tools.store.markPending(tools.scope, [row.id], writeAttempt);
+  await tools.store.markPending(tools.scope, [row.id], pendingMarkOf(again.row.link.writeAttempt, [again]));
   if (isGivenUp(again, tools.scope)) return keepsFailing(work);
   return { ...(await writeAgain(again, tools)), ...note };
 }
@@ -184,6 +184,14 @@ export function anotherAttempt(work: PushWork, remote: ProviderRecord | null): A
     afterLostUpdate: true,
   };
 }
+
+/** The mark of these records before they are written once more. */
+export const pendingMarkOf = (attempt: number, works: readonly Attempt[]): PendingMark => ({
+  attempt,
+  kept: new Map(
+    works.map(({ row }) => [row.id, keptIn(row.link.externalState)] as const).filter(([, names]) => names.length > 0),
+  ),
+});
 
 export const keepsFailing = (work: PushWork): PushResult =>
   rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
@@ -210,24 +218,25 @@ const COPIED = {
   message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.',
 } as const;
 
-function remoteOf(remote: ProviderRecord | null, { mapped }: PushWork): Partial<PushLink> {
+function remoteOf(remote: ProviderRecord | null, { mapped, row }: PushWork): Partial<PushLink> {
   if (remote === null) return {};
   const { externalId, fields, externalState: state = null, wasThere = false } = remote;
   return {
     externalId,
     metadataKeys: metadataKeysOf(fields),
-    externalState: wasThere ? withKept(state, leftEmptyBy(mapped.payload)) : state,
+    // One that was written since it was found is not told to have been there.
+    externalState: withKept(state, wasThere ? leftEmptyBy(mapped.payload) : keptIn(row.link?.externalState)),
   };
 }
 
 function isAsWanted(
   { fields, refs, listRefs }: ProviderRecord,
-  { row: { id, sourceId, link }, fingerprint }: PushWork,
+  { row: { id, sourceId, link }, mapped, fingerprint }: PushWork,
   mapping: ResourceMapping,
 ): boolean {
   if (fields === null) return false;
-  return (
-    fingerprintOf(mapping.toPayload({ id, sourceId, fields, refs, listRefs, linkedAt: link?.createdAt }).payload) ===
-    fingerprint
-  );
+  const { payload } = mapping.toPayload({ id, sourceId, fields, refs, listRefs, linkedAt: link?.createdAt });
+  // What the record leaves to the provider may be anything there.
+  const told = Object.entries(payload).filter(([name]) => name in mapped.payload);
+  return fingerprintOf(Object.fromEntries(told)) === fingerprint;
 }
