@@ -8,6 +8,7 @@ import { unreadableIssuesOf } from '../../../providers/items.ts';
 import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
 import type { ProviderRecord, ResourceMapping, WrittenRecord } from '../../../providers/provider.ts';
 import { describeProblems } from '../pull/pulled-record.ts';
+import type { MappedRow } from './mapped-rows.ts';
 import { findRemote } from './push-remote-record.ts';
 import { agreed, rejected } from './push-result.ts';
 import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
@@ -114,7 +115,7 @@ export function created(work: PushWork, { claims }: PushTools, written: WrittenR
 
 /** Also archives a record whose first write was never answered, because that may have left a remote record. */
 async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
-  const externalId = work.row.link?.externalId ?? (await findRemote(work.row, tools)).remote?.externalId ?? null;
+  const externalId = work.row.link?.externalId ?? (await madeBefore(work.row, tools));
   const outcome =
     externalId === null
       ? 'deleted'
@@ -127,6 +128,13 @@ async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
     fingerprint: null,
     externalState: null,
   };
+}
+
+/** What a first write of the record has made. What was there before it is nobody's to take out of use. */
+async function madeBefore(row: MappedRow, tools: PushTools): Promise<string | null> {
+  const { remote } = await findRemote(row, tools);
+  const wasThere = remote?.wasThere === true || keptIn(row.link?.externalState).length > 0;
+  return remote === null || wasThere ? null : remote.externalId;
 }
 
 /**

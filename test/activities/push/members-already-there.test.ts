@@ -132,6 +132,25 @@ describe('customers who are members already', () => {
       expect(await valuesOf(venue)).toEqual(all({ ...changed, LNAME: 'Brewster' }));
     });
 
+    it.each(['added', 'changed'])(
+      'stay when one of their records is deleted before it is told that they were %s',
+      async (how) => {
+        const venue = await aVenueWithMembers(count, () => ({ merge_fields: held, last_changed: LONG_AGO }));
+        await load(venue, { name: 'Grace Hopper' });
+        const lists = { method: 'POST', path: '/3.0/lists/[^/]+' };
+        const lost = { kind: 'commit-then-fail', match: count < 10 ? { method: 'PATCH' } : { ...lists, nth: 2 } };
+        const outage = { kind: 'status', status: 503, match: lists };
+        await world.mailchimp.fault({ ...(how === 'added' ? outage : lost), times: 1 });
+        await expect(world.sync(venue, 'push')).rejects.toThrow('unavailable');
+        await world.database.admin`
+        update customers set deleted_at = now(), version = version + 1, updated_at = now()
+        where venue_id = ${venue.venueId} and source_id = 'c-0'`;
+        expect((await world.sync(venue, 'push')).counts).toMatchObject({ archived: 0, rejected: 0 });
+        const members = await venue.account.objects<MemberShown>('members');
+        expect(new Set(members.map(({ status }) => status))).toEqual(new Set(['subscribed']));
+      },
+    );
+
     it('tell it to the venue by a pull, which then may clear it', async () => {
       const venue = await aTiedVenue();
       expect((await world.sync(venue, 'pull', 'full')).counts).toMatchObject({ updated: count, created: 0 });
