@@ -46,18 +46,26 @@ export function createWebhookRegistrationActivities(deps: WebhookRegistrationDep
 }
 
 /** Stores what came of a registration that was given up. */
-export function createWebhookRegistrationNotes({
-  webhookEndpoints,
-}: Pick<WebhookRegistrationDeps, 'webhookEndpoints'>): WebhookRegistrationNotes {
+export function createWebhookRegistrationNotes(
+  deps: Pick<WebhookRegistrationDeps, 'webhookEndpoints'>,
+): WebhookRegistrationNotes {
   return {
     noteRegistrationFailed: (input) =>
       guarded(async () => {
-        const { pathDigest, code } = input;
-        const address = { digest: Buffer.from(pathDigest, 'hex'), outcome: { state: 'failed', code } } as const;
-        const entry = entryOf(input, { action: 'connection.webhook-registered', outcome: 'failed', details: { code } });
-        await webhookEndpoints.noteRegistration(input, address, entry);
+        await failRegistration(deps, input);
       }),
   };
+}
+
+/** Shows on an address that its registration has failed. False: it has ended meanwhile. */
+export function failRegistration(
+  { webhookEndpoints }: Pick<WebhookRegistrationDeps, 'webhookEndpoints'>,
+  input: Parameters<WebhookRegistrationNotes['noteRegistrationFailed']>[0],
+): Promise<boolean> {
+  const { pathDigest, code } = input;
+  const address = { digest: Buffer.from(pathDigest, 'hex'), outcome: { state: 'failed', code } } as const;
+  const entry = entryOf(input, { action: 'connection.webhook-registered', outcome: 'failed', details: { code } });
+  return webhookEndpoints.noteRegistration(input, address, entry);
 }
 
 async function register(

@@ -12,7 +12,7 @@ import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { SyncRunStore } from '../../db/runs/sync-run-store.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
-import { createWebhookRegistrationNotes } from '../connections/webhook-registration.ts';
+import { failRegistration } from '../connections/webhook-registration.ts';
 import type { WebhookRegistrationDeps } from '../connections/webhook-registration.ts';
 import { askForDisconnection } from '../connections/ask-for-disconnection.ts';
 import type { AskingDeps } from '../connections/ask-for-disconnection.ts';
@@ -101,8 +101,7 @@ async function end(deps: SilentWorkDeps, work: Ended): Promise<boolean> {
     return (await deps.rotations.finish(work.id, 'failed', FAILURE.workflowEnded))?.outcome === 'failed';
   const { venueId, id: connectionId, pathDigest } = work;
   const { code } = explainFailure(FAILURE.workflowEnded);
-  await createWebhookRegistrationNotes(deps).noteRegistrationFailed({ venueId, connectionId, pathDigest, code });
-  return true;
+  return failRegistration(deps, { venueId, connectionId, pathDigest, code });
 }
 
 type Of<Kind extends SilentWork['kind']> = Extract<SilentWork, { readonly kind: Kind }>;

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
+import { KEPT_FIELDS } from '../../domain/sync/push/kept-fields.ts';
 import { shareRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { writeMany } from '../core/many-rows.ts';
@@ -13,6 +14,15 @@ export interface SentUpdate {
   readonly metadataKeys: readonly string[];
 }
 
+export interface PendingMark {
+  readonly attempt: number;
+  /**
+   * By record what is kept of the object that was found for it. Once the object has been written, nothing else tells that
+   * it was there before.
+   */
+  readonly kept?: ReadonlyMap<RecordId, readonly string[]>;
+}
+
 /** Marks that a write may have happened, before it is sent. Throws SupersededError. */
 export interface PushMarks {
   /**
@@ -20,7 +30,7 @@ export interface PushMarks {
    * happened. `attempt` also invalidates earlier idempotency keys. A remote record that is gone is removed from the
    * link.
    */
-  markPending(scope: RunScope, recordIds: readonly RecordId[], attempt: number): Promise<void>;
+  markPending(scope: RunScope, recordIds: readonly RecordId[], mark: PendingMark): Promise<void>;
   /**
    * Like `markPending`, for a record whose remote record turned out to be deleted and which is about to be created
    * again.
@@ -41,8 +51,8 @@ export interface PushMarks {
 
 export function marksOf(db: Database): PushMarks {
   return {
-    markPending: (scope, recordIds, attempt) =>
-      marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, attempt })),
+    markPending: (scope, recordIds, mark) =>
+      marking(db, scope, (tx) => insertPending(tx, scope, { recordIds, ...mark })),
     markAnew: (scope, recordId, attempt) =>
       marking(db, scope, async (tx) => {
         await tx.execute(sql`
@@ -65,13 +75,13 @@ function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promi
 const insertPending = (
   tx: Transaction,
   scope: RunScope,
-  { recordIds, attempt }: { readonly recordIds: readonly RecordId[]; readonly attempt: number },
+  { recordIds, attempt, kept = new Map() }: PendingMark & { readonly recordIds: readonly RecordId[] },
 ) =>
   writeMany(
     tx,
     sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt)
-    select ${scope.connectionId}, ${scope.resource}, id, ${scope.venueId}, 'pending', ${attempt}
+    insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt, external_state)
+    select ${scope.connectionId}, ${scope.resource}, id, ${scope.venueId}, 'pending', ${attempt}, ${stateOf(kept)} -> id::text
     from unnest(${idsOf(recordIds)}) as id
     on conflict (connection_id, resource, record_id) do update
       set batch_key = case when l.state = 'pending' and excluded.write_attempt <= l.write_attempt then l.batch_key end,
@@ -80,9 +90,15 @@ const insertPending = (
           created_at = case when ${hasNoRemote} and l.state <> 'pending' then now() else l.created_at end,
           external_id = case when ${isGone} then null else l.external_id end, external_version = case when ${isGone} then 0 else l.external_version end,
           fingerprint = case when ${isGone} then null else l.fingerprint end, metadata_keys = case when ${isGone} then '{}' else l.metadata_keys end,
-          external_state = case when ${isGone} then null else l.external_state end, sent_version = case when ${isGone} then null else l.sent_version end,
+          external_state = case when ${isGone} then null else coalesce(l.external_state || excluded.external_state, excluded.external_state, l.external_state) end, sent_version = case when ${isGone} then null else l.sent_version end,
           sent_at = case when ${isGone} then null else l.sent_at end`,
   );
+
+/** What the links begin to say, by record. */
+function stateOf(kept: ReadonlyMap<RecordId, readonly string[]>): SQL {
+  const byRecord = [...kept].map(([id, names]) => [id, { [KEPT_FIELDS]: names.join(',') }]);
+  return sql`${JSON.stringify(Object.fromEntries(byRecord))}::jsonb`;
+}
 
 /**
  * One list, so that each id is looked up by the key: where Postgres knows nothing of a connection's links yet, it would

@@ -61,7 +61,7 @@ export interface WebhookEndpointStore {
   ): Promise<WebhookEndpoint | null>;
   /**
    * Stores what became of the registration of the address of this digest. False: the connection has another by now, or is
-   * being disconnected.
+   * being disconnected, or what has failed is over.
    */
   noteRegistration(
     ref: ConnectionRef,
@@ -121,7 +121,14 @@ export function createWebhookEndpointStore(db: Database): WebhookEndpointStore {
             ...(outcome.state === 'registered' && { remoteWebhookId: outcome.remoteWebhookId }),
             updatedAt: sql`now()`,
           })
-          .where(and(eq(connectionId, ref.connectionId), eq(pathDigest, digest)))
+          .where(
+            and(
+              eq(connectionId, ref.connectionId),
+              eq(pathDigest, digest),
+              // Who gives a registration up may do so at the moment in which it succeeds.
+              outcome.state === 'failed' ? eq(registration, 'pending') : undefined,
+            ),
+          )
           .returning({ id: connectionId });
         return row ? recordWith(tx, true, () => audit) : false;
       }),

@@ -10,6 +10,7 @@ import {
   isGivenUp,
   isSpentKey,
   keepsFailing,
+  pendingMarkOf,
   pushRecord,
 } from './push-record.ts';
 import type { Attempt } from './push-record.ts';
@@ -172,8 +173,9 @@ async function resolveTogether(works: readonly PushWork[], tools: BatchTools): P
 async function writeTogether(works: readonly Attempt[], tools: BatchTools): Promise<readonly PushResult[]> {
   const { scope, store } = tools;
   for (const attempt of new Set(works.map(({ row }) => row.link.writeAttempt))) {
-    const ids = works.filter(({ row }) => row.link.writeAttempt === attempt).map(({ row }) => row.id);
-    await store.markPending(scope, ids, attempt);
+    const marked = works.filter(({ row }) => row.link.writeAttempt === attempt);
+    const ids = marked.map(({ row }) => row.id);
+    await store.markPending(scope, ids, pendingMarkOf(attempt, marked));
   }
   const left = works.filter((work) => !isGivenUp(work, scope)).map((work) => ({ ...work, repeatableUntilMs: null }));
   const missing = left.filter(({ row }) => row.link.externalId === null);

@@ -195,7 +195,7 @@ class PushWalk {
     const first = works
       .filter(({ decision, row }) => decision === 'create' && row.link?.state !== 'pending')
       .map(({ row }) => row.id);
-    if (first.length > 0) await store.markPending(scope, first, 0);
+    if (first.length > 0) await store.markPending(scope, first, { attempt: 0 });
     const updates = works
       .filter(({ decision }) => decision === 'update')
       .map(({ row: { id, version, fields } }) => ({

@@ -1,12 +1,14 @@
+import type { PendingMark } from '../../../db/push/push-marks.ts';
 import type { PushLink, PushResult } from '../../../db/push/push-store.ts';
 import { fingerprintOf, withNamesOf } from '../../../domain/sync/fingerprint.ts';
 import { archiveKey } from '../../../domain/sync/push/idempotency-key.ts';
-import { leftEmptyBy, withKept } from '../../../domain/sync/push/kept-fields.ts';
+import { keptIn, leftEmptyBy, withKept } from '../../../domain/sync/push/kept-fields.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
 import { unreadableIssuesOf } from '../../../providers/items.ts';
 import { ProviderError, refusesAccount } from '../../../providers/provider-error.ts';
 import type { ProviderRecord, ResourceMapping, WrittenRecord } from '../../../providers/provider.ts';
 import { describeProblems } from '../pull/pulled-record.ts';
+import type { MappedRow } from './mapped-rows.ts';
 import { findRemote } from './push-remote-record.ts';
 import { agreed, rejected } from './push-result.ts';
 import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
@@ -113,7 +115,7 @@ export function created(work: PushWork, { claims }: PushTools, written: WrittenR
 
 /** Also archives a record whose first write was never answered, because that may have left a remote record. */
 async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
-  const externalId = work.row.link?.externalId ?? (await findRemote(work.row, tools)).remote?.externalId ?? null;
+  const externalId = work.row.link?.externalId ?? (await madeBefore(work.row, tools));
   const outcome =
     externalId === null
       ? 'deleted'
@@ -128,6 +130,13 @@ async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
   };
 }
 
+/** What a first write of the record has made. What was there before it is nobody's to take out of use. */
+async function madeBefore(row: MappedRow, tools: PushTools): Promise<string | null> {
+  const { remote } = await findRemote(row, tools);
+  const wasThere = remote?.wasThere === true || keptIn(row.link?.externalState).length > 0;
+  return remote === null || wasThere ? null : remote.externalId;
+}
+
 /**
  * Handles a provider that answers but whose answer about this record is unreadable: the write has an unknown outcome,
  * and this run leaves it there. A first write stays pending under an unused key, so that the next run looks for its
@@ -135,7 +144,7 @@ async function archive(work: PushWork, tools: PushTools): Promise<PushResult> {
  */
 async function afterUnreadable(issues: string, work: PushWork, { store, scope }: PushTools): Promise<PushResult> {
   const { row, decision } = work;
-  if (decision === 'create') await store.markPending(scope, [row.id], (row.link?.writeAttempt ?? 0) + 1);
+  if (decision === 'create') await store.markPending(scope, [row.id], { attempt: (row.link?.writeAttempt ?? 0) + 1 });
   const result = rejected(
     work,
     'unreadable-answer',
@@ -160,8 +169,7 @@ async function resolve(work: PushWork, tools: PushTools): Promise<PushResult> {
   if (done) return { ...done, ...note };
 
   const again = anotherAttempt(work, remote);
-  const { writeAttempt } = again.row.link;
-  await tools.store.markPending(tools.scope, [row.id], writeAttempt);
+  await tools.store.markPending(tools.scope, [row.id], pendingMarkOf(again.row.link.writeAttempt, [again]));
   if (isGivenUp(again, tools.scope)) return keepsFailing(work);
   return { ...(await writeAgain(again, tools)), ...note };
 }
@@ -184,6 +192,14 @@ export function anotherAttempt(work: PushWork, remote: ProviderRecord | null): A
     afterLostUpdate: true,
   };
 }
+
+/** The mark of these records before they are written once more. */
+export const pendingMarkOf = (attempt: number, works: readonly Attempt[]): PendingMark => ({
+  attempt,
+  kept: new Map(
+    works.map(({ row }) => [row.id, keptIn(row.link.externalState)] as const).filter(([, names]) => names.length > 0),
+  ),
+});
 
 export const keepsFailing = (work: PushWork): PushResult =>
   rejected(work, 'provider-keeps-failing', `The provider failed ${MAX_WRITE_ATTEMPTS} times on this record.`);
@@ -210,13 +226,14 @@ const COPIED = {
   message: 'Another record’s object at the provider carries this record’s id: it was copied there, and was left alone.',
 } as const;
 
-function remoteOf(remote: ProviderRecord | null, { mapped }: PushWork): Partial<PushLink> {
+function remoteOf(remote: ProviderRecord | null, { mapped, row }: PushWork): Partial<PushLink> {
   if (remote === null) return {};
   const { externalId, fields, externalState: state = null, wasThere = false } = remote;
   return {
     externalId,
     metadataKeys: metadataKeysOf(fields),
-    externalState: wasThere ? withKept(state, leftEmptyBy(mapped.payload)) : state,
+    // One that was written since it was found is not told to have been there.
+    externalState: withKept(state, wasThere ? leftEmptyBy(mapped.payload) : keptIn(row.link?.externalState)),
   };
 }
 

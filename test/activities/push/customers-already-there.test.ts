@@ -20,14 +20,21 @@ interface Shown {
 
 /** A company's ledger in the words of this file. */
 interface Ledger {
-  readonly world: Pick<Awaited<ReturnType<typeof createXeroSyncWorld>>, 'customers' | 'sync' | 'logOf' | 'close'>;
+  readonly world: Pick<
+    Awaited<ReturnType<typeof createXeroSyncWorld>>,
+    'customers' | 'sync' | 'logOf' | 'close' | 'database'
+  >;
   aVenue(): Promise<TestVenue>;
   enter(customers: readonly Entered[]): Promise<unknown>;
   /** Those in use. */
   shown(): Promise<readonly Shown[]>;
   /** Takes all out of use. */
   end(): Promise<unknown>;
+  /** Answers the next write with an outage, and does not carry it out. */
+  refuseWrite(): Promise<unknown>;
 }
+
+const OUTAGE = { kind: 'status', status: 503, times: 1 };
 
 async function quickbooks(): Promise<Ledger> {
   const world = await createQuickBooksSyncWorld();
@@ -56,6 +63,7 @@ async function quickbooks(): Promise<Ledger> {
       for (const { Id, SyncToken } of await inUse())
         await company.write('customer', { Id, SyncToken, sparse: true, Active: false });
     },
+    refuseWrite: () => world.quickbooks.fault({ ...OUTAGE, match: { path: '/v3/company/\\d+/batch' } }),
   };
 }
 
@@ -95,6 +103,7 @@ async function xero(): Promise<Ledger> {
         'POST',
         (await inUse()).map(({ ContactID }) => ({ ContactID, ContactStatus: 'ARCHIVED' })),
       ),
+    refuseWrite: () => world.xero.fault({ ...OUTAGE, match: { method: 'PUT', path: '/api.xro/2.0/.*' } }),
   };
 }
 
@@ -134,6 +143,20 @@ describe.each<[string, string, () => Promise<Ledger>]>([
     await load(count, (index) => ({ name: `Grace ${index}`, email: emailOf(index) }));
     expect((await push()).counts).toMatchObject({ updated: count });
     expect(await ledger.shown()).toContainEqual({ name: 'Grace 0', phone: '+4912', rest: REST });
+  });
+
+  it('stay in use when their record is deleted before its first write is answered', async () => {
+    await enter(1);
+    await load(1, () => ({ name: 'Ada 0', email: emailOf(0) }));
+    await ledger.refuseWrite();
+    await expect(push()).rejects.toThrow('unavailable');
+    const { admin } = ledger.world.database;
+    // They had been there for an hour.
+    await admin`update record_links set created_at = created_at + interval '1 hour' where venue_id = ${venue.venueId}`;
+    await admin`
+      update customers set deleted_at = now(), version = version + 1, updated_at = now() where venue_id = ${venue.venueId}`;
+    expect((await push()).counts).toMatchObject({ archived: 0, rejected: 0 });
+    expect(await ledger.shown()).toEqual([{ name: 'Ada 0', phone: '+4912', rest: REST }]);
   });
 
   it('tell the venue by a pull what their record leaves empty, which then may clear it', async () => {

@@ -91,6 +91,7 @@ describe('customers who are members already', () => {
     const ADDRESS = { addr1: '1 Quay', addr2: '', city: 'Bonn', state: 'NW', zip: '53111', country: 'DE' };
     const INCOMPLETE = { line1: '2 Quay', line2: null, city: 'Bonn', region: null, postalCode: '53111', country: 'DE' };
     const held = { FNAME: 'Ada', LNAME: 'Byron', PHONE: '+4912', ADDRESS };
+    const LONG_AGO = '2020-01-01T00:00:00+00:00';
     const valuesOf = async ({ account }: MailchimpVenue) =>
       (await account.objects<MemberShown>('members')).map(({ merge_fields: fields }) => fields);
     const all = (values: object) => Array.from({ length: count }, () => expect.objectContaining(values) as object);
@@ -116,6 +117,39 @@ describe('customers who are members already', () => {
         expect(await valuesOf(venue)).toEqual(all({ FNAME: 'Grace', PHONE: phone ?? '', ADDRESS }));
       }
     });
+
+    it('keep it also when the answer to their first change is lost', async () => {
+      const venue = await aVenueWithMembers(count, () => ({ merge_fields: held, last_changed: LONG_AGO }));
+      await load(venue, { name: 'Grace Hopper' });
+      const match = count < 10 ? { method: 'PATCH' } : { method: 'POST', path: '/3.0/lists/[^/]+', nth: 2 };
+      await world.mailchimp.fault({ kind: 'commit-then-fail', match, times: 1 });
+      await expect(world.sync(venue, 'push')).rejects.toThrow('connection-failed');
+      expect((await world.sync(venue, 'push')).counts).toMatchObject({ created: 0, rejected: 0 });
+      const changed = { ...held, FNAME: 'Grace', LNAME: 'Hopper' };
+      expect(await valuesOf(venue)).toEqual(all(changed));
+      await load(venue, { name: 'Grace Brewster' });
+      expect((await world.sync(venue, 'push')).counts).toMatchObject({ updated: count });
+      expect(await valuesOf(venue)).toEqual(all({ ...changed, LNAME: 'Brewster' }));
+    });
+
+    it.each(['added', 'changed'])(
+      'stay when one of their records is deleted before it is told that they were %s',
+      async (how) => {
+        const venue = await aVenueWithMembers(count, () => ({ merge_fields: held, last_changed: LONG_AGO }));
+        await load(venue, { name: 'Grace Hopper' });
+        const lists = { method: 'POST', path: '/3.0/lists/[^/]+' };
+        const lost = { kind: 'commit-then-fail', match: count < 10 ? { method: 'PATCH' } : { ...lists, nth: 2 } };
+        const outage = { kind: 'status', status: 503, match: lists };
+        await world.mailchimp.fault({ ...(how === 'added' ? outage : lost), times: 1 });
+        await expect(world.sync(venue, 'push')).rejects.toThrow('unavailable');
+        await world.database.admin`
+        update customers set deleted_at = now(), version = version + 1, updated_at = now()
+        where venue_id = ${venue.venueId} and source_id = 'c-0'`;
+        expect((await world.sync(venue, 'push')).counts).toMatchObject({ archived: 0, rejected: 0 });
+        const members = await venue.account.objects<MemberShown>('members');
+        expect(new Set(members.map(({ status }) => status))).toEqual(new Set(['subscribed']));
+      },
+    );
 
     it('tell it to the venue by a pull, which then may clear it', async () => {
       const venue = await aTiedVenue();

@@ -65,7 +65,7 @@ async function endsBeforeRelease(step: Promise<unknown>, release: () => void): P
 }
 
 const markOf = (scopeOf: RunScope) =>
-  createPushStore(world.database.db, RECORD_KINDS).markPending(scopeOf, recordIds, 1);
+  createPushStore(world.database.db, RECORD_KINDS).markPending(scopeOf, recordIds, { attempt: 1 });
 
 describe('a mark of a batch that is about to be sent', () => {
   it.each(['no key update', 'key share'] as const)(
