@@ -1,5 +1,5 @@
 import { getClient } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import { SWEEP_CONNECTIONS } from '../../contracts/inbox.ts';
 import type { ConnectionSweepActivities } from '../../contracts/inbox.ts';
 import { FAILURE } from '../../contracts/failures.ts';
@@ -10,8 +10,13 @@ import type { SilentWork, SilentWorkStore } from '../../db/runs/silent-work-stor
 import { syncInputOf } from '../../db/runs/sync-input.ts';
 import type { SyncProgressStore } from '../../db/runs/sync-progress-store.ts';
 import type { SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { reconciliationStart } from '../../domain/reconciliation/reconciliation-start.ts';
+import type { ReconcileConnection } from '../../domain/reconciliation/reconciliation-start.ts';
+import { syncStart } from '../../domain/sync/sync-start.ts';
+import type { SyncConnection } from '../../domain/sync/sync-start.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
+import type { Providers } from '../../providers/providers.ts';
 import { failRegistration } from '../connections/webhook-registration.ts';
 import type { WebhookRegistrationDeps } from '../connections/webhook-registration.ts';
 import { askForDisconnection } from '../connections/ask-for-disconnection.ts';
@@ -26,6 +31,7 @@ export interface SilentWorkDeps
     AskingDeps,
     Pick<WebhookRegistrationDeps, 'webhookEndpoints'>,
     Pick<ReconciliationControlDeps, 'reconciliations' | 'reconciliationProgress'> {
+  readonly providers: Pick<Providers, 'find' | 'definition'>;
   readonly silentWork: SilentWorkStore;
   readonly runs: Pick<SyncRunStore, 'find'>;
   readonly progress: Pick<SyncProgressStore, 'finish'>;
@@ -46,7 +52,8 @@ export function createSilentWorkActivities(deps: SilentWorkDeps): Pick<Connectio
 /**
  * Ends what is open in our rows while no workflow works on it, because somebody has terminated that in the Web UI or
  * Temporal has lost it: otherwise it would stay open for good, and keep others of its kind from beginning. A
- * disconnection is taken up again, because credentials are left until it is done.
+ * disconnection is taken up again, because credentials are left until it is done. A run or a reconciliation that never
+ * had a workflow, because Temporal was away when it was asked for, gets its first one: nobody has ended it.
  */
 async function settleSilentWork(deps: SilentWorkDeps): Promise<{ readonly settled: number }> {
   const silent = await deps.silentWork.list({ silentMs: SILENT_MS, limit: MAX_LOOKED_AT });
@@ -67,10 +74,10 @@ async function settle(deps: SilentWorkDeps, work: SilentWork): Promise<boolean> 
   // Whether or not its token manager runs: it may have been started since, by whoever needed a token.
   if (work.kind === 'disconnection') return takeUpDisconnection(deps, work);
   if (await isRunning(workflowIdOf(work))) return false;
-  if (!(await end(deps, work))) return false;
+  if (!(await endOrBegin(deps, work))) return false;
   deps.log.warn(
     { kind: work.kind, id: work.id, ...('venueId' in work && { venueId: work.venueId }) },
-    'open work had lost its workflow: it was ended',
+    'open work had no workflow: it was ended, or begun where it had never had one',
   );
   return true;
 }
@@ -94,9 +101,9 @@ async function isRunning(workflowId: string): Promise<boolean> {
   }
 }
 
-async function end(deps: SilentWorkDeps, work: Ended): Promise<boolean> {
-  if (work.kind === 'sync') return endSync(deps, work);
-  if (work.kind === 'reconciliation') return endOldReconciliation(deps, work);
+async function endOrBegin(deps: SilentWorkDeps, work: Ended): Promise<boolean> {
+  if (work.kind === 'sync') return settleSync(deps, work);
+  if (work.kind === 'reconciliation') return settleReconciliation(deps, work);
   if (work.kind === 'rotation')
     return (await deps.rotations.finish(work.id, 'failed', FAILURE.workflowEnded))?.outcome === 'failed';
   const { venueId, id: connectionId, pathDigest } = work;
@@ -104,13 +111,34 @@ async function end(deps: SilentWorkDeps, work: Ended): Promise<boolean> {
   return failRegistration(deps, { venueId, connectionId, pathDigest, code });
 }
 
+/** False: whoever asked for it has repeated the request at this very moment. */
+async function begin(start: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await start();
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
+
+const nameOf = (providers: SilentWorkDeps['providers'], provider: string): string =>
+  providers.definition(provider)?.displayName ?? provider;
+
 type Of<Kind extends SilentWork['kind']> = Extract<SilentWork, { readonly kind: Kind }>;
 
 /** A retry that comes between is safe: the first step of its workflow opens the run again. */
-async function endSync({ runs, progress }: SilentWorkDeps, { venueId, id, touchedAt }: Of<'sync'>): Promise<boolean> {
+async function settleSync(
+  { runs, progress, providers }: SilentWorkDeps,
+  { venueId, id, touchedAt }: Of<'sync'>,
+): Promise<boolean> {
   const run = await runs.find(venueId, id);
   if (!run || run.finishedAt || run.updatedAt.getTime() !== touchedAt.getTime()) return false;
   const input = syncInputOf(run);
+  if (run.workflowRunId === null) {
+    const how = { workflowId: run.workflowId, providerName: nameOf(providers, run.provider) };
+    return begin(() => getClient().workflow.start<SyncConnection>(...syncStart(input, how)));
+  }
   const error = explainFailure(FAILURE.workflowEnded);
   await progress.finish(
     input,
@@ -120,19 +148,22 @@ async function endSync({ runs, progress }: SilentWorkDeps, { venueId, id, touche
   return true;
 }
 
-async function endOldReconciliation(
+async function settleReconciliation(
   deps: SilentWorkDeps,
   { venueId, id, touchedAt }: Of<'reconciliation'>,
 ): Promise<boolean> {
   const found = await deps.reconciliations.find(venueId, id);
   if (!found || found.finishedAt || found.updatedAt.getTime() !== touchedAt.getTime()) return false;
-  const { connectionId, provider } = found;
+  const { connectionId, provider, workflowId } = found;
+  const input = { venueId, connectionId, provider, reconciliationId: id };
+  if (found.workflowRunId === null)
+    return begin(() =>
+      getClient().workflow.start<ReconcileConnection>(
+        ...reconciliationStart(input, workflowId, nameOf(deps.providers, provider)),
+      ),
+    );
   const failure = { type: FAILURE.workflowEnded, message: 'the workflow has ended' };
-  await endReconciliation(
-    deps,
-    { venueId, connectionId, provider, reconciliationId: id, end: 'failed', failure },
-    SWEEP_CONNECTIONS,
-  );
+  await endReconciliation(deps, { ...input, end: 'failed', failure }, SWEEP_CONNECTIONS);
   return true;
 }
 

@@ -67,7 +67,7 @@ export const SERVICE_PROBLEMS = {
     status: 503,
     title: 'The workflow service cannot be reached',
     meaning:
-      'Temporal did not answer in time, or an earlier run of the same sync is still closing. A run that was opened is kept and starts when the request is repeated.',
+      'Temporal did not answer in time, or an earlier run of the same sync is still closing. A run that was opened is kept and starts when the request is repeated, or by itself within a quarter of an hour once Temporal is back.',
     remedy: REPEAT_LATER,
   },
   'database-unavailable': {

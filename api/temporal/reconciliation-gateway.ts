@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowFailedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
-import { RECONCILE_CONNECTION, REPAIR_DISCREPANCY, repairWorkflowId } from '../../contracts/reconciliation.ts';
-import type { ReconcileConnectionInput, RepairDiscrepancyInput, RepairResult } from '../../contracts/reconciliation.ts';
+import { REPAIR_DISCREPANCY, repairWorkflowId } from '../../contracts/reconciliation.ts';
+import type { RepairDiscrepancyInput, RepairResult } from '../../contracts/reconciliation.ts';
 import { WAKE_SIGNAL } from '../../contracts/sync.ts';
 import { PRIORITY, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import type { Reconciliation } from '../../db/reconciliation/reconciliation-store.ts';
+import { reconciliationStart } from '../../domain/reconciliation/reconciliation-start.ts';
+import type { ReconcileConnection } from '../../domain/reconciliation/reconciliation-start.ts';
 import { startAttributes } from '../../domain/sync/search-attributes.ts';
-import type { reconcileConnection } from '../../workflows/reconciliation/reconcile-connection.ts';
 import type { repairDiscrepancy } from '../../workflows/reconciliation/repair-discrepancy.ts';
 import { CALL_TIMEOUT_MS, callTemporal, temporalUnavailable, workerUnavailable } from './temporal-gateway.ts';
 import type { StarterAccess } from './temporal-gateway.ts';
@@ -81,23 +82,11 @@ class TemporalReconciliationGateway implements ReconciliationGateway {
   /** Returns null when a workflow with this id is running. */
   async #tryStart({ id, workflowId, ...row }: Reconciliation): Promise<string | null> {
     const { venueId, connectionId, provider } = row;
-    const input: ReconcileConnectionInput = { venueId, connectionId, provider, reconciliationId: id };
+    const { providerName } = this.#options;
+    const input = { venueId, connectionId, provider, reconciliationId: id };
     try {
       const handle = await this.#call(({ workflow }) =>
-        workflow.start<typeof reconcileConnection>(RECONCILE_CONNECTION, {
-          taskQueue: WORKFLOW_QUEUE,
-          workflowId,
-          args: [input],
-          workflowIdConflictPolicy: 'FAIL',
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          memo: { reconciliationId: id },
-          typedSearchAttributes: startAttributes({
-            ...{ VenueId: venueId, Provider: provider, ConnectionId: connectionId },
-            ...{ Resource: 'transactions', Phase: 'queued' },
-          }),
-          staticSummary: `${this.#options.providerName(provider)}: reconcile transactions`,
-          priority: { priorityKey: PRIORITY.bulk, fairnessKey: venueId },
-        }),
+        workflow.start<ReconcileConnection>(...reconciliationStart(input, workflowId, providerName(provider))),
       );
       return handle.firstExecutionRunId;
     } catch (error) {

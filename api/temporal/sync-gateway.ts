@@ -2,14 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
 import type { Client, WorkflowExecutionDescription, WorkflowHandle } from '@temporalio/client';
 import type { temporal } from '@temporalio/proto';
-import { APPROVE_SIGNAL, SYNC_CONNECTION, WAKE_SIGNAL } from '../../contracts/sync.ts';
+import { APPROVE_SIGNAL, WAKE_SIGNAL } from '../../contracts/sync.ts';
 import type { ApproveSignal } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import { syncInputOf } from '../../db/runs/sync-input.ts';
 import type { SyncRun } from '../../db/runs/sync-run-store.ts';
-import { startAttributes } from '../../domain/sync/search-attributes.ts';
-import { queuedKeywords, syncPriority, syncSummary } from '../../domain/sync/sync-labels.ts';
-import type { syncConnection } from '../../workflows/syncs/sync-connection.ts';
+import { syncStart } from '../../domain/sync/sync-start.ts';
+import type { SyncConnection } from '../../domain/sync/sync-start.ts';
 import { callTemporal, temporalUnavailable } from './temporal-gateway.ts';
 import type { StarterAccess } from './temporal-gateway.ts';
 
@@ -137,21 +136,11 @@ class TemporalSyncGateway implements SyncGateway {
 
   /** Returns null when a workflow with this id is running. */
   async #tryStart(run: SyncRun, delayMs: number): Promise<string | null> {
-    const { providerName } = this.#options;
+    const { workflowId } = run;
+    const providerName = this.#options.providerName(run.provider);
     try {
       const handle = await this.#call(({ workflow }) =>
-        workflow.start<typeof syncConnection>(SYNC_CONNECTION, {
-          taskQueue: WORKFLOW_QUEUE,
-          workflowId: run.workflowId,
-          args: [syncInputOf(run)],
-          workflowIdConflictPolicy: 'FAIL',
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          memo: { syncId: run.id },
-          typedSearchAttributes: startAttributes(queuedKeywords(run)),
-          staticSummary: syncSummary(run, providerName(run.provider)),
-          priority: syncPriority(run),
-          ...(delayMs > 0 ? { startDelay: delayMs } : {}),
-        }),
+        workflow.start<SyncConnection>(...syncStart(syncInputOf(run), { workflowId, providerName, delayMs })),
       );
       return handle.firstExecutionRunId;
     } catch (error) {

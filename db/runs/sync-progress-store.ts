@@ -8,6 +8,7 @@ import { SupersededError, claimRuns, lockRun } from './run-scope.ts';
 import type { RunScope } from './run-scope.ts';
 import { changePhase, toState } from './run-state.ts';
 import type { RunRow, RunState } from './run-state.ts';
+import { noteReprojectedByPasses } from '../mappings/reprojected.ts';
 import { noteVanishedFields } from '../connections/unknown-field-store.ts';
 import { announceRunEnd } from '../outgoing/announcements.ts';
 import { recordWith } from '../core/audit-store.ts';
@@ -131,6 +132,7 @@ async function settleEnd(
   const [watermark, wasFull] = [await watermarkOf(tx, input, end), await wasFullPass(tx, input, end)];
   const firstPass = wasFull && !(await hasFullPass(tx, input));
   await moveCursor(tx, row, { ...input, ...end, watermark, wasFull });
+  if (wasFull) await noteReprojectedByPasses(tx, input);
   if (wasFull && end.outcome === 'completed' && input.direction !== 'push')
     await noteVanishedFields(tx, input, new Date(row.started_at));
   const state = { ...toState(row), outcome: end.outcome };

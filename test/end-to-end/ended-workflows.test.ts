@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keepConnectionFreshWorkflowId } from '../../contracts/connections.ts';
-import type { ConnectionId } from '../../contracts/ids.ts';
+import { retryDeadLettersWorkflowId } from '../../contracts/dead-letters.ts';
+import type { ConnectionId, VenueId } from '../../contracts/ids.ts';
 import { SWEEP_CONNECTIONS } from '../../contracts/inbox.ts';
 import type { SweepConnectionsResult } from '../../contracts/inbox.ts';
+import { reprojectWorkflowId } from '../../contracts/mappings.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import { until } from '../support/eventually.ts';
 import { ownerBrowser } from '../support/owner-browser.ts';
 import { mailchimpSandboxControl } from '../support/sandbox/mailchimp-account.ts';
 import { oauthControl } from '../support/sandbox/sandbox-oauth.ts';
 import type { StripeAccount } from '../support/sandbox/stripe-account.ts';
-import type { ConnectionBody } from '../support/service-client.ts';
+import type { ConnectionBody, SyncBody } from '../support/service-client.ts';
 import { startSystem } from '../support/worlds/system.ts';
 import type { System } from '../support/worlds/system.ts';
 
@@ -33,6 +35,17 @@ async function aVenue(): Promise<Venue> {
 }
 
 const terminate = (workflowId: string) => system.temporal.workflow.getHandle(workflowId).terminate('by an operator');
+/** Begins the workflow again at its first task, as the Web UI does. */
+async function reset(workflowId: string): Promise<void> {
+  const handle = system.temporal.workflow.getHandle(workflowId);
+  const [{ runId }, { events }] = await Promise.all([handle.describe(), handle.fetchHistory()]);
+  const first = events?.find((event) => event.workflowTaskCompletedEventAttributes);
+  await system.temporal.workflowService.resetWorkflowExecution({
+    namespace: system.temporal.options.namespace,
+    ...{ workflowExecution: { workflowId, runId }, requestId: randomUUID() },
+    workflowTaskFinishEventId: first?.eventId ?? null,
+  });
+}
 /** As if nothing had happened to the row for an hour. */
 const age = (table: string, id: string, key = 'id') =>
   system.database`update ${system.database(table)} set updated_at = now() - interval '1 hour' where ${system.database(key)} = ${id}`;
@@ -87,6 +100,108 @@ describe('a sync whose workflow an operator terminates', () => {
     expect(await system.api.finished(venue.venueId, run.id)).toMatchObject({ outcome: 'completed' });
   }, 60_000);
 });
+
+it('a run and a reconciliation that never had a workflow, because Temporal was away, get one and complete', async () => {
+  const venue = await aVenue();
+  const { venueId, connectionId } = venue;
+  await venue.account.fault({ kind: 'revoke' });
+  const orders = [
+    ['syncs', { connectionId, resource: 'customers', direction: 'pull', mode: 'full' }],
+    ['reconciliations', { connectionId, from: '2026-03-08', to: '2026-03-08' }],
+  ] as const;
+  const asked = await Promise.all(
+    orders.map(async ([kind, order]) => {
+      const { body } = await system.api.tryPost(`/v1/venues/${venueId}/${kind}`, order);
+      return body as { readonly id: string; readonly workflowId: string };
+    }),
+  );
+  const shown = (index: number) =>
+    system.api.get<{ readonly phase: string }>(`/v1/venues/${venueId}/${orders[index]![0]}/${asked[index]!.id}`);
+  for (const index of [0, 1])
+    await until(async () => (await shown(index)).phase === 'waiting', { limitMs: 30_000, what: 'it waits' });
+  await Promise.all(asked.map(({ workflowId }) => terminate(workflowId)));
+  // As the API leaves a row whose workflow it could not start.
+  await system.database`update sync_runs set workflow_run_id = null, phase = 'queued' where id = ${asked[0]!.id}`;
+  await system.database`update reconciliations set workflow_run_id = null where id = ${asked[1]!.id}`;
+  await venue.account.clearFaults();
+  await system.api.connect(venueId, venue.account.secretKey);
+  await Promise.all([age('sync_runs', asked[0]!.id), age('reconciliations', asked[1]!.id)]);
+  expect((await sweep()).settled).toBeGreaterThanOrEqual(2);
+  expect(await system.api.finished(venueId, asked[0]!.id)).toMatchObject({ outcome: 'completed' });
+  await until(async () => (await shown(1)).phase === 'finished', { limitMs: 30_000, what: 'it is over' });
+  expect(await shown(1)).toMatchObject({ outcome: 'completed' });
+}, 90_000);
+
+describe('a mapping whose reprojection', () => {
+  const fields = [{ target: 'phone', source: 'metadata.mobile' }];
+  /** A reprojection whose run waits for a key. */
+  async function aWaitingReprojection() {
+    const venue = await aVenue();
+    const { venueId, connectionId, account } = venue;
+    await system.api.load(venueId, [{ sourceId: 'c-1', name: 'Ada', phone: '1', metadata: { mobile: '2' } }]);
+    await system.api.sync(venueId, { connectionId, direction: 'push' });
+    await account.fault({ kind: 'revoke' });
+    const path = `/v1/venues/${venueId}/connections/${connectionId}/mappings/customers`;
+    expect(await system.api.tryPut(path, { fields })).toMatchObject({ status: 200 });
+    const runs = async () =>
+      (await system.api.get<{ readonly data: readonly SyncBody[] }>(`/v1/venues/${venueId}/syncs`)).data;
+    await until(async () => (await runs())[0]?.phase === 'waiting', { limitMs: 30_000, what: 'its run waits' });
+    const goesOn = async () => {
+      await account.clearFaults();
+      await system.api.connect(venueId, account.secretKey);
+    };
+    const isReprojected = () =>
+      until(async () => (await system.api.get<{ readonly reprojectedAt: string | null }>(path)).reprojectedAt, {
+        ...{ limitMs: 40_000, what: 'every record is written again' },
+      });
+    return { goesOn, isReprojected, workflowId: reprojectWorkflowId(connectionId as ConnectionId, 'customers') };
+  }
+
+  it('is terminated is shown as reprojected once the run has ended, which goes on by itself', async () => {
+    const { goesOn, isReprojected, workflowId } = await aWaitingReprojection();
+    await terminate(workflowId);
+    await goesOn();
+    await isReprojected();
+  }, 90_000);
+
+  it('is reset, or has lost the child that waits for the run, goes on to its end', async () => {
+    const [one, other] = await Promise.all([aWaitingReprojection(), aWaitingReprojection()]);
+    await reset(one.workflowId);
+    await terminate(`${other.workflowId}/push`);
+    await Promise.all([one.goesOn(), other.goesOn()]);
+    await Promise.all([one.isReprojected(), other.isReprojected()]);
+    const handles = [one, other].map(({ workflowId }) => system.temporal.workflow.getHandle(workflowId));
+    expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual([{ version: 1 }, { version: 1 }]);
+  }, 90_000);
+});
+
+it('a retry of dead letters whose child is cancelled stays, and leaves the venue’s other retries alone', async () => {
+  const { venueId, connectionId, account } = await aVenue();
+  await system.api.load(venueId, [{ sourceId: 'c-0', name: 'Ada' }]);
+  await account.fault({ kind: 'status', status: 400, match: { path: '/v1/customers' } });
+  await system.api.sync(venueId, { connectionId, direction: 'push' });
+  await account.clearFaults();
+  await account.fault({ kind: 'revoke' });
+  const path = `/v1/venues/${venueId}/dead-letters`;
+  await system.api.tryPost(`${path}/retry`, {});
+  const child = `retry-dead-letters/${connectionId}/customers/push`;
+  const runs = async () =>
+    (await system.api.get<{ readonly data: readonly SyncBody[] }>(`/v1/venues/${venueId}/syncs`)).data;
+  await until(async () => (await runs())[0]?.phase === 'waiting', { limitMs: 30_000, what: 'its run waits' });
+  await system.temporal.workflow.getHandle(child).cancel();
+  const statusOf = async (id: string) => (await system.temporal.workflow.getHandle(id).describe()).status.name;
+  await until(async () => (await statusOf(child)) === 'CANCELLED', { limitMs: 20_000, what: 'the child is cancelled' });
+  await account.clearFaults();
+  await system.api.connect(venueId, account.secretKey);
+  const states = async () =>
+    (await system.api.get<{ readonly data: readonly { readonly state: string }[] }>(path)).data.map(
+      ({ state }) => state,
+    );
+  await until(async () => (await states()).every((state) => state === 'resolved'), {
+    ...{ limitMs: 40_000, what: 'the entry is resolved' },
+  });
+  await system.temporal.workflow.getHandle(retryDeadLettersWorkflowId(venueId as VenueId)).result();
+}, 90_000);
 
 it('a reconciliation whose workflow is terminated fails, and no longer keeps those of other days from beginning', async () => {
   const { venueId, connectionId, account } = await aVenue();

@@ -3,29 +3,22 @@ import {
   condition,
   continueAsNew,
   defineSignal,
-  executeChild,
   isCancellation,
   proxyActivities,
   setHandler,
-  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import { RETRY_MORE_SIGNAL } from '../../contracts/dead-letters.ts';
 import type { DeadLetterActivities, RetryDeadLettersInput, RetryGroup } from '../../contracts/dead-letters.ts';
-import { SCHEDULED_SYNC } from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE } from '../../contracts/temporal.ts';
 import { syncPriority } from '../../domain/sync/sync-labels.ts';
-import type { scheduledSync } from './scheduled-sync.ts';
+import { ownPass } from './own-pass.ts';
 
 const { planRetries, endRetry, cancelRetries } = proxyActivities<DeadLetterActivities>({
   taskQueue: INTERNAL_QUEUE,
   startToCloseTimeout: '30 seconds',
   retry: { initialInterval: '500 milliseconds', maximumInterval: '30 seconds' },
 });
-
-/** Pauses before another attempt while a run of the same sync is open, which may itself wait for days. */
-const FIRST_PAUSE_MS = 5_000;
-const LONGEST_PAUSE_MS = 600_000;
 
 /**
  * Retries what a venue's operators have asked for: events at once, and records by one run for each sync, which covers
@@ -71,32 +64,15 @@ const keyOf = ({ connectionId, resource, direction }: RetryGroup): string => `${
 
 async function retryGroup(group: RetryGroup, asOf: string): Promise<void> {
   const { venueId, connectionId, provider, resource, direction, providerName } = group;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2)) {
-    const { skipped, outcome } = await executeChild<typeof scheduledSync>(SCHEDULED_SYNC, {
+  const completed = await ownPass(
+    { venueId, connectionId, provider, resource, direction, providerName, fullEveryMs: null, deadLettersOnly: true },
+    {
       workflowId: `retry-dead-letters/${keyOf(group)}`,
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      args: [
-        {
-          venueId,
-          connectionId,
-          provider,
-          resource,
-          direction,
-          providerName,
-          fullEveryMs: null,
-          deadLettersOnly: true,
-        },
-      ],
       staticSummary: `${providerName}: dead letters of ${resource}, ${direction}`,
       priority: syncPriority({ venueId, mode: 'incremental' }),
-    });
-    if (skipped !== 'already-running') {
-      const completed = outcome === 'completed' || outcome === 'completed-with-rejections';
-      await endRetry.executeWithOptions({ summary: completed ? 'Settle the rest' : 'Open the rest again' }, [
-        { ...group, asOf, completed },
-      ]);
-      return;
-    }
-    await sleep(pauseMs);
-  }
+    },
+  );
+  await endRetry.executeWithOptions({ summary: completed ? 'Settle the rest' : 'Open the rest again' }, [
+    { ...group, asOf, completed },
+  ]);
 }
