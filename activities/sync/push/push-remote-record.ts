@@ -35,7 +35,15 @@ export interface RemoteTools {
 /** Whether the object is another record’s remote record; one that is no record’s becomes this one’s. */
 async function isOthers(externalId: string, recordId: RecordId, tools: RemoteTools): Promise<boolean> {
   const { store, scope, claims } = tools;
-  const tied = await store.tiedTo(scope, [externalId]);
+  return claimedByOther(externalId, recordId, { tied: await store.tiedTo(scope, [externalId]), claims });
+}
+
+/** The same, by what is `tied` to records. */
+function claimedByOther(
+  externalId: string,
+  recordId: RecordId,
+  { tied, claims }: { readonly tied: ReadonlyMap<string, RecordId>; readonly claims: RemoteTools['claims'] },
+): boolean {
   const owner = claims?.get(externalId) ?? tied.get(externalId) ?? recordId;
   if (owner === recordId) claims?.set(externalId, recordId);
   return owner !== recordId;
@@ -115,9 +123,12 @@ export async function findRemotes(
   const found = new Map<string, ProviderRecord | null>();
   for (let at = 0; at < hints.length; at += findMany.size)
     for (const [id, remote] of await findPart(findMany, hints.slice(at, at + findMany.size))) found.set(id, remote);
+  const { store, scope } = tools;
+  const externalIds = [...found.values()].flatMap((remote) => remote?.externalId ?? []);
+  const tied = externalIds.length === 0 ? new Map<string, RecordId>() : await store.tiedTo(scope, externalIds);
   for (const { id } of rows) {
     const remote = found.get(id) ?? null;
-    if (remote !== null && (await isOthers(remote.externalId, id, tools))) found.delete(id);
+    if (remote !== null && claimedByOther(remote.externalId, id, { tied, claims: tools.claims })) found.delete(id);
   }
   return found;
 }

@@ -19,8 +19,8 @@ const MOST_MEMBERS = 500;
 export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWriter {
   const calls = new MemberCalls(ask, audience);
   const listing = { ask, audience };
-  const search = new AudienceSearch(listing);
   const creation = new MemberCreation(calls);
+  const search = new AudienceSearch(listing, () => creation.answered());
   const update = new MemberUpdate(calls);
   /** Which record a member was found for in this session: what is not committed yet no store can tell. */
   const foundFor = new Map<string, string>();

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { BatchedCreation, BatchOutcome, MappedRecord, WrittenRecord } from '../../provider.ts';
@@ -27,6 +28,7 @@ export class MemberCreation {
   readonly #made = new Set<string>();
   /** The hashes of addresses that were there when they were to be added. */
   readonly #met = new Set<string>();
+  readonly #underWay = new Set<Promise<unknown>>();
 
   constructor(calls: MemberCalls) {
     this.#calls = calls;
@@ -42,6 +44,12 @@ export class MemberCreation {
     return this.#met.has(hash);
   }
 
+  /** Resolves when the batches that are under way now are answered, and whoever waited for them has gone on. */
+  async answered(): Promise<void> {
+    await Promise.allSettled(this.#underWay);
+    await nextTurn();
+  }
+
   /** A member that is there already and is as wanted is the outcome of an earlier attempt. */
   async one(record: BatchedCreation): Promise<BatchOutcome> {
     const [outcome = addressMissing()] = await this.many([record]);
@@ -52,6 +60,12 @@ export class MemberCreation {
   }
 
   async many(records: readonly BatchedCreation[]): Promise<readonly BatchOutcome[]> {
+    const outcomes = this.#many(records);
+    this.#underWay.add(outcomes);
+    return outcomes.finally(() => this.#underWay.delete(outcomes));
+  }
+
+  async #many(records: readonly BatchedCreation[]): Promise<readonly BatchOutcome[]> {
     const [sent, refused] = this.#sorted(records);
     if (sent.size === 0) return records.map((record) => refused.get(record) ?? addressMissing());
     const askedAtMs = Date.now();

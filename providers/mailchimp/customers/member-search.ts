@@ -62,19 +62,40 @@ async function readPage({ ask, audience }: Listing, skipped: number, sinceEpochS
  */
 export class AudienceSearch {
   readonly #listing: Listing;
+  readonly #earlierAnswered: () => Promise<void>;
   #skipped = 0;
-  /** Searches wait for one another, so that two do not read the same pages. */
+  /** The search that has not begun, and what it will look for. */
+  #next: { readonly hashes: Set<string>; readonly found: Promise<ReadonlyMap<string, FoundMember>> } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(listing: Listing) {
+  /**
+   * `earlierAnswered` resolves when the batches that are under way now have told which of their members are there: a
+   * later batch that is answered first would otherwise be looked for alone, in pages that the others need as well.
+   */
+  constructor(listing: Listing, earlierAnswered: () => Promise<void>) {
     this.#listing = listing;
+    this.#earlierAnswered = earlierAnswered;
   }
 
-  /** Those that were found in a number of pages that costs less than to look each up. */
+  /**
+   * Those that were found in a number of pages that costs less than to look each up. One search is at work at a time, and
+   * those that wait for it share the next one, so that no two read the same pages.
+   */
   find(hashes: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundMember>> {
-    const search = this.#last.then(() => this.#find(hashes));
-    this.#last = search.catch(() => undefined);
-    return search;
+    const next = (this.#next ??= this.#begun());
+    for (const hash of hashes) next.hashes.add(hash);
+    return next.found;
+  }
+
+  #begun() {
+    const hashes = new Set<string>();
+    const found = this.#last.then(async () => {
+      await this.#earlierAnswered();
+      this.#next = null;
+      return this.#find(hashes);
+    });
+    this.#last = found.catch(() => undefined);
+    return { hashes, found };
   }
 
   async #find(hashes: ReadonlySet<string>): Promise<ReadonlyMap<string, FoundMember>> {
@@ -88,19 +109,20 @@ export class AudienceSearch {
     return found;
   }
 
-  /** This many pages from where the last search has ended, those before it last, and none twice. */
+  /** This many pages from where the last search has ended, then those before it from the nearest on, and none twice. */
   async *#pages(most: number) {
     const begin = this.#skipped;
     let skipped = begin;
-    let isBeforeBegin = begin === 0;
-    for (let pages = 0; pages < most; pages += 1) {
+    let isBeforeBegin = false;
+    for (let pages = 0; pages < most && skipped >= 0; pages += 1) {
       const askedAtMs = Date.now();
       const { members, isLast } = await readPage(this.#listing, skipped, null);
       yield { members, skipped, askedAtMs };
-      if (isLast && isBeforeBegin) return;
-      skipped = isLast ? 0 : skipped + PAGE_SIZE;
-      isBeforeBegin ||= isLast;
-      if (isBeforeBegin && begin > 0 && skipped >= begin) return;
+      if (!isBeforeBegin && !isLast) skipped += PAGE_SIZE;
+      else {
+        skipped = (isBeforeBegin ? skipped : begin) - PAGE_SIZE;
+        isBeforeBegin = true;
+      }
     }
   }
 }
