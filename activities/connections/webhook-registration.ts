@@ -52,18 +52,23 @@ export function createWebhookRegistrationNotes(
   return {
     noteRegistrationFailed: (input) =>
       guarded(async () => {
-        await failRegistration(deps, input);
+        await failRegistration(deps, input, { onlyPending: false });
       }),
   };
 }
 
-/** Shows on an address that its registration has failed. False: it has ended meanwhile. */
+/**
+ * Shows on an address that its registration has failed. False: the connection has another address by now, or, with
+ * `onlyPending`, the registration has ended meanwhile. A registered address that is registered anew is not pending.
+ */
 export function failRegistration(
   { webhookEndpoints }: Pick<WebhookRegistrationDeps, 'webhookEndpoints'>,
   input: Parameters<WebhookRegistrationNotes['noteRegistrationFailed']>[0],
+  { onlyPending }: { readonly onlyPending: boolean },
 ): Promise<boolean> {
   const { pathDigest, code } = input;
-  const address = { digest: Buffer.from(pathDigest, 'hex'), outcome: { state: 'failed', code } } as const;
+  const outcome = { state: 'failed', code } as const;
+  const address = { digest: Buffer.from(pathDigest, 'hex'), outcome, onlyPending };
   const entry = entryOf(input, { action: 'connection.webhook-registered', outcome: 'failed', details: { code } });
   return webhookEndpoints.noteRegistration(input, address, entry);
 }

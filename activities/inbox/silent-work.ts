@@ -108,7 +108,8 @@ async function endOrBegin(deps: SilentWorkDeps, work: Ended): Promise<boolean> {
     return (await deps.rotations.finish(work.id, 'failed', FAILURE.workflowEnded))?.outcome === 'failed';
   const { venueId, id: connectionId, pathDigest } = work;
   const { code } = explainFailure(FAILURE.workflowEnded);
-  return failRegistration(deps, { venueId, connectionId, pathDigest, code });
+  // Who gives a registration up may do so at the moment in which it succeeds.
+  return failRegistration(deps, { venueId, connectionId, pathDigest, code }, { onlyPending: true });
 }
 
 /** False: whoever asked for it has repeated the request at this very moment. */

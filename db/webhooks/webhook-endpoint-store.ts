@@ -61,11 +61,11 @@ export interface WebhookEndpointStore {
   ): Promise<WebhookEndpoint | null>;
   /**
    * Stores what became of the registration of the address of this digest. False: the connection has another by now, or is
-   * being disconnected, or what has failed is over.
+   * being disconnected, or, with `onlyPending`, the registration is over.
    */
   noteRegistration(
     ref: ConnectionRef,
-    address: { readonly digest: Uint8Array; readonly outcome: RegistrationOutcome },
+    address: { readonly digest: Uint8Array; readonly outcome: RegistrationOutcome; readonly onlyPending?: boolean },
     audit: AuditEntry,
   ): Promise<boolean>;
   /** Forgets what the service has registered for a connection that is being disconnected: it is removed at the provider. */
@@ -110,7 +110,7 @@ export function createWebhookEndpointStore(db: Database): WebhookEndpointStore {
         return row ? recordWith(tx, row, () => audit) : null;
       }),
 
-    noteRegistration: (ref, { digest, outcome }, audit) =>
+    noteRegistration: (ref, { digest, outcome, onlyPending = false }, audit) =>
       withVenue(db, ref.venueId, async (tx) => {
         if (!(await isConnected(tx, ref))) return false;
         const [row] = await tx
@@ -125,8 +125,7 @@ export function createWebhookEndpointStore(db: Database): WebhookEndpointStore {
             and(
               eq(connectionId, ref.connectionId),
               eq(pathDigest, digest),
-              // Who gives a registration up may do so at the moment in which it succeeds.
-              outcome.state === 'failed' ? eq(registration, 'pending') : undefined,
+              onlyPending ? eq(registration, 'pending') : undefined,
             ),
           )
           .returning({ id: connectionId });

@@ -70,8 +70,9 @@ describe('a disconnection', () => {
     >`select action, details from audit_log where venue_id = ${venueId} and action like 'connection.disc%'`;
 
   it('during a sync ends the run before the credentials are wiped, and makes no provider call after that', async () => {
-    const { account, ...ref } = await aStripe(600);
-    await world.stripe.limits({ latencyMs: 150 });
+    // More pages than are read until the disconnection has come, on a slow machine too.
+    const { account, ...ref } = await aStripe(4_000);
+    await world.stripe.limits({ latencyMs: 500 });
     const run = await world.start(ref, { direction: 'pull' });
     await until(async () => (await world.runOf(run)).done > 0, { limitMs: 20_000, what: 'the run has begun to read' });
     await world.disconnect(ref);

@@ -125,7 +125,8 @@ describe.each(['pull', 'both'] as const)('a run (%s)', (direction: Direction) =>
 
   it('tells a venue no change that its own write has made', async () => {
     const images = ['https://example.com/own.png'];
-    const product = { sourceId: 'p-1', amountMinor: 450, currency: 'GBP', images } as const;
+    // Square decides whether a product is taxed of which the venue does not say it, and a pull brings that.
+    const product = { sourceId: 'p-1', amountMinor: 450, currency: 'GBP', taxable: true, images } as const;
     const send = direction === 'both' ? 'both' : 'push';
     for (const name of ['Cold brew', 'Nitro cold brew']) {
       await world.products.upsertMany(venue.venueId, [{ ...product, name }]);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-it('a registration that succeeds while it is given up stays registered, and one that fails is told of once', async () => {
+it('a registration that succeeds while it is given up stays registered, and one that is made anew may fail', async () => {
   const store = createWebhookEndpointStore(database.db);
   const connection = await aConnection(database.db, await aVenue(database.db));
   const ref = { venueId: connection.venueId, connectionId: connection.id };
@@ -24,16 +24,19 @@ it('a registration that succeeds while it is given up stays registered, and one 
   const begin = async () => {
     const digest = randomBytes(32);
     await store.setPath(ref, { digest, previousHours: 1, registers: true }, entry);
-    return (outcome: RegistrationOutcome) => store.noteRegistration(ref, { digest, outcome }, entry);
+    return (outcome: RegistrationOutcome, more: { readonly onlyPending?: true } = {}) =>
+      store.noteRegistration(ref, { digest, outcome, ...more }, entry);
   };
   const registered = { state: 'registered', remoteWebhookId: randomUUID() } as const;
   const failed = { state: 'failed', code: 'workflow-ended' } as const;
+  const givenUp = { onlyPending: true } as const;
 
   const first = await begin();
-  expect([await first(registered), await first(failed)]).toEqual([true, false]);
+  expect([await first(registered), await first(failed, givenUp)]).toEqual([true, false]);
   expect(await store.find(ref)).toMatchObject({ registration: 'registered', registrationCode: null });
 
   const second = await begin();
-  expect([await second(failed), await second(failed), await second(registered)]).toEqual([true, false, true]);
-  expect(await store.find(ref)).toMatchObject({ registration: 'registered', registrationCode: null });
+  expect([await second(failed, givenUp), await second(failed, givenUp)]).toEqual([true, false]);
+  expect([await second(registered), await second(failed)]).toEqual([true, true]);
+  expect(await store.find(ref)).toMatchObject({ registration: 'failed', registrationCode: 'workflow-ended' });
 });
