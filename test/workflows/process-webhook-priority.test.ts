@@ -86,5 +86,6 @@ describe('events that are tried again, each by itself', () => {
     // Each slot may have been given to an event before the other work was seen.
     expect(begun.indexOf('other')).toBeLessThanOrEqual(2 * SLOTS);
     expect(begun).toHaveLength(EVENTS + 1);
-  });
+    // The sum of its waits, and as long again for its workflows to end.
+  }, 120_000);
 });
