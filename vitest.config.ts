@@ -123,17 +123,10 @@ export default defineConfig({
     isolate: false,
     setupFiles: ['test/support/clean-process.ts', 'test/support/property-tests.ts'],
     // Some tests measure what is held in memory after a collection. A young generation that starts at its full size is
-    // collected less often: a fifteenth of the processor time of unit tests, for 50 MiB a worker. An old generation that
-    // may grow to 384 MiB first, and is not shrunk in idle moments, is collected in full far less often, for up to
-    // 250 MiB a worker (docs/decisions/0156-tests-spend-memory-for-processor-time.md).
-    execArgv: [
-      '--expose-gc',
-      '--min-semi-space-size=16',
-      '--max-semi-space-size=32',
-      '--initial-old-space-size=384',
-      '--no-memory-reducer',
-    ],
-    // For the Temporal servers that tests start for themselves, as for the one that they share.
+    // collected less often: a fifteenth of the processor time of unit tests, for 50 MiB a worker.
+    execArgv: ['--expose-gc', '--min-semi-space-size=16', '--max-semi-space-size=32'],
+    // For the Temporal servers that tests start for themselves, as for the one that they share
+    // (docs/decisions/0156-tests-spend-memory-for-processor-time.md).
     env: { GOGC: '400' },
     // On two cores: more than half of a file's time is waiting, and with three workers the cores were idle for a third of it.
     maxWorkers: 5,
