@@ -1,6 +1,5 @@
-import { getClient } from '@temporalio/activity';
-import { WorkflowNotFoundError } from '@temporalio/client';
 import type { ConnectionRef } from '../../contracts/ids.ts';
+import { isRunning } from '../running-workflow.ts';
 import { revokeRejected } from './rejected-grant.ts';
 import type { RejectedGrantDeps } from './rejected-grant.ts';
 
@@ -23,7 +22,8 @@ export function createAbandonedGrants(deps: RejectedGrantDeps): AbandonedGrants 
     async revokeAll(mayGoOn) {
       for (const attempt of await deps.exchanges.listAbandoned(MAX_AT_A_TIME)) {
         if (!mayGoOn()) return;
-        if (await isAtWork(attempt.attemptId)) continue;
+        // One that nobody has worked on for an hour, such as in an outage of Temporal or of the workers, still needs its grant.
+        if (await isRunning(attempt.attemptId)) continue;
         if ((await revokeRejected(deps, attempt)) !== 'failed') await deps.exchanges.end(attempt);
       }
     },
@@ -31,15 +31,4 @@ export function createAbandonedGrants(deps: RejectedGrantDeps): AbandonedGrants 
       for (const attempt of await deps.exchanges.listGranted(ref)) await revokeRejected(deps, attempt);
     },
   };
-}
-
-/** An attempt that nobody has worked on for an hour, such as in an outage of Temporal or of the workers, still needs its grant. */
-async function isAtWork(workflowId: string): Promise<boolean> {
-  try {
-    const { status } = await getClient().workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING' || status.name === 'PAUSED';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
 }

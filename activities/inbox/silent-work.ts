@@ -1,5 +1,5 @@
 import { getClient } from '@temporalio/activity';
-import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { SWEEP_CONNECTIONS } from '../../contracts/inbox.ts';
 import type { ConnectionSweepActivities } from '../../contracts/inbox.ts';
 import { FAILURE } from '../../contracts/failures.ts';
@@ -24,6 +24,7 @@ import type { AskingDeps } from '../connections/ask-for-disconnection.ts';
 import { describe, guarded } from '../failures.ts';
 import { endReconciliation } from '../reconciliation/reconciliation-control.ts';
 import type { ReconciliationControlDeps } from '../reconciliation/reconciliation-control.ts';
+import { isRunning } from '../running-workflow.ts';
 import { finishedEntry } from '../sync/sync-control.ts';
 
 export interface SilentWorkDeps
@@ -88,17 +89,6 @@ function workflowIdOf(work: Ended): string {
   if (work.kind === 'rotation') return rotateVaultKeysWorkflowId(work.id);
   if (work.kind === 'registration') return registerWebhookWorkflowId(work.id, work.pathDigest);
   return work.workflowId;
-}
-
-/** Any workflow of the id counts: one that is just closing, or of a retry that has just begun. */
-async function isRunning(workflowId: string): Promise<boolean> {
-  try {
-    const { status } = await getClient().workflow.getHandle(workflowId).describe();
-    return status.name === 'RUNNING' || status.name === 'PAUSED';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
-  }
 }
 
 async function endOrBegin(deps: SilentWorkDeps, work: Ended): Promise<boolean> {

@@ -67,12 +67,9 @@ export async function writingToOthers(
   const taken = named.filter(({ id, remoteId }) => (tied.get(remoteId) ?? id) !== id);
   if (taken.length > 0) await store.untieDeleted(scope, idsIn(taken));
   const stillTied = taken.length > 0 ? await store.tiedTo(scope, idsIn(named)) : tied;
-  const others = new Set<RecordId>();
-  for (const { id, remoteId } of named) {
-    if ((claims.get(remoteId) ?? stillTied.get(remoteId) ?? id) !== id) others.add(id);
-    else claims.set(remoteId, id);
-  }
-  return others;
+  const isTaken = ({ id, remoteId }: (typeof named)[number]) =>
+    claimedByOther(remoteId, id, { tied: stillTied, claims });
+  return new Set(named.filter(isTaken).map(({ id }) => id));
 }
 
 const WRITING: ReadonlySet<PushDecision> = new Set(['create', 'update', 'resolve']);
