@@ -13,6 +13,7 @@ import { createTemporalLogger } from '../../worker/temporal-logger.ts';
 import { Secret } from '../../vault/secret.ts';
 import type { ConnectionWorld } from '../support/worlds/connection-world.ts';
 import { until } from '../support/eventually.ts';
+import { LATER_PAGES_WAIT } from '../support/sandbox/stripe-account.ts';
 import { aCustomer } from '../support/worlds/sync-world.ts';
 import { useConnectionWorld } from './connection-suite.ts';
 import { customers as customerKind } from '../../records/customers.ts';
@@ -70,9 +71,8 @@ describe('a disconnection', () => {
     >`select action, details from audit_log where venue_id = ${venueId} and action like 'connection.disc%'`;
 
   it('during a sync ends the run before the credentials are wiped, and makes no provider call after that', async () => {
-    // More pages than are read until the disconnection has come, on a slow machine too.
-    const { account, ...ref } = await aStripe(4_000);
-    await world.stripe.limits({ latencyMs: 500 });
+    const { account, ...ref } = await aStripe(3_000);
+    await account.fault(LATER_PAGES_WAIT);
     const run = await world.start(ref, { direction: 'pull' });
     await until(async () => (await world.runOf(run)).done > 0, { limitMs: 20_000, what: 'the run has begun to read' });
     await world.disconnect(ref);

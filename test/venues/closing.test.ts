@@ -5,7 +5,7 @@ import { REGISTRIES } from '../../providers/registry.ts';
 import { startStripeSandbox } from '../../sandbox/stripe/stripe-sandbox.ts';
 import { rowsOf } from '../db/closing/full-venue.ts';
 import { until } from '../support/eventually.ts';
-import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
+import { LATER_PAGES_WAIT, stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import { startWebhookReceiver } from '../support/webhook-receiver.ts';
 import type { WebhookReceiver } from '../support/webhook-receiver.ts';
 import { createServiceWorld } from '../support/worlds/service-world.ts';
@@ -127,24 +127,20 @@ describe('a venue that is closed', () => {
     const account = await stripe().addAccount();
     await account.seed(2_000);
     const connectionId = await connect(venueId, account.secretKey);
-    await stripe().limits({ latencyMs: 200 });
-    try {
-      const syncId = await pull(venueId, connectionId);
-      const run = () => send('GET', `/v1/venues/${venueId}/syncs/${syncId}`);
-      await until(async () => ((await run()).json['progress'] as { done: number }).done > 0, {
-        limitMs: 30_000,
-        what: 'the run has begun to read',
-      });
-      const { workflowId } = (await run()).json as { readonly workflowId: string };
-      await send('DELETE', `/v1/venues/${venueId}`);
-      await gone(venueId);
-      expect((await world.temporal.workflow.getHandle(workflowId).describe()).status.name).not.toBe('RUNNING');
-      const calls = (await account.calls()).length;
-      expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
-      expect((await account.calls()).length).toBe(calls);
-    } finally {
-      await stripe().limits({ latencyMs: 0 });
-    }
+    await account.fault(LATER_PAGES_WAIT);
+    const syncId = await pull(venueId, connectionId);
+    const run = () => send('GET', `/v1/venues/${venueId}/syncs/${syncId}`);
+    await until(async () => ((await run()).json['progress'] as { done: number }).done > 0, {
+      limitMs: 30_000,
+      what: 'the run has begun to read',
+    });
+    const { workflowId } = (await run()).json as { readonly workflowId: string };
+    await send('DELETE', `/v1/venues/${venueId}`);
+    await gone(venueId);
+    expect((await world.temporal.workflow.getHandle(workflowId).describe()).status.name).not.toBe('RUNNING');
+    const calls = (await account.calls()).length;
+    expect(Object.keys(await remaining(venueId))).toEqual(['audit_log']);
+    expect((await account.calls()).length).toBe(calls);
   });
 
   it('leaves another venue of the same account with its connection, records and runs', async () => {

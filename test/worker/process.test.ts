@@ -6,6 +6,7 @@ import { SYNC_CONNECTION, syncWorkflowId } from '../../contracts/sync.ts';
 import { WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
 import { freePort } from '../../runtime/start/ports.ts';
 import { createEmptyDatabase } from '../support/services/database.ts';
+import { LATER_PAGES_WAIT } from '../support/sandbox/stripe-account.ts';
 import { createSyncWorld } from '../support/worlds/sync-world.ts';
 import type { TestVenue } from '../support/worlds/sync-world.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
@@ -152,7 +153,8 @@ describe('a worker process', { timeout: 180_000 }, () => {
 
   it('hands its work over when it is stopped, and another process completes it with every record stored once', async () => {
     await world.stripe.seed({ resource: 'customers', count: 4_000 });
-    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 500 });
+    await world.stripe.limits({ requestsPerSecond: 0 });
+    await world.stripe.fault(LATER_PAGES_WAIT);
     const first = await aWorker();
     await eventually(async () => (await first.health('ready')) === 200);
     const input = await world.open(venue, 'pull', 'full');
@@ -165,7 +167,7 @@ describe('a worker process', { timeout: 180_000 }, () => {
     expect(handedOver).toBeGreaterThan(0);
     expect(handedOver).toBeLessThan(4_000);
 
-    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 0 });
+    await world.stripe.clearFaults();
     const second = await aWorker();
     expect(await handle.result()).toMatchObject({
       outcome: 'completed',

@@ -10,6 +10,7 @@ import { createDeps } from '../../worker/deps.ts';
 import { connectTemporal } from '../../worker/temporal-connection.ts';
 import { createWorkers } from '../../worker/workers.ts';
 import { textOf } from '../support/history.ts';
+import { LATER_PAGES_WAIT } from '../support/sandbox/stripe-account.ts';
 import { createSyncWorld } from '../support/worlds/sync-world.ts';
 import type { TestVenue } from '../support/worlds/sync-world.ts';
 import { createTestNamespace } from '../support/services/temporal.ts';
@@ -127,7 +128,8 @@ describe('the workers of one process', () => {
 
   it('end a cancelled run as cancelled, keeping all that was read', async () => {
     await world.stripe.seed({ resource: 'customers', count: 3_000 });
-    await world.stripe.limits({ requestsPerSecond: 0, latencyMs: 500 });
+    await world.stripe.limits({ requestsPerSecond: 0 });
+    await world.stripe.fault(LATER_PAGES_WAIT);
     const input = await world.open(venue, 'pull', 'full');
     const handle = await start(input);
     const row = async () =>

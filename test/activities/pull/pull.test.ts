@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../../support/eventually.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { LATER_PAGES_WAIT } from '../../support/sandbox/stripe-account.ts';
 import { listRecords } from '../../support/list-records.ts';
 
 type World = Awaited<ReturnType<typeof createSyncWorld>>;
@@ -204,8 +205,8 @@ describe('a pull of customers', () => {
   });
 
   it('stops at its next page on request', async () => {
-    await world.stripe.seed({ resource: 'customers', count: 5_000 });
-    await world.stripe.limits({ latencyMs: 500 });
+    await world.stripe.seed({ resource: 'customers', count: 3_000 });
+    await world.stripe.fault(LATER_PAGES_WAIT);
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     const chunk = world.chunk(input);
@@ -216,11 +217,10 @@ describe('a pull of customers', () => {
     await world.progress.requestStop(input);
 
     const stopped = await chunk;
-    await world.stripe.limits({ latencyMs: 0 });
 
     expect(stopped.status).toBe('stopped');
     expect(await world.finish(input, 'cancelled')).toMatchObject({ outcome: 'cancelled' });
     expect(await stored()).toBe(stopped.done);
-    expect(stopped.done).toBeLessThan(5_000);
+    expect(stopped.done).toBeLessThan(3_000);
   });
 });

@@ -12,6 +12,7 @@ import { createTemporalLogger } from '../../../worker/temporal-logger.ts';
 import { aStrangeServer } from '../../providers/stripe/stripe-world.ts';
 import { until } from '../../support/eventually.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
+import { LATER_PAGES_WAIT } from '../../support/sandbox/stripe-account.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import { startStopwatch } from '../../support/stopwatch.ts';
 
@@ -46,7 +47,8 @@ describe('an interrupted chunk', () => {
 
   async function aSlowPull(count = 3_000) {
     await world.stripe.seed({ resource: 'customers', count });
-    await world.stripe.limits({ latencyMs: 500, requestsPerSecond: 0 });
+    await world.stripe.limits({ requestsPerSecond: 0 });
+    await world.stripe.fault(LATER_PAGES_WAIT);
     const input = await world.open(venue, 'pull', 'full');
     await world.begin(input);
     return input;
@@ -84,7 +86,7 @@ describe('an interrupted chunk', () => {
     expect(done).toBeGreaterThan(0);
     expect(await stored()).toBe(done);
 
-    await world.stripe.limits({ latencyMs: 0, requestsPerSecond: 0 });
+    await world.stripe.clearFaults();
     expect(await world.chunk(input)).toMatchObject({ status: 'done' });
     expect(await world.finish(input)).toMatchObject({ done: 3_000, counts: { read: 3_000, created: 3_000 } });
     expect(await stored()).toBe(3_000);

@@ -37,6 +37,15 @@ export interface StripeAccount {
   ): Promise<T>;
 }
 
+/**
+ * Answers the first three lists of customers at once and lets later ones wait. So a pull has begun and is far from its
+ * end when a test intervenes, however slow the machine is.
+ */
+export const LATER_PAGES_WAIT = {
+  ...{ kind: 'slow', delayMs: 2_000, times: 1_000 },
+  match: { method: 'GET', path: '/v1/customers', nth: 4 },
+} as const;
+
 export interface StripeSandboxControl {
   addAccount(): Promise<StripeAccount>;
   /** Clears the faults of every account, including revoked keys. */
