@@ -18,7 +18,7 @@ import { ProviderError } from '../../providers/provider-error.ts';
 import type { Providers } from '../../providers/providers.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import type { Opener, PreparedSeal, PreparingSealer } from '../../vault/vault.ts';
-import { exchangeOnce, untilItWorks } from './exchange-code.ts';
+import { EXCHANGE_TIMEOUT_MS, exchangeOnce, untilItWorks } from './exchange-code.ts';
 import type { ExchangingDeps } from './exchange-code.ts';
 import { describe, toFailure } from '../failures.ts';
 import { withHeartbeat } from '../heartbeat.ts';
@@ -35,8 +35,8 @@ export interface AuthorizingDeps extends ExchangingDeps {
   readonly log: Logger;
 }
 
-/** Timeout of the exchange, and again of the requests about the account. */
-const CALLS_TIMEOUT_MS = 20_000;
+/** Timeout of the requests about the account. */
+const IDENTIFYING_TIMEOUT_MS = 20_000;
 /** Longest outage of the database or the key service that is waited out before the activity's next attempt. */
 const STORING_LIMIT_MS = 15_000;
 
@@ -128,7 +128,7 @@ async function obtain(
   ];
   const databaseAheadMs = await deps.tokens.clockAheadMs();
   // Not aborted by a worker's shutdown, because an unread answer is a lost grant.
-  const { signal } = patientTimeout(CALLS_TIMEOUT_MS);
+  const { signal } = patientTimeout(EXCHANGE_TIMEOUT_MS);
   const calls = deps.providers.calls(provider, { account: null, lane: 'interactive', signal });
   return exchangeOnce(deps, {
     exchange: { venueId, connectionId, attemptId: attempt.attemptId },
@@ -137,6 +137,7 @@ async function obtain(
     seal: seals.exchanged,
     calls,
     databaseAheadMs,
+    signal: Context.current().cancellationSignal,
   });
 }
 
@@ -156,7 +157,7 @@ async function identify(
     exchanged,
   }: { readonly input: ExchangeInput; readonly adapter: OAuthAdapter; readonly exchanged: ExchangedGrant },
 ): Promise<Granted | AuthorizationRefusal> {
-  const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(CALLS_TIMEOUT_MS)]);
+  const signal = AbortSignal.any([Context.current().cancellationSignal, AbortSignal.timeout(IDENTIFYING_TIMEOUT_MS)]);
   const calls = deps.providers.calls(input.provider, { account: null, lane: 'interactive', signal });
   try {
     const account = await untilItWorks(() => adapter.account(exchanged, calls), signal);

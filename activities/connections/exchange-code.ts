@@ -1,6 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AuthorizationRefusal } from '../../contracts/connections.ts';
-import type { AuthorizationExchangeStore, ExchangeRef } from '../../db/connections/authorization-exchange-store.ts';
+import type {
+  AuthorizationExchangeStore,
+  BegunExchange,
+  ExchangeRef,
+} from '../../db/connections/authorization-exchange-store.ts';
 import { isDatabaseAway } from '../../db/core/outage.ts';
 import type { CodeExchange, Grant, OAuthAdapter, OAuthCalls } from '../../providers/oauth.ts';
 import { ProviderError } from '../../providers/provider-error.ts';
@@ -23,8 +27,14 @@ export interface CodeInHand {
   readonly calls: OAuthCalls;
   /** How far the database's clock is ahead of this process's. */
   readonly databaseAheadMs: number;
+  /** Ends the wait for the answer to a code that was sent before. */
+  readonly signal: AbortSignal;
 }
 
+/** Timeout of the call that exchanges a code. */
+export const EXCHANGE_TIMEOUT_MS = 20_000;
+/** Whoever sent a code has its answer and has stored it by then, or never will. */
+const ANSWERED_WITHIN_MS = EXCHANGE_TIMEOUT_MS + 2_000;
 /** What a code has brought exists only here, so the database gets this long to come back. */
 const KEEPING_LIMIT_MS = 80_000;
 const PAUSE_MS = 500;
@@ -38,7 +48,7 @@ export async function exchangeOnce(
   deps: ExchangingDeps,
   code: CodeInHand,
 ): Promise<ExchangedGrant | AuthorizationRefusal> {
-  const begun = await deps.exchanges.begin(code.exchange);
+  const begun = await beginOrAwait(deps, code);
   switch (begun.status) {
     case 'withdrawn':
       return 'cancelled';
@@ -48,6 +58,18 @@ export async function exchangeOnce(
       return openExchanged(deps.vault, code.exchange, begun.sealedGrant);
     case 'begun':
       return send(deps, code, begun.answeredBefore);
+  }
+}
+
+/**
+ * An activity that Temporal has not heard from for a while is tried again although the one before may still be at work,
+ * as after a pause of its process: it then has the code, and may be about to store what that brings.
+ */
+async function beginOrAwait({ exchanges }: ExchangingDeps, { exchange, signal }: CodeInHand): Promise<BegunExchange> {
+  for (;;) {
+    const begun = await exchanges.begin(exchange);
+    if (begun.status !== 'unanswered' || begun.sentMsAgo >= ANSWERED_WITHIN_MS) return begun;
+    await delay(PAUSE_MS, undefined, { signal });
   }
 }
 

@@ -24,8 +24,8 @@ export type BegunExchange =
    * the code.
    */
   | { readonly status: 'begun'; readonly answeredBefore: boolean }
-  /** The code was sent before and the answer was lost, so sending it again is useless. */
-  | { readonly status: 'unanswered' }
+  /** The code was sent before and may be used up. Its answer is lost, unless who sent it is still at work. */
+  | { readonly status: 'unanswered'; readonly sentMsAgo: number }
   | { readonly status: 'granted'; readonly sealedGrant: SealedSecret }
   /** The connection is gone or disconnected, so the code must not be sent. */
   | { readonly status: 'withdrawn' };
@@ -139,9 +139,15 @@ async function begin(tx: Transaction, { venueId, connectionId, attemptId }: Exch
     .onConflictDoNothing()
     .returning({ id: authorizationExchanges.attemptId });
   if (inserted.length === 1) return { status: 'begun', answeredBefore: false };
-  const [before] = await tx.select().from(authorizationExchanges).where(isOf(attemptId)).for('update');
+  const { state, sealedGrant, updatedAt } = authorizationExchanges;
+  const sentMsAgo = sql<number>`(extract(epoch from now() - ${updatedAt}) * 1000)::int`;
+  const [before] = await tx
+    .select({ state, sealedGrant, sentMsAgo })
+    .from(authorizationExchanges)
+    .where(isOf(attemptId))
+    .for('update');
   if (before?.sealedGrant) return { status: 'granted', sealedGrant: before.sealedGrant };
-  if (before?.state !== 'failed') return { status: 'unanswered' };
+  if (before?.state !== 'failed') return { status: 'unanswered', sentMsAgo: before?.sentMsAgo ?? 0 };
   await tx
     .update(authorizationExchanges)
     .set({ state: 'sent', updatedAt: sql`now()` })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { v7 as uuidv7 } from 'uuid';
-import { exchangeOnce } from '../../../activities/connections/exchange-code.ts';
+import { EXCHANGE_TIMEOUT_MS, exchangeOnce } from '../../../activities/connections/exchange-code.ts';
 import type { ConnectionId, VenueId } from '../../../contracts/ids.ts';
 import type { SealedSecret } from '../../../contracts/vault.ts';
 import type {
@@ -11,6 +11,7 @@ import type { Grant, OAuthAdapter } from '../../../providers/oauth.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import type { ProviderErrorDetails } from '../../../providers/provider-error.ts';
 import { Secret } from '../../../vault/secret.ts';
+import { until } from '../../support/eventually.ts';
 
 const EXCHANGE = { venueId: uuidv7() as VenueId, connectionId: uuidv7() as ConnectionId, attemptId: 'authorize/test' };
 const GRANT: Grant = {
@@ -26,8 +27,14 @@ const away = () => Object.assign(new Error('write CONNECTION_CLOSED'), { code: '
 const refusedBy = (details: Omit<ProviderErrorDetails, 'provider'>) =>
   new ProviderError({ provider: 'square', ...details });
 
-/** The store in memory: its rows survive failed attempts. `failures` are thrown by the next calls of a method. */
-function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'forget', Error[]>> = {}) {
+/**
+ * The store in memory: its rows survive failed attempts. `failures` are thrown by the next calls of a method. A code was
+ * sent long ago unless `sentMsAgo` says otherwise.
+ */
+function aStore(
+  failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'forget', Error[]>> = {},
+  sentMsAgo = () => EXCHANGE_TIMEOUT_MS * 2,
+) {
   let row: { state: 'sent' | 'failed' | 'granted'; sealedGrant?: SealedSecret } | null = null;
   const failing = (method: keyof typeof failures) => {
     const error = failures[method]?.shift();
@@ -36,7 +43,7 @@ function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'for
   const begin = (): BegunExchange => {
     failing('begin');
     if (row?.sealedGrant) return { status: 'granted', sealedGrant: row.sealedGrant };
-    if (row?.state === 'sent') return { status: 'unanswered' };
+    if (row?.state === 'sent') return { status: 'unanswered', sentMsAgo: sentMsAgo() };
     const answeredBefore = row?.state === 'failed';
     row = { state: 'sent' };
     return { status: 'begun', answeredBefore };
@@ -64,8 +71,12 @@ function aStore(failures: Partial<Record<'begin' | 'keep' | 'noteFailure' | 'for
 }
 
 /** A provider that gives the configured answers, one per call, and the outcome of each attempt at the exchange. */
-function aCode(answers: readonly (Grant | Error | 'never sent')[], failures: Parameters<typeof aStore>[0] = {}) {
-  const { store, state } = aStore(failures);
+function aCode(
+  answers: readonly (Grant | Error | 'never sent' | Promise<Grant>)[],
+  failures: Parameters<typeof aStore>[0] = {},
+  sentMsAgo?: Parameters<typeof aStore>[1],
+) {
+  const { store, state } = aStore(failures, sentMsAgo);
   const left = [...answers];
   const seen: string[] = [];
   const adapter = {
@@ -92,14 +103,20 @@ function aCode(answers: readonly (Grant | Error | 'never sent')[], failures: Par
     signal: new AbortController().signal,
     call: <T>(work: () => Promise<T>) => Promise.resolve().then(work),
   };
-  const outcome = async () => {
+  const outcome = async (signal = new AbortController().signal) => {
     const done = await exchangeOnce(
       { exchanges: store, vault },
-      { exchange: EXCHANGE, adapter, request, seal, calls, databaseAheadMs: 0 },
+      { exchange: EXCHANGE, adapter, request, seal, calls, databaseAheadMs: 0, signal },
     ).catch((error: unknown) => error as Error);
     return typeof done === 'string' ? done : done instanceof Error ? 'thrown' : 'granted';
   };
   return { outcome, state, seen };
+}
+
+/** An answer of the provider, and what gives it. */
+function aLateAnswer(): readonly [Promise<Grant>, (grant: Grant) => void] {
+  let give: (grant: Grant) => void = () => undefined;
+  return [new Promise((resolve) => (give = resolve)), (grant) => give(grant)];
 }
 
 describe('the exchange of a code', () => {
@@ -155,6 +172,32 @@ describe('the exchange of a code', () => {
       refusedBy({ kind: 'needs-reauth', httpStatus: 400, code: 'invalid_grant' }),
     ]);
     expect([await outcome(), await outcome()]).toEqual(['thrown', 'answer-lost']);
+  });
+
+  it('is waited for by a second attempt that begins while the first is still at work', async () => {
+    const [answer, give] = aLateAnswer();
+    const { outcome, state, seen } = aCode([answer], {}, () => 9_000);
+    const first = outcome();
+    await until(() => state() === 'sent', { limitMs: 5_000, what: 'the code is sent' });
+    const second = outcome();
+    give(GRANT);
+    expect([await first, await second, seen.length]).toEqual(['granted', 'granted', 1]);
+  });
+
+  it('is given up by a second attempt once nobody can have an answer any more', async () => {
+    let sentMsAgo = 9_000;
+    const { outcome, state, seen } = aCode([new Promise<Grant>(() => undefined)], {}, () => (sentMsAgo += 10_000));
+    void outcome();
+    await until(() => state() === 'sent', { limitMs: 5_000, what: 'the code is sent' });
+    expect([await outcome(), seen.length]).toEqual(['answer-lost', 1]);
+    expect(sentMsAgo).toBe(29_000);
+  });
+
+  it('is left to another attempt by one that waits for it when its worker stops', async () => {
+    const { outcome, state } = aCode([new Promise<Grant>(() => undefined)], {}, () => 9_000);
+    void outcome();
+    await until(() => state() === 'sent', { limitMs: 5_000, what: 'the code is sent' });
+    expect([await outcome(AbortSignal.timeout(50)), state()]).toEqual(['thrown', 'sent']);
   });
 
   it.each([

@@ -45,7 +45,14 @@ describe('the exchange of an attempt’s code', () => {
     await store.begin(exchange);
     await store.noteFailure(exchange);
     expect(await store.begin(exchange)).toEqual({ status: 'begun', answeredBefore: true });
-    expect(await store.begin(exchange)).toEqual({ status: 'unanswered' });
+    expect(await store.begin(exchange)).toEqual({ status: 'unanswered', sentMsAgo: expect.any(Number) as number });
+  });
+
+  it('tells a later caller how long ago the code was sent, each time anew', async () => {
+    await store.begin(exchange);
+    await database.admin`update authorization_exchanges set updated_at = now() - interval '90 seconds' where attempt_id = ${exchange.attemptId}`;
+    const found = await store.begin(exchange);
+    expect(found.status === 'unanswered' && found.sentMsAgo / 1_000).toBeCloseTo(90, -1);
   });
 
   it('begins as if for the first time when it never reached the provider', async () => {
