@@ -130,7 +130,7 @@ describe('migrations in a new cluster', () => {
       await migrateDown({ url: urlOf(server.url, name), to: 0, log: quiet });
     }
     expect(await rolesOfTheApplication()).toHaveLength(0);
-  });
+  }, 180_000);
 
   it('work for an owner without superuser rights, and its services are bound by row-level security', async () => {
     await admin`create role owner login createrole password 'owner'`;
