@@ -17,6 +17,11 @@ export interface SentUpdate {
 export interface PendingMark {
   readonly attempt: number;
   /**
+   * Of records that are about to be sent in one batch: if its outcome is lost, the batch is repeated with the same records
+   * under the same key.
+   */
+  readonly batchKey?: string;
+  /**
    * By record what is kept of the object that was found for it. Once the object has been written, nothing else tells that
    * it was there before.
    */
@@ -42,11 +47,6 @@ export interface PushMarks {
    * provider.
    */
   markSent(scope: RunScope, updates: readonly SentUpdate[]): Promise<void>;
-  /**
-   * Marks records whose first write is about to be sent in one batch under this key: if its outcome is lost, the batch
-   * is repeated with the same records under the same key.
-   */
-  markBatch(scope: RunScope, recordIds: readonly RecordId[], key: string): Promise<void>;
 }
 
 export function marksOf(db: Database): PushMarks {
@@ -60,7 +60,6 @@ export function marksOf(db: Database): PushMarks {
         await insertPending(tx, scope, { recordIds: [recordId], attempt });
       }),
     markSent: (scope, updates) => marking(db, scope, (tx) => tx.execute(sentUpdates(scope, updates))),
-    markBatch: (scope, recordIds, key) => marking(db, scope, (tx) => tx.execute(batchOf(scope, recordIds, key))),
   };
 }
 
@@ -75,16 +74,16 @@ function marking(db: Database, scope: RunScope, mark: (tx: Transaction) => Promi
 const insertPending = (
   tx: Transaction,
   scope: RunScope,
-  { recordIds, attempt, kept = new Map() }: PendingMark & { readonly recordIds: readonly RecordId[] },
+  { recordIds, attempt, batchKey, kept = new Map() }: PendingMark & { readonly recordIds: readonly RecordId[] },
 ) =>
   writeMany(
     tx,
     sql`
-    insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt, external_state)
-    select ${scope.connectionId}, ${scope.resource}, id, ${scope.venueId}, 'pending', ${attempt}, ${stateOf(kept)} -> id::text
+    insert into record_links as l (connection_id, resource, record_id, venue_id, state, write_attempt, batch_key, external_state)
+    select ${scope.connectionId}, ${scope.resource}, id, ${scope.venueId}, 'pending', ${attempt}, ${batchKey ?? null}, ${stateOf(kept)} -> id::text
     from unnest(${idsOf(recordIds)}) as id
     on conflict (connection_id, resource, record_id) do update
-      set batch_key = case when l.state = 'pending' and excluded.write_attempt <= l.write_attempt then l.batch_key end,
+      set batch_key = coalesce(excluded.batch_key, case when l.state = 'pending' and excluded.write_attempt <= l.write_attempt then l.batch_key end),
           write_attempt = greatest(l.write_attempt, excluded.write_attempt), updated_at = now(),
           state = case when ${hasNoRemote} then 'pending' else l.state end,
           created_at = case when ${hasNoRemote} and l.state <> 'pending' then now() else l.created_at end,
@@ -111,10 +110,6 @@ const isGone = sql`l.state = 'gone'`;
 const hasNoRemote = sql`(l.external_id is null or ${isGone})`;
 
 type LinkScope = Pick<RunScope, 'connectionId' | 'resource'>;
-
-export const batchOf = ({ connectionId, resource }: LinkScope, recordIds: readonly RecordId[], key: string): SQL => sql`
-  update record_links set batch_key = ${key}, updated_at = now()
-  where record_id = any (${idsOf(recordIds)}) and connection_id = ${connectionId} and resource = ${resource}`;
 
 export function sentUpdates({ connectionId, resource }: LinkScope, updates: readonly SentUpdate[]): SQL {
   const byRecord = Object.fromEntries(

@@ -27,7 +27,7 @@ export interface BatchTools extends PushTools {
   readonly batch: BatchWriter;
   /** Of a two-way run: reads and merges what has changed since the run read it. */
   readonly mergeAgain?: (stale: readonly PushWork[]) => Promise<MergedAgain>;
-  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markBatch' | 'tiedTo' | 'untieDeleted'>;
+  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo' | 'untieDeleted'>;
 }
 
 /**
@@ -39,26 +39,13 @@ export function companyOf(
   { findMany }: Pick<ResourceWriter, 'findMany'>,
   nowMs: number,
 ): string | null {
-  const work = asInBatch(planned, nowMs);
+  const work = whenSent(planned, nowMs);
   if (work.decision === 'update') return 'update';
   if (work.decision === 'create') return `create ${work.row.link?.batchKey ?? ''}`;
   return findMany !== undefined && isToBeLookedUp(work) ? 'look up' : null;
 }
 
 const isToBeLookedUp = ({ decision, row }: PushWork): boolean => decision === 'resolve' && row.link?.externalId == null;
-
-/**
- * A batch is marked with its key before it is sent. A first write without such a mark was never sent, whatever became of
- * the run that planned it.
- */
-function asInBatch(planned: PushWork, nowMs: number): PushWork {
-  const work = whenSent(planned, nowMs);
-  const { link } = work.row;
-  const isUnsent = link?.state === 'pending' && link.batchKey === null && link.writeAttempt === 0;
-  return work.decision === 'resolve' && isUnsent && link.externalId === null
-    ? { ...work, decision: 'create', repeatableUntilMs: null }
-    : work;
-}
 
 /**
  * Writes records of one company in as few calls as it takes; results come in the order of the records. A call that is
@@ -70,7 +57,7 @@ export async function pushBatch(
   tools: BatchTools,
   round = 0,
 ): Promise<readonly PushResult[]> {
-  const asked = planned.map((work) => asInBatch(work, Date.now()));
+  const asked = planned.map((work) => whenSent(work, Date.now()));
   const others = await writingToOthers(asked, tools);
   const works = asked.filter(({ row }) => !others.has(row.id));
   const [creations, updates] = (['create', 'update'] as const).map((decision) =>
@@ -195,7 +182,7 @@ const markedKeyOf = ([first]: readonly PushWork[]): string | null => first?.row.
 async function markBatch(works: readonly PushWork[], tools: BatchTools): Promise<string> {
   const key = keyOf(works, tools, { action: 'create', round: 0 });
   const ids = works.map(({ row }) => row.id);
-  await tools.store.markBatch(tools.scope, ids, key);
+  await tools.store.markPending(tools.scope, ids, { attempt: 0, batchKey: key });
   return key;
 }
 

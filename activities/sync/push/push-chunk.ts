@@ -189,13 +189,14 @@ class PushWalk {
     this.#environment.writer.prepare?.().catch(() => undefined);
   }
 
-  // Marks a first write before it is sent: if its answer is lost, the mark says that there may be a remote record.
+  // Marks a first write before it is sent: if its answer is lost, the mark says that there may be a remote record. A batch
+  // marks its own.
   async #markWrites(works: readonly PushWork[]): Promise<void> {
-    const { store, scope } = this.#environment;
+    const { store, scope, writer } = this.#environment;
     const first = works
       .filter(({ decision, row }) => decision === 'create' && row.link?.state !== 'pending')
       .map(({ row }) => row.id);
-    if (first.length > 0) await store.markPending(scope, first, { attempt: 0 });
+    if (first.length > 0 && writer.batch === undefined) await store.markPending(scope, first, { attempt: 0 });
     const updates = works
       .filter(({ decision }) => decision === 'update')
       .map(({ row: { id, version, fields } }) => ({

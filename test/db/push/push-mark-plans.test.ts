@@ -3,7 +3,7 @@ import type { SQL } from 'drizzle-orm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ConnectionId, RecordId, VenueId } from '../../../contracts/ids.ts';
 import { withVenue } from '../../../db/core/venue-scope.ts';
-import { batchOf, sentUpdates } from '../../../db/push/push-marks.ts';
+import { sentUpdates } from '../../../db/push/push-marks.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
 import { aConnection, aVenue } from '../builders.ts';
@@ -42,7 +42,6 @@ const STATES: Readonly<Record<string, () => Promise<unknown>>> = {
 const asMarked = (ids: readonly RecordId[]) =>
   ids.map((recordId) => ({ recordId, version: 2, metadataKeys: ['tier'] }));
 const STATEMENTS: Readonly<Record<string, (ids: readonly RecordId[]) => SQL>> = {
-  'a batch': (ids) => batchOf({ connectionId, resource: 'customers' }, ids, 'a-key'),
   'updates that are sent': (ids) => sentUpdates({ connectionId, resource: 'customers' }, asMarked(ids)),
 };
 
