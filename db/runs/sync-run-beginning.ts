@@ -65,12 +65,19 @@ export function beginningOf(db: Database, kinds: RecordKinds): SyncRunBeginning 
         };
       }),
 
+    // In two parts, because a full push needs links only to know which deleted records are still in use.
     countToPush: (input) =>
       withVenue(db, input.venueId, async (tx) => {
+        const records = sql`${tableOf(kinds.get(input.resource))} c`;
+        const living =
+          input.mode === 'full'
+            ? sql`select from ${records} where c.deleted_at is null and ${coveredBy(input)}`
+            : sql`select from ${records} ${linkOfRecord(input)} where c.deleted_at is null and ${needsPush} and ${coveredBy(input)}`;
+        const deleted = sql`
+          select from ${records} ${linkOfRecord(input)}
+          where c.deleted_at is not null and ${inUse} and (${input.mode === 'full'} or ${needsPush}) and ${coveredBy(input)}`;
         const [row] = await tx.execute<{ total: number }>(sql`
-          select count(*)::int as total from ${tableOf(kinds.get(input.resource))} c
-          ${linkOfRecord(input)}
-          where (c.deleted_at is null or ${inUse}) and (${input.mode === 'full'} or ${needsPush}) and ${coveredBy(input)}`);
+          select (select count(*) from (${living}) as living)::int + (select count(*) from (${deleted}) as deleted)::int as total`);
         return row?.total ?? 0;
       }),
 

@@ -81,6 +81,23 @@ it('the position of a run is found without the links of other venues', async () 
   expect(ofNothing).toBe(0);
 });
 
+it('what a full push has to do is counted with the links of deleted records alone', async () => {
+  const progress = createSyncProgressStore(db, RECORD_KINDS);
+  await world.database.admin.begin(async (tx) => {
+    const deleted = await tx<{ id: RecordId }[]>`
+      update customers set deleted_at = now() where id in (select id from customers where venue_id = ${scope.venueId} limit 3) returning id`;
+    await tx`update record_links set state = 'gone' where record_id = ${deleted[0]?.id ?? ''}`;
+  });
+  const { links } = await rowsReadBy(async () => {
+    expect(await progress.countToPush(scope)).toBe(OWN - 1);
+  });
+  expect(links).toBeLessThanOrEqual(6);
+  expect(await progress.countToPush({ ...scope, mode: 'incremental' })).toBe(OWN - 1);
+  await world.database.admin`update record_links set record_version = 1 where connection_id = ${scope.connectionId}`;
+  await world.database.admin`update customers set deleted_at = null where venue_id = ${scope.venueId}`;
+  expect(await progress.countToPush({ ...scope, mode: 'incremental' })).toBe(1);
+});
+
 it('the deletions that a push would archive are counted among the links of the connection alone', async () => {
   const { links } = await rowsReadBy(() => createPushStore(db, RECORD_KINDS).blastRadius(scope));
   // The planner itself looks at the ends of an index.
