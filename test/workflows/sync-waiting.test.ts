@@ -32,9 +32,9 @@ describe('a run whose key Stripe revokes', () => {
   let parked: SyncBody;
   beforeEach(async () => {
     venue = await aSyncVenue(system, RECORDS);
+    // In the middle of the run, however slow the machine is.
+    await venue.account.fault({ kind: 'revoke', match: { method: 'POST', path: '/v1/customers', nth: 60 } });
     run = await system.api.start(venue.venueId, { connectionId: venue.connectionId, direction: 'push' });
-    await atWork(venue, run);
-    await venue.account.fault({ kind: 'revoke' });
     parked = await waiting(venue, run);
   }, 60_000);
 
@@ -158,6 +158,7 @@ describe('a run that is retried', () => {
       match: { method: 'GET', path: '/v1/customers', nth: 35 },
       kind: 'slow',
       delayMs: 2_000,
+      times: 1_000,
     });
     return {
       venue,
