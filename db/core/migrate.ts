@@ -23,8 +23,9 @@ export interface MigrationStatus {
 const MIGRATION_LOCK = 7_301_401;
 
 /**
- * Migrates the database to the newest version and returns it. Safe to run from several processes at once. Each
- * migration and its entry are one transaction. Throws when an applied file has changed since, or the database is newer
+ * Migrates the database to the newest version and returns it. Safe to run from several processes at once. All migrations
+ * of a new database are one transaction, because the library reads every file and every entry again for each call; later
+ * ones are one each, so that none holds the locks of another. Throws when an applied file has changed since, or the database is newer
  * than this code.
  */
 export async function migrateUp({ url, log }: MigrateOptions): Promise<number> {
@@ -38,7 +39,7 @@ export async function migrateUp({ url, log }: MigrateOptions): Promise<number> {
           throw new Error(
             `The database has migration ${current} and this code knows ${newest} at most: run newer code`,
           );
-        const applied = await migrator.migrate(String(Math.min(current + 1, newest)));
+        const applied = await migrator.migrate(String(current === 0 ? newest : Math.min(current + 1, newest)));
         for (const migration of applied) log(`applied migration ${migration.version} (${migration.name})`);
         return current + applied.length;
       });
@@ -48,24 +49,22 @@ export async function migrateUp({ url, log }: MigrateOptions): Promise<number> {
   });
 }
 
-/** Undoes migrations, newest first, until `to` is the newest; 0 undoes all. Their data is lost. */
+/** Undoes migrations in one transaction, newest first, until `to` is the newest; 0 undoes all. Their data is lost. */
 export async function migrateDown({ url, to, log }: MigrateOptions & { readonly to: number }): Promise<number> {
-  return withConnection(url, async (sql) => {
-    for (;;) {
-      const version = await inLockedTransaction(sql, async (migrator, tx) => {
-        const current = await migrator.getDatabaseVersion();
-        if (current > to) {
-          const undone = await migrator.migrate(String(current - 1));
-          if (undone.length !== 1) throw new Error(`Migration ${current} has no .undo.sql file`);
-          log(`took back migration ${current} (${undone[0]?.name ?? ''})`);
-        }
-        const left = Math.max(Math.min(current, to), current - 1);
-        if (left === 0) await tx.unsafe(`drop table if exists ${MIGRATIONS_TABLE}`);
-        return left;
-      });
-      if (version <= to) return version;
-    }
-  });
+  return withConnection(url, (sql) =>
+    inLockedTransaction(sql, async (migrator, tx) => {
+      const current = await migrator.getDatabaseVersion();
+      const undone = current > to ? await migrator.migrate(String(to)) : [];
+      for (const { version, name } of undone) log(`took back migration ${version} (${name})`);
+      const left = Math.min(current, to);
+      const missing = Array.from({ length: current - left }, (_, index) => current - index).find(
+        (version, index) => undone[index]?.version !== version,
+      );
+      if (missing !== undefined) throw new Error(`Migration ${missing} has no .undo.sql file`);
+      if (left === 0) await tx.unsafe(`drop table if exists ${MIGRATIONS_TABLE}`);
+      return left;
+    }),
+  );
 }
 
 /** Reads the database's migration status. Changes nothing. */
