@@ -101,6 +101,18 @@ describe('a run whose provider is away for longer than a chunk retries', () => {
     expect(script.parked.map(({ what }) => what)).toEqual(['quota', 'quota', 'quota', 'rate-limit', 'rate-limit']);
   });
 
+  it('is put on the operators’ list once every call has been refused for an hour of waits, until one is answered', async () => {
+    const attention: unknown[] = [];
+    const { handle } = await stage.play(async () => {
+      const { searchAttributes } = await handle.describe();
+      attention.push(searchAttributes['NeedsAttention']?.[0] ?? false);
+      return attention.length < 9 ? failing(FAILURE.rateLimited, { retryAfterMs: 1 })() : done();
+    });
+    await handle.result();
+    expect(attention).toEqual([...Array<boolean>(7).fill(false), true, true]);
+    expect((await handle.describe()).searchAttributes['NeedsAttention']).toEqual([false]);
+  });
+
   it('starts counting anew when it waits for something else', async () => {
     const { script, handle, waits } = await stage.play(away, away, failing(FAILURE.rateLimited), away, done);
     await handle.result();
