@@ -116,7 +116,13 @@ function aCode(
 /** An answer of the provider, and what gives it. */
 function aLateAnswer(): readonly [Promise<Grant>, (grant: Grant) => void] {
   let give: (grant: Grant) => void = () => undefined;
-  return [new Promise((resolve) => (give = resolve)), (grant) => give(grant)];
+  const answer = new Promise<Grant>((resolve) => (give = resolve));
+  return [
+    answer,
+    (grant) => {
+      give(grant);
+    },
+  ];
 }
 
 describe('the exchange of a code', () => {
