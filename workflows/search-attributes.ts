@@ -1,8 +1,10 @@
 import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
-import { upsertSearchAttributes } from '@temporalio/workflow';
+import { patched, upsertSearchAttributes } from '@temporalio/workflow';
 import type { AuthorizationRefusal } from '../contracts/connections.ts';
 import type { ConnectionState } from '../contracts/providers.ts';
 import type { SyncPhase } from '../contracts/sync.ts';
+import { isLasting, needsOwner } from '../domain/sync/waiting/wait-policy.ts';
+import type { WaitPolicy } from '../domain/sync/waiting/wait-policy.ts';
 
 const phaseKey = defineSearchAttributeKey('Phase', SearchAttributeType.KEYWORD);
 const errorTypeKey = defineSearchAttributeKey('ErrorType', SearchAttributeType.KEYWORD);
@@ -27,6 +29,15 @@ export function showWaiting(phase: SyncPhase, errorType: string | null, needsAtt
     ...(errorType === null ? [] : [{ key: errorTypeKey, value: errorType }]),
     { key: needsAttentionKey, value: needsAttention },
   ]);
+}
+
+/**
+ * Shows a wait after this many failures in a row: when it begins, and again when it has lasted for so long that an
+ * operator should look.
+ */
+export function showWait(policy: WaitPolicy, errorType: string, failures: number): void {
+  if (failures === 1) showWaiting('waiting', errorType, needsOwner(policy));
+  else if (isLasting(policy, failures) && patched('shows-lasting-waits')) showWaiting('waiting', errorType, true);
 }
 
 /** Puts the run on the operators' list. */

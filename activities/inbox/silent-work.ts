@@ -14,6 +14,8 @@ import { reconciliationStart } from '../../domain/reconciliation/reconciliation-
 import type { ReconcileConnection } from '../../domain/reconciliation/reconciliation-start.ts';
 import { syncStart } from '../../domain/sync/sync-start.ts';
 import type { SyncConnection } from '../../domain/sync/sync-start.ts';
+import { rotationStart } from '../../domain/vault/rotation-start.ts';
+import type { RotateVaultKeys } from '../../domain/vault/rotation-start.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
 import { fewAtATime } from '../../providers/http/few-at-a-time.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -36,7 +38,7 @@ export interface SilentWorkDeps
   readonly silentWork: SilentWorkStore;
   readonly runs: Pick<SyncRunStore, 'find'>;
   readonly progress: Pick<SyncProgressStore, 'finish'>;
-  readonly rotations: Pick<SecretRotationStore, 'finish'>;
+  readonly rotations: Pick<SecretRotationStore, 'find' | 'finish'>;
 }
 
 const AT_ONCE = 10;
@@ -53,8 +55,9 @@ export function createSilentWorkActivities(deps: SilentWorkDeps): Pick<Connectio
 /**
  * Ends what is open in our rows while no workflow works on it, because somebody has terminated that in the Web UI or
  * Temporal has lost it: otherwise it would stay open for good, and keep others of its kind from beginning. A
- * disconnection is taken up again, because credentials are left until it is done. A run or a reconciliation that never
- * had a workflow, because Temporal was away when it was asked for, gets its first one: nobody has ended it.
+ * disconnection is taken up again, because credentials are left until it is done. A run, a reconciliation or a
+ * rotation that never had a workflow, because Temporal was away when it was asked for, gets its first one: nobody has
+ * ended it.
  */
 async function settleSilentWork(deps: SilentWorkDeps): Promise<{ readonly settled: number }> {
   const silent = await deps.silentWork.list({ silentMs: SILENT_MS, limit: MAX_LOOKED_AT });
@@ -94,15 +97,14 @@ function workflowIdOf(work: Ended): string {
 async function endOrBegin(deps: SilentWorkDeps, work: Ended): Promise<boolean> {
   if (work.kind === 'sync') return settleSync(deps, work);
   if (work.kind === 'reconciliation') return settleReconciliation(deps, work);
-  if (work.kind === 'rotation')
-    return (await deps.rotations.finish(work.id, 'failed', FAILURE.workflowEnded))?.outcome === 'failed';
+  if (work.kind === 'rotation') return settleRotation(deps, work);
   const { venueId, id: connectionId, pathDigest } = work;
   const { code } = explainFailure(FAILURE.workflowEnded);
   // Who gives a registration up may do so at the moment in which it succeeds.
   return failRegistration(deps, { venueId, connectionId, pathDigest, code }, { onlyPending: true });
 }
 
-/** False: whoever asked for it has repeated the request at this very moment. */
+/** False: it has a workflow, such as when whoever asked for it has repeated the request at this very moment. */
 async function begin(start: () => Promise<unknown>): Promise<boolean> {
   try {
     await start();
@@ -156,6 +158,15 @@ async function settleReconciliation(
   const failure = { type: FAILURE.workflowEnded, message: 'the workflow has ended' };
   await endReconciliation(deps, { ...input, end: 'failed', failure }, SWEEP_CONNECTIONS);
   return true;
+}
+
+async function settleRotation({ rotations }: SilentWorkDeps, { id, touchedAt }: Of<'rotation'>): Promise<boolean> {
+  const job = await rotations.find(id);
+  if (!job || job.finishedAt || job.updatedAt.getTime() !== touchedAt.getTime()) return false;
+  // The row tells whether the first step was taken; only Temporal tells whether a workflow was ended before it.
+  const start = () => getClient().workflow.start<RotateVaultKeys>(...rotationStart(id, { first: true }));
+  if (job.startedAt === null && (await begin(start))) return true;
+  return (await rotations.finish(id, 'failed', FAILURE.workflowEnded))?.outcome === 'failed';
 }
 
 async function takeUpDisconnection(

@@ -1,8 +1,6 @@
 import type { JobId } from '../../contracts/ids.ts';
-import { PRIORITY, WORKFLOW_QUEUE } from '../../contracts/temporal.ts';
-import { ROTATE_VAULT_KEYS, rotateVaultKeysWorkflowId } from '../../contracts/vault.ts';
-import { startAttributes } from '../../domain/sync/search-attributes.ts';
-import type { rotateVaultKeys } from '../../workflows/connections/rotate-vault-keys.ts';
+import { rotationStart } from '../../domain/vault/rotation-start.ts';
+import type { RotateVaultKeys } from '../../domain/vault/rotation-start.ts';
 import { callTemporal } from './temporal-gateway.ts';
 import type { TemporalAccess } from './temporal-gateway.ts';
 
@@ -21,18 +19,7 @@ export interface JobGateway {
 export function createJobGateway(temporal: TemporalAccess): JobGateway {
   return {
     async startKeyRotation(jobId) {
-      await callTemporal(temporal, ({ workflow }) =>
-        workflow.start<typeof rotateVaultKeys>(ROTATE_VAULT_KEYS, {
-          taskQueue: WORKFLOW_QUEUE,
-          workflowId: rotateVaultKeysWorkflowId(jobId),
-          args: [{ jobId }],
-          workflowIdConflictPolicy: 'USE_EXISTING',
-          workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-          typedSearchAttributes: startAttributes({ Phase: 'queued' }),
-          staticSummary: 'Vault: bring all credentials under the current key',
-          priority: { priorityKey: PRIORITY.bulk },
-        }),
-      );
+      await callTemporal(temporal, ({ workflow }) => workflow.start<RotateVaultKeys>(...rotationStart(jobId)));
     },
   };
 }

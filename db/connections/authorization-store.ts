@@ -38,7 +38,10 @@ export type StoredGrant =
 export interface AuthorizationStore {
   /** The connection that the attempt's grant was stored with; null when there is none. */
   findConnected(attempt: Pick<Attempt, 'venueId' | 'attemptId'>): Promise<ConnectionId | null>;
-  /** Stores the grant in place of any earlier credentials and makes its connection active, in one transaction. */
+  /**
+   * Stores the grant in place of any earlier credentials and makes its connection active, unless it is suspended, in one
+   * transaction.
+   */
   store(attempt: Attempt, authorized: AuthorizedGrant): Promise<StoredGrant>;
   /** Ends an attempt without a grant. Returns the connection that it has after all, or null. */
   refuse(attempt: Attempt, code: AuthorizationRefusal): Promise<ConnectionId | null>;
@@ -130,7 +133,7 @@ async function connect(
   { account, connectionId, grant, tokens, audit, attempt }: Connecting,
 ): Promise<void> {
   const { venueId, provider, environment, flow } = attempt;
-  await activate(tx, target, { attempt, account });
+  await activate(tx, target, account);
   await tokens.replaceIn(tx, { venueId, connectionId }, grant);
   if (target.state === 'connecting' || target.state === 'disconnected')
     await announceConnection(tx, { venueId, connectionId }, 'connection.created');
@@ -160,13 +163,9 @@ function mayConnect({ state }: Row, { reauthorize }: Attempt): boolean {
   return state !== 'connecting' && state !== 'disconnecting' && state !== 'disconnected';
 }
 
-async function activate(
-  tx: Transaction,
-  { id, state }: Row,
-  { attempt, account }: { readonly attempt: Attempt; readonly account: AuthorizedGrant['account'] },
-): Promise<void> {
+async function activate(tx: Transaction, { id, state }: Row, account: AuthorizedGrant['account']): Promise<void> {
   // A connection that a person has suspended stays suspended until a person resumes it.
-  const next: ConnectionState = attempt.reauthorize && state === 'suspended' ? 'suspended' : 'active';
+  const next: ConnectionState = state === 'suspended' ? 'suspended' : 'active';
   await tx
     .update(connections)
     .set({

@@ -72,7 +72,8 @@ export interface ConnectionStore {
    */
   findByAccount(venueId: VenueId, account: AccountRef): Promise<ConnectionId | null>;
   /**
-   * Inserts, or for a known account replaces the key (its generation grows), and makes the connection active. One transaction.
+   * Inserts, or for a known account replaces the key (its generation grows). The connection is active then, unless it is
+   * suspended. One transaction.
    * Throws AccountAlreadyConnectedError when the account is connected under another id, as when two callers connect it at once, and
    * DisconnectingError; VenueCapError when it would be one more than the venue may have.
    */
@@ -148,7 +149,7 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
           .returning({ generation: oauthTokens.generation });
         if (maxPerVenue !== Infinity) await requireRoomUnlessCounted(tx, connection, maxPerVenue);
         const before = await stateOf(tx, connection.connectionId);
-        const row = await upsertActive(tx, connection);
+        const row = await upsertConnection(tx, connection, before);
         if (row.id !== connection.connectionId) throw new AccountAlreadyConnectedError(row.id);
         if (before === null || before === 'disconnected')
           await announceConnection(tx, connection, 'connection.created');
@@ -161,11 +162,14 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
         const { connectionId, account, scopes } = replacement;
         const before = await lockedIn(tx, connectionId);
         if (before === null || !hasReplaceableKey(before)) throw new KeyNotReplaceableError();
-        // A connection that a person has suspended stays suspended until a person resumes it.
-        const now = before.state === 'suspended' ? {} : { ...ACTIVE, stateSince: sinceWhen('active') };
         await tx
           .update(connections)
-          .set({ ...now, accountName: accountNameOf(account), scopes: [...scopes], updatedAt: sql`now()` })
+          .set({
+            ...stateWithNewKey(before.state),
+            accountName: accountNameOf(account),
+            scopes: [...scopes],
+            updatedAt: sql`now()`,
+          })
           .where(eq(connections.id, connectionId));
         await upsertKey(tx, replacement, 1);
         return recordWith(tx, await findSaved(tx, connectionId), auditOf);
@@ -362,12 +366,16 @@ const sinceWhen = (state: ConnectionState) =>
 
 const ACTIVE = { state: 'active', cause: null, nextAction: null } as const;
 
-async function upsertActive(
+/** A connection that a person has suspended stays suspended until a person resumes it. */
+const stateWithNewKey = (before: ConnectionState | null) =>
+  before === 'suspended' ? {} : { ...ACTIVE, stateSince: sinceWhen('active') };
+
+async function upsertConnection(
   tx: Transaction,
   { connectionId, venueId, provider, environment, account, scopes }: NewApiKeyConnection,
+  before: ConnectionState | null,
 ): Promise<Row> {
-  const active = {
-    ...ACTIVE,
+  const withKey = {
     accountName: accountNameOf(account),
     flow: null,
     scopes,
@@ -376,10 +384,10 @@ async function upsertActive(
   } as const;
   const [row] = await tx
     .insert(connections)
-    .values({ ...active, id: connectionId, venueId, provider, environment, externalAccountId: account.id })
+    .values({ ...ACTIVE, ...withKey, id: connectionId, venueId, provider, environment, externalAccountId: account.id })
     .onConflictDoUpdate({
       target: [connections.venueId, connections.provider, connections.environment, connections.externalAccountId],
-      set: { ...active, stateSince: sinceWhen('active'), updatedAt: sql`now()` },
+      set: { ...withKey, ...stateWithNewKey(before), updatedAt: sql`now()` },
       setWhere: ne(connections.state, 'disconnecting'),
     })
     .returning();

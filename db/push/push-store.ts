@@ -101,6 +101,8 @@ export interface PushStore extends PushMarks {
   preview(scope: RunScope, preview: PushPreview): Promise<CommitResult>;
   /** The records whose remote records the provider's objects are, by the ids of those objects. */
   tiedTo(scope: RunScope, externalIds: readonly string[]): Promise<ReadonlyMap<string, RecordId>>;
+  /** The same without records that are deleted: what they have is free, or is about to be. */
+  heldBy(scope: RunScope, externalIds: readonly string[]): Promise<ReadonlyMap<string, RecordId>>;
   /** Unties these objects from records that are deleted and out of use at the provider. */
   untieDeleted(scope: RunScope, externalIds: readonly string[]): Promise<void>;
   /** How many remote records the run would take out of use, of how many, and when the newest of them was deleted here. */
@@ -129,6 +131,11 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
       const read = rows.map((row) => toPushRow(row, { refs: namedRemotes(scope, kinds, row), scope, kind }));
       const lists = await readListNaming(tx, scopeWithKind(scope, kinds), read);
       return lists === null ? read : read.map((row) => ({ ...row, lists }));
+    });
+  const tied = (scope: RunScope, statement: SQL) =>
+    withVenue(db, scope.venueId, async (tx) => {
+      const rows = await tx.execute<{ external_id: string; record_id: RecordId }>(statement);
+      return new Map(rows.map((row) => [row.external_id, row.record_id]));
     });
   return {
     ...marksOf(db),
@@ -168,11 +175,17 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
       }),
 
     tiedTo: (scope, externalIds) =>
-      withVenue(db, scope.venueId, async (tx) => {
-        const rows = await tx.execute<{ external_id: string; record_id: RecordId }>(sql`
-          select w.external_id, l.record_id from ${objectsOf(externalIds)} cross join lateral (${linkOfObject(scope)}) l`);
-        return new Map(rows.map((row) => [row.external_id, row.record_id]));
-      }),
+      tied(
+        scope,
+        sql`select w.external_id, l.record_id from ${objectsOf(externalIds)} cross join lateral (${linkOfObject(scope)}) l`,
+      ),
+
+    heldBy: (scope, externalIds) =>
+      tied(
+        scope,
+        sql`select w.external_id, l.record_id from ${objectsOf(externalIds)} cross join lateral (${linkOfObject(scope)}) l
+          join ${tableOf(kinds.get(scope.resource))} c on c.id = l.record_id where c.deleted_at is null`,
+      ),
 
     untieDeleted: (scope, externalIds) =>
       withVenue(db, scope.venueId, async (tx) => {

@@ -38,8 +38,8 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
   },
   [FAILURE.rateLimited]: {
     code: 'provider-rate-limited',
-    message: 'The provider’s rate limit was reached for a week.',
-    nextAction: 'Lower the other traffic on the account, then retry the run.',
+    message: 'The provider’s rate limit was reached for more than a month.',
+    nextAction: 'Lower the other traffic on the account, or raise the quota at the provider, then retry the run.',
   },
   [FAILURE.quotaExhausted]: {
     code: 'provider-quota-exhausted',

@@ -104,6 +104,16 @@ describe('an attempt to connect', () => {
     expect(await world.audit(venueId)).toContain('connection.reauthorized');
   });
 
+  it('of an account whose connection is suspended gives that one the grant, and leaves it suspended', async () => {
+    const { id: account } = await square().addAccount();
+    const first = await world.connect(venueId, 'square', { account });
+    await world.api.connectionActions.suspend(first, { cause: 'A person stopped it.', nextAction: 'Resume it.' });
+    const again = await world.connect(venueId, 'square', { account });
+    expect(again.outcome).toEqual({ outcome: 'connected', connectionId: first.connectionId });
+    expect(await world.connectionOf(first)).toMatchObject({ state: 'suspended', cause: 'A person stopped it.' });
+    expect((await world.credentialsOf(first.connectionId)).generation).toBe(2);
+  });
+
   it('to reauthorize with another account changes nothing, and revokes the other account’s access', async () => {
     const [mine, other] = [await square().addAccount(), await square().addAccount()];
     const first = await world.connect(venueId, 'square', { account: mine.id });

@@ -283,3 +283,40 @@ it('a registration of a webhook address whose workflow is gone has failed, and a
   expect(await registration()).toMatchObject({ state: 'failed', code: 'workflow-ended' });
   expect(await job()).toMatchObject({ phase: 'finished', outcome: 'failed', errorType: 'WorkflowEnded' });
 }, 60_000);
+
+describe('a rotation of keys that has not begun', () => {
+  const outcomeOf = async (id: string) =>
+    (await system.api.get<{ readonly outcome: string | null }>(`/v1/admin/jobs/${id}`)).outcome;
+  async function aFinishedRotation() {
+    const { body } = await system.api.tryPost('/v1/admin/keys/rotate', {});
+    const { id, targetKey } = body as { readonly id: string; readonly targetKey: string };
+    await until(async () => (await outcomeOf(id)) !== null, { limitMs: 30_000, what: 'the rotation has ended' });
+    return { id, targetKey };
+  }
+
+  it('gets its workflow when it never had one, because Temporal was away, and completes', async () => {
+    const { targetKey } = await aFinishedRotation();
+    const id = randomUUID();
+    await system.database`
+      insert into admin_jobs (id, kind, target_key, requested_by)
+      values (${id}, 'rotate-vault-keys', ${targetKey}, 'a person')`;
+    await sweep();
+    expect(await outcomeOf(id)).toBeNull();
+    await age('admin_jobs', id);
+    expect((await sweep()).settled).toBeGreaterThanOrEqual(1);
+    await until(async () => (await outcomeOf(id)) !== null, { limitMs: 30_000, what: 'the rotation has ended' });
+    expect(await outcomeOf(id)).toBe('completed');
+  }, 60_000);
+
+  it('has failed when its workflow was ended before its first step', async () => {
+    const { id } = await aFinishedRotation();
+    await system.database`
+      update admin_jobs set phase = 'queued', outcome = null, started_at = null, finished_at = null where id = ${id}`;
+    await age('admin_jobs', id);
+    await sweep();
+    expect(await system.api.get(`/v1/admin/jobs/${id}`)).toMatchObject({
+      outcome: 'failed',
+      errorType: 'WorkflowEnded',
+    });
+  }, 60_000);
+});

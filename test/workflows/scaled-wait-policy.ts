@@ -1,7 +1,7 @@
 import { waitPolicyFor as realWaitPolicyFor } from '../../domain/sync/waiting/wait-policy.ts';
 import type { WaitPolicy } from '../../domain/sync/waiting/wait-policy.ts';
 
-export { needsOwner, waitMs } from '../../domain/sync/waiting/wait-policy.ts';
+export { isLasting, needsOwner, waitMs } from '../../domain/sync/waiting/wait-policy.ts';
 
 /** A minute of waiting takes a millisecond. */
 export const SCALE = 60_000;

@@ -1,5 +1,5 @@
 import { WorkflowFailedError } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
+import { ApplicationFailure, SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CIRCUIT_OPEN, FAILURE } from '../../contracts/failures.ts';
 import { WAKE_SIGNAL } from '../../contracts/sync.ts';
@@ -8,6 +8,7 @@ import type { WorkflowStage } from './workflow-stage.ts';
 
 const done = () => chunk('done');
 const more = () => chunk('more');
+const NEEDS_ATTENTION = defineSearchAttributeKey('NeedsAttention', SearchAttributeType.BOOL);
 const refused = failing(FAILURE.needsReauth);
 const away = failing(FAILURE.unavailable);
 
@@ -99,6 +100,18 @@ describe('a run whose provider is away for longer than a chunk retries', () => {
     await handle.result();
     expect(await waits()).toEqual([1_200, 2, 240, 1, 45]);
     expect(script.parked.map(({ what }) => what)).toEqual(['quota', 'quota', 'quota', 'rate-limit', 'rate-limit']);
+  });
+
+  it('is put on the operators’ list once every call has been refused for an hour of waits, until one is answered', async () => {
+    const needsAttention = async () => (await handle.describe()).typedSearchAttributes.get(NEEDS_ATTENTION) ?? false;
+    const attention: boolean[] = [];
+    const { handle } = await stage.play(async () => {
+      attention.push(await needsAttention());
+      return attention.length < 9 ? failing(FAILURE.rateLimited, { retryAfterMs: 1 })() : done();
+    });
+    await handle.result();
+    expect(attention).toEqual([...Array<boolean>(7).fill(false), true, true]);
+    expect(await needsAttention()).toBe(false);
   });
 
   it('starts counting anew when it waits for something else', async () => {

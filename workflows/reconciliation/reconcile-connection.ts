@@ -23,10 +23,10 @@ import type {
 } from '../../contracts/reconciliation.ts';
 import { WAKE_SIGNAL } from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE, PRIORITY, laneQueue } from '../../contracts/temporal.ts';
-import { needsOwner, waitMs, waitPolicyFor } from '../../domain/sync/waiting/wait-policy.ts';
+import { waitMs, waitPolicyFor } from '../../domain/sync/waiting/wait-policy.ts';
 import type { WaitPolicy } from '../../domain/sync/waiting/wait-policy.ts';
 import { causeOf, retryAfterOf } from '../activity-failures.ts';
-import { showFailure, showPhase, showWaiting } from '../search-attributes.ts';
+import { showFailure, showPhase, showWait } from '../search-attributes.ts';
 
 const control = proxyActivities<ReconciliationControlActivities>({
   taskQueue: INTERNAL_QUEUE,
@@ -145,7 +145,7 @@ class Reconciliation {
     await control.parkReconciliation.executeWithOptions({ summary: `Wait: ${policy.what}` }, [
       { ...this.#input, what: policy.what, until: new Date(Date.now() + forMs).toISOString() },
     ]);
-    if (!same) showWaiting('waiting', causeOf(failure).type, needsOwner(policy));
+    showWait(policy, causeOf(failure).type, waiting.failures);
     await condition(() => this.#woken, forMs);
   }
 }

@@ -25,10 +25,10 @@ import type {
 } from '../../contracts/sync.ts';
 import { INTERNAL_QUEUE, laneQueue } from '../../contracts/temporal.ts';
 import { isSameCount } from '../../domain/sync/pull/blast-radius.ts';
-import { needsOwner, waitPolicyFor, waitMs } from '../../domain/sync/waiting/wait-policy.ts';
+import { waitPolicyFor, waitMs } from '../../domain/sync/waiting/wait-policy.ts';
 import type { WaitPolicy } from '../../domain/sync/waiting/wait-policy.ts';
 import { causeOf, retryAfterOf } from '../activity-failures.ts';
-import { showFailure, showPhase, showWaiting } from '../search-attributes.ts';
+import { showFailure, showPhase, showWait, showWaiting } from '../search-attributes.ts';
 import { Instructions } from '../signals.ts';
 
 const control = proxyActivities<SyncControlActivities>({
@@ -176,7 +176,7 @@ class Run {
     await control.parkSync.executeWithOptions({ summary: `Wait: ${waitPolicy.what}` }, [
       { ...this.#input, what: waitPolicy.what, until },
     ]);
-    if (!same) showWaiting('waiting', causeOf(failure).type, needsOwner(waitPolicy));
+    showWait(waitPolicy, causeOf(failure).type, parked.failures);
     await condition(() => this.#instructions.woken, waitForMs);
   }
 

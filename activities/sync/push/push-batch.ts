@@ -14,10 +14,10 @@ import {
   pushRecord,
 } from './push-record.ts';
 import type { Attempt } from './push-record.ts';
-import { findRemotes, writingToOthers } from './push-remote-record.ts';
+import { findRemotes, placed } from './push-remote-record.ts';
 import type { MergedAgain } from './push-merge-again.ts';
-import { agreed, rejected } from './push-result.ts';
-import { createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
+import { PLACE_TAKEN, agreed, rejected } from './push-result.ts';
+import { anewLinkOf, createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Rounds in which a batch reads anew what somebody else changes meanwhile, before it is cut. */
@@ -58,8 +58,10 @@ export async function pushBatch(
   round = 0,
 ): Promise<readonly PushResult[]> {
   const asked = planned.map((work) => whenSent(work, Date.now()));
-  const others = await writingToOthers(asked, tools);
-  const works = asked.filter(({ row }) => !others.has(row.id));
+  const { refused, displaced } = await placed(asked, tools);
+  const works: PushWork[] = [];
+  for (const work of asked)
+    if (!refused.has(work.row.id)) works.push(displaced.has(work.row.id) ? await untied(work, tools) : work);
   const [creations, updates] = (['create', 'update'] as const).map((decision) =>
     works.filter((work) => work.decision === decision),
   );
@@ -69,18 +71,33 @@ export async function pushBatch(
     (work) => work.decision !== 'create' && work.decision !== 'update' && !isToBeLookedUp(work),
   );
   const results = [
-    ...asked.filter(({ row }) => others.has(row.id)).map(placeTaken),
+    ...asked.filter(({ row }) => refused.has(row.id)).map(placeTaken),
     ...(creations?.length ? await createTogether(creations, tools) : []),
     ...(updates?.length ? await updateTogether(updates, tools, round) : []),
     ...(await resolveTogether(inDoubt, tools)),
     ...(await oneByOne(alone, (work) => pushRecord(work, tools))),
   ];
-  const byRecord = new Map(results.map((result) => [result.recordId, result]));
+  const byRecord = new Map(
+    results.map((result) => [result.recordId, displaced.has(result.recordId) ? moved(result) : result]),
+  );
   return asked.flatMap(({ row }) => byRecord.get(row.id) ?? []);
 }
 
-const placeTaken = (work: PushWork): PushResult =>
-  rejected(work, 'place-taken', 'What the record is written to at the provider is another record’s already.');
+const placeTaken = (work: PushWork): PushResult => rejected(work, 'place-taken', PLACE_TAKEN);
+
+/**
+ * Unties a record from what another record of its batch takes, before either is written: the links of two that swap would
+ * clash, and a batch that is cut would clear what the other has written. It is written as a first time.
+ */
+async function untied(work: PushWork, { store, scope }: BatchTools): Promise<PushWork> {
+  const link = anewLinkOf(work.row);
+  await store.markAnew(scope, work.row.id, link.writeAttempt);
+  return { ...work, row: { ...work.row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null };
+}
+
+/** The record was at the provider before, elsewhere. */
+const moved = (result: PushResult): PushResult =>
+  result.action === 'created' ? { ...result, action: 'updated' } : result;
 
 interface Creation {
   /** Other records than those that were marked with a key: no key of theirs stands for this batch. */

@@ -4,6 +4,7 @@ import type { PlanEntry } from '../../../db/runs/plan-items.ts';
 import type { PushDecision } from '../../../domain/sync/push/push-decision.ts';
 import type { BatchWriter, ResourceMapping } from '../../../providers/provider.ts';
 import { describeProblems } from '../pull/pulled-record.ts';
+import { PLACE_TAKEN } from './push-result.ts';
 import type { PushWork } from './push-work.ts';
 
 /** A dry run's entry for the record, against which the later result is compared. */
@@ -16,6 +17,12 @@ export function toPlanEntry({ row, mapped, fingerprint, decision }: PushWork): P
     fingerprint: action === 'create' || action === 'update' ? fingerprint : null,
   };
 }
+
+/** The entry of a record whose place at the provider is another record's. */
+export const toTakenEntry = (work: PushWork): PlanEntry => ({
+  ...toPlanEntry(work),
+  ...{ action: 'reject', detail: PLACE_TAKEN, fingerprint: null },
+});
 
 const PLANNED: Readonly<Record<PushDecision, PlanAction>> = {
   create: 'create',

@@ -11,7 +11,7 @@ import { describeProblems } from '../pull/pulled-record.ts';
 import type { MappedRow } from './mapped-rows.ts';
 import { findRemote } from './push-remote-record.ts';
 import { agreed, rejected } from './push-result.ts';
-import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
+import { NO_LINK, anewLinkOf, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Stored failures in a row after which a record is set aside, so that one record cannot block a run. */
@@ -78,7 +78,7 @@ async function isRemoteGone({ row }: PushWork, { session }: PushTools): Promise<
  */
 async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row } = work;
-  const link = { ...withoutRemote(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
+  const link = anewLinkOf(row);
   await tools.store.markAnew(tools.scope, row.id, link.writeAttempt);
   const result = await pushRecord(
     { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null },

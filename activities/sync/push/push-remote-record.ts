@@ -1,5 +1,7 @@
 import type { RecordId } from '../../../contracts/ids.ts';
 import type { PushRow, PushStore } from '../../../db/push/push-store.ts';
+import { validateMoves } from '../../../domain/sync/push/places.ts';
+import type { ValidatedMoves, Move } from '../../../domain/sync/push/places.ts';
 import type { PushDecision } from '../../../domain/sync/push/push-decision.ts';
 import { listRefsOf } from './push-work.ts';
 import type { PushWork } from './push-work.ts';
@@ -49,32 +51,43 @@ function claimedByOther(
   return owner !== recordId;
 }
 
-/**
- * Those of the records that would write to what is another record's: each write would undo the other's. What a deleted
- * record has left is free.
- */
-export async function writingToOthers(
+/** Validates the places of a batch by where their writes end. What a deleted record has left is free. */
+export async function placed(
   works: readonly PushWork[],
   { mapping, store, scope, claims = new Map() }: PlaceTools,
+): Promise<ValidatedMoves> {
+  const moves = movesOf(works, mapping);
+  if (moves.length === 0) return { refused: new Set(), displaced: new Set() };
+  const tied = await store.tiedTo(scope, placesIn(moves));
+  const isTaken = moves.some(({ id, to }) => (tied.get(to) ?? id) !== id);
+  if (isTaken) await store.untieDeleted(scope, placesIn(moves));
+  const stillTied = isTaken ? await store.tiedTo(scope, placesIn(moves)) : tied;
+  const validated = validateMoves(moves, (place) => claims.get(place) ?? stillTied.get(place));
+  for (const { id, to } of moves) if (!validated.refused.has(id)) claims.set(to, id);
+  return validated;
+}
+
+/** The same for a dry run, which changes nothing: its run takes deleted records out of use before it moves others there. */
+export async function foreseenRefusals(
+  works: readonly PushWork[],
+  { mapping, store, scope }: Pick<PlaceTools, 'mapping' | 'scope'> & { readonly store: Pick<PushStore, 'heldBy'> },
 ): Promise<ReadonlySet<RecordId>> {
-  const { remoteIdOf } = mapping;
-  const named = works.flatMap(({ decision, mapped, row: { id, link } }) => {
-    const remoteId = WRITING.has(decision) ? (remoteIdOf?.(mapped.payload) ?? null) : null;
-    return remoteId === null || remoteId === link?.externalId ? [] : [{ id, remoteId }];
+  const moves = movesOf(works, mapping);
+  if (moves.length === 0) return new Set();
+  const held = await store.heldBy(scope, placesIn(moves));
+  return validateMoves(moves, (place) => held.get(place)).refused;
+}
+
+function movesOf(works: readonly PushWork[], { remoteIdOf }: PlaceTools['mapping']): readonly Move[] {
+  if (remoteIdOf === undefined) return [];
+  return works.flatMap(({ decision, mapped, row: { id, link } }) => {
+    const [from, to] = [link?.externalId ?? null, WRITING.has(decision) ? remoteIdOf(mapped.payload) : null];
+    return to === null || to === from ? [] : [{ id, from, to }];
   });
-  if (named.length === 0) return new Set();
-  const tied = await store.tiedTo(scope, idsIn(named));
-  const taken = named.filter(({ id, remoteId }) => (tied.get(remoteId) ?? id) !== id);
-  if (taken.length > 0) await store.untieDeleted(scope, idsIn(taken));
-  const stillTied = taken.length > 0 ? await store.tiedTo(scope, idsIn(named)) : tied;
-  const isTaken = ({ id, remoteId }: (typeof named)[number]) =>
-    claimedByOther(remoteId, id, { tied: stillTied, claims });
-  return new Set(named.filter(isTaken).map(({ id }) => id));
 }
 
 const WRITING: ReadonlySet<PushDecision> = new Set(['create', 'update', 'resolve']);
-const idsIn = (named: readonly { readonly remoteId: string }[]): readonly string[] =>
-  named.map(({ remoteId }) => remoteId);
+const placesIn = (moves: readonly Move[]): readonly string[] => moves.map(({ to }) => to);
 
 interface PlaceTools extends Pick<RemoteTools, 'scope' | 'claims'> {
   readonly mapping: Pick<ResourceMapping, 'remoteIdOf'>;

@@ -8,6 +8,9 @@ import type { MappedRow } from './mapped-rows.ts';
 import { keptBy, listRefsOf } from './push-work.ts';
 import type { PushWork } from './push-work.ts';
 
+/** Why a record is rejected as `place-taken`. */
+export const PLACE_TAKEN = 'What the record is written to at the provider is another record’s already.';
+
 /** The outcome of a write that both sides agree on. */
 export function agreed(work: PushWork, action: PushResult['action'], answer: WrittenRecord | null): PushResult {
   const { row, fingerprint, fingerprintOfRemote } = work;

@@ -69,7 +69,7 @@ function createConnection(deps: ConnectionRouteDeps): Endpoint {
     name: 'createConnection',
     summary: 'Connect a provider, with a secret key or by its owner’s consent',
     description:
-      'With `credentials` the key is tested at the provider before anything is stored; one for an account that is connected already replaces the old key (200), and runs that waited for it go on. Without, the connection is `connecting` until the account’s owner has opened `authorizationUrl` and approved. A repeat with the same `Idempotency-Key` gives the same `authorizationUrl`: after ten minutes that is spent, so another attempt takes another key.',
+      'With `credentials` the key is tested at the provider before anything is stored; one for an account that is connected already replaces the old key (200), and runs that waited for it go on; a suspended connection stays suspended. Without, the connection is `connecting` until the account’s owner has opened `authorizationUrl` and approved. A repeat with the same `Idempotency-Key` gives the same `authorizationUrl`: after ten minutes that is spent, so another attempt takes another key.',
     tag: 'Connections',
     method: 'post',
     path: '/v1/venues/{venueId}/connections',

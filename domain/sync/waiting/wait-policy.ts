@@ -31,11 +31,12 @@ const WAIT_POLICIES: Readonly<Record<string, WaitPolicy>> = {
     longestWaitMs: 6 * HOUR_MS,
     givesUpAfterMs: 30 * DAY_MS,
   },
+  // Outlasts a month, because a provider may refuse calls whose quota of the month is used up as it refuses a burst.
   [FAILURE.rateLimited]: {
     what: 'rate-limit',
     firstWaitMs: MINUTE_MS,
-    longestWaitMs: 30 * MINUTE_MS,
-    givesUpAfterMs: 7 * DAY_MS,
+    longestWaitMs: HOUR_MS,
+    givesUpAfterMs: 35 * DAY_MS,
   },
   [FAILURE.quotaExhausted]: {
     what: 'quota',
@@ -59,6 +60,16 @@ const WAIT_POLICIES: Readonly<Record<string, WaitPolicy>> = {
 
 /** The run goes on only when the account's owner has acted. */
 export const needsOwner = ({ what }: WaitPolicy): boolean => what === 'needs-reauth' || what === 'scopes-missing';
+
+/** Waits in a row by which a rate limit has lasted for an hour. */
+const LASTING_FAILURES = 7;
+
+/**
+ * True for the one failure in a row from which on an operator should look: no burst of calls is refused for an hour, so
+ * that something else uses the limit up, or a longer limit is spent.
+ */
+export const isLasting = ({ what }: WaitPolicy, failures: number): boolean =>
+  what === 'rate-limit' && failures === LASTING_FAILURES;
 
 /** Null for a failure that waiting does not fix. */
 export function waitPolicyFor(failureType: string): WaitPolicy | null {

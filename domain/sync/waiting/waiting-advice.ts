@@ -16,7 +16,12 @@ const ADVICE: Readonly<Record<Exclude<WaitingFor, 'approval'>, FailureAdvice>> =
     nextAction:
       'Have the connection approved once more, POST …/reauthorize: the run then goes on by itself. `missingScopes` of the connection names the permissions.',
   },
-  'rate-limit': { code: 'provider-rate-limited', message: 'The provider asks for a pause.', nextAction: GOES_ON },
+  'rate-limit': {
+    code: 'provider-rate-limited',
+    message: 'The provider asks for a pause.',
+    nextAction:
+      'Nothing at first: the run goes on by itself. Tell an operator if it stays for hours: other traffic may use the limit up, or the calls of the month are spent, which not every provider tells apart.',
+  },
   quota: {
     code: 'provider-quota-exhausted',
     message: 'The provider’s quota is spent.',

@@ -234,6 +234,17 @@ describe('a key that replaces another', () => {
     expect(await generation()).toBe(2);
   });
 
+  it('leaves a suspended connection suspended when it is sent as POST, which finds it by its account', async () => {
+    await setState('suspended');
+    const posted = await api.send('POST', `/v1/venues/${venueId}/connections`, { json: aKey(api.sandbox.secretKey) });
+    expect(posted).toMatchObject({
+      status: 200,
+      json: { id: connectionId, state: 'suspended', cause: 'A test.', nextAction: 'Look at the test.' },
+    });
+    expect(await generation()).toBe(2);
+    expect(await api.send('POST', `${path}/resume`)).toMatchObject({ json: { state: 'active' } });
+  });
+
   it('has a degraded connection start afresh', async () => {
     await setState('degraded');
     expect(await replace()).toMatchObject({ status: 200, json: { state: 'active', cause: null } });

@@ -64,6 +64,24 @@ describe('stored connections', () => {
     await expect(store.findApiKey(first)).resolves.toMatchObject({ generation: 2 });
   });
 
+  it('of a known account that a person has suspended take the new key and stay suspended', async () => {
+    const first = aNewConnection(venueId);
+    await store.saveWithApiKey(first);
+    await store.setState(first, { state: 'suspended', cause: 'Paused', nextAction: 'Resume it.' });
+    const { since } = (await store.find(first))!;
+    const again = await store.saveWithApiKey({
+      ...first,
+      account: { ...first.account, name: 'Renamed' },
+      sealedKey: sealed(9),
+    });
+    expect(again).toMatchObject({
+      ...{ state: 'suspended', cause: 'Paused', nextAction: 'Resume it.', since },
+      account: { name: 'Renamed' },
+    });
+    const key = await store.findApiKey(first);
+    expect([key?.generation, [...key!.sealedKey]]).toEqual([2, [9]]);
+  });
+
   it('accept one of several concurrent connects to an account, return its id to the others, and keep the key openable', async () => {
     const account = { id: 'acct_race', name: null };
     const rivals = Array.from({ length: 8 }, (_, index) =>

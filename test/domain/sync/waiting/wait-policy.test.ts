@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FAILURE } from '../../../../contracts/failures.ts';
-import { waitPolicyFor, waitMs } from '../../../../domain/sync/waiting/wait-policy.ts';
+import { isLasting, waitPolicyFor, waitMs } from '../../../../domain/sync/waiting/wait-policy.ts';
 
 const PARKED = [
   FAILURE.needsReauth,
@@ -55,6 +55,23 @@ describe('a run that cannot continue for now', () => {
         },
       ),
     );
+  });
+
+  it('outlasts a month of refusals for a rate, as a provider may refuse calls whose quota of the month is used up', () => {
+    const policy = waitPolicyFor(FAILURE.rateLimited)!;
+    expect(waitMs(policy, { failures: 500, waitedMs: 31 * 86_400_000, retryAfterMs: 60_000 })).not.toBeNull();
+  });
+
+  it('is a case for an operator once a rate limit has lasted for an hour of waits, which is told once', () => {
+    const policy = waitPolicyFor(FAILURE.rateLimited)!;
+    const told = Array.from({ length: 50 }, (_, index) => index + 1).filter((failures) => isLasting(policy, failures));
+    expect(told).toHaveLength(1);
+    let waitedMs = 0;
+    for (let failures = 1; failures < told[0]!; failures += 1)
+      waitedMs += waitMs(policy, { failures, waitedMs, retryAfterMs: null })!;
+    expect(waitedMs / 60_000).toBeGreaterThanOrEqual(60);
+    for (const type of PARKED.filter((one) => one !== FAILURE.rateLimited))
+      expect(isLasting(waitPolicyFor(type)!, told[0]!)).toBe(false);
   });
 
   it('ends after a bounded number of retries', () => {
