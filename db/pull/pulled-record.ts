@@ -3,6 +3,14 @@ import type { RecordFields } from '../../records/record-kind.ts';
 import type { ListReferences } from '../../domain/sync/list-references.ts';
 import type { PulledReferences } from './pulled-fields.ts';
 
+/** By what records of the venue are the same as a provider's object. */
+export interface PulledIdentity {
+  /** The fields that it is made of. By the first, which has this value in lower case, records are looked up. */
+  readonly fields: readonly [string, ...string[]];
+  readonly key: string;
+  readonly isOf: (record: { readonly id: RecordId; readonly sourceId: string }, fields: RecordFields) => boolean;
+}
+
 /** A pulled record, with the fingerprints that a push of it would have. */
 export interface PulledRecord {
   readonly externalId: string;
@@ -38,6 +46,8 @@ export interface PulledRecord {
     record: { readonly id: RecordId; readonly sourceId: string },
     fields: RecordFields,
   ) => string;
+  /** By what a record that no write has tied to the object is the same; null where nothing says so. */
+  readonly identity: () => PulledIdentity | null;
   /** Fingerprint of the fields alone, which is the same in a dry run and in the run after it. */
   readonly contentFingerprint: () => string | null;
 }

@@ -14,7 +14,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { AnyPgColumn, PgColumnBuilderBase, PgTable } from 'drizzle-orm/pg-core';
 import type { RecordKind } from '../../../records/record-kind.ts';
-import { columnName, recordTable } from '../../records/record-tables.ts';
+import { columnName, lookedUp, recordTable } from '../../records/record-tables.ts';
 import type { Column, ColumnType } from '../../records/record-tables.ts';
 import { instant, recordEnvelope, venuePolicy } from '../columns.ts';
 import { venues } from '../venues.ts';
@@ -40,9 +40,18 @@ export function defineRecordTable(kind: RecordKind): PgTable {
           (table as unknown as Readonly<Record<string, typeof table.updatedAt>>)[field] ?? table.updatedAt,
         ),
       ),
+      ...kind.lookedUpBy.map((field) => lookUpIndex(kind, field, table)),
       venuePolicy(kind.table),
     ],
   );
+}
+
+function lookUpIndex(kind: RecordKind, field: string, { venueId }: Pick<EnvelopeColumns, 'venueId'>) {
+  const column = columnName(field);
+  const { key, isIndexed } = lookedUp(sql.raw(column));
+  return index(`${kind.table}_${column}`)
+    .on(venueId, key)
+    .where(isIndexed);
 }
 
 /** The part of a record's table that every kind has. */

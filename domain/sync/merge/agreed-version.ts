@@ -56,6 +56,25 @@ export function withoutPaths(agreed: AgreedVersion, paths: readonly string[], ma
   return { venue: without(agreed.venue), provider: without(agreed.provider) };
 }
 
+/**
+ * What two sides agree on that meet for the first time, and are the same by these fields: those as each side has them, and
+ * that neither had anything where one has nothing. So the other's value travels, and nothing is cleared. Of two values
+ * that differ neither is known to be the earlier one.
+ */
+export function agreedAtMeeting(
+  { venue, provider }: AgreedVersion,
+  { sameBy, maps }: { readonly sameBy: readonly string[]; readonly maps: MapFields },
+): AgreedVersion {
+  const names = Object.keys(venue).filter((name) => provider[name] !== undefined);
+  const isLacking = (name: string) => [venue[name], provider[name]].some((value) => value === null || value === '');
+  const lacking = names.flatMap((name): readonly (readonly [string, unknown])[] =>
+    maps.has(name) ? [[name, {}]] : isLacking(name) ? [[name, null]] : [],
+  );
+  const known = (side: Fields): Fields =>
+    Object.fromEntries([...lacking, ...sameBy.filter((name) => names.includes(name)).map((name) => [name, side[name]])]);
+  return { venue: known(venue), provider: known(provider) };
+}
+
 export interface WrittenVersion {
   readonly agreed: AgreedVersion;
   /** The venue's record that was written, or that already had the right payload. */

@@ -46,6 +46,8 @@ export interface MeetingWorld {
   readonly world: World;
   /** The codes by which a creation is refused whose person is another record's. */
   readonly refusal: string;
+  /** How many records and objects the tests' people change: each record where the provider tells facts of its own. */
+  readonly updated: number;
   aVenue(): Promise<MeetingVenue>;
   /** One more venue that is connected to nothing. */
   aVenueApart(): Promise<TestVenue>;
@@ -64,7 +66,7 @@ export async function meetingAtMailchimp(): Promise<MeetingWorld> {
   let aheadMs = 0;
   return {
     world,
-    refusal: 'duplicate-address',
+    ...{ refusal: 'duplicate-address', updated: 21 },
     aVenueApart: () => world.aVenue('unused'),
     loseAnswer: () => world.mailchimp.fault({ ...LOST, match: { method: 'POST', path: '/3.0/lists/[^/]+' } }),
     tick: () => world.mailchimp.clock((aheadMs += 2_000)),
@@ -106,7 +108,7 @@ export async function meetingAtQuickBooks(): Promise<MeetingWorld> {
   let aheadMs = 0;
   return {
     world,
-    refusal: '6240',
+    ...{ refusal: '6240', updated: 4 },
     aVenueApart: () => world.aVenue('unused'),
     loseAnswer: () => world.quickbooks.fault({ ...LOST, match: { path: '/v3/company/\\d+/batch' } }),
     tick: () => world.quickbooks.clock((aheadMs += 2_000)),
@@ -154,7 +156,7 @@ export async function meetingAtXero(): Promise<MeetingWorld> {
   const phones = (phone: string) => ({ Phones: [{ PhoneType: 'DEFAULT', PhoneNumber: phone }] });
   return {
     world,
-    refusal: 'duplicate-name',
+    ...{ refusal: 'duplicate-name', updated: 4 },
     aVenueApart: () => world.aVenue('unused'),
     loseAnswer: () => world.xero.fault({ ...LOST, match: { method: 'PUT', path: '/api.xro/2.0/Contacts' } }),
     tick: () => world.xero.clock((aheadMs += 2_000)),
