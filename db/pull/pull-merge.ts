@@ -1,6 +1,6 @@
 import type { ConflictField } from '../../contracts/conflicts.ts';
 import { agreedAtMeeting, fromStored, toStored, withoutPaths } from '../../domain/sync/merge/agreed-version.ts';
-import { overStored, withUntoldParts } from '../../domain/mapping/kept-fields.ts';
+import { overStored, withoutUnsaid, withUntoldParts } from '../../domain/mapping/kept-fields.ts';
 import { merge } from '../../domain/sync/merge/merge.ts';
 import type { AgreedVersion, FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
@@ -92,7 +92,7 @@ function mergeOne(
     agreed,
     venue,
     provider,
-    policyOf: policies.of,
+    policyOf: policyOf(one, { own: row.own, agreed, of: policies.of }),
     changedAtMs: { venue: row.updated_at_ms, provider: pulled.changedAtMs },
     ...{ maps, together: kind.mergedAsOne },
   });
@@ -104,6 +104,23 @@ function mergeOne(
       fingerprint: pulled.payloadFingerprint(record, { ...row.own, ...result.provider }),
     }),
   };
+}
+
+/**
+ * Of what was never agreed on nothing is cleared: a person decides about a value of the venue's that the provider cannot be
+ * given, where the provider has another.
+ */
+function policyOf(
+  { pulled, record }: Decided,
+  { own, agreed, of }: { readonly own: RecordFields; readonly agreed: AgreedVersion; readonly of: MergePolicies['of'] },
+): MergePolicies['of'] {
+  const cleared =
+    pulled
+      .identity()
+      ?.clearedBy(record, own)
+      .filter((name) => agreed.provider[name] === undefined) ?? [];
+  if (cleared.length === 0) return of;
+  return (path) => (cleared.includes(path) && of(path) !== 'provider' ? 'review' : of(path));
 }
 
 /** What both sides agreed on, and the provider's side as it is merged. */
@@ -130,8 +147,9 @@ function sidesOf(
   const agreed = withoutPaths(fromStored(stored, isAgreedVersion ? venue : null), changedMeaning(row), maps);
   // What is not told of the version that was agreed on is no change, whatever the venue has made of it since.
   const told = withUntoldParts(read, agreed.provider, kept);
-  // What a pull keeps is as the venue has it, so it is neither a change nor a conflict.
-  return { agreed, provider: overStored(told, venue, kept) };
+  // What a pull keeps is as the venue has it, so it is neither a change nor a conflict. What is empty and says nothing is
+  // not told: the venue may have filled it in since.
+  return { agreed, provider: overStored(withoutUnsaid(told, kept), venue, kept) };
 }
 
 function toMergedRecord(

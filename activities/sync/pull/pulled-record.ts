@@ -78,15 +78,25 @@ function identityOf(
   const { identity } = mapping;
   if (identity === undefined || told === null || recordId !== null) return null;
   const text = fields?.[identity.fields[0]];
-  const value = identity.of(mapping.toPayload({ id: '', sourceId: '', fields: told }).payload);
+  const { payload: held } = mapping.toPayload({ id: '', sourceId: '', fields: told });
+  const value = identity.of(held);
   if (value === null || typeof text !== 'string') return null;
+  const payloadOf: PayloadOf = (own, ownFields) => mapping.toPayload({ ...own, fields: sent(own, ownFields) }).payload;
   return {
     fields: identity.fields,
     key: text.trim().toLowerCase(),
-    isOf: (own, ownFields) =>
-      identity.of(mapping.toPayload({ ...own, fields: sent(own, ownFields) }).payload) === value,
+    isOf: (own, ownFields) => identity.of(payloadOf(own, ownFields)) === value,
+    clearedBy(own, ownFields) {
+      const wanted = payloadOf(own, ownFields);
+      return Object.keys(wanted).filter((name) => wanted[name] === null && (held[name] ?? null) !== null);
+    },
   };
 }
+
+type PayloadOf = (
+  own: { readonly id: string; readonly sourceId: string },
+  fields: RecordFields,
+) => Readonly<Record<string, unknown>>;
 
 /**
  * A provider's record as it is stored under the default mapping. A plain literal without spreads: this runs for every

@@ -49,9 +49,7 @@ export function defineRecordTable(kind: RecordKind): PgTable {
 function lookUpIndex(kind: RecordKind, field: string, { venueId }: Pick<EnvelopeColumns, 'venueId'>) {
   const column = columnName(field);
   const { key, isIndexed } = lookedUp(sql.raw(column));
-  return index(`${kind.table}_${column}`)
-    .on(venueId, key)
-    .where(isIndexed);
+  return index(`${kind.table}_${column}`).on(venueId, key).where(isIndexed);
 }
 
 /** The part of a record's table that every kind has. */

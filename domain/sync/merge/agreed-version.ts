@@ -71,7 +71,10 @@ export function agreedAtMeeting(
     maps.has(name) ? [[name, {}]] : isLacking(name) ? [[name, null]] : [],
   );
   const known = (side: Fields): Fields =>
-    Object.fromEntries([...lacking, ...sameBy.filter((name) => names.includes(name)).map((name) => [name, side[name]])]);
+    Object.fromEntries([
+      ...lacking,
+      ...sameBy.filter((name) => names.includes(name)).map((name) => [name, side[name]]),
+    ]);
   return { venue: known(venue), provider: known(provider) };
 }
 

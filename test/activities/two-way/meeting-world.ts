@@ -8,7 +8,7 @@ type WireObject = Readonly<Record<string, unknown>>;
 /** A person as either side has entered them. */
 export interface Person {
   readonly name: string;
-  readonly email: string;
+  readonly email: string | null;
   readonly phone: string | null;
 }
 
@@ -18,7 +18,7 @@ export interface MeetingAccount {
   /** Those in use, in the order of their names. */
   people(): Promise<readonly Person[]>;
   /** Changes a person's phone as the account's own people do. */
-  rephone(email: string, phone: string): Promise<unknown>;
+  rephone(email: string | null, phone: string): Promise<unknown>;
 }
 
 export interface MeetingVenue extends TestVenue {
@@ -181,9 +181,7 @@ export async function meetingAtXero(): Promise<MeetingWorld> {
           people: async () =>
             sorted(
               (await contacts()).map((one) => {
-                const phone = (one['Phones'] as readonly WireObject[]).find(
-                  ({ PhoneType }) => PhoneType === 'DEFAULT',
-                );
+                const phone = (one['Phones'] as readonly WireObject[]).find(({ PhoneType }) => PhoneType === 'DEFAULT');
                 return {
                   ...{ name: String(one['Name']), email: String(one['EmailAddress'] ?? '') },
                   phone: (phone?.['PhoneNumber'] as string) || null,
