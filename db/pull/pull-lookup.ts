@@ -91,24 +91,14 @@ export function decidePulled(
     readonly policies: MergePolicies | null;
   },
 ): readonly Decided[] {
-  const byExternalId = new Map(
-    rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])),
-  );
-  const byId = new Map<RecordId | null, RemoteRow>(rows.map((row) => [row.id, row]));
   const tied = new Map(ties);
-  const isFree = (row: RemoteRow | undefined, externalId: string) =>
-    row?.external_id === null && !row.tied_elsewhere && (tied.get(row.id) ?? externalId) === externalId;
-
+  const find = finderAmong(rows, { tied, merges: policies !== null });
   const mappingVersion = scope.mapping?.version ?? 0;
-  const sameAs = policies === null ? () => NONE : sameAmong(rows);
 
   const ids = newIds(pulled.length);
 
   return pulled.map((one, index) => {
-    const carried = byId.get(one.recordId);
-    const known = byExternalId.get(one.externalId) ?? (isFree(carried, one.externalId) ? carried : undefined);
-    const same = known ? NONE : sameAs(one).filter(({ id }) => (tied.get(id) ?? one.externalId) === one.externalId);
-    const row = known ?? (same.length === 1 ? same[0] : undefined);
+    const { row, carrier, ...found } = find(one);
     const record = row
       ? { id: row.id, sourceId: row.source_id, version: row.version }
       : { id: ids[index] as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
@@ -116,19 +106,46 @@ export function decidePulled(
     const { version, deleted, superseded, certain, deletedAtMs, beforeHistory } = one;
     const differsUnwritten = differsFrom(scope, row, one);
     const read = { version, deleted, superseded, certain, deletedAtMs, beforeHistory, mappingVersion };
-    const stored = { row, policies, changedAtMs: one.changedAtMs };
-    const decision = decide(scope, { ...read, fingerprint, differsUnwritten }, stored);
+    const known = { row, policies, changedAtMs: one.changedAtMs };
+    const decision = decide(scope, { ...read, fingerprint, differsUnwritten }, known);
     if (decision === 'link') tied.set(record.id, one.externalId);
-    const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
+    const copyOf = decision === 'create' ? carrier : null;
     const isMet = row?.met === true;
     const isConflictTold = isMet && row.in_conflict === true;
-    const sameBy = row !== undefined && same.includes(row) ? one.identity()?.fields : undefined;
-    return {
-      ...{ pulled: one, record, fingerprint, decision, isMet, isConflictTold, copyOf },
-      ...(sameBy && { sameBy }),
-      ...(same.length > 1 && { isAmbiguous: true }),
-    };
+    return { pulled: one, record, fingerprint, decision, isMet, isConflictTold, copyOf, ...found };
   });
+}
+
+interface FoundRow extends Pick<Decided, 'sameBy' | 'isAmbiguous'> {
+  readonly row: RemoteRow | undefined;
+  /** The record whose id the object carries, whether or not it is the object's. */
+  readonly carrier: RecordId | null;
+}
+
+/** Finds the record of an object: by their link, by the id that the object carries, and then by what both say. */
+function finderAmong(
+  rows: readonly RemoteRow[],
+  { tied, merges }: { readonly tied: ReadonlyMap<RecordId, string>; readonly merges: boolean },
+): (pulled: PulledRecord) => FoundRow {
+  const byExternalId = new Map(
+    rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])),
+  );
+  const byId = new Map<RecordId | null, RemoteRow>(rows.map((row) => [row.id, row]));
+  const sameAs = merges ? sameAmong(rows) : () => NONE;
+  const isUntied = (id: RecordId, externalId: string) => (tied.get(id) ?? externalId) === externalId;
+  const isFree = (row: RemoteRow | undefined, externalId: string) =>
+    row?.external_id === null && !row.tied_elsewhere && isUntied(row.id, externalId);
+  return (one) => {
+    const { externalId, recordId } = one;
+    const carried = byId.get(recordId);
+    const carrier = carried?.id ?? null;
+    const known = byExternalId.get(externalId) ?? (isFree(carried, externalId) ? carried : undefined);
+    if (known) return { row: known, carrier };
+    const [same, ...others] = sameAs(one).filter(({ id }) => isUntied(id, externalId));
+    if (same === undefined) return { row: undefined, carrier };
+    if (others.length > 0) return { row: undefined, carrier, isAmbiguous: true };
+    return { row: same, carrier, sameBy: one.identity()?.fields ?? [] };
+  };
 }
 
 const NONE: readonly RemoteRow[] = [];

@@ -114,11 +114,8 @@ function policyOf(
   { pulled, record }: Decided,
   { own, agreed, of }: { readonly own: RecordFields; readonly agreed: AgreedVersion; readonly of: MergePolicies['of'] },
 ): MergePolicies['of'] {
-  const cleared =
-    pulled
-      .identity()
-      ?.clearedBy(record, own)
-      .filter((name) => agreed.provider[name] === undefined) ?? [];
+  const isUnsendable = (name: string) => agreed.provider[name] === undefined && (own[name] ?? null) !== null;
+  const cleared = pulled.identity()?.clearedBy(record, own).filter(isUnsendable) ?? [];
   if (cleared.length === 0) return of;
   return (path) => (cleared.includes(path) && of(path) !== 'provider' ? 'review' : of(path));
 }
