@@ -65,7 +65,7 @@ export interface RecordKind<Fields extends FieldMap = FieldMap> {
   readonly mergedAsOne: readonly (readonly string[])[];
   /** Times by which a venue's records are searched, each with an index. */
   readonly indexed: readonly string[];
-  /** Texts by which a venue's records are looked up without regard to case, each with an index. */
+  /** Texts by which a venue's records are looked up without regard to case, each with an index and a function. */
   readonly lookedUpBy: readonly string[];
   readonly amendments: AmendmentRule | null;
 }

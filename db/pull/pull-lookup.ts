@@ -14,7 +14,7 @@ import type { MergedRecord, MergeRow } from './merge-rows.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { comparableFields } from '../../records/comparable-fields.ts';
 import type { RecordKind } from '../../records/record-kind.ts';
-import { columnName, lookedUp, tableOf } from '../records/record-tables.ts';
+import { lookUpFunction, tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { newIds } from '../records/new-ids.ts';
@@ -161,10 +161,9 @@ function sameAmong(rows: readonly RemoteRow[]): (pulled: PulledRecord) => readon
     const [field] = identity.fields;
     const known = byKey.get(field) ?? groupedBy(free, field);
     byKey.set(field, known);
-    const alike = known.get(identity.key) ?? NONE;
-    return alike.length < MOST_ALIKE
-      ? alike.filter(({ id, source_id: sourceId, own = {} }) => identity.isOf({ id, sourceId }, own))
-      : alike;
+    return (known.get(identity.key) ?? NONE).filter(({ id, source_id: sourceId, own = {} }) =>
+      identity.isOf({ id, sourceId }, own),
+    );
   };
 }
 
@@ -213,28 +212,22 @@ export async function lockRemotes(
   return known.length === 0 ? [] : readRemotes(tx, scope, known);
 }
 
-/** Of more records with one key some are not looked at, so that the object is taken for none of them. */
-const MOST_ALIKE = 100;
-
 /**
  * Of a run that merges: records in use that have the keys of objects without a record, and no remote record in the
  * account. One look into an index for each of those objects.
  */
 function sameRecords(scope: KindScope, pulled: readonly PulledRecord[]): SQL {
-  const { kind, connectionId, resource, venueId } = scope;
+  const { kind, connectionId, resource } = scope;
   const asked = isTwoWay(scope) ? pulled.flatMap((one) => toAsked(one, kind)) : [];
   const [first] = asked;
   if (first === undefined) return sql``;
-  const { key, isIndexed } = lookedUp(sql`t.${sql.identifier(columnName(first.field))}`);
   // Not as joins: those would read all the connection's links.
   const hasLink = (where: SQL) =>
     sql`(select true from record_links where connection_id = ${connectionId} and resource = ${resource} and ${where} limit 1)`;
+  const keys = sql`array(select r.key from ${rowsByColumn(asked, ASKED_COLUMNS)} where ${hasLink(sql`external_id = r.external_id`)} is null)`;
   return sql`
-      union select s.id from (select r.key from ${rowsByColumn(asked, ASKED_COLUMNS)}
-          where ${hasLink(sql`external_id = r.external_id`)} is null offset 0) a
-        cross join lateral (select t.id from ${tableOf(kind)} t
-          where t.venue_id = ${venueId} and ${key} = a.key and ${isIndexed} and t.deleted_at is null
-            and ${hasLink(sql`record_id = t.id and external_id is not null`)} is null limit ${MOST_ALIKE}) s`;
+      union select s.id from ${lookUpFunction(kind, first.field)}(${keys}) s
+        where ${hasLink(sql`record_id = s.id and external_id is not null`)} is null`;
 }
 
 interface Asked {

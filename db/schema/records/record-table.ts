@@ -14,7 +14,7 @@ import {
 } from 'drizzle-orm/pg-core';
 import type { AnyPgColumn, PgColumnBuilderBase, PgTable } from 'drizzle-orm/pg-core';
 import type { RecordKind } from '../../../records/record-kind.ts';
-import { columnName, lookedUp, recordTable } from '../../records/record-tables.ts';
+import { columnName, recordTable } from '../../records/record-tables.ts';
 import type { Column, ColumnType } from '../../records/record-tables.ts';
 import { instant, recordEnvelope, venuePolicy } from '../columns.ts';
 import { venues } from '../venues.ts';
@@ -46,10 +46,12 @@ export function defineRecordTable(kind: RecordKind): PgTable {
   );
 }
 
+/** Of the function that looks records up; longer texts have no place in an index. */
 function lookUpIndex(kind: RecordKind, field: string, { venueId }: Pick<EnvelopeColumns, 'venueId'>) {
-  const column = columnName(field);
-  const { key, isIndexed } = lookedUp(sql.raw(column));
-  return index(`${kind.table}_${column}`).on(venueId, key).where(isIndexed);
+  const column = sql.raw(columnName(field));
+  return index(`${kind.table}_${columnName(field)}`)
+    .on(venueId, sql`lower(${column})`)
+    .where(sql`length(${column}) <= 512`);
 }
 
 /** The part of a record's table that every kind has. */

@@ -66,17 +66,19 @@ export function agreedAtMeeting(
   { sameBy, maps }: { readonly sameBy: readonly string[]; readonly maps: MapFields },
 ): AgreedVersion {
   const names = Object.keys(venue).filter((name) => provider[name] !== undefined);
-  const isLacking = (name: string) => [venue[name], provider[name]].some((value) => value === null || value === '');
-  const lacking = names.flatMap((name): readonly (readonly [string, unknown])[] =>
-    maps.has(name) ? [[name, {}]] : isLacking(name) ? [[name, null]] : [],
-  );
-  const known = (side: Fields): Fields =>
-    Object.fromEntries([
-      ...lacking,
-      ...sameBy.filter((name) => names.includes(name)).map((name) => [name, side[name]]),
-    ]);
+  const isLacking = (name: string) => isNothing(venue[name]) || isNothing(provider[name]);
+  const known = (side: Fields): Fields => {
+    const valueOf = (name: string): unknown => {
+      if (maps.has(name)) return {};
+      return sameBy.includes(name) || isNothing(side[name]) ? side[name] : null;
+    };
+    const isKnown = (name: string) => maps.has(name) || sameBy.includes(name) || isLacking(name);
+    return Object.fromEntries(names.filter(isKnown).map((name) => [name, valueOf(name)]));
+  };
   return { venue: known(venue), provider: known(provider) };
 }
+
+const isNothing = (value: unknown): boolean => value === null || value === '';
 
 export interface WrittenVersion {
   readonly agreed: AgreedVersion;
