@@ -131,7 +131,7 @@ export async function meetingAtQuickBooks(): Promise<MeetingWorld> {
             sorted(
               (await customers()).map((one) => ({
                 name: String(one['DisplayName']),
-                email: String((one['PrimaryEmailAddr'] as WireObject | undefined)?.['Address'] ?? ''),
+                email: ((one['PrimaryEmailAddr'] as WireObject | undefined)?.['Address'] as string | undefined) ?? null,
                 phone: ((one['PrimaryPhone'] as WireObject | undefined)?.['FreeFormNumber'] as string) || null,
               })),
             ),
@@ -183,7 +183,7 @@ export async function meetingAtXero(): Promise<MeetingWorld> {
               (await contacts()).map((one) => {
                 const phone = (one['Phones'] as readonly WireObject[]).find(({ PhoneType }) => PhoneType === 'DEFAULT');
                 return {
-                  ...{ name: String(one['Name']), email: String(one['EmailAddress'] ?? '') },
+                  ...{ name: String(one['Name']), email: (one['EmailAddress'] as string | undefined) ?? null },
                   phone: (phone?.['PhoneNumber'] as string) || null,
                 };
               }),
