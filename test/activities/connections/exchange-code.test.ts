@@ -116,7 +116,12 @@ function aCode(
 /** An answer of the provider, and what gives it. */
 function aLateAnswer(): readonly [Promise<Grant>, (grant: Grant) => void] {
   let give: (grant: Grant) => void = () => undefined;
-  return [new Promise((resolve) => (give = resolve)), (grant) => give(grant)];
+  return [
+    new Promise((resolve) => (give = resolve)),
+    (grant) => {
+      give(grant);
+    },
+  ];
 }
 
 describe('the exchange of a code', () => {
