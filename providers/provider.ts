@@ -360,6 +360,17 @@ export interface Idempotency {
   readonly keyLifeMs: number;
 }
 
+/**
+ * What says that an object and a record are the same although no write has tied them, where the provider has no two such objects: two-way runs
+ * tie by it what both sides hold already, as a push does what it meets.
+ */
+export interface RecordIdentity {
+  /** The record's fields that it is made of. By the first, which its kind is `lookedUpBy`, records are looked up without regard to case. */
+  readonly fields: readonly [string, ...string[]];
+  /** Pure: equal for payloads of the same; null for one that says too little. */
+  readonly of: (payload: MappedRecord['payload']) => string | null;
+}
+
 export interface ResourceMapping {
   /** Absent where the provider takes no keys: whatever an unanswered write has left is then looked up by our own reference. */
   readonly idempotency?: Idempotency;
@@ -387,6 +398,8 @@ export interface ResourceMapping {
    * at a place. Two records that name one are told apart before either is written.
    */
   readonly remoteIdOf?: (payload: MappedRecord['payload']) => string | null;
+  /** Absent where two objects may say the same, or where what they say ties none. */
+  readonly identity?: RecordIdentity;
   /** Pure: HTTP calls that writing the payload takes, to a remote record in this state or, for null, to a new one. */
   readonly callsToWrite: (
     mapped: MappedRecord,

@@ -32,6 +32,7 @@ export const customers = defineRecordKind({
     marketingConsent: boolean(),
     metadata: metadata(),
   },
+  lookedUpBy: ['email'],
 });
 
 export type CustomerFields = FieldsOf<typeof customers>;

@@ -65,6 +65,8 @@ export interface RecordKind<Fields extends FieldMap = FieldMap> {
   readonly mergedAsOne: readonly (readonly string[])[];
   /** Times by which a venue's records are searched, each with an index. */
   readonly indexed: readonly string[];
+  /** Texts by which a venue's records are looked up without regard to case, each with an index and a function. */
+  readonly lookedUpBy: readonly string[];
   readonly amendments: AmendmentRule | null;
 }
 
@@ -93,15 +95,16 @@ interface Definition<Fields extends FieldMap> {
   /** Besides `together`. */
   readonly mergedAsOne?: readonly (readonly NameIn<Fields>[])[];
   readonly indexed?: readonly NameIn<Fields>[];
+  readonly lookedUpBy?: readonly NameIn<Fields>[];
   readonly amendments?: AmendmentRule & { readonly fields: readonly NameIn<Fields>[] };
 }
 
 export function defineRecordKind<const Fields extends FieldMap>(definition: Definition<Fields>): RecordKind<Fields> {
   const { name, table = name, references = {}, listReferences = {}, filters = {} } = definition;
-  const { together = [], mergedAsOne = [], indexed = [] } = definition;
+  const { together = [], mergedAsOne = [], indexed = [], lookedUpBy = [] } = definition;
   return {
     ...definition,
-    ...{ table, filters, together, indexed },
+    ...{ table, filters, together, indexed, lookedUpBy },
     mergedAsOne: [...together, ...mergedAsOne],
     references: Object.fromEntries(
       Object.entries(references).map(([reference, rule]) => [

@@ -81,6 +81,14 @@ export const resolveObjects = (tx: Transaction, scope: SyncedResource, externalI
     externalIds.map((id) => objectKey(scope, id)),
   );
 
+/** Settles the entries of records that could not be written and are tied to a remote record now. */
+export const resolveTied = (tx: Transaction, scope: SyncedResource, recordIds: readonly RecordId[]): Promise<void> =>
+  resolveDeadLetters(
+    tx,
+    'record',
+    recordIds.map((id) => recordKey(scope, id)),
+  );
+
 /**
  * Settles the entries of a connection whose records were deleted: a later sync reads everything anew. A connection that
  * is disconnected and keeps its records keeps its entries, too. A later pull reads only what has changed since, so that

@@ -29,6 +29,8 @@ export interface MergedRecord {
   /** Fingerprint of what the venue's side would write now. */
   readonly fingerprint: string | null;
   readonly remoteFingerprint: string | null;
+  /** What the remote record's fingerprint is once the venue's side is written. */
+  readonly writtenFingerprint: string | null;
 }
 
 export const isTwoWay = ({ direction }: Pick<KindScope, 'direction'>): boolean => direction === 'both';

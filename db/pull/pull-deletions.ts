@@ -103,5 +103,6 @@ export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deleti
   payloadFingerprint: () => {
     throw new Error('a deletion has no payload');
   },
+  identity: () => null,
   contentFingerprint: () => null,
 });

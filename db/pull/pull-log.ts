@@ -48,6 +48,25 @@ export const toCopied = ({ record, pulled, copyOf, decision }: Decided) =>
         },
       ];
 
+/** An object that may be one of several records. */
+export const toAmbiguous = ({ record, pulled, isAmbiguous, decision }: Decided) =>
+  isAmbiguous !== true || decision !== 'create'
+    ? []
+    : [
+        {
+          ...{
+            record_id: record.id,
+            source_id: record.sourceId,
+            external_id: pulled.externalId,
+            level: 'warn',
+            action: 'anomaly',
+            code: 'several-alike',
+          },
+          message:
+            'Several records of the venue are the same as this object, so it was tied to none of them and became a record of its own.',
+        },
+      ];
+
 export const toUnlisted = ({ externalId }: PulledRecord) => ({
   record_id: null,
   source_id: null,

@@ -1,4 +1,5 @@
 import { sql } from 'drizzle-orm';
+import type { SQL } from 'drizzle-orm';
 import type { ConflictField } from '../../contracts/conflicts.ts';
 import type { RecordId } from '../../contracts/ids.ts';
 import { differsUnwritten } from '../../domain/mapping/kept-fields.ts';
@@ -12,11 +13,13 @@ import { isTwoWay, mergeColumns, mergeJoin } from './merge-rows.ts';
 import type { MergedRecord, MergeRow } from './merge-rows.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { comparableFields } from '../../records/comparable-fields.ts';
-import { tableOf } from '../records/record-tables.ts';
+import type { RecordKind } from '../../records/record-kind.ts';
+import { lookUpFunction, tableOf } from '../records/record-tables.ts';
 import { linkOfRecord } from '../runs/run-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { newIds } from '../records/new-ids.ts';
-import { uuidList } from '../core/rows-by-column.ts';
+import { rowsByColumn, uuidList } from '../core/rows-by-column.ts';
+import type { GivenColumn } from '../core/rows-by-column.ts';
 import { executeWide } from '../core/statement.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 
@@ -37,6 +40,10 @@ export interface Decided {
    * was copied with its metadata.
    */
   readonly copyOf: RecordId | null;
+  /** With `link`: the fields by which the record is the object's, although no write has tied them. */
+  readonly sameBy?: readonly string[];
+  /** With `create`: several records are the object's by what it says, so none was tied. */
+  readonly isAmbiguous?: boolean;
   /** Of a two-way run: the merge whose outcome `pulled.fields` are. */
   readonly merged?: MergedRecord;
   /** Of a two-way run with `hold`: the fields in which both sides differ. */
@@ -67,7 +74,8 @@ export interface RemoteRow extends Record<string, unknown>, MergeRow {
  * Compares pulled records with what we hold of them, as `lockRemotes` found it. Of several objects that carry one id of
  * ours, the first is tied; `ties` are those that a dry run planned before, by our ids. A record with a remote record in
  * another account is tied to one of this account only if a push has started to create it here, because whole accounts
- * are copied too, with ids and metadata.
+ * are copied too, with ids and metadata. A run that merges also ties an object to the one record that is the same by what
+ * both say.
  */
 export function decidePulled(
   scope: KindScope,
@@ -83,21 +91,14 @@ export function decidePulled(
     readonly policies: MergePolicies | null;
   },
 ): readonly Decided[] {
-  const byExternalId = new Map(
-    rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])),
-  );
-  const byId = new Map<RecordId | null, RemoteRow>(rows.map((row) => [row.id, row]));
   const tied = new Map(ties);
-  const isFree = (row: RemoteRow | undefined, externalId: string) =>
-    row?.external_id === null && !row.tied_elsewhere && (tied.get(row.id) ?? externalId) === externalId;
-
+  const find = finderAmong(rows, { tied, merges: policies !== null });
   const mappingVersion = scope.mapping?.version ?? 0;
 
   const ids = newIds(pulled.length);
 
   return pulled.map((one, index) => {
-    const carried = byId.get(one.recordId);
-    const row = byExternalId.get(one.externalId) ?? (isFree(carried, one.externalId) ? carried : undefined);
+    const { row, carrier, ...found } = find(one);
     const record = row
       ? { id: row.id, sourceId: row.source_id, version: row.version }
       : { id: ids[index] as RecordId, sourceId: pulledSourceId(scope.account, one.externalId), version: 0 };
@@ -108,11 +109,73 @@ export function decidePulled(
     const known = { row, policies, changedAtMs: one.changedAtMs };
     const decision = decide(scope, { ...read, fingerprint, differsUnwritten }, known);
     if (decision === 'link') tied.set(record.id, one.externalId);
-    const copyOf = decision === 'create' ? (carried?.id ?? null) : null;
+    const copyOf = decision === 'create' ? carrier : null;
     const isMet = row?.met === true;
     const isConflictTold = isMet && row.in_conflict === true;
-    return { pulled: one, record, fingerprint, decision, isMet, isConflictTold, copyOf };
+    return { pulled: one, record, fingerprint, decision, isMet, isConflictTold, copyOf, ...found };
   });
+}
+
+interface FoundRow extends Pick<Decided, 'sameBy' | 'isAmbiguous'> {
+  readonly row: RemoteRow | undefined;
+  /** The record whose id the object carries, whether or not it is the object's. */
+  readonly carrier: RecordId | null;
+}
+
+/** Finds the record of an object: by their link, by the id that the object carries, and then by what both say. */
+function finderAmong(
+  rows: readonly RemoteRow[],
+  { tied, merges }: { readonly tied: ReadonlyMap<RecordId, string>; readonly merges: boolean },
+): (pulled: PulledRecord) => FoundRow {
+  const byExternalId = new Map(
+    rows.flatMap((row) => (row.external_id === null ? [] : [[row.external_id, row] as const])),
+  );
+  const byId = new Map<RecordId | null, RemoteRow>(rows.map((row) => [row.id, row]));
+  const sameAs = merges ? sameAmong(rows) : () => NONE;
+  const isUntied = (id: RecordId, externalId: string) => (tied.get(id) ?? externalId) === externalId;
+  const isFree = (row: RemoteRow | undefined, externalId: string) =>
+    row?.external_id === null && !row.tied_elsewhere && isUntied(row.id, externalId);
+  return (one) => {
+    const { externalId, recordId } = one;
+    const carried = byId.get(recordId);
+    const carrier = carried?.id ?? null;
+    const known = byExternalId.get(externalId) ?? (isFree(carried, externalId) ? carried : undefined);
+    if (known) return { row: known, carrier };
+    const [same, ...others] = sameAs(one).filter(({ id }) => isUntied(id, externalId));
+    if (same === undefined) return { row: undefined, carrier };
+    if (others.length > 0) return { row: undefined, carrier, isAmbiguous: true };
+    return { row: same, carrier, sameBy: one.identity()?.fields ?? [] };
+  };
+}
+
+const NONE: readonly RemoteRow[] = [];
+
+/** Finds the records in use, without a remote record in the account, that are the same as an object. */
+function sameAmong(rows: readonly RemoteRow[]): (pulled: PulledRecord) => readonly RemoteRow[] {
+  const free = rows.filter(({ external_id: externalId, deleted }) => externalId === null && !deleted);
+  if (free.length === 0) return () => NONE;
+  const byKey = new Map<string, Map<string, RemoteRow[]>>();
+  return (pulled) => {
+    const identity = pulled.identity();
+    if (identity === null) return NONE;
+    const [field] = identity.fields;
+    const known = byKey.get(field) ?? groupedBy(free, field);
+    byKey.set(field, known);
+    return (known.get(identity.key) ?? NONE).filter(({ id, source_id: sourceId, own = {} }) =>
+      identity.isOf({ id, sourceId }, own),
+    );
+  };
+}
+
+function groupedBy(rows: readonly RemoteRow[], field: string): Map<string, RemoteRow[]> {
+  const groups = new Map<string, RemoteRow[]>();
+  for (const row of rows) {
+    const text = row.own?.[field];
+    if (typeof text !== 'string') continue;
+    const key = text.toLowerCase();
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return groups;
 }
 
 function differsFrom({ kind, mapping }: KindScope, row: RemoteRow | undefined, pulled: PulledRecord): boolean {
@@ -143,10 +206,45 @@ export async function lockRemotes(
       select l.id from jsonb_array_elements_text(${externalIds}::jsonb) as w(external_id)
         cross join lateral (select record_id as id from record_links where connection_id = ${scope.connectionId} and resource = ${scope.resource}
           and external_id = w.external_id limit 1) l
-      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid)
+      union select jsonb_array_elements_text(${recordIds}::jsonb)::uuid${sameRecords(scope, pulled)})
     select c.id from ${tableOf(scope.kind)} c
     where c.id = any (array(select id from remotes)) order by c.id for no key update of c`);
   return known.length === 0 ? [] : readRemotes(tx, scope, known);
+}
+
+/**
+ * Of a run that merges: records in use that have the keys of objects without a record, and no remote record in the
+ * account. One look into an index for each of those objects.
+ */
+function sameRecords(scope: KindScope, pulled: readonly PulledRecord[]): SQL {
+  const { kind, connectionId, resource } = scope;
+  const asked = isTwoWay(scope) ? pulled.flatMap((one) => toAsked(one, kind)) : [];
+  const [first] = asked;
+  if (first === undefined) return sql``;
+  // Not as joins: those would read all the connection's links.
+  const hasLink = (where: SQL) =>
+    sql`(select true from record_links where connection_id = ${connectionId} and resource = ${resource} and ${where} limit 1)`;
+  const keys = sql`array(select r.key from ${rowsByColumn(asked, ASKED_COLUMNS)} where ${hasLink(sql`external_id = r.external_id`)} is null)`;
+  return sql`
+      union select s.id from ${lookUpFunction(kind, first.field)}(${keys}) s
+        where ${hasLink(sql`record_id = s.id and external_id is not null`)} is null`;
+}
+
+interface Asked {
+  readonly externalId: string;
+  readonly field: string;
+  readonly key: string;
+}
+
+const ASKED_COLUMNS: readonly GivenColumn<Asked>[] = [
+  { name: 'external_id', type: 'text', of: ({ externalId }) => externalId },
+  { name: 'key', type: 'text', of: ({ key }) => key },
+];
+
+function toAsked(pulled: PulledRecord, { lookedUpBy }: RecordKind): readonly Asked[] {
+  const identity = pulled.identity();
+  if (identity === null || !lookedUpBy.includes(identity.fields[0])) return [];
+  return [{ externalId: pulled.externalId, field: identity.fields[0], key: identity.key }];
 }
 
 /** Ordered, so that a plan that is made while the table is small takes the index of the ids. */

@@ -1,8 +1,8 @@
 import type { ConflictField } from '../../contracts/conflicts.ts';
-import { fromStored, toStored, withoutPaths } from '../../domain/sync/merge/agreed-version.ts';
-import { overStored, withUntoldParts } from '../../domain/mapping/kept-fields.ts';
+import { agreedAtMeeting, fromStored, toStored, withoutPaths } from '../../domain/sync/merge/agreed-version.ts';
+import { overStored, withoutUnsaid, withUntoldParts } from '../../domain/mapping/kept-fields.ts';
 import { merge } from '../../domain/sync/merge/merge.ts';
-import type { FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
+import type { AgreedVersion, FieldConflict, Merged } from '../../domain/sync/merge/merge.ts';
 import type { RecordFields } from '../../records/record-kind.ts';
 import { comparableFields, mapFieldsOf } from '../../records/comparable-fields.ts';
 import { resolveReferences } from '../records/record-references.ts';
@@ -87,18 +87,12 @@ function mergeOne(
   const { kind } = scope;
   const maps = mapFieldsOf(kind);
   const venue = comparableFields(kind, row.own);
-  const isAgreedVersion = row.link_record_version === row.version && row.external_id !== null;
-  const stored = { venue: row.agreed_venue ?? null, provider: row.agreed_provider ?? null };
-  const agreed = withoutPaths(fromStored(stored, isAgreedVersion ? venue : null), changedMeaning(row), maps);
-  const kept = scope.mapping?.kept;
-  // What is not told of the version that was agreed on is no change, whatever the venue has made of it since.
-  const told = withUntoldParts(comparableFields(kind, pulled.fields), agreed.provider, kept);
+  const { agreed, provider } = sidesOf(scope, one, { row, venue, changedMeaning });
   const result = merge({
     agreed,
     venue,
-    // What a pull keeps is as the venue has it, so it is neither a change nor a conflict.
-    provider: overStored(told, venue, kept),
-    policyOf: policies.of,
+    provider,
+    policyOf: policyOf(one, { own: row.own, agreed, of: policies.of }),
     changedAtMs: { venue: row.updated_at_ms, provider: pulled.changedAtMs },
     ...{ maps, together: kind.mergedAsOne },
   });
@@ -110,6 +104,49 @@ function mergeOne(
       fingerprint: pulled.payloadFingerprint(record, { ...row.own, ...result.provider }),
     }),
   };
+}
+
+/**
+ * Of what was never agreed on nothing is cleared: a person decides about a value of the venue's that the provider cannot be
+ * given, where the provider has another.
+ */
+function policyOf(
+  { pulled, record }: Decided,
+  { own, agreed, of }: { readonly own: RecordFields; readonly agreed: AgreedVersion; readonly of: MergePolicies['of'] },
+): MergePolicies['of'] {
+  const isUnsendable = (name: string) => agreed.provider[name] === undefined && (own[name] ?? null) !== null;
+  const cleared = pulled.identity()?.clearedBy(record, own).filter(isUnsendable) ?? [];
+  if (cleared.length === 0) return of;
+  return (path) => (cleared.includes(path) && of(path) !== 'provider' ? 'review' : of(path));
+}
+
+/** What both sides agreed on, and the provider's side as it is merged. */
+function sidesOf(
+  scope: KindScope,
+  { pulled, sameBy }: Decided,
+  {
+    row,
+    venue,
+    changedMeaning,
+  }: { readonly row: RemoteRow; readonly venue: RecordFields; readonly changedMeaning: ChangedMeaning },
+): { readonly agreed: AgreedVersion; readonly provider: RecordFields } {
+  const { kind, mapping } = scope;
+  const maps = mapFieldsOf(kind);
+  const kept = mapping?.kept;
+  const read = comparableFields(kind, pulled.fields ?? {});
+  if (sameBy !== undefined) {
+    // What the provider lacks is given to it, so it is not taken for what the venue has.
+    const provider = overStored(read, venue, kept && { ...kept, whileEmpty: [] });
+    return { agreed: agreedAtMeeting({ venue, provider }, { sameBy, maps }), provider };
+  }
+  const isAgreedVersion = row.link_record_version === row.version && row.external_id !== null;
+  const stored = { venue: row.agreed_venue ?? null, provider: row.agreed_provider ?? null };
+  const agreed = withoutPaths(fromStored(stored, isAgreedVersion ? venue : null), changedMeaning(row), maps);
+  // What is not told of the version that was agreed on is no change, whatever the venue has made of it since.
+  const told = withUntoldParts(read, agreed.provider, kept);
+  // What a pull keeps is as the venue has it, so it is neither a change nor a conflict. What is empty and says nothing is
+  // not told: the venue may have filled it in since.
+  return { agreed, provider: overStored(withoutUnsaid(told, kept), venue, kept) };
 }
 
 function toMergedRecord(
@@ -125,7 +162,7 @@ function toMergedRecord(
     agreement: toStored(agreed, venue),
     // Until the change is written, the remote record's own fingerprint makes the push see a difference.
     fingerprint: changesProvider ? remoteFingerprint : fingerprint,
-    remoteFingerprint,
+    ...{ remoteFingerprint, writtenFingerprint: fingerprint },
   };
 }
 

@@ -7,11 +7,11 @@ import { readMergePolicies } from './merge-policies.ts';
 import { newestOfEach, setDeletionsAside, toDeletion, withoutDeleted } from './pull-deletions.ts';
 import { decidePulled, lockRemotes } from './pull-lookup.ts';
 import type { Decided, RemoteRow } from './pull-lookup.ts';
-import { logPulled, toAnomaly, toCopied, toUnlisted } from './pull-log.ts';
+import { logPulled, toAmbiguous, toAnomaly, toCopied, toUnlisted } from './pull-log.ts';
 import { isTwoWay } from './merge-rows.ts';
 import { mergeDecided } from './pull-merge.ts';
 import type { PulledRecord } from './pulled-record.ts';
-import { resolveObjects } from '../dead-letters/rejected-records.ts';
+import { resolveObjects, resolveTied } from '../dead-letters/rejected-records.ts';
 import { logRejections } from './pull-rejections.ts';
 import type { Rejection } from './pull-rejections.ts';
 import { meetPlan, plannedTies, savePlanItems } from '../runs/plan-items.ts';
@@ -150,7 +150,11 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
   const amended = await storeEach(scope.dryRun === true ? [] : pages.amendments, (sp, part) =>
     amendRecords(sp, scope, part),
   );
-  await insertLogs(tx, scope, [...pages.anomalies.map(toAnomaly), ...told.flatMap(toCopied)]);
+  await insertLogs(tx, scope, [
+    ...pages.anomalies.map(toAnomaly),
+    ...told.flatMap(toCopied),
+    ...told.flatMap(toAmbiguous),
+  ]);
   const notStored = [
     ...stored.refused.map(({ item, reason }) => notStorable(item.pulled.externalId, reason)),
     ...amended.refused.map(({ item, reason }) =>
@@ -178,9 +182,20 @@ async function commitPages({ tx, scope, storeEach }: Storing, pages: PullCommit)
 
 /** Settles the dead letters of objects that are stored now. Awaited together with the next statements. */
 function settleStored(tx: Transaction, scope: KindScope, told: readonly Decided[]): Promise<void> {
-  const settling = scope.dryRun === true ? Promise.resolve() : resolveObjects(tx, scope, told.flatMap(toStoredId));
+  const settling = scope.dryRun === true ? Promise.resolve() : resolveStored(tx, scope, told);
   settling.catch(() => undefined);
   return settling;
+}
+
+async function resolveStored(tx: Transaction, scope: KindScope, told: readonly Decided[]): Promise<void> {
+  await resolveObjects(tx, scope, told.flatMap(toStoredId));
+  const tied = told.filter(({ decision, sameBy }) => decision === 'link' && sameBy !== undefined);
+  if (tied.length > 0)
+    await resolveTied(
+      tx,
+      scope,
+      tied.map(({ record }) => record.id),
+    );
 }
 
 /** What every commit ends with: its statements are sent without waiting for each other. */
@@ -257,8 +272,11 @@ export async function decide(
 /** Returns what to count. A dry run changes nothing, so it decides the same again when it sees a record again. */
 async function apply(tx: Transaction, scope: KindScope, decided: readonly Decided[]): Promise<readonly Decided[]> {
   if (scope.dryRun === true) {
-    const known = await savePlanItems(tx, scope, decided.map(toPlanEntry));
-    return decided.map((one) => (known.has(one.pulled.externalId) ? { ...one, decision: 'touch' } : one));
+    const known = await savePlanItems(tx, scope, [...decided.map(toPlanEntry), ...decided.flatMap(toTiedEntry)]);
+    return decided.map(({ merged, ...one }) => {
+      if (known.has(one.pulled.externalId)) return { ...one, decision: 'touch' };
+      return merged ? { ...one, merged } : one;
+    });
   }
   await applyPulled(tx, scope, decided);
   await applyDeletions(tx, scope, decided);
@@ -307,6 +325,16 @@ function toPlanEntry(one: Decided): PlanEntry {
     fingerprint: action === 'skip' ? null : pulled.contentFingerprint(),
     ...(!pulled.deleted && { version: pulled.version }),
   };
+}
+
+/** What the run's push would do to a record that is tied, which is known no longer once the pull's part has ended. */
+function toTiedEntry({ decision, merged, pulled, record: { id, sourceId } }: Decided): readonly PlanEntry[] {
+  if (decision !== 'link' || !merged) return [];
+  const { changesProvider, remoteFingerprint, writtenFingerprint } = merged;
+  const isWritten = changesProvider && writtenFingerprint !== remoteFingerprint;
+  const fingerprint = isWritten ? writtenFingerprint : null;
+  const about = { recordId: id, sourceId, externalId: pulled.externalId, detail: null, fingerprint };
+  return [{ ...about, key: id, action: isWritten ? 'update' : 'skip' }];
 }
 
 function countsOf(

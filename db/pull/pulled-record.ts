@@ -3,6 +3,21 @@ import type { RecordFields } from '../../records/record-kind.ts';
 import type { ListReferences } from '../../domain/sync/list-references.ts';
 import type { PulledReferences } from './pulled-fields.ts';
 
+interface OwnRecord {
+  readonly id: RecordId;
+  readonly sourceId: string;
+}
+
+/** By what records of the venue are the same as a provider's object. */
+export interface PulledIdentity {
+  /** The fields that it is made of. By the first, which has this value in lower case, records are looked up. */
+  readonly fields: readonly [string, ...string[]];
+  readonly key: string;
+  readonly isOf: (record: OwnRecord, fields: RecordFields) => boolean;
+  /** What a write of these fields would clear of the object, such as an address that is too incomplete to be sent. */
+  readonly clearedBy: (record: OwnRecord, fields: RecordFields) => readonly string[];
+}
+
 /** A pulled record, with the fingerprints that a push of it would have. */
 export interface PulledRecord {
   readonly externalId: string;
@@ -32,12 +47,11 @@ export interface PulledRecord {
    * Fingerprint of the provider's object as a push of the record with this id and sourceId would write it; null for a
    * deletion.
    */
-  readonly fingerprintFor: (record: { readonly id: RecordId; readonly sourceId: string }) => string | null;
+  readonly fingerprintFor: (record: OwnRecord) => string | null;
   /** Fingerprint of other fields of the record, mapped in the same way. */
-  readonly payloadFingerprint: (
-    record: { readonly id: RecordId; readonly sourceId: string },
-    fields: RecordFields,
-  ) => string;
+  readonly payloadFingerprint: (record: OwnRecord, fields: RecordFields) => string;
+  /** By what a record that no write has tied to the object is the same; null where nothing says so. */
+  readonly identity: () => PulledIdentity | null;
   /** Fingerprint of the fields alone, which is the same in a dry run and in the run after it. */
   readonly contentFingerprint: () => string | null;
 }

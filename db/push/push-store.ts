@@ -6,8 +6,9 @@ import type { ListNaming } from '../../domain/sync/list-references.ts';
 import type { RecordFields, RecordKind } from '../../records/record-kind.ts';
 import type { RecordKinds } from '../../records/registry.ts';
 import type { ArchivingCount, SyncCounts } from '../../contracts/sync.ts';
-import { savePlanItems } from '../runs/plan-items.ts';
-import type { PlanEntry } from '../runs/plan-items.ts';
+import { isTwoWay } from '../pull/merge-rows.ts';
+import { plannedForTied, savePlanItems } from '../runs/plan-items.ts';
+import type { PlanEntry, PlannedTie } from '../runs/plan-items.ts';
 import type { CommitResult } from '../pull/pull-store.ts';
 import { commitResults } from './push-commit.ts';
 import type { PushCommit, PushResult } from './push-commit.ts';
@@ -99,6 +100,8 @@ export interface PushStore extends PushMarks {
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
   /** Stores what a dry run would do and moves its cursor, in one transaction. Throws SupersededError. */
   preview(scope: RunScope, preview: PushPreview): Promise<CommitResult>;
+  /** Of a two-way dry run: what the run would write to these records' remote records once its pull has tied them. */
+  plannedForTied(scope: RunScope, recordIds: readonly RecordId[]): Promise<ReadonlyMap<RecordId, PlannedTie>>;
   /** The records whose remote records the provider's objects are, by the ids of those objects. */
   tiedTo(scope: RunScope, externalIds: readonly string[]): Promise<ReadonlyMap<string, RecordId>>;
   /** The same without records that are deleted: what they have is free, or is about to be. */
@@ -173,6 +176,11 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
         });
         return { progress, stopRequested };
       }),
+
+    plannedForTied: (scope, recordIds) =>
+      isTwoWay(scope)
+        ? withVenue(db, scope.venueId, (tx) => plannedForTied(tx, scope, recordIds))
+        : Promise.resolve(new Map()),
 
     tiedTo: (scope, externalIds) =>
       tied(

@@ -75,6 +75,10 @@ export const bySourceId = (table: SQL, sourceId: SQL): SQL => sql`
      where t.source_id >= ${sourceId} order by t.source_id limit 1) first_from
    where source_id = ${sourceId})`;
 
+/** The function that finds the venue's records in use by a text that they are looked up by, in lower case. */
+export const lookUpFunction = ({ table }: RecordKind, field: string): SQL =>
+  sql`${sql.identifier(`${table}_by_${columnName(field)}`)}`;
+
 export function recordTable(kind: RecordKind): RecordTable {
   const table = made.get(kind) ?? makeTable(kind);
   made.set(kind, table);

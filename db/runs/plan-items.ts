@@ -65,6 +65,32 @@ export async function plannedTies(
   return new Map(rows.map((row) => [row.record_id, row.key]));
 }
 
+/** What a dry run has planned for these records when it planned to tie them, by their ids. */
+export async function plannedForTied(
+  tx: Transaction,
+  { syncId }: Pick<RunScope, 'syncId'>,
+  recordIds: readonly RecordId[],
+): Promise<ReadonlyMap<RecordId, PlannedTie>> {
+  if (recordIds.length === 0) return new Map();
+  const rows = await tx.execute<{ record_id: RecordId; external_id: string; action: PlanAction; fingerprint: string }>(
+    sql`select record_id, external_id, action, fingerprint from sync_plan_items
+      where sync_id = ${syncId} and key = any (${textList(recordIds)}) and external_id is not null`,
+  );
+  return new Map(
+    rows.map(({ record_id: id, external_id: externalId, action, fingerprint }) => [
+      id,
+      { externalId, fingerprint: action === 'update' ? fingerprint : null },
+    ]),
+  );
+}
+
+/** A record that the pull of a two-way run would tie, as its push would then find it. */
+export interface PlannedTie {
+  readonly externalId: string;
+  /** Of what would be written; null where nothing would. */
+  readonly fingerprint: string | null;
+}
+
 interface PlannedRow extends Record<string, unknown> {
   readonly key: string;
   readonly action: PlanAction;

@@ -101,6 +101,14 @@ export function overStored(read: RecordFields, stored: RecordFields, kept: KeptF
 const NO_NAMES: readonly string[] = [];
 const NO_KEYS: NonNullable<KeptFields['exceptKeys']> = {};
 
+/** The fields that were read, without those that say nothing because they are empty. */
+export function withoutUnsaid(read: RecordFields, { whileEmpty = NO_NAMES }: KeptFields = NOTHING_KEPT): RecordFields {
+  const unsaid = whileEmpty.filter((name) => name in read && isEmpty(read[name]));
+  return unsaid.length === 0
+    ? read
+    : Object.fromEntries(Object.entries(read).filter(([name]) => !unsaid.includes(name)));
+}
+
 /**
  * The fields that were read, with the parts of lists’ items that the provider does not tell, as they are in a version with
  * the same items.

@@ -4,7 +4,7 @@ import type { MappingProblem } from '../../../domain/mapping/mapping.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import { NOTHING_FOLLOWS } from '../../../domain/sync/pull/pull-decision.ts';
 import { metadataKeysOf } from '../../../domain/sync/push/metadata-keys.ts';
-import type { PulledRecord } from '../../../db/pull/pulled-record.ts';
+import type { PulledIdentity, PulledRecord } from '../../../db/pull/pulled-record.ts';
 import type { RecordFields } from '../../../records/record-kind.ts';
 import type { ProviderRecord, ProviderRejection, ResourceMapping } from '../../../providers/provider.ts';
 
@@ -53,12 +53,50 @@ function underMapping(record: ProviderRecord, { mapping, fieldMapping }: Mapping
   const pulled = toPulled(record, mapping, reading);
   if (fieldMapping.version === 0) return pulled;
   const held = fieldMapping.heldResults(record.fields ?? {});
+  // What an expression makes of another record is unknown here, so it ties none.
+  const unknown = fieldMapping.expressions.map(() => ({ ok: true as const, value: null }));
+  const sent: Sent = ({ sourceId }, fields) => fieldMapping.toProvider({ sourceId, fields }, unknown).fields;
   return {
     ...pulled,
+    identity: () => identityOf(record, mapping, { fields: pulled.fields, sent }),
     payloadFingerprint: (own, fields) =>
       pulled.payloadFingerprint(own, fieldMapping.toProvider({ sourceId: own.sourceId, fields }, held).fields),
   };
 }
+
+type Sent = (own: { readonly sourceId: string }, fields: RecordFields) => RecordFields;
+
+/**
+ * `fields` are the object's as the venue's record would have them, and `sent` tells which fields of a record the adapter
+ * is given. An object that carries an id of ours is known by that.
+ */
+function identityOf(
+  { recordId, fields: told }: ProviderRecord,
+  mapping: ResourceMapping,
+  { fields, sent }: { readonly fields: RecordFields | null; readonly sent: Sent },
+): PulledIdentity | null {
+  const { identity } = mapping;
+  if (identity === undefined || told === null || recordId !== null) return null;
+  const text = fields?.[identity.fields[0]];
+  const { payload: held } = mapping.toPayload({ id: '', sourceId: '', fields: told });
+  const value = identity.of(held);
+  if (value === null || typeof text !== 'string') return null;
+  const payloadOf: PayloadOf = (own, ownFields) => mapping.toPayload({ ...own, fields: sent(own, ownFields) }).payload;
+  return {
+    fields: identity.fields,
+    key: text.trim().toLowerCase(),
+    isOf: (own, ownFields) => identity.of(payloadOf(own, ownFields)) === value,
+    clearedBy(own, ownFields) {
+      const wanted = payloadOf(own, ownFields);
+      return Object.keys(wanted).filter((name) => wanted[name] === null && (held[name] ?? null) !== null);
+    },
+  };
+}
+
+type PayloadOf = (
+  own: { readonly id: string; readonly sourceId: string },
+  fields: RecordFields,
+) => Readonly<Record<string, unknown>>;
 
 /**
  * A provider's record as it is stored under the default mapping. A plain literal without spreads: this runs for every
@@ -90,6 +128,7 @@ export function toPulled(
     changedAtMs: orNull(record.changedAtMs),
     fingerprintFor: (own) => told && payloadFingerprint(own, told),
     payloadFingerprint,
+    identity: () => identityOf(record, mapping, { fields: venueFields ?? told, sent: (_own, fields) => fields }),
     contentFingerprint: () => told && fingerprintOf(told),
   };
 }

@@ -40,9 +40,18 @@ export function defineRecordTable(kind: RecordKind): PgTable {
           (table as unknown as Readonly<Record<string, typeof table.updatedAt>>)[field] ?? table.updatedAt,
         ),
       ),
+      ...kind.lookedUpBy.map((field) => lookUpIndex(kind, field, table)),
       venuePolicy(kind.table),
     ],
   );
+}
+
+/** Of the function that looks records up; longer texts have no place in an index. */
+function lookUpIndex(kind: RecordKind, field: string, { venueId }: Pick<EnvelopeColumns, 'venueId'>) {
+  const column = sql.raw(columnName(field));
+  return index(`${kind.table}_${columnName(field)}`)
+    .on(venueId, sql`lower(${column})`)
+    .where(sql`length(${column}) <= 512`);
 }
 
 /** The part of a record's table that every kind has. */

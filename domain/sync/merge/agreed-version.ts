@@ -56,6 +56,30 @@ export function withoutPaths(agreed: AgreedVersion, paths: readonly string[], ma
   return { venue: without(agreed.venue), provider: without(agreed.provider) };
 }
 
+/**
+ * What two sides agree on that meet for the first time, and are the same by these fields: those as each side has them, and
+ * that neither had anything where one has nothing. So the other's value travels, and nothing is cleared. Of two values
+ * that differ neither is known to be the earlier one.
+ */
+export function agreedAtMeeting(
+  { venue, provider }: AgreedVersion,
+  { sameBy, maps }: { readonly sameBy: readonly string[]; readonly maps: MapFields },
+): AgreedVersion {
+  const names = Object.keys(venue).filter((name) => provider[name] !== undefined);
+  const isLacking = (name: string) => isNothing(venue[name]) || isNothing(provider[name]);
+  const known = (side: Fields): Fields => {
+    const valueOf = (name: string): unknown => {
+      if (maps.has(name)) return {};
+      return sameBy.includes(name) || isNothing(side[name]) ? side[name] : null;
+    };
+    const isKnown = (name: string) => maps.has(name) || sameBy.includes(name) || isLacking(name);
+    return Object.fromEntries(names.filter(isKnown).map((name) => [name, valueOf(name)]));
+  };
+  return { venue: known(venue), provider: known(provider) };
+}
+
+const isNothing = (value: unknown): boolean => value === null || value === '';
+
 export interface WrittenVersion {
   readonly agreed: AgreedVersion;
   /** The venue's record that was written, or that already had the right payload. */

@@ -31,6 +31,8 @@ export const customerMapping: ResourceMapping = {
   },
   leavesAbsent: true,
   concurrency: 'parts',
+  // An audience has one member of an address.
+  identity: { fields: ['email'], of: ({ email }) => (typeof email === 'string' ? email : null) },
   // A batch names its members by their addresses.
   alwaysSent: ['email'],
   // An audience may lack a merge field, and an address that is incomplete has no place in one: an empty value says

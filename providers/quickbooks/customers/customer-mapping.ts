@@ -1,6 +1,7 @@
 import { isLongerThan } from '../../../domain/reference/characters.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { comparableAddress } from '../../comparable-address.ts';
+import { nameAndAddress } from '../../name-and-address.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { QUICKBOOKS_IDEMPOTENCY } from '../http/ask.ts';
 import { QUICKBOOKS_METADATA } from '../http/objects.ts';
@@ -21,6 +22,7 @@ export const customerMapping: ResourceMapping = {
   },
   idempotency: QUICKBOOKS_IDEMPOTENCY,
   leavesAbsent: true,
+  identity: { fields: ['email', 'name'], of: nameAndAddress },
   concurrency: 'versions',
   holdings: { marketingConsent: 'nothing', metadata: QUICKBOOKS_METADATA },
   // An update reads the customer first, because only changed properties are written and the SyncToken is carried.

@@ -1,6 +1,7 @@
 import { changeFeed } from '../../../domain/sync/pull/pull-plan.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
+import { isOnePerson } from '../../name-and-address.ts';
 import { ProviderError } from '../../provider-error.ts';
 import type { PullPlan, ResourceSession } from '../../provider.ts';
 import type { Ask } from '../http/ask.ts';
@@ -52,9 +53,7 @@ const CUSTOMER: NamedEntity<QuickBooksCustomer> = {
   payloadOf: (fields) => ({ ...contentOf(fields as CustomerFields) }),
   newBody: (payload) => newCustomer(payload),
   changesTo: (customer, payload) => changesTo(customer, payload),
-  // Two people may share a name, and hardly a name and an address.
-  isTheSame: ({ PrimaryEmailAddr: held }, { email }) =>
-    typeof email === 'string' && held?.Address?.trim().toLowerCase() === email.toLowerCase(),
+  isTheSame: (customer, payload) => isOnePerson({ ...contentOf(toFields(customer)) }, payload),
 };
 
 type Body = Readonly<Record<string, unknown>>;

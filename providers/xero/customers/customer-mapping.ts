@@ -1,6 +1,7 @@
 import { isLongerThan } from '../../../domain/reference/characters.ts';
 import type { Address, CustomerFields } from '../../../records/customers.ts';
 import { comparableAddress } from '../../comparable-address.ts';
+import { nameAndAddress } from '../../name-and-address.ts';
 import type { MappedRecord, ResourceMapping } from '../../provider.ts';
 import { XERO_IDEMPOTENCY } from '../http/ask.ts';
 import { XERO_METADATA } from '../http/objects.ts';
@@ -23,6 +24,7 @@ export const customerMapping: ResourceMapping = {
   },
   idempotency: XERO_IDEMPOTENCY,
   leavesAbsent: true,
+  identity: { fields: ['email', 'name'], of: nameAndAddress },
   concurrency: 'versions',
   holdings: { marketingConsent: 'nothing', metadata: XERO_METADATA },
   // An update reads the contact first, because only changed properties are written.

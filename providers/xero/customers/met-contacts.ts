@@ -1,4 +1,5 @@
 import type { Ask } from '../http/ask.ts';
+import { isOnePerson } from '../../name-and-address.ts';
 import { readByValues } from '../http/bulk-search.ts';
 import type { Collection } from '../http/lists.ts';
 import type { RefusedCreation } from '../http/writer.ts';
@@ -7,10 +8,7 @@ import { contentOf } from './customer-mapping.ts';
 import type { CustomerPayload } from './customer-mapping.ts';
 import type { XeroContact } from './customer-responses.ts';
 
-/**
- * Contacts that were there when a record of their name was to be made, and are the record's all the same. Two people may
- * share a name, and hardly a name and an address.
- */
+/** Contacts that were there when a record of their name was to be made, and are the record's all the same. */
 export class MetContacts {
   readonly #ask: Ask;
   readonly #contacts: Collection<XeroContact>;
@@ -36,8 +34,9 @@ export class MetContacts {
     if (values.length === 0) return;
     const search = { property: 'EmailAddress', values, isCaseless: true } as const;
     const known = await readByValues(this.#ask, this.#contacts, search);
-    for (const { reference, name, email } of payloads) {
-      const found = known.get(email?.toLowerCase() ?? '')?.find((contact) => isFree(contact, name ?? null));
+    for (const payload of payloads) {
+      const { reference, email } = payload;
+      const found = known.get(email?.toLowerCase() ?? '')?.find((contact) => isFree(contact, payload));
       if (found && reference !== undefined) this.#byReference.set(reference, found);
     }
   }
@@ -45,6 +44,6 @@ export class MetContacts {
 
 export const NAME_TAKEN = 'duplicate-name';
 
-/** In use, of this name, and no record's: Xero compares names without regard to case. */
-const isFree = (contact: XeroContact, name: string | null): boolean =>
-  isActive(contact) && !isOfRecord(contact) && contentOf(toFields(contact)).name?.toLowerCase() === name?.toLowerCase();
+/** In use, the same person, and no record's. */
+const isFree = (contact: XeroContact, payload: Partial<CustomerPayload>): boolean =>
+  isActive(contact) && !isOfRecord(contact) && isOnePerson({ ...contentOf(toFields(contact)) }, { ...payload });

@@ -30,6 +30,7 @@ const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | 
   },
   changedAtMs: null,
   payloadFingerprint: () => 'f',
+  identity: () => null,
   fingerprintFor: ({ id }) => `${id} ${JSON.stringify(fields)}`,
   contentFingerprint: () => JSON.stringify(fields),
 });

@@ -199,6 +199,7 @@ describe('references inside lists', () => {
         ...invoices,
         filters: {},
         indexed: [],
+        lookedUpBy: [],
         together: [],
         mergedAsOne: [],
         references: {},
