@@ -31,41 +31,34 @@ const ANOMALIES: Readonly<Record<string, string>> = {
 };
 
 /** The later one of two objects that carry the same id of ours. */
-export const toCopied = ({ record, pulled, copyOf, decision }: Decided) =>
-  copyOf === null || decision !== 'create'
+export const toCopied = (one: Decided) =>
+  one.copyOf === null || one.decision !== 'create'
     ? []
     : [
-        {
-          ...{
-            record_id: record.id,
-            source_id: record.sourceId,
-            external_id: pulled.externalId,
-            level: 'warn',
-            action: 'anomaly',
-            code: 'own-id-copied',
-          },
-          message: `This object carries the id of record ${copyOf}, which is tied to another object: it was copied at the provider, and became a record of its own.`,
-        },
+        toOwn(one, {
+          code: 'own-id-copied',
+          message: `This object carries the id of record ${one.copyOf}, which is tied to another object: it was copied at the provider, and became a record of its own.`,
+        }),
       ];
 
 /** An object that may be one of several records. */
-export const toAmbiguous = ({ record, pulled, isAmbiguous, decision }: Decided) =>
-  isAmbiguous !== true || decision !== 'create'
+export const toAmbiguous = (one: Decided) =>
+  one.isAmbiguous !== true || one.decision !== 'create'
     ? []
     : [
-        {
-          ...{
-            record_id: record.id,
-            source_id: record.sourceId,
-            external_id: pulled.externalId,
-            level: 'warn',
-            action: 'anomaly',
-            code: 'several-alike',
-          },
+        toOwn(one, {
+          code: 'several-alike',
           message:
             'Several records of the venue are the same as this object, so it was tied to none of them and became a record of its own.',
-        },
+        }),
       ];
+
+/** An object that became a record of its own. */
+const toOwn = ({ record, pulled }: Decided, why: { readonly code: string; readonly message: string }) => ({
+  ...{ record_id: record.id, source_id: record.sourceId, external_id: pulled.externalId },
+  ...{ level: 'warn', action: 'anomaly' },
+  ...why,
+});
 
 export const toUnlisted = ({ externalId }: PulledRecord) => ({
   record_id: null,
