@@ -361,11 +361,14 @@ export interface Idempotency {
 }
 
 /**
- * What says that an object and a record are the same although no write has tied them, where the provider has no two such objects: two-way runs
- * tie by it what both sides hold already, as a push does what it meets.
+ * What says that an object and a record are the same although no write has tied them, where the provider has no two such
+ * objects: two-way runs tie by it what both sides hold already, as a push does what it meets.
  */
 export interface RecordIdentity {
-  /** The record's fields that it is made of. By the first, which its kind is `lookedUpBy`, records are looked up without regard to case. */
+  /**
+   * The record's fields that it is made of. By the first, which its kind is `lookedUpBy`, records are looked up without
+   * regard to case.
+   */
   readonly fields: readonly [string, ...string[]];
   /** Pure: equal for payloads of the same; null for one that says too little. */
   readonly of: (payload: MappedRecord['payload']) => string | null;

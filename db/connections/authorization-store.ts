@@ -2,10 +2,9 @@ import { and, eq, sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { AuthorizationRefusal, AuthorizeConnectionInput } from '../../contracts/connections.ts';
 import type { ConnectionId, ConnectionRef } from '../../contracts/ids.ts';
-import type { ConnectionState } from '../../contracts/providers.ts';
 import { explainRefusal } from '../../domain/grants/authorization-refusal.ts';
 import type { AuditStore } from '../core/audit-store.ts';
-import { accountNameOf } from './connection-store.ts';
+import { accountNameOf, stateWithNewCredentials } from './connection-store.ts';
 import { endExchangeIn } from './authorization-exchange-store.ts';
 import type { ApprovedGrant, OAuthTokenStore } from './oauth-token-store.ts';
 import { announceConnection } from '../outgoing/announcements.ts';
@@ -164,17 +163,10 @@ function mayConnect({ state }: Row, { reauthorize }: Attempt): boolean {
 }
 
 async function activate(tx: Transaction, { id, state }: Row, account: AuthorizedGrant['account']): Promise<void> {
-  // A connection that a person has suspended stays suspended until a person resumes it.
-  const next: ConnectionState = state === 'suspended' ? 'suspended' : 'active';
   await tx
     .update(connections)
     .set({
-      ...(next === 'active' && {
-        state: next,
-        cause: null,
-        nextAction: null,
-        ...(state !== next && { stateSince: sql`now()` }),
-      }),
+      ...stateWithNewCredentials(state),
       externalAccountId: account.id,
       accountName: accountNameOf(account),
       updatedAt: sql`now()`,

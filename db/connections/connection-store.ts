@@ -165,7 +165,7 @@ export function createConnectionStore(db: Database, maxPerVenue = Infinity): Con
         await tx
           .update(connections)
           .set({
-            ...stateWithNewKey(before.state),
+            ...stateWithNewCredentials(before.state),
             accountName: accountNameOf(account),
             scopes: [...scopes],
             updatedAt: sql`now()`,
@@ -367,7 +367,7 @@ const sinceWhen = (state: ConnectionState) =>
 const ACTIVE = { state: 'active', cause: null, nextAction: null } as const;
 
 /** A connection that a person has suspended stays suspended until a person resumes it. */
-const stateWithNewKey = (before: ConnectionState | null) =>
+export const stateWithNewCredentials = (before: ConnectionState | null) =>
   before === 'suspended' ? {} : { ...ACTIVE, stateSince: sinceWhen('active') };
 
 async function upsertConnection(
@@ -387,7 +387,7 @@ async function upsertConnection(
     .values({ ...ACTIVE, ...withKey, id: connectionId, venueId, provider, environment, externalAccountId: account.id })
     .onConflictDoUpdate({
       target: [connections.venueId, connections.provider, connections.environment, connections.externalAccountId],
-      set: { ...withKey, ...stateWithNewKey(before), updatedAt: sql`now()` },
+      set: { ...withKey, ...stateWithNewCredentials(before), updatedAt: sql`now()` },
       setWhere: ne(connections.state, 'disconnecting'),
     })
     .returning();

@@ -25,8 +25,8 @@ const MIGRATION_LOCK = 7_301_401;
 /**
  * Migrates the database to the newest version and returns it. Safe to run from several processes at once. All migrations
  * of a new database are one transaction, because the library reads every file and every entry again for each call; later
- * ones are one each, so that none holds the locks of another. Throws when an applied file has changed since, or the database is newer
- * than this code.
+ * ones are one each, so that none holds the locks of another. Throws when an applied file has changed since, or the
+ * database is newer than this code.
  */
 export async function migrateUp({ url, log }: MigrateOptions): Promise<number> {
   const { newest } = await readMigrations();

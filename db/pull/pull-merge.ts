@@ -114,10 +114,12 @@ function policyOf(
   { pulled, record }: Decided,
   { own, agreed, of }: { readonly own: RecordFields; readonly agreed: AgreedVersion; readonly of: MergePolicies['of'] },
 ): MergePolicies['of'] {
-  const isUnsendable = (name: string) => agreed.provider[name] === undefined && (own[name] ?? null) !== null;
-  const cleared = pulled.identity()?.clearedBy(record, own).filter(isUnsendable) ?? [];
-  if (cleared.length === 0) return of;
-  return (path) => (cleared.includes(path) && of(path) !== 'provider' ? 'review' : of(path));
+  // The records are mapped last, and only for a field that both sides have changed.
+  const isCleared = (name: string) =>
+    agreed.provider[name] === undefined &&
+    (own[name] ?? null) !== null &&
+    pulled.identity()?.clearedBy(record, own).includes(name) === true;
+  return (path) => (of(path) !== 'provider' && isCleared(path) ? 'review' : of(path));
 }
 
 /** What both sides agreed on, and the provider's side as it is merged. */

@@ -12,12 +12,13 @@ import {
   keepsFailing,
   pendingMarkOf,
   pushRecord,
+  untied,
 } from './push-record.ts';
 import type { Attempt } from './push-record.ts';
 import { findRemotes, placed } from './push-remote-record.ts';
 import type { MergedAgain } from './push-merge-again.ts';
 import { PLACE_TAKEN, agreed, rejected } from './push-result.ts';
-import { anewLinkOf, createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
+import { createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Rounds in which a batch reads anew what somebody else changes meanwhile, before it is cut. */
@@ -59,6 +60,8 @@ export async function pushBatch(
 ): Promise<readonly PushResult[]> {
   const asked = planned.map((work) => whenSent(work, Date.now()));
   const { refused, displaced } = await placed(asked, tools);
+  // What another record of the batch takes is untied before either is written: the links of two that swap would clash, and
+  // a batch that is cut would clear what the other has written.
   const works: PushWork[] = [];
   for (const work of asked)
     if (!refused.has(work.row.id)) works.push(displaced.has(work.row.id) ? await untied(work, tools) : work);
@@ -84,16 +87,6 @@ export async function pushBatch(
 }
 
 const placeTaken = (work: PushWork): PushResult => rejected(work, 'place-taken', PLACE_TAKEN);
-
-/**
- * Unties a record from what another record of its batch takes, before either is written: the links of two that swap would
- * clash, and a batch that is cut would clear what the other has written. It is written as a first time.
- */
-async function untied(work: PushWork, { store, scope }: BatchTools): Promise<PushWork> {
-  const link = anewLinkOf(work.row);
-  await store.markAnew(scope, work.row.id, link.writeAttempt);
-  return { ...work, row: { ...work.row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null };
-}
 
 /** The record was at the provider before, elsewhere. */
 const moved = (result: PushResult): PushResult =>

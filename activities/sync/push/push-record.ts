@@ -11,7 +11,7 @@ import { describeProblems } from '../pull/pulled-record.ts';
 import type { MappedRow } from './mapped-rows.ts';
 import { findRemote } from './push-remote-record.ts';
 import { agreed, rejected } from './push-result.ts';
-import { NO_LINK, anewLinkOf, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
+import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Stored failures in a row after which a record is set aside, so that one record cannot block a run. */
@@ -77,14 +77,16 @@ async function isRemoteGone({ row }: PushWork, { session }: PushTools): Promise<
  * record since both sides agreed and therefore wants it.
  */
 async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult> {
-  const { row } = work;
-  const link = anewLinkOf(row);
-  await tools.store.markAnew(tools.scope, row.id, link.writeAttempt);
-  const result = await pushRecord(
-    { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null },
-    tools,
-  );
+  const result = await pushRecord(await untied(work, tools), tools);
   return result.action === 'created' ? { ...result, ...CREATED_ANEW } : result;
+}
+
+/** Unties a record from its remote record, to be written as a first time under unused keys. */
+export async function untied(work: PushWork, { store, scope }: Pick<PushTools, 'store' | 'scope'>): Promise<PushWork> {
+  const { row } = work;
+  const link = { ...withoutRemote(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
+  await store.markAnew(scope, row.id, link.writeAttempt);
+  return { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null };
 }
 
 const CREATED_ANEW = {

@@ -149,12 +149,6 @@ export const NO_LINK: PushLink = {
   countedInThisRun: false,
 };
 
-/** The link of a record whose remote record is no longer its own, under unused keys. */
-export const anewLinkOf = ({ link }: Pick<PushRow, 'link'>): PushLink => ({
-  ...withoutRemote(link ?? NO_LINK),
-  writeAttempt: (link?.writeAttempt ?? 0) + 1,
-});
-
 /** The key of a record's first write. */
 export const createKeyOf = (work: PushWork, tools: PushTools): string => createKey(identityOf(work, tools));
 

@@ -170,13 +170,18 @@ describe.each<[string, () => Promise<MeetingWorld>]>([
     expect(row?.deviations).toBe(0);
   });
 
-  it('ends alike after a lost answer', async () => {
+  async function aRunWithALostAnswer() {
     await venue.account.enter(THERE);
     await load(HERE);
     await meeting.loseAnswer();
     const input = await meeting.world.open(venue, 'both', 'full');
     await meeting.world.begin(input);
     await expect(meeting.world.chunk(input)).rejects.toThrow();
+    return input;
+  }
+
+  it('ends alike after a lost answer', async () => {
+    const input = await aRunWithALostAnswer();
     expect(await meeting.world.chunk(input)).toMatchObject({ status: 'done' });
     expect(await meeting.world.finish(input)).toMatchObject({ counts: { rejected: 2 } });
     await expectMet();
@@ -184,12 +189,7 @@ describe.each<[string, () => Promise<MeetingWorld>]>([
   });
 
   it('ends alike when another run takes up what an ended one has left', async () => {
-    await venue.account.enter(THERE);
-    await load(HERE);
-    await meeting.loseAnswer();
-    const input = await meeting.world.open(venue, 'both', 'full');
-    await meeting.world.begin(input);
-    await expect(meeting.world.chunk(input)).rejects.toThrow();
+    const input = await aRunWithALostAnswer();
     await meeting.world.finish(input, 'failed');
     expect((await both()).counts).toMatchObject({ rejected: 2 });
     await expectMet();
