@@ -64,17 +64,18 @@ it.each(Array.from({ length: episodes }, (_, index) => index))(
       let over = false;
       const stage = { system, watch, struck, clockSkewMs };
       let lastKillAt = 0;
-      const killing = killAll({ system, watch, kills, inspect }).finally(() => {
+      const killing = killAll({ system, watch, kills, inspect, enough: () => over }).finally(() => {
         over = true;
         lastKillAt = performance.now();
       });
       const living = Promise.all(
         venues.map((venue) => live(stage, venue, { life: lives.get(venue.connectionId)!, enough: () => over })),
       );
-      // A failure of one venue stops the others before the next episode begins.
+      // A failure of one venue stops the others and the kills before the next episode begins.
       living.catch(() => {
         over = true;
       });
+      await killing.catch(() => undefined);
       const [made] = await Promise.all([killing, living]);
       strikes.push(...made);
 

@@ -23,6 +23,8 @@ export interface KillingOptions {
   readonly kills: readonly PlannedKill[];
   /** Called right before each kill and again once the process is up. */
   readonly inspect: () => Promise<void>;
+  /** True once nothing more is to be killed. */
+  readonly enough: () => boolean;
 }
 
 const TARGETS_LIMIT_MS = 120_000;
@@ -31,7 +33,7 @@ const UP_LIMIT_MS = 60_000;
 const RESUMPTION_LIMIT_MS = 180_000;
 
 /** Kills one process after the other, each while a push and a pull are open. */
-export async function killAll({ system, watch, kills, inspect }: KillingOptions): Promise<readonly Strike[]> {
+export async function killAll({ system, watch, kills, inspect, enough }: KillingOptions): Promise<readonly Strike[]> {
   const strikes: Strike[] = [];
   const mending = new Map<Killed, Promise<void>>();
   for (const { service, since, afterMs } of kills) {
@@ -39,10 +41,9 @@ export async function killAll({ system, watch, kills, inspect }: KillingOptions)
     if (since === 'progress') await resumption(watch, before ?? null);
     await sleep(afterMs);
     await mending.get(service);
-    await until(() => ['push', 'pull'].every((direction) => watch.open().some((run) => run.direction === direction)), {
-      limitMs: TARGETS_LIMIT_MS,
-      what: 'a push and a pull are open',
-    });
+    const isDue = () => ['push', 'pull'].every((direction) => watch.open().some((run) => run.direction === direction));
+    await until(() => enough() || isDue(), { limitMs: TARGETS_LIMIT_MS, what: 'a push and a pull are open' });
+    if (enough()) break;
     await inspect();
     const strike: Strike = {
       service,

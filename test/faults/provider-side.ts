@@ -1,6 +1,7 @@
 import type postgres from 'postgres';
 import type { StripeAccount, StripeCustomerState } from '../support/sandbox/stripe-account.ts';
 import type { PlannedRound } from './plan.ts';
+import { persistently } from './rounds.ts';
 import { expectSame } from './venue-side.ts';
 
 export interface PulledVenue {
@@ -23,7 +24,10 @@ export interface ProviderSide {
   /** Changes data as the venue's staff does at the provider. */
   change(account: StripeAccount, round: PlannedRound, nowEpochS: number): Promise<void>;
   listed(account: StripeAccount): Promise<readonly Listed[]>;
-  /** Throws unless the venue holds each of the provider's objects exactly once, as it is there, and nothing else. */
+  /**
+   * Throws unless the venue holds each of the provider's objects exactly once, as it is there, and nothing else. Postgres
+   * may be down meanwhile.
+   */
   expectHeldOnce(database: postgres.Sql, venue: PulledVenue): Promise<void>;
 }
 
@@ -66,9 +70,12 @@ const customers: ProviderSide = {
     (await account.state<StripeCustomerState & { readonly created: number }>('customers')).map(toListed('customers')),
 
   async expectHeldOnce(database, { venueId, connectionId, account }) {
-    const held = await database<{ id: string; name: string; email: string }[]>`
+    const held = await persistently(
+      'the records are read',
+      () => database<{ id: string; name: string; email: string }[]>`
       select l.external_id as id, c.name, c.email from customers c
-      left join record_links l on l.record_id = c.id and l.connection_id = ${connectionId} where c.venue_id = ${venueId} and c.deleted_at is null`;
+      left join record_links l on l.record_id = c.id and l.connection_id = ${connectionId} where c.venue_id = ${venueId} and c.deleted_at is null`,
+    );
     expectSame(
       held.map(({ id, name, email }) => ({ id, name, email })),
       (await account.customers()).map(({ id, name, email }) => ({ id, name, email })),
@@ -119,9 +126,12 @@ const products: ProviderSide = {
   listed: async (account) => (await account.state<ProductState>('products')).map(toListed('products')),
 
   async expectHeldOnce(database, { venueId, connectionId, account }) {
-    const held = await database<{ id: string; name: string; active: boolean; amount: number }[]>`
+    const held = await persistently(
+      'the records are read',
+      () => database<{ id: string; name: string; active: boolean; amount: number }[]>`
       select l.external_id as id, c.name, c.active, c.amount_minor::int as amount from products c
-      left join record_links l on l.record_id = c.id and l.connection_id = ${connectionId} where c.venue_id = ${venueId} and c.deleted_at is null`;
+      left join record_links l on l.record_id = c.id and l.connection_id = ${connectionId} where c.venue_id = ${venueId} and c.deleted_at is null`,
+    );
     const [wanted, prices] = await Promise.all([
       account.state<ProductState>('products'),
       account.state<{ readonly id: string; readonly unit_amount: number }>('prices'),
@@ -179,9 +189,12 @@ const transactions: ProviderSide = {
     ).flat(),
 
   async expectHeldOnce(database, { venueId, connectionId, account }) {
-    const held = await database<{ id: string; kind: string; amount: number }[]>`
+    const held = await persistently(
+      'the records are read',
+      () => database<{ id: string; kind: string; amount: number }[]>`
       select l.external_id as id, c.kind, c.amount_minor::int as amount from transactions c
-      left join record_links l on l.record_id = c.id and l.connection_id = ${connectionId} where c.venue_id = ${venueId} and c.deleted_at is null`;
+      left join record_links l on l.record_id = c.id and l.connection_id = ${connectionId} where c.venue_id = ${venueId} and c.deleted_at is null`,
+    );
     const wanted = await Promise.all(
       MONEY_STREAMS.map(async (stream) => {
         const [kind, sign] = MONEY[stream];

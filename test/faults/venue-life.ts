@@ -81,14 +81,16 @@ function pulling(stage: Stage, venue: Venue, life: Life): Rounds {
   const side = PROVIDER_SIDES[plan.resource as keyof typeof PROVIDER_SIDES];
   const nowEpochS = () => Math.floor((Date.now() + stage.clockSkewMs) / 1_000);
 
-  const held = async () =>
-    new Map(
-      (
-        await database<
+  const held = async () => {
+    const rows = await persistently(
+      'the records are read',
+      () =>
+        database<
           { id: string; row: object }[]
-        >`select id, to_jsonb(r) as row from ${database(plan.resource)} r where venue_id = ${venue.venueId}`
-      ).map(({ id, row }) => [id, row]),
+        >`select id, to_jsonb(r) as row from ${database(plan.resource)} r where venue_id = ${venue.venueId}`,
     );
+    return new Map(rows.map(({ id, row }) => [id, row]));
+  };
 
   return {
     async first() {
@@ -153,18 +155,24 @@ async function expectWell(
     total: read,
   });
   if (plan.direction === 'pull') return;
-  const [logged] = await system.database`
+  const [logged] = await persistently(
+    'the log is read',
+    () => system.database`
     select count(*) filter (where action = 'created')::int as created, count(*) filter (where action = 'updated')::int as updated,
       count(distinct (record_id, action)) filter (where action in ('created', 'updated'))::int as different
-    from sync_logs where venue_id = ${venueId} and sync_id = ${run.id}`;
+    from sync_logs where venue_id = ${venueId} and sync_id = ${run.id}`,
+  );
   expect(logged, `log of the ${told}`).toEqual({ created, updated, different: created + updated });
 }
 
 /** Checks that the venue has no open run, in the database or in Temporal, and that none holds a lease. */
 async function expectNothingHeld({ system }: Stage, { venueId, connectionId, account }: Venue): Promise<void> {
-  const [left] = await system.database`
+  const [left] = await persistently(
+    'what is held is read',
+    () => system.database`
     select (select count(*)::int from sync_runs where connection_id = ${connectionId} and finished_at is null) as runs,
-      (select count(*)::int from provider_leases where key like ${`%${account.id}%`}) as leases`;
+      (select count(*)::int from provider_leases where key like ${`%${account.id}%`}) as leases`,
+  );
   expect(left, 'open runs and held leases').toEqual({ runs: 0, leases: 0 });
   await until(
     async () => {

@@ -31,12 +31,17 @@ describe('a pull', () => {
       select checkpoint -> 'stages' -> 0 ->> 'kind' as kind from sync_runs where id = ${syncId}`;
     return run?.kind;
   };
-  /** Holds every commit of the run from its first page on until the returned function is called, which may change the run. */
-  const holdCommits = ({ syncId }: SyncConnectionInput) => {
+  /**
+   * Holds every commit of the run from its first page on until the returned function is called, which may change the run.
+   * The first page is requested while the mark before it is being stored, which is not to be held.
+   */
+  const holdCommits = (input: SyncConnectionInput) => {
+    const { syncId } = input;
     const hold = Promise.withResolvers<{ readonly fenced: boolean }>();
     const held = Promise.withResolvers<undefined>();
     const released = pulls.world.database.admin.begin(async (tx) => {
       await until(hasAsked('people-by-offset'), { ...LIMITS, what: 'the first page' });
+      await until(async () => (await stageOf(input)) === 'listing', { ...LIMITS, what: 'the mark is stored' });
       await tx`select from sync_runs where id = ${syncId} for update`;
       held.resolve(undefined);
       if ((await hold.promise).fenced) await tx`update sync_runs set fence = fence + 1 where id = ${syncId}`;
