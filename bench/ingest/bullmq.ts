@@ -111,16 +111,16 @@ export interface BullMqOptions {
 /** Starts Redis, the peer's server and, where wanted, its worker. Needs `redis-server` in the path. */
 export async function startBullMq({ folder, front, secret, databaseUrl }: BullMqOptions): Promise<BullMq> {
   const [redisPort, port] = [await freePort(), await freePort()];
-  const children: ChildProcess[] = [];
+  const children: { readonly child: ChildProcess; readonly exited: Promise<string> }[] = [];
   const stop = async (): Promise<void> => {
-    for (const child of children.splice(0).reverse()) {
+    for (const { child, exited } of children.splice(0).reverse()) {
       child.kill('SIGTERM');
-      await exitOf(child);
+      await exited;
     }
   };
   const start = async (program: string, args: readonly string[], env: NodeJS.ProcessEnv, readyLine: string) => {
     const child = spawn(program, args, { cwd: folder, env: { PATH: process.env['PATH'], ...env } });
-    children.push(child);
+    children.push({ child, exited: exitOf(child) });
     await isReady(child, program, readyLine);
   };
   try {
@@ -143,7 +143,7 @@ export async function startBullMq({ folder, front, secret, databaseUrl }: BullMq
       { ...common, PORT: String(port), SECRET: secret, FRONT: front },
       'ready',
     );
-    const pids = Object.fromEntries(children.map(({ pid = 0 }, index) => [String(index), pid]));
+    const pids = Object.fromEntries(children.map(({ child }, index) => [String(index), child.pid ?? 0]));
     const origin = `http://127.0.0.1:${port}`;
     return {
       pids,
