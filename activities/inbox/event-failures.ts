@@ -24,14 +24,24 @@ const CODES: Readonly<Record<string, string>> = {
 export const isUnusable = (error: unknown): boolean =>
   error instanceof ApplicationFailure && error.type != null && Object.hasOwn(CODES, error.type);
 
+/** How long an event waits that the account's pace left no time for: others of its partition are handled meanwhile. */
+const TURN_PAUSE_MS = 10_000;
+/** How often it is looked whether an account whose quota is used up has been given more. */
+const QUOTA_PAUSE_MS = 15 * 60_000;
+
 /**
- * The provider was not even asked: the account's pace left no time for it. It says nothing about the event, and as many
- * events as an account has would each be tried again beside the others, and take one another's turns.
+ * The pause before an event is handled again whose provider was not even asked: the account's pace left no time for it,
+ * or its quota is used up. That says nothing about the event, and as many events as an account has would each be tried
+ * again beside the others, and take one another's turns. Null: the provider was asked.
  */
-export const isUnasked = (error: unknown): boolean =>
-  error instanceof ProviderError
-    ? error.details.kind === 'rate-limited' && error.details.httpStatus === undefined
-    : error instanceof Error && error.name === 'AbortError';
+export function pauseWhenUnasked(error: unknown): number | null {
+  if (!(error instanceof ProviderError))
+    return error instanceof Error && error.name === 'AbortError' ? TURN_PAUSE_MS : null;
+  const { kind, httpStatus, retryAfterMs = QUOTA_PAUSE_MS } = error.details;
+  if (httpStatus !== undefined) return null;
+  if (kind === 'quota-exhausted') return Math.max(TURN_PAUSE_MS, Math.min(retryAfterMs, QUOTA_PAUSE_MS));
+  return kind === 'rate-limited' ? TURN_PAUSE_MS : null;
+}
 
 const TYPES: Readonly<Record<string, string>> = {
   unavailable: FAILURE.unavailable,

@@ -13,7 +13,7 @@ import { readRecord } from '../sync/pull/pulled-record.ts';
 import { recordWithin } from '../sync/reach.ts';
 import { askFor, workByTarget } from './event-work.ts';
 import type { ChangeEvent, TargetReading, TargetWork } from './event-work.ts';
-import { codeOf, isUnasked, isUnusable } from './event-failures.ts';
+import { codeOf, isUnusable, pauseWhenUnasked } from './event-failures.ts';
 import { readChanges } from './read-changes.ts';
 import type { TargetMappings } from './read-changes.ts';
 
@@ -27,8 +27,6 @@ const READING_MS = 5_000;
 const TARGETS_AT_ONCE = 4;
 /** How long an event waits for the answer to a creation of ours that may have made its object. */
 const WRITE_PAUSE_MS = 2_000;
-/** How long an event waits that the account's pace left no time for: others of its partition are handled meanwhile. */
-const TURN_PAUSE_MS = 10_000;
 
 interface PreparedWork extends TargetWork {
   readonly account: AccountRef;
@@ -164,9 +162,10 @@ export class RecordEvents {
       effects.push({ eventId, target, kind: 'skipped', recordId: null, reason });
     };
     const fail = (events: Iterable<WebhookEventId>, cause: unknown) => {
+      const pauseMs = pauseWhenUnasked(cause);
       for (const eventId of events) {
         if (isUnusable(cause)) skip(eventId, codeOf(cause));
-        else if (isUnasked(cause)) this.#deferred.set(eventId, TURN_PAUSE_MS);
+        else if (pauseMs !== null) this.#deferred.set(eventId, pauseMs);
         else this.#open.set(eventId, codeOf(cause));
       }
     };

@@ -247,7 +247,7 @@ describe('the sweep', () => {
     await world.database
       .admin`update connections set state_since = now() - interval '1 day' where id = ${venue.connectionId}`;
     await world.database
-      .admin`insert into provider_circuits (key, failures, opened_at) values ('stripe/sandbox/*', 5, now())`;
+      .admin`insert into provider_circuits (key, failures, opened_at, retry_at) values ('stripe/sandbox/*', 5, now(), now() + interval '1 minute')`;
     await mayClear();
     expect(await letters()).toMatchObject([{ state: 'open' }]);
     await world.database.admin`delete from provider_circuits`;

@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { VenueId, WebhookEventId } from '../../../contracts/ids.ts';
+import { createRetryStore } from '../../../db/dead-letters/retry-store.ts';
 import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import type { SettledEvent } from '../../../db/webhooks/settled-events.ts';
 import { aVenue } from '../../db/builders.ts';
@@ -15,7 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 beforeEach(async () => {
-  await database.admin`truncate venues, webhook_events, dead_letters, subscriptions, outgoing_messages cascade`;
+  await database.admin`truncate venues, webhook_events, dead_letters, subscriptions, outgoing_messages, provider_circuits cascade`;
 });
 
 async function aVenueConnectedTo(account: string, state = 'active'): Promise<VenueId> {
@@ -40,9 +41,9 @@ async function anEvent(account: string): Promise<WebhookEventId> {
   return row.id;
 }
 
-async function settle(id: WebhookEventId, state: SettledEvent['state']): Promise<void> {
+async function settle(id: WebhookEventId, state: SettledEvent['state'], code = 'internal'): Promise<void> {
   const inbox = createInboxStore(database.db);
-  const errorCode = state === 'dead' || state === 'retrying' ? 'internal' : null;
+  const errorCode = state === 'dead' || state === 'retrying' ? code : null;
   await inbox.settle(await inbox.takeOver(PARTITION), () =>
     Promise.resolve([{ id, state, errorCode, dueInMs: null, effect: null }]),
   );
@@ -94,6 +95,50 @@ it('keeps one entry for an event that dies again after a replay', async () => {
   await settle(id, 'retrying');
   await settle(id, 'dead');
   expect(await letters()).toEqual([{ venue_id: venue, source_key: id, state: 'open', attempts: 2 }]);
+});
+
+describe('the sweep', () => {
+  const retries = () => createRetryStore(database.db);
+  const died = async (...codes: readonly string[]) => {
+    for (const code of codes) await settle(await anEvent('M1'), 'dead', code);
+    await database.admin`update connections set state_since = now() - interval '1 day'`;
+    await database.admin`update dead_letters set last_failed_at = now() - interval '1 hour'`;
+  };
+  const openCircuit = ({ probedMinutesAgo }: { readonly probedMinutesAgo: number }) => database.admin`
+    insert into provider_circuits (key, failures, opened_at, retry_at)
+    values ('square/sandbox/M1', 5, now() - interval '1 day', now() - ${probedMinutesAgo}::int * interval '1 minute')`;
+  const retried = async () => [
+    ...(await database.admin<{ code: string }[]>`select code from dead_letters where state = 'retrying' order by code`),
+  ];
+
+  it('has events handled again whose provider could not be asked, and no others', async () => {
+    await aVenueConnectedTo('M1');
+    await died('unavailable', 'rate-limited', 'quota-exhausted', 'unexpected-response', 'internal', 'unreadable');
+    expect(await retries().markCleared(100)).toBe(4);
+    expect((await retried()).map(({ code }) => code)).toEqual([
+      'quota-exhausted',
+      'rate-limited',
+      'unavailable',
+      'unexpected-response',
+    ]);
+  });
+
+  it('leaves them while a circuit keeps calls from the account, and for a quarter of an hour after they died', async () => {
+    await aVenueConnectedTo('M1');
+    await died('unavailable');
+    await openCircuit({ probedMinutesAgo: 59 });
+    expect(await retries().markCleared(100)).toBe(0);
+    await database.admin`delete from provider_circuits`;
+    await database.admin`update dead_letters set last_failed_at = now()`;
+    expect(await retries().markCleared(100)).toBe(0);
+  });
+
+  it('retries them when nobody has probed the circuit for an hour', async () => {
+    await aVenueConnectedTo('M1');
+    await died('unavailable');
+    await openCircuit({ probedMinutesAgo: 61 });
+    expect(await retries().markCleared(100)).toBe(1);
+  });
 });
 
 describe('subscribers', () => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { codeOf, isUnasked } from '../../../activities/inbox/event-failures.ts';
+import { codeOf, pauseWhenUnasked } from '../../../activities/inbox/event-failures.ts';
 import { ProviderError } from '../../../providers/provider-error.ts';
 import { createEventWorld } from '../../support/worlds/event-world.ts';
 import type { EventWorld } from '../../support/worlds/event-world.ts';
@@ -78,14 +78,20 @@ describe('events whose objects are read again', () => {
 
 describe('a reading that ended early', () => {
   const provider = 'square';
+  const spent = (details: { readonly httpStatus?: number; readonly retryAfterMs?: number }) =>
+    new ProviderError({ provider, kind: 'quota-exhausted', ...details });
   it.each([
-    ['was not made while it waited for its turn', new DOMException('', 'AbortError'), true],
-    ['was not made for the account’s pace', new ProviderError({ provider, kind: 'rate-limited' }), true],
-    ['was refused by the provider', new ProviderError({ provider, kind: 'rate-limited', httpStatus: 429 }), false],
-    ['was not answered in time', new DOMException('', 'TimeoutError'), false],
-    ['met a provider that is away', new ProviderError({ provider, kind: 'unavailable' }), false],
-  ])('%s', (_, error, unasked) => {
-    expect(isUnasked(error)).toBe(unasked);
+    ['was not made while it waited for its turn', new DOMException('', 'AbortError'), 10_000],
+    ['was not made for the account’s pace', new ProviderError({ provider, kind: 'rate-limited' }), 10_000],
+    ['was not made for a quota that begins anew in a minute', spent({ retryAfterMs: 60_000 }), 60_000],
+    ['was not made for a quota of the day', spent({ retryAfterMs: 36_000_000 }), 900_000],
+    ['was not made for a quota without an end', spent({}), 900_000],
+    ['was refused by the provider', new ProviderError({ provider, kind: 'rate-limited', httpStatus: 429 }), null],
+    ['was refused by the provider for its quota', spent({ httpStatus: 429, retryAfterMs: 60_000 }), null],
+    ['was not answered in time', new DOMException('', 'TimeoutError'), null],
+    ['met a provider that is away', new ProviderError({ provider, kind: 'unavailable' }), null],
+  ])('%s', (_, error, pauseMs) => {
+    expect(pauseWhenUnasked(error)).toBe(pauseMs);
   });
 
   it('counts as unavailable when the provider has not answered in time', () => {

@@ -95,6 +95,21 @@ describe('events of Xero', () => {
     expect(await records('invoices')).toEqual([]);
   });
 
+  it('wait without a failed attempt while the calls of the day are used up', async () => {
+    await inbox.countAsPulled(venue, 'customers');
+    const [id = ''] = await venue.organisation.seed('Contacts', 1);
+    await world.database.admin`
+      insert into provider_quotas (key, window_s, used, started_at)
+      values (${`xero/production/${venue.organisation.id}`}, 86400, 100000, now())`;
+    await post(eventOf('CONTACT', id));
+    await inbox.drain();
+    expect(await inbox.events(venue)).toMatchObject([{ state: 'waiting', attempts: 0 }]);
+    expect(await reads()).toEqual([]);
+    const [row] = await world.database.admin<{ minutes: number }[]>`
+      select round(extract(epoch from due_at - now()) / 60)::int as minutes from webhook_events`;
+    expect(row).toEqual({ minutes: 15 });
+  });
+
   it('of 45 invoices take two readings, and a repeated delivery none', async () => {
     await inbox.countAsPulled(venue, 'invoices');
     const ids = await venue.organisation.seed('Invoices', 45);
