@@ -25,7 +25,7 @@ import {
   scheduleBodyShown,
 } from '../../schemas/schedule.ts';
 import type { TemporalUi } from '../../schemas/sync.ts';
-import { checkAbility } from '../../syncs/start-sync.ts';
+import { checkAbility, connectionNotActive, requireActive } from '../../syncs/start-sync.ts';
 
 export interface ScheduleRouteDeps {
   readonly connections: ConnectionStore;
@@ -115,11 +115,13 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
       'resource-not-supported',
       'direction-not-supported',
       'scopes-missing',
+      'connection-not-active',
       'schedule-limit-reached',
       TEMPORAL,
     ],
     async handle({ ids, body, caller, requestId }) {
       const connection = await connectionToChange(deps, ids);
+      requireConnected(connection);
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
       const timing = await timingOf(deps, ids, body);
       const { jitter = defaultJitterMs(timing), fullEvery, paused, note } = body;
@@ -205,11 +207,19 @@ function resumeRoute(deps: ScheduleRouteDeps): Endpoint {
 function triggerRoute(deps: ScheduleRouteDeps): Endpoint {
   return endpoint({
     ...actionOf('trigger', 'Run a schedule now'),
+    problems: ['connection-not-active', TEMPORAL],
     description: 'Also a paused one. Nothing starts while a run of it is on. The run appears in `lastRuns`.',
     idempotent: true,
     answers: { 202: { description: 'Asked.', schema: scheduleAnswer } },
     handle: (call) =>
-      act(deps, call, { action: 'schedule.triggered', status: 202, work: (ref) => deps.scheduleGateway.trigger(ref) }),
+      act(deps, call, {
+        action: 'schedule.triggered',
+        status: 202,
+        work: (ref, connection) => {
+          requireActive(connection);
+          return deps.scheduleGateway.trigger(ref);
+        },
+      }),
   });
 }
 
@@ -271,6 +281,12 @@ async function connectionToChange(deps: ScheduleRouteDeps, ref: ConnectionRef): 
   const connection = await connectionOf(deps, ref);
   await deps.defaultSchedules.ensure(connection);
   return connection;
+}
+
+/** Throws `connection-not-active`: a disconnection has ended its schedules, and nothing would end another. */
+function requireConnected(connection: Connection): void {
+  const { state } = connection;
+  if (state === 'disconnecting' || state === 'disconnected') throw connectionNotActive(connection);
 }
 
 async function timingOf(
