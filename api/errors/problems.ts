@@ -154,7 +154,7 @@ export const PROBLEMS = {
     status: 409,
     title: 'The connection is not active',
     meaning:
-      'A sync can only be started or retried, and a schedule made or triggered, on a connection that can be used. `detail` names the state and what to do.',
+      'A sync can only be started or retried, and a schedule made, on a connection that can be used. `detail` names the state and what to do.',
     remedy: 'Read the connection: `cause` and `nextAction` say what to do.',
   },
   'connection-limit-reached': {

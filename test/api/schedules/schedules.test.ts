@@ -337,26 +337,9 @@ describe('a schedule', () => {
     expect(await lastAudit()).toMatchObject({ action: 'schedule.deleted' });
   });
 
-  it.each(['needs-reauth', 'suspended', 'disconnected'])(
-    'is not triggered while the connection is %s, because no run would begin',
-    async (state) => {
-      await setState(state);
-      expect(await api.send('POST', `${schedules}/customers/trigger`)).toMatchObject({
-        status: 409,
-        json: { code: 'connection-not-active' },
-      });
-      expect((await handleOf().describe()).info.numActionsTaken).toBe(0);
-    },
-  );
-
   it.each(['needs-reauth', 'suspended'])('is changed while the connection is %s, for later', async (state) => {
     await setState(state);
     expect(await put({ every: '2h' })).toMatchObject({ status: 200, json: { every: '2h' } });
-  });
-
-  it('is triggered while the connection is degraded', async () => {
-    await setState('degraded');
-    expect(await api.send('POST', `${schedules}/customers/trigger`)).toMatchObject({ status: 202 });
   });
 
   it('starts one run however often it is triggered during that run, even when it is paused', async () => {
