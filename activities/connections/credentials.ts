@@ -16,6 +16,7 @@ import type { AuditEntry, AuditStore } from '../../db/core/audit-store.ts';
 import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { ConnectedGrant, OAuthTokenStore } from '../../db/connections/oauth-token-store.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
+import { isUsable } from '../../domain/grants/usable-connection.ts';
 import { isRefusedForGood } from '../../domain/errors/grpc-status.ts';
 import { scopesMissingFor } from '../../providers/kit/needed-scopes.ts';
 import { fromStored } from '../../providers/kit/stored-credentials.ts';
@@ -184,10 +185,11 @@ function openingOf(
 const needsReauth = (state: string) =>
   ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.needsReauth);
 
-function requireUsable({ state }: Connection): void {
+function requireUsable(connection: Connection): void {
+  const { state } = connection;
   if (state === 'disconnecting' || state === 'disconnected')
     throw ApplicationFailure.nonRetryable(`the connection is ${state}`, FAILURE.connectionGone);
-  if (state !== 'active' && state !== 'degraded') throw needsReauth(state);
+  if (!isUsable(connection)) throw needsReauth(state);
 }
 
 /** Before the token is opened: a call that the provider is bound to refuse spends budget and tells less. */

@@ -7,12 +7,13 @@ import type {
   ReconciliationControlActivities,
   ReconciliationProgress,
 } from '../../contracts/reconciliation.ts';
-import type { Connection, ConnectionStore } from '../../db/connections/connection-store.ts';
+import type { ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { VenueStore } from '../../db/core/venue-store.ts';
 import { OtherDaysOpenError } from '../../db/reconciliation/reconciliation-opening.ts';
 import type { ReconciliationProgressStore } from '../../db/reconciliation/reconciliation-progress-store.ts';
 import type { ReconciliationStore } from '../../db/reconciliation/reconciliation-store.ts';
 import { explainFailure } from '../../domain/errors/failure-advice.ts';
+import { isUsable } from '../../domain/grants/usable-connection.ts';
 import { lastDays } from '../../domain/reconciliation/business-days.ts';
 import { explainWaiting } from '../../domain/sync/waiting/waiting-advice.ts';
 import type { Providers } from '../../providers/providers.ts';
@@ -76,8 +77,6 @@ async function begin(
 }
 
 const NO_WORKFLOW = { workflowId: '', runId: '' };
-
-const isUsable = ({ state }: Connection) => state === 'active' || state === 'degraded';
 
 /** Stores the end of a reconciliation, which `actor` has brought about, and counts it. */
 export async function endReconciliation(

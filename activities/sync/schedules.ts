@@ -6,6 +6,7 @@ import type { ConnectionStore } from '../../db/connections/connection-store.ts';
 import type { ScheduleStore } from '../../db/runs/schedule-store.ts';
 import { syncInputOf } from '../../db/runs/sync-input.ts';
 import type { SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { isUsable } from '../../domain/grants/usable-connection.ts';
 import { DEFAULT_FULL_EVERY_MS, fullPassDueAt } from '../../domain/sync/full-pass.ts';
 import { guarded } from '../failures.ts';
 
@@ -47,7 +48,7 @@ async function first(
 ): Promise<OpenScheduledRunResult> {
   const connection = await connections.find(key);
   if (!connection) return nothing('connection-gone');
-  if (connection.state !== 'active') return nothing('connection-not-active');
+  if (!isUsable(connection)) return nothing('connection-not-active');
   const { venueId, connectionId, provider, resource, direction } = key;
   const deadLettersOnly = key.deadLettersOnly === true;
   const mode = deadLettersOnly ? 'incremental' : await modeOf(schedules, key);

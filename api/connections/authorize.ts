@@ -109,13 +109,13 @@ export async function reauthorize(
   const connection = await deps.connections.find(ref);
   if (!connection) throw notFound('connection-not-found');
   const { provider, environment, flow, state } = connection;
+  if (state !== 'connecting' && !REAUTHORIZABLE.includes(state))
+    throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);
   if (flow === null)
     throw new ApiError(
       'connection-not-reauthorizable',
       'It has a secret key: send a valid one to PATCH …/connections/{connectionId}, or to POST …/connections, and it replaces the old one.',
     );
-  if (state !== 'connecting' && !REAUTHORIZABLE.includes(state))
-    throw new ApiError('connection-not-reauthorizable', `It is ${state}: connect the account again.`);
   const adapter = adapterFor(deps.providers, { provider, environment, flow });
   // A connection that was never approved has no account to keep, so any account may approve.
   const attempt = {

@@ -20,7 +20,7 @@ export const DEAD_LETTER_PROBLEMS = {
     meaning:
       'The provider listed an object without a readable id, so that it cannot be looked up; or the body of an event has expired; or a delivery has expired or was accepted, or its subscription is disabled.',
     remedy:
-      'Mend the object at the provider where it has no readable id, start a full pull, and discard the entry; or enable the subscription, and retry.',
+      'Mend the object at the provider where it has no readable id, start a full pull, and discard the entry; or mend the receiver, enable the subscription, and retry.',
   },
   'dead-letter-not-editable': {
     status: 409,

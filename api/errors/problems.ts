@@ -153,7 +153,8 @@ export const PROBLEMS = {
   'connection-not-active': {
     status: 409,
     title: 'The connection is not active',
-    meaning: 'A sync can only be started or retried on an active connection. `detail` names the state and what to do.',
+    meaning:
+      'A sync can only be started or retried, and a schedule made, on a connection that can be used. `detail` names the state and what to do.',
     remedy: 'Read the connection: `cause` and `nextAction` say what to do.',
   },
   'connection-limit-reached': {

@@ -63,10 +63,12 @@ export const deadLetterAnswer = z
     recordId: z.uuid().nullable(),
     externalId: z.string().nullable().meta({ description: 'The provider’s id of the object.' }),
     eventId: z.uuid().nullable(),
-    deliveryId: z.string().nullable(),
+    deliveryId: z.string().nullable().meta({
+      description: 'Of an outgoing webhook: the ids of its subscription and its message, with a slash between.',
+    }),
     editable: z.boolean().meta({
       description:
-        'Whether `PATCH` can change what failed: only a record of the venue. An object of a pull is the provider’s, and a retry reads it again.',
+        'Whether `PATCH` can change what failed: only a record of the venue whose entry is not resolved. An object of a pull is the provider’s, and a retry reads it again.',
     }),
     nextAction: z.string().meta({ description: 'What a person can do about it.' }),
     attempts: z.int().meta({ description: 'How often it has failed since it was last resolved.' }),

@@ -5,11 +5,16 @@ import type { Connection, ConnectionStore } from '../../db/connections/connectio
 import { PlanNotUsableError } from '../../db/runs/sync-run-opening.ts';
 import type { NewSyncRun, Opening, SyncWindow } from '../../db/runs/sync-run-opening.ts';
 import type { SyncRun, SyncRunStore } from '../../db/runs/sync-run-store.ts';
+import { isUsable } from '../../domain/grants/usable-connection.ts';
 import { scopesMissingFor } from '../../providers/kit/needed-scopes.ts';
 import type { Providers } from '../../providers/providers.ts';
 import { ApiError } from '../errors/api-error.ts';
 import { notFound } from '../errors/not-found.ts';
 import type { SyncGateway } from '../temporal/sync-gateway.ts';
+
+/** `nextAction` of a disconnected connection says what is left to do at the provider, which begins no work again. */
+const CONNECT_AGAIN = 'Connect its account again: POST …/connections.';
+const REAUTHORIZE = 'Re-authorise it, or enter a valid key: PATCH …/connections/{connectionId}.';
 
 export interface SyncDeps {
   readonly connections: ConnectionStore;
@@ -115,13 +120,15 @@ async function checkOrder({ connections, providers }: SyncDeps, order: SyncOrder
 }
 
 /** Throws `connection-not-active`, with what a person should do. */
-export function requireActive({ state, nextAction }: Connection): void {
-  // A degraded connection has problems but still works.
-  if (state === 'active' || state === 'degraded') return;
+export function requireActive(connection: Connection): void {
+  if (!isUsable(connection)) throw connectionNotActive(connection);
+}
+
+/** `connection-not-active`, with what a person should do. */
+export function connectionNotActive({ state, nextAction }: Pick<Connection, 'state' | 'nextAction'>): ApiError {
   const advice =
-    nextAction ??
-    (state === 'needs-reauth' ? 'Re-authorise it, or enter a valid key: PATCH …/connections/{connectionId}.' : null);
-  throw new ApiError('connection-not-active', `The connection is ${state}.${advice === null ? '' : ` ${advice}`}`);
+    (state === 'disconnected' ? CONNECT_AGAIN : nextAction) ?? (state === 'needs-reauth' ? REAUTHORIZE : null);
+  return new ApiError('connection-not-active', `The connection is ${state}.${advice === null ? '' : ` ${advice}`}`);
 }
 
 /** Throws `resource-not-supported`, `direction-not-supported` and `scopes-missing`. */

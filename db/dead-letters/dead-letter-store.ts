@@ -4,6 +4,8 @@ import { UNSETTLED_DEAD_LETTER_STATES } from '../../contracts/dead-letters.ts';
 import type { DeadLetterSource, DeadLetterState } from '../../contracts/dead-letters.ts';
 import type { ConnectionId, DeadLetterId, VenueId } from '../../contracts/ids.ts';
 import type { ProviderId, Resource } from '../../contracts/providers.ts';
+import { isUsable, USABLE_STATES } from '../../domain/grants/usable-connection.ts';
+import type { Connection } from '../connections/connection-store.ts';
 import { recordWith } from '../core/audit-store.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import { toPage } from '../core/page.ts';
@@ -11,6 +13,7 @@ import type { Page, PageRequest } from '../core/page.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
 import { resendListed } from '../outgoing/delivery-list-store.ts';
+import { connections } from '../schema/connections/connections.ts';
 import { deadLetters } from '../schema/dead-letters.ts';
 
 export type DeadLetter = typeof deadLetters.$inferSelect;
@@ -53,7 +56,12 @@ export interface DeadLetterGroups {
  * `unsendable`: the delivery has expired or was accepted, or its subscription is not enabled. `expired`: the body of the
  * event is gone.
  */
-export type Unchanged = 'settled' | 'unnamed' | 'unsendable' | 'expired';
+export type Unchanged = 'settled' | 'unnamed' | 'unsendable' | 'expired' | UnusableConnection;
+
+/** The entry's connection, on which no run begins in its state. */
+export interface UnusableConnection {
+  readonly connection: Pick<Connection, 'state' | 'nextAction'>;
+}
 
 export interface DeadLetterStore {
   /** Newest first. */
@@ -71,7 +79,7 @@ export interface DeadLetterStore {
   ): Promise<DeadLetter | Unchanged | null>;
   /** Marks an entry that is not resolved to be retried; a delivery is sent again with it. Null when there is no such entry. */
   markRetry(venueId: VenueId, id: DeadLetterId, auditOf: AuditOf<DeadLetter>): Promise<DeadLetter | Unchanged | null>;
-  /** As `markRetry` for open entries, at most `MAX_RETRIES_AT_ONCE`. Returns how many. */
+  /** As `markRetry` for open entries whose connection can be used, at most `MAX_RETRIES_AT_ONCE`. Returns how many. */
   markRetries(venueId: VenueId, filter: DeadLetterFilter, auditOf: AuditOf<number>): Promise<number>;
   /** The body of an event that the venue may see; null when it has expired. */
   eventBody(venueId: VenueId, letter: Pick<DeadLetter, 'sourceKey'>): Promise<Uint8Array | null>;
@@ -95,6 +103,9 @@ const isSendable = sql`case when ${deadLetters.source} = 'delivery' then exists 
   where s.state = 'enabled' and d.state <> 'delivered'
     and d.subscription_id = split_part(${deadLetters.sourceKey}, '/', 1)::uuid
     and d.message_id = split_part(${deadLetters.sourceKey}, '/', 2)::uuid) else false end`;
+/** Whether a run of the record's sync can begin. */
+const isReachable = sql`case when ${deadLetters.source} = 'record' then exists (
+  select from connections c where c.id = ${deadLetters.connectionId} and c.state in ${USABLE_STATES}) else true end`;
 const REFUSED: Readonly<Record<DeadLetterSource, Unchanged>> = {
   record: 'unnamed',
   event: 'expired',
@@ -140,6 +151,8 @@ export function createDeadLetterStore(db: Database): DeadLetterStore {
         const isRetryable = await resendAmong(tx, and(eq(deadLetters.id, id), ne(deadLetters.state, 'resolved')));
         const found = await lockIn(tx, id);
         if (!found || found.state === 'resolved') return found && 'settled';
+        const connection = await unusableConnection(tx, found);
+        if (connection) return { connection };
         const [row] = await tx
           .update(deadLetters)
           .set(AGAIN)
@@ -156,7 +169,7 @@ export function createDeadLetterStore(db: Database): DeadLetterStore {
         const chosen = tx
           .select({ id: deadLetters.id })
           .from(deadLetters)
-          .where(and(isOpen, isRetryable))
+          .where(and(isOpen, isRetryable, isReachable))
           .orderBy(deadLetters.source, deadLetters.sourceKey)
           .limit(MAX_RETRIES_AT_ONCE)
           .for('update');
@@ -198,6 +211,19 @@ async function resendAmong(tx: Transaction, isChosen: SQL | undefined): Promise<
   );
   const isResent = sql`${sourceKey} in (select jsonb_array_elements_text(${JSON.stringify(resent)}::jsonb))`;
   return or(isNamed, and(eq(source, 'delivery'), isResent));
+}
+
+/** The connection of a record's entry in a state in which no run begins; null where one does. */
+async function unusableConnection(
+  tx: Transaction,
+  { source, connectionId }: DeadLetter,
+): Promise<UnusableConnection['connection'] | null> {
+  if (source !== 'record' || connectionId === null) return null;
+  const [row] = await tx
+    .select({ state: connections.state, nextAction: connections.nextAction })
+    .from(connections)
+    .where(eq(connections.id, connectionId));
+  return row && !isUsable(row) ? row : null;
 }
 
 const isSettled = ({ state }: DeadLetter) => state === 'resolved' || state === 'discarded';

@@ -1,8 +1,11 @@
-import type { DeadLetterSource } from '../../contracts/dead-letters.ts';
+import type { DeadLetterSource, DeadLetterState } from '../../contracts/dead-letters.ts';
 
 /** What failed, as far as it decides what helps. */
 export interface FailedThing {
   readonly source: DeadLetterSource;
+  readonly state: DeadLetterState;
+  /** Of the last failure. */
+  readonly code: string;
   /** The venue's record that a push could not write. */
   readonly recordId: string | null;
   /** The provider's id of an object. */
@@ -10,15 +13,23 @@ export interface FailedThing {
 }
 
 /**
- * Whether what failed is the venue's record, so that it can be changed here. An object that a pull could not store is the
+ * Whether what failed is the venue's record, so that it can be changed here until the entry is resolved. An object that a pull could not store is the
  * provider's: a copy that was edited here would be overwritten by the next pull.
  */
-export const isEditable = ({ source, recordId }: FailedThing): boolean => source === 'record' && recordId !== null;
+export const isEditable = ({ source, state, recordId }: FailedThing): boolean =>
+  source === 'record' && recordId !== null && state !== 'resolved';
+
+/** Codes of events that can never be applied. */
+const NEVER_APPLIED: readonly string[] = ['unreadable', 'body-expired'];
 
 /** What a person can do about it. */
 export function deadLetterAdvice(failed: FailedThing): string {
+  if (failed.state === 'resolved') return 'Nothing: it succeeded later, or there is nothing left to do.';
   if (isEditable(failed)) return 'Change the record, here or as any record, and retry the entry.';
-  if (failed.source === 'delivery') return 'Mend the receiver, and retry the entry: the message is sent again.';
+  if (failed.source === 'delivery')
+    return 'Mend the receiver, enable its subscription where that is disabled, and retry the entry: the message is sent again.';
+  if (failed.source === 'event' && NEVER_APPLIED.includes(failed.code))
+    return 'Nothing of the event can be handled. Start a pull of its resource, which reads what it told, and discard the entry.';
   if (failed.source === 'event')
     return 'Retry the entry: the event is handled again as the provider sent it. A change of its object belongs at the provider.';
   return failed.externalId === null

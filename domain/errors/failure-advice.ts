@@ -13,7 +13,8 @@ const ADVICE: Readonly<Record<string, FailureAdvice>> = {
   [FAILURE.needsReauth]: {
     code: 'needs-reauth',
     message: 'The provider no longer accepts the stored credentials.',
-    nextAction: 'Connect the account again with a valid key: a waiting run goes on by itself, a failed one by a retry.',
+    nextAction:
+      'Do what `nextAction` of the connection says, such as having its owner approve it again or replacing its key: a waiting run goes on by itself, a failed one by a retry.',
   },
   [FAILURE.scopesMissing]: {
     code: 'scopes-missing',

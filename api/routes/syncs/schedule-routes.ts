@@ -25,7 +25,7 @@ import {
   scheduleBodyShown,
 } from '../../schemas/schedule.ts';
 import type { TemporalUi } from '../../schemas/sync.ts';
-import { checkAbility } from '../../syncs/start-sync.ts';
+import { checkAbility, connectionNotActive } from '../../syncs/start-sync.ts';
 
 export interface ScheduleRouteDeps {
   readonly connections: ConnectionStore;
@@ -115,11 +115,13 @@ function putRoute(deps: ScheduleRouteDeps): Endpoint {
       'resource-not-supported',
       'direction-not-supported',
       'scopes-missing',
+      'connection-not-active',
       'schedule-limit-reached',
       TEMPORAL,
     ],
     async handle({ ids, body, caller, requestId }) {
       const connection = await connectionToChange(deps, ids);
+      requireConnected(connection);
       const direction = checkAbility(deps.providers, connection, { resource: ids.resource, direction: body.direction });
       const timing = await timingOf(deps, ids, body);
       const { jitter = defaultJitterMs(timing), fullEvery, paused, note } = body;
@@ -271,6 +273,12 @@ async function connectionToChange(deps: ScheduleRouteDeps, ref: ConnectionRef): 
   const connection = await connectionOf(deps, ref);
   await deps.defaultSchedules.ensure(connection);
   return connection;
+}
+
+/** Throws `connection-not-active`: a disconnection has ended its schedules, and nothing would end another. */
+function requireConnected(connection: Connection): void {
+  const { state } = connection;
+  if (state === 'disconnecting' || state === 'disconnected') throw connectionNotActive(connection);
 }
 
 async function timingOf(

@@ -13,6 +13,7 @@ import { endpoint } from '../../http/endpoint.ts';
 import type { Endpoint } from '../../http/endpoint.ts';
 import { invalidRequest } from '../../http/parse.ts';
 import { checkRecordChanges } from '../../records/unchanged-fields.ts';
+import { connectionNotActive } from '../../syncs/start-sync.ts';
 import {
   deadLetterAnswer,
   discardDeadLetterBody,
@@ -52,7 +53,7 @@ function retryRoute({ deadLetters, audit, startRetries }: DeadLetterActionDeps):
     effort: 'start',
     idempotent: true,
     answers: { 202: { description: 'It is retried.', schema: deadLetterAnswer } },
-    problems: ['dead-letter-settled', 'dead-letter-not-retryable'],
+    problems: ['dead-letter-settled', 'dead-letter-not-retryable', 'connection-not-active'],
     async handle({ ids: { venueId, deadLetterId }, caller, requestId }) {
       const audited = toEntry({ caller, requestId }, audit, 'dead-letter.retried');
       const letter = changed(await deadLetters.markRetry(venueId, deadLetterId, audited));
@@ -68,7 +69,7 @@ function retryAllRoute({ deadLetters, kinds, audit, startRetries }: DeadLetterAc
     name: 'retryDeadLetters',
     summary: 'Retry everything open that fits a filter',
     description:
-      'Without a filter, everything that is open, at most 10,000 entries. Each is retried as if it had been asked for alone; records of one sync share a run. Outgoing webhooks whose subscription is disabled stay open.',
+      'Without a filter, everything that is open, at most 10,000 entries. Each is retried as if it had been asked for alone; records of one sync share a run. What cannot be retried now stays open: records whose connection is not active, and outgoing webhooks whose subscription is disabled.',
     tag: 'Dead letters',
     method: 'post',
     path: `${DEAD_LETTERS}/retry`,
@@ -219,12 +220,13 @@ function changed(outcome: DeadLetter | Unchanged | null): DeadLetter {
   if (outcome === 'unsendable')
     throw new ApiError(
       'dead-letter-not-retryable',
-      'The delivery has expired or was accepted, or its subscription is not enabled.',
+      'The delivery has expired or was accepted, or its subscription is not enabled: enable the subscription first.',
     );
   if (outcome === 'expired')
     throw new ApiError('dead-letter-not-retryable', 'What the event told is no longer kept: start a full pull.');
   if (outcome === 'unnamed')
     throw new ApiError('dead-letter-not-retryable', 'The provider’s object has no readable id.');
+  if ('connection' in outcome) throw connectionNotActive(outcome.connection);
   return outcome;
 }
 

@@ -8,7 +8,8 @@ const ADVICE: Readonly<Record<Exclude<WaitingFor, 'approval'>, FailureAdvice>> =
   'needs-reauth': {
     code: 'needs-reauth',
     message: 'The provider no longer accepts the stored credentials.',
-    nextAction: 'Connect the account again with a valid key: the run then goes on by itself.',
+    nextAction:
+      'Do what `nextAction` of the connection says, such as having its owner approve it again or replacing its key: the run then goes on by itself.',
   },
   'scopes-missing': {
     code: 'scopes-missing',

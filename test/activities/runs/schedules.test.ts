@@ -111,6 +111,12 @@ describe('the opening of a scheduled run', () => {
     },
   );
 
+  it('opens one on a degraded connection, which still works', async () => {
+    await world.connections.setState(venue, { state: 'degraded', cause: 'a test', nextAction: null });
+    expect(await attempt('run-1')).toMatchObject({ skipped: null, run: { direction: 'pull' } });
+    expect(await rows()).toHaveLength(1);
+  });
+
   it('opens none on a connection that is gone, or another venue’s', async () => {
     const other = await world.aVenue();
     for (const asked of [

@@ -174,6 +174,12 @@ describe('reauthorizing', () => {
     expect(answer.json.detail).toContain('POST …/connections');
   });
 
+  it('a disconnected connection that had a key says to connect the account again, as a replacement of its key would', async () => {
+    const id = await aKeyConnection();
+    await api.database.admin`update connections set state = 'disconnected' where id = ${id}`;
+    expect((await post(id, 'reauthorize')).json.detail).toBe('It is disconnected: connect the account again.');
+  });
+
   it('another venue’s connection is 404', async () => {
     const id = await aGrantedConnection();
     const other = await api.aVenue();

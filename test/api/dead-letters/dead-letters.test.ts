@@ -54,6 +54,9 @@ const audited = async (action: string) =>
   api.database.admin<{ target_id: string; details: object; actor: string }[]>`
     select target_id, details, actor from audit_log where venue_id = ${venueId} and action = ${action}`;
 
+const setState = (state: string, id: string = connectionId) =>
+  api.database.admin`update connections set state = ${state} where id = ${id}`;
+
 describe('the list of dead letters', () => {
   it('shows what failed, why, and its failures, and never what it holds', async () => {
     const id = await aFailure({ sourceKey: 'k', recordId: await aRecord() });
@@ -225,6 +228,26 @@ describe('a retry', () => {
     expect(await read(unnamed)).toMatchObject({ state: 'open' });
   });
 
+  it('of a resolved entry is neither advised nor prepared by an edit', async () => {
+    const id = await aFailure({ sourceKey: 'done', recordId: await aRecord() });
+    expect(await read(id)).toMatchObject({ editable: true, nextAction: expect.stringContaining('retry') as string });
+    await withVenue(api.database.db, venueId, (tx) => resolveDeadLetters(tx, 'record', ['done']));
+    expect(await read(id)).toMatchObject({
+      ...{ state: 'resolved', editable: false },
+      nextAction: 'Nothing: it succeeded later, or there is nothing left to do.',
+    });
+  });
+
+  it.each(['unreadable', 'body-expired'])('is not advised for an event that can never be applied: %s', async (code) => {
+    const event = { source: 'event', connectionId: null, resource: null, direction: null, externalId: null } as const;
+    expect(await read(await aFailure({ ...event, code }))).toMatchObject({
+      nextAction: expect.stringMatching(/start a pull.*discard the entry/iu) as string,
+    });
+    expect(await read(await aFailure({ ...event, code: 'unavailable' }))).toMatchObject({
+      nextAction: expect.stringMatching(/^Retry the entry/u) as string,
+    });
+  });
+
   it('in bulk takes the open entries that fit the filter, and leaves discarded, resolved and other ones', async () => {
     const chosen = [await aFailure({ code: 'a' }), await aFailure({ code: 'a' })];
     const other = await aFailure({ code: 'b' });
@@ -242,6 +265,36 @@ describe('a retry', () => {
     ]);
     expect((await api.send('POST', `${path}/retry`, { json: { cause: 'a' } })).json).toEqual({ retrying: 0 });
     expect(api.deadLetterGateway.started).toEqual([venueId]);
+  });
+
+  it.each(['needs-reauth', 'suspended', 'disconnecting', 'disconnected'] as const)(
+    'is refused while the connection is %s, in which no run begins, and leaves the entry as it was',
+    async (state) => {
+      const [open, discarded] = [await aFailure(), await aFailure()];
+      await api.send('POST', `${path}/${discarded}/discard`, { json: { reason: 'r' } });
+      await setState(state);
+      for (const id of [open, discarded])
+        expect(await api.send('POST', `${path}/${id}/retry`)).toMatchObject({
+          status: 409,
+          json: { code: 'connection-not-active', detail: expect.stringContaining(`is ${state}`) as string },
+        });
+      expect(await api.send('POST', `${path}/retry`, { json: {} })).toMatchObject({ json: { retrying: 0 } });
+      expect(await read(open)).toMatchObject({ state: 'open', retriedAt: null });
+      expect(await read(discarded)).toMatchObject({ state: 'discarded', discarded: { reason: 'r' } });
+      expect(api.deadLetterGateway.started).toEqual([]);
+      expect(await audited('dead-letter.retried')).toEqual([]);
+    },
+  );
+
+  it('begins on a degraded connection, and in bulk beside entries of one that cannot be used', async () => {
+    const here = await aFailure();
+    await setState('degraded');
+    const away = await aConnection(api.database.db, venueId);
+    const there = await aFailure({ connectionId: away.id });
+    await setState('suspended', away.id);
+    expect(await api.send('POST', `${path}/retry`, { json: {} })).toMatchObject({ json: { retrying: 1 } });
+    expect(await read(here)).toMatchObject({ state: 'retrying' });
+    expect(await read(there)).toMatchObject({ state: 'open' });
   });
 
   it('in bulk refuses a wrong filter and retries nothing', async () => {

@@ -57,6 +57,8 @@ const inTemporal = async (resource: Resource) =>
       () => true,
       () => false,
     );
+const setState = (state: string) =>
+  api.database.admin`update connections set state = ${state} where id = ${connectionId}`;
 const lastAudit = async () =>
   (
     await api.database
@@ -322,6 +324,22 @@ describe('a schedule', () => {
       });
     }
     expect(scheduleOf(await put({ every: '31d' }))).toMatchObject({ every: '31d', paused: false });
+  });
+
+  it.each(['disconnecting', 'disconnected'])('is not made on a connection that is %s', async (state) => {
+    await api.send('DELETE', `${schedules}/customers`);
+    await setState(state);
+    expect(await put({ every: '2h' })).toMatchObject({
+      status: 409,
+      json: { code: 'connection-not-active', detail: expect.stringContaining(`is ${state}`) as string },
+    });
+    expect(await inTemporal('customers')).toBe(false);
+    expect(await lastAudit()).toMatchObject({ action: 'schedule.deleted' });
+  });
+
+  it.each(['needs-reauth', 'suspended'])('is changed while the connection is %s, for later', async (state) => {
+    await setState(state);
+    expect(await put({ every: '2h' })).toMatchObject({ status: 200, json: { every: '2h' } });
   });
 
   it('starts one run however often it is triggered during that run, even when it is paused', async () => {

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { FAILURE } from '../../../contracts/failures.ts';
 import { FAILURE_CODES, explainFailure } from '../../../domain/errors/failure-advice.ts';
+import { explainWaiting } from '../../../domain/sync/waiting/waiting-advice.ts';
 
 /** Failures that a venue cannot act on, or that never end a run. */
 const INTERNAL_ON_PURPOSE: readonly string[] = [
@@ -33,6 +34,11 @@ describe('the advice on a failed run', () => {
       });
     },
   );
+
+  it('tells a connection by consent nothing of a key that it does not have: the connection says what helps', () => {
+    for (const { nextAction } of [explainFailure(FAILURE.needsReauth), explainWaiting('needs-reauth')])
+      expect(nextAction).toMatch(/^Do what `nextAction` of the connection says/u);
+  });
 
   it('has a stable, unique kebab-case code for each cause', () => {
     expect(new Set(FAILURE_CODES).size).toBe(FAILURE_CODES.length);
