@@ -21,6 +21,8 @@ export const isEditable = ({ source, state, recordId }: FailedThing): boolean =>
 
 /** Codes of events that can never be applied. */
 const NEVER_APPLIED: readonly string[] = ['unreadable', 'body-expired'];
+/** Codes of events whose provider could not be asked, as `retry_cleared_dead_letters` has them handled again. */
+const OUTAGES: readonly string[] = ['unavailable', 'rate-limited', 'quota-exhausted', 'unexpected-response'];
 
 /** What a person can do about it. */
 export function deadLetterAdvice(failed: FailedThing): string {
@@ -30,6 +32,8 @@ export function deadLetterAdvice(failed: FailedThing): string {
     return 'Mend the receiver, enable its subscription where that is disabled, and retry the entry: the message is sent again.';
   if (failed.source === 'event' && NEVER_APPLIED.includes(failed.code))
     return 'Nothing of the event can be handled. Start a pull of its resource, which reads what it told, and discard the entry.';
+  if (failed.source === 'event' && OUTAGES.includes(failed.code))
+    return 'The provider could not be asked. The event is handled again by itself once the provider answers, up to twenty times; retry the entry to have it handled at once.';
   if (failed.source === 'event')
     return 'Retry the entry: the event is handled again as the provider sent it. A change of its object belongs at the provider.';
   return failed.externalId === null

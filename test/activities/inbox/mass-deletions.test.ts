@@ -85,6 +85,8 @@ describe('many deletions by events', () => {
     expect(await alive()).toBe(600);
     expect(await effects()).toEqual([{ kind: 'skipped', reason: 'many-deletions', count: 500 }]);
 
+    // A degraded connection still works.
+    await world.database.admin`update connections set state = 'degraded' where id = ${venue.connectionId}`;
     expect(await sweep()).toEqual({ started: 1 });
     expect(started).toMatchObject([
       {

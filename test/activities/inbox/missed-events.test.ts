@@ -279,6 +279,13 @@ describe('a comparison of events with the provider’s list', () => {
     expect(await sweep()).toEqual({ started: 1 });
   });
 
+  it('is started for a connection that is degraded, which still works', async () => {
+    await create('Ada');
+    await post(await told());
+    await world.database.admin`update connections set state = 'degraded' where id = ${venue.connectionId}`;
+    expect(await sweep()).toEqual({ started: 1 });
+  });
+
   it.each(['suspended', 'needs-reauth', 'disconnected'])(
     'is not started for a connection that is %s',
     async (state) => {

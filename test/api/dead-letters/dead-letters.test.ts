@@ -243,8 +243,11 @@ describe('a retry', () => {
     expect(await read(await aFailure({ ...event, code }))).toMatchObject({
       nextAction: expect.stringMatching(/start a pull.*discard the entry/iu) as string,
     });
-    expect(await read(await aFailure({ ...event, code: 'unavailable' }))).toMatchObject({
+    expect(await read(await aFailure({ ...event, code: 'internal' }))).toMatchObject({
       nextAction: expect.stringMatching(/^Retry the entry/u) as string,
+    });
+    expect(await read(await aFailure({ ...event, code: 'unavailable' }))).toMatchObject({
+      nextAction: expect.stringContaining('again by itself once the provider answers') as string,
     });
   });
 
