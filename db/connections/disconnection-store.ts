@@ -12,6 +12,7 @@ import { claimRuns } from '../runs/run-scope.ts';
 import { authorizationExchanges } from '../schema/connections/authorization-exchanges.ts';
 import { announceConnection } from '../outgoing/announcements.ts';
 import { connections } from '../schema/connections/connections.ts';
+import { mergeConflicts } from '../schema/records/merge-conflicts.ts';
 import { oauthTokens } from '../schema/connections/oauth-tokens.ts';
 import { reconciliationReadings } from '../schema/reconciliation/reconciliation-readings.ts';
 import { reconciliations } from '../schema/reconciliation/reconciliations.ts';
@@ -165,6 +166,8 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
         await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
         await resolveOfConnection(tx, ref);
         await tx.delete(unknownFields).where(eq(unknownFields.connectionId, ref.connectionId));
+        // Of the venue's own records, which stay: a conflict holds what the provider has.
+        await tx.delete(mergeConflicts).where(eq(mergeConflicts.connectionId, ref.connectionId));
         const ended = await tx
           .update(connections)
           .set({ state: 'disconnected', stateSince: sql`now()`, updatedAt: sql`now()` })
