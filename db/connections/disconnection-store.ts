@@ -163,11 +163,7 @@ export function createDisconnectionStore(db: Database, audit: AuditStore, kinds:
 
     finish: (ref, requestedBy) =>
       withVenue(db, ref.venueId, async (tx) => {
-        await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
-        await resolveOfConnection(tx, ref);
-        await tx.delete(unknownFields).where(eq(unknownFields.connectionId, ref.connectionId));
-        // Of the venue's own records, which stay: a conflict holds what the provider has.
-        await tx.delete(mergeConflicts).where(eq(mergeConflicts.connectionId, ref.connectionId));
+        await deleteBeside(tx, ref);
         const ended = await tx
           .update(connections)
           .set({ state: 'disconnected', stateSince: sql`now()`, updatedAt: sql`now()` })
@@ -231,6 +227,15 @@ async function deleteSome(
     );
   await deleteReferences(tx, ids);
   return { resource, after: last, deleted: deleted.length };
+}
+
+/** What is left of the connection beside its records. */
+async function deleteBeside(tx: Transaction, ref: ConnectionRef): Promise<void> {
+  await tx.delete(syncCursors).where(eq(syncCursors.connectionId, ref.connectionId));
+  await resolveOfConnection(tx, ref);
+  await tx.delete(unknownFields).where(eq(unknownFields.connectionId, ref.connectionId));
+  // Of the venue's own records, which stay: a conflict holds what the provider has.
+  await tx.delete(mergeConflicts).where(eq(mergeConflicts.connectionId, ref.connectionId));
 }
 
 /** Empties what names the records by our ids, which are about to be deleted: for the venue a change like any other, and not one to push. */
