@@ -94,7 +94,7 @@ export interface PushPageRequest {
 export interface PushStore extends PushMarks {
   /** Records after a cursor in the order of their ids: all of them, or for an incremental run those that changed. */
   readPage(scope: RunScope, page: PushPageRequest): Promise<readonly PushRow[]>;
-  /** These records as they are now, whether or not they changed. */
+  /** These records as they are now, whether or not they changed, without those about whose deletion a person has to decide. */
   readRows(scope: RunScope, recordIds: readonly RecordId[]): Promise<readonly PushRow[]>;
   /** Stores results and moves the cursor, in one transaction. Throws SupersededError. */
   commit(scope: RunScope, commit: PushCommit): Promise<CommitResult>;
@@ -154,7 +154,7 @@ export function createPushStore(db: Database, kinds: RecordKinds): PushStore {
 
     readRows: (scope, recordIds) =>
       readRows(scope, {
-        filter: sql`c.id = any (${uuidList(recordIds)})`,
+        filter: sql`c.id = any (${uuidList(recordIds)}) and ${mayPush(scope)}`,
         limit: recordIds.length,
       }),
 

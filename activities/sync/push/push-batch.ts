@@ -227,7 +227,11 @@ async function repeat(stale: readonly PushWork[], tools: BatchTools, round: numb
 }
 
 /** A two-way run overwrites no version that it has not merged. */
-function afterRefusal(error: ProviderError, work: PushWork, tools: BatchTools): PushResult | Promise<PushResult> {
+function afterRefusal(
+  error: ProviderError,
+  work: PushWork,
+  tools: BatchTools,
+): PushResult | Promise<PushResult | null> {
   return tools.mergeAgain && isSpentKey(error) && work.decision === 'update'
     ? rejected(work, 'keeps-changing', 'The provider’s object changed at every attempt. The next run merges it.')
     : afterError(error, work, tools);
@@ -268,7 +272,7 @@ interface Cutting {
 /** Throws an error that no other composition of the batch would avoid. */
 async function cut(error: ProviderError, works: readonly PushWork[], { tools, again }: Cutting) {
   const [only] = works;
-  if (only !== undefined && works.length === 1) return [await afterRefusal(error, only, tools)];
+  if (only !== undefined && works.length === 1) return oneByOne([only], (work) => afterRefusal(error, work, tools));
   const { kind } = error.details;
   if ((kind !== 'rejected' && kind !== 'conflict') || refusesAccount(error)) throw error;
   const middle = Math.ceil(works.length / 2);
@@ -277,9 +281,12 @@ async function cut(error: ProviderError, works: readonly PushWork[], { tools, ag
 
 async function oneByOne(
   works: readonly PushWork[],
-  push: (work: PushWork, index: number) => PushResult | Promise<PushResult>,
+  push: (work: PushWork, index: number) => PushResult | null | Promise<PushResult | null>,
 ): Promise<readonly PushResult[]> {
   const results: PushResult[] = [];
-  for (const [index, work] of works.entries()) results.push(await push(work, index));
+  for (const [index, work] of works.entries()) {
+    const result = await push(work, index);
+    if (result !== null) results.push(result);
+  }
   return results;
 }

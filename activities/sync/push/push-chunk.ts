@@ -13,11 +13,11 @@ import type { ChunkEnvironment } from '../chunk.ts';
 import { mapRows } from './mapped-rows.ts';
 import { companyOf, pushBatch } from './push-batch.ts';
 import type { BatchTools } from './push-batch.ts';
-import { mergeAgain } from './push-merge-again.ts';
+import { mergeAgain, settleGone } from './push-merge-again.ts';
 import { toDoneEntry } from './push-plan.ts';
 import { pushRecord } from './push-record.ts';
 import { planPush } from './push-work.ts';
-import type { PushWork } from './push-work.ts';
+import type { PushTools, PushWork } from './push-work.ts';
 import { SerialCommitter } from '../serial-committer.ts';
 
 /**
@@ -65,7 +65,8 @@ interface Waiting {
 /** A record whose outcome is known. Keeps nothing of what was sent, which is held for no longer than the call takes. */
 interface Finished {
   readonly page: OpenPage;
-  readonly result: PushResult;
+  /** Null where the deletion of the remote record has decided about the record, which is stored already. */
+  readonly result: PushResult | null;
   /** What the run did to it; null for a run that carries out no plan. */
   readonly entry: PlanEntry | null;
 }
@@ -258,9 +259,10 @@ class PushWalk {
       const byRecord = new Map(results.map((result) => [result.recordId, result]));
       this.#committer.add(
         taken.map(({ work, page }) => {
-          const result = byRecord.get(work.row.id);
-          if (result === undefined) throw new Error('every record that is pushed has a result');
-          const entry = this.#environment.scope.planId === undefined ? null : toDoneEntry(work, result);
+          const result = byRecord.get(work.row.id) ?? null;
+          const { direction, planId } = this.#environment.scope;
+          if (result === null && direction !== 'both') throw new Error('every record that is pushed has a result');
+          const entry = planId === undefined || result === null ? null : toDoneEntry(work, result);
           return { page, result, entry };
         }),
       );
@@ -271,12 +273,21 @@ class PushWalk {
   async #write(works: readonly PushWork[]): Promise<readonly PushResult[]> {
     const { batch } = this.#environment.writer;
     if (batch !== undefined) return pushBatch(works, this.#batchTools(batch));
-    return Promise.all(works.map((work) => pushRecord(work, { ...this.#environment, claims: this.#claims })));
+    const tools = this.#tools();
+    return (await Promise.all(works.map((work) => pushRecord(work, tools)))).filter((result) => result !== null);
+  }
+
+  #tools(): PushTools {
+    const environment = this.#environment;
+    const tools = { ...environment, claims: this.#claims };
+    return environment.scope.direction === 'both'
+      ? { ...tools, settleGone: (work) => settleGone(environment, work) }
+      : tools;
   }
 
   #batchTools(batch: BatchWriter): BatchTools {
     const environment = this.#environment;
-    const tools = { ...environment, batch, claims: this.#claims };
+    const tools = { ...this.#tools(), store: environment.store, batch };
     return environment.scope.direction === 'both'
       ? { ...tools, mergeAgain: (stale) => mergeAgain(environment, stale) }
       : tools;
@@ -289,7 +300,7 @@ class PushWalk {
     const passed = this.#takePassed();
     // A page was read and is still in progress, so there is nothing yet that counts as progress for a waiting run.
     if (ended.length === 0 && passed.length === 0 && !(this.#atEnd && this.#pages.length === 0)) return;
-    const results = ended.map(({ result }) => result);
+    const results = ended.flatMap(({ result }) => result ?? []);
     const entries = ended.flatMap(({ entry }) => entry ?? []);
     const unchangedCount = passed.reduce((sum, page) => sum + page.unchangedCount, 0);
     const delta = control.takeDelta(results.length + unchangedCount);
@@ -302,7 +313,7 @@ class PushWalk {
     });
     for (const { externalId } of results) if (externalId !== null) this.#claims.delete(externalId);
     // Reading a page commits too, but moves nothing.
-    control.committed(committed, { moved: results.length > 0 || passed.length > 0 });
+    control.committed(committed, { moved: ended.length > 0 || passed.length > 0 });
   }
 
   /** Finished pages at the front, which the cursor may pass. */

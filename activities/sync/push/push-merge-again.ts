@@ -1,15 +1,16 @@
+import { needsApproval } from '../../../domain/sync/pull/blast-radius.ts';
 import type { PullStore } from '../../../db/pull/pull-store.ts';
 import type { PushResult, PushStore } from '../../../db/push/push-store.ts';
 import type { ChunkEnvironment } from '../chunk.ts';
 import { mapRows } from './mapped-rows.ts';
 import { lookUpPart, lookUpParts } from '../look-up.ts';
 import { readRecord } from '../pull/pulled-record.ts';
-import { rejected } from './push-result.ts';
+import { changedMeanwhile } from './push-result.ts';
 import { planPush } from './push-work.ts';
-import type { PushWork } from './push-work.ts';
+import type { PushWork, SettledGone } from './push-work.ts';
 
 export interface MergeAgainEnvironment extends ChunkEnvironment {
-  readonly store: Pick<PushStore, 'readRows'>;
+  readonly store: Pick<PushStore, 'readRows' | 'blastRadius'>;
   readonly pulls: Pick<PullStore, 'settleMissing'>;
 }
 
@@ -46,14 +47,6 @@ export async function mergeAgain(environment: MergeAgainEnvironment, stale: read
   return { works, results: stale.filter(({ row }) => !planned.has(row.id)).map(changedMeanwhile) };
 }
 
-/** One of both sides has deleted the record since the run read it, or its object can no longer be read. */
-const changedMeanwhile = (work: PushWork): PushResult =>
-  rejected(
-    work,
-    'changed-meanwhile',
-    'The record was deleted on one side, or became unreadable, while the run was at work. The next run decides about it.',
-  );
-
 async function readAll(environment: MergeAgainEnvironment, works: readonly PushWork[]) {
   const { session, control } = environment;
   const idOf = ({ row }: PushWork): string => row.link?.externalId ?? '';
@@ -70,4 +63,24 @@ async function readAll(environment: MergeAgainEnvironment, works: readonly PushW
     return readings;
   };
   return (await Promise.all(Array.from({ length: control.lanes }, read))).flat();
+}
+
+/**
+ * Applies the policy for deletions to a record that the venue has changed and whose remote record is gone, as the pull
+ * does that finds it: an incremental one does not where the provider tells no deletions.
+ */
+export async function settleGone(environment: MergeAgainEnvironment, { row }: PushWork): Promise<SettledGone> {
+  const { scope, store, pulls, control, session } = environment;
+  const { of } = await store.blastRadius(scope);
+  if (needsApproval({ archiving: control.progress.counts.archived + 1, of })) return 'too-many';
+  const deletion = { version: session.versionOf(Date.now()), deletedAtMs: null, certain: true };
+  control.committed(
+    await pulls.settleMissing(scope, {
+      gone: [{ externalId: row.link?.externalId ?? '', ...deletion }],
+      ...{ found: [], rejections: [], checkpoint: null },
+      ...control.takeDelta(0),
+    }),
+  );
+  const [now] = await store.readRows(scope, [row.id]);
+  return now?.deleted === false && now.link?.state === 'gone' ? 'wanted' : 'decided';
 }

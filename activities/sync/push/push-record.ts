@@ -10,7 +10,7 @@ import type { ProviderRecord, ResourceMapping, WrittenRecord } from '../../../pr
 import { describeProblems } from '../pull/pulled-record.ts';
 import type { MappedRow } from './mapped-rows.ts';
 import { findRemote } from './push-remote-record.ts';
-import { agreed, rejected } from './push-result.ts';
+import { agreed, changedMeanwhile, rejected } from './push-result.ts';
 import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
@@ -18,10 +18,10 @@ import type { PushTools, PushWork } from './push-work.ts';
 const MAX_WRITE_ATTEMPTS = 5;
 
 /**
- * Writes one record to the provider. Returns a rejected record as a result, and throws temporary failures as
- * ProviderError.
+ * Writes one record to the provider. Returns a rejected record as a result, and null where the deletion of its remote
+ * record has decided about it. Throws temporary failures as ProviderError.
  */
-export async function pushRecord(planned: PushWork, tools: PushTools): Promise<PushResult> {
+export async function pushRecord(planned: PushWork, tools: PushTools): Promise<PushResult | null> {
   const work = whenSent(planned, Date.now());
   const { decision, mapped } = work;
   if (decision === 'unchanged') return agreed(work, 'unchanged', null);
@@ -35,19 +35,19 @@ export async function pushRecord(planned: PushWork, tools: PushTools): Promise<P
 }
 
 /** What becomes of a record whose write was refused or answered unreadably. Throws an error that is no matter of one record. */
-export async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult> {
+export async function afterError(error: ProviderError, work: PushWork, tools: PushTools): Promise<PushResult | null> {
   const { decision } = work;
   // A spent key stands for a stored failure, or for the same record with other content. The result of that write is
   // looked up.
   if (isSpentKey(error) && (decision === 'create' || decision === 'update'))
     return pushRecord({ ...work, decision: 'resolve' }, tools);
-  if (decision === 'update' && isMissing(error) && (await isRemoteGone(work, tools))) return createAnew(work, tools);
+  if (decision === 'update' && isMissing(error) && (await isRemoteGone(work, tools))) return afterDeletion(work, tools);
   const issues = unreadableIssuesOf(error);
   return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
 }
 
 const WRITES: Readonly<
-  Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult>>
+  Record<'create' | 'update' | 'archive' | 'resolve', (work: PushWork, tools: PushTools) => Promise<PushResult | null>>
 > = {
   create: write,
   update: write,
@@ -72,13 +72,20 @@ async function isRemoteGone({ row }: PushWork, { session }: PushTools): Promise<
   }
 }
 
+/** The provider has deleted what the venue has changed: a push writes it anew, and in a two-way run its policy decides. */
+async function afterDeletion(work: PushWork, tools: PushTools): Promise<PushResult | null> {
+  const settled = (await tools.settleGone?.(work)) ?? 'wanted';
+  if (settled === 'decided') return null;
+  return settled === 'too-many' ? changedMeanwhile(work) : createAnew(work, tools);
+}
+
 /**
  * Creates a remote record that the provider has deleted once more, under a fresh key, because the venue changed the
  * record since both sides agreed and therefore wants it.
  */
-async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult> {
+async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult | null> {
   const result = await pushRecord(await untied(work, tools), tools);
-  return result.action === 'created' ? { ...result, ...CREATED_ANEW } : result;
+  return result?.action === 'created' ? { ...result, ...CREATED_ANEW } : result;
 }
 
 /** Unties a record from its remote record, to be written as a first time under unused keys. */

@@ -148,3 +148,11 @@ export function rejected({ row }: PushWork, code: string, message: string): Push
     message,
   };
 }
+
+/** One of both sides has deleted the record since the run read it, or its object can no longer be read. Also for deletions that are too many. */
+export const changedMeanwhile = (work: PushWork): PushResult =>
+  rejected(
+    work,
+    'changed-meanwhile',
+    'The record was deleted on one side, or became unreadable, while the run was at work. The next run decides about it.',
+  );

@@ -41,7 +41,12 @@ export interface PushTools {
   readonly session: Pick<ResourceSession, 'retrieve'>;
   readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo'>;
   readonly claims?: Map<string, RecordId>;
+  /** Of a two-way run: applies the policy to the deletion of a remote record that the run was about to update. */
+  readonly settleGone?: (work: PushWork) => Promise<SettledGone>;
 }
+
+/** `decided`: nothing is left to write. `wanted`: the venue's record holds. `too-many`: more than a run may archive by itself. */
+export type SettledGone = 'decided' | 'wanted' | 'too-many';
 
 /** Decides what to do with a record. Pure except for the time, which says whether an old key can still be repeated. */
 export function planPush(row: MappedRow, mapping: ResourceMapping, nowMs: number): PushWork {
