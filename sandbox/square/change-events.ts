@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChangedObject, RecordChange, WireObject } from '../core/record-state.ts';
+import type { CustomerMerge } from './customers/merging.ts';
 import type { Kind } from './state/square-state.ts';
 
 /** An event of Square's, as https://developer.squareup.com/docs/webhooks/v2webhook-events-tech-ref lists them (2026-11). */
@@ -32,14 +33,17 @@ interface Told {
 
 interface EventsOfKind {
   readonly permission: string;
-  readonly tell: (objects: readonly ChangedObject[]) => readonly Told[];
+  readonly tell: (objects: readonly ChangedObject[], context: EventContext) => readonly Told[];
+}
+
+interface EventContext {
+  readonly nowMs: number;
+  /** The merge that created or deleted a customer; null where none did. */
+  readonly mergeOf: (customer: { readonly id: string; readonly isDeleted: boolean }) => CustomerMerge | null;
 }
 
 const EVENTS: Readonly<Partial<Record<Kind, EventsOfKind>>> = {
-  customers: {
-    permission: 'CUSTOMERS_READ',
-    tell: eachAs('customer', (changed) => [`customer.${lifeOf(changed)}`]),
-  },
+  customers: { permission: 'CUSTOMERS_READ', tell: tellOfCustomers },
   'loyalty-accounts': {
     permission: 'LOYALTY_READ',
     tell: eachAs('loyalty_account', (changed) => [`loyalty.account.${lifeOf(changed)}`]),
@@ -60,17 +64,17 @@ const EVENTS: Readonly<Partial<Record<Kind, EventsOfKind>>> = {
 };
 
 /** The events that Square publishes for a change of a merchant's objects. */
-export function eventsOf({ account, kind, objects }: RecordChange<Kind>, nowMs: number): readonly ToldEvent[] {
+export function eventsOf({ account, kind, objects }: RecordChange<Kind>, context: EventContext): readonly ToldEvent[] {
   const events = EVENTS[kind];
   if (!events) return [];
-  return events.tell(objects).map(({ type, locationId, data }) => ({
+  return events.tell(objects, context).map(({ type, locationId, data }) => ({
     permission: events.permission,
     event: {
       merchant_id: account,
       ...(typeof locationId === 'string' && { location_id: locationId }),
       type,
       event_id: randomUUID(),
-      created_at: new Date(nowMs).toISOString(),
+      created_at: new Date(context.nowMs).toISOString(),
       data,
     },
   }));
@@ -82,7 +86,10 @@ function lifeOf({ before, after }: ChangedObject): 'created' | 'updated' | 'dele
 }
 
 /** An event that carries its object under a name. The event of a deletion carries what the object was. */
-function eachAs(name: string, typesOf: (changed: ChangedObject) => readonly string[]): EventsOfKind['tell'] {
+function eachAs(
+  name: string,
+  typesOf: (changed: ChangedObject) => readonly string[],
+): (objects: readonly ChangedObject[]) => readonly Told[] {
   return (objects) =>
     objects.flatMap((changed) => {
       const { id, before, after } = changed;
@@ -96,8 +103,22 @@ function eachAs(name: string, typesOf: (changed: ChangedObject) => readonly stri
     });
 }
 
+const tellOfCustomer = eachAs('customer', (changed) => [`customer.${lifeOf(changed)}`]);
+
+/** The events of a merge tell which profiles were merged, and into which. */
+function tellOfCustomers(objects: readonly ChangedObject[], { mergeOf }: EventContext): readonly Told[] {
+  return objects.flatMap((changed) => {
+    const life = lifeOf(changed);
+    const merge = life === 'updated' ? null : mergeOf({ id: changed.id, isDeleted: life === 'deleted' });
+    return tellOfCustomer([changed]).map(({ type, data }) => ({
+      type,
+      data: merge === null ? data : { ...data, object: { ...data.object, event_context: { merge } } },
+    }));
+  });
+}
+
 /** Events of invoices and disputes name their location beside the merchant. */
-function withLocation(tell: EventsOfKind['tell']): EventsOfKind['tell'] {
+function withLocation(tell: (objects: readonly ChangedObject[]) => readonly Told[]): EventsOfKind['tell'] {
   return (objects) =>
     objects.flatMap((changed) =>
       tell([changed]).map((told) => ({ ...told, locationId: (changed.after ?? changed.before)?.['location_id'] })),

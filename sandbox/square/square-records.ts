@@ -4,6 +4,7 @@ import { CATALOGUE_ENDPOINTS } from './catalogue/catalogue-endpoints.ts';
 import { eventsOf } from './change-events.ts';
 import { recordControls } from './control/square-control.ts';
 import { CUSTOMER_ENDPOINTS } from './customers/customers.ts';
+import { mergeOf } from './customers/merging.ts';
 import { routeOf } from './http/endpoint.ts';
 import type { Endpoint } from './http/endpoint.ts';
 import { RateLimiter } from './http/limits.ts';
@@ -30,7 +31,7 @@ const BODY_LIMIT_BYTES = 16 * 1024 * 1024;
 export async function openSquareRecords(host: RecordHost): Promise<RecordPart> {
   const { ledger, accounts, home } = host;
   const state = await openSquareState(home);
-  state.onChange = sendingChanges(host);
+  state.onChange = sendingChanges(host, state);
   const limiter = new RateLimiter();
   return {
     service: {
@@ -53,11 +54,16 @@ export async function openSquareRecords(host: RecordHost): Promise<RecordPart> {
  * Sends an application the events of "all authorized sellers" (https://developer.squareup.com/docs/webhooks-api/subscribe-to-events,
  * 2026-11): of merchants who have given it the permission that an event takes.
  */
-function sendingChanges({ ledger, app, webhooks }: RecordHost): SquareState['onChange'] {
+function sendingChanges({ ledger, app, webhooks }: RecordHost, state: SquareState): SquareState['onChange'] {
   return (change) => {
     if (webhooks.url === null) return;
     const permissions = ledger.liveGrants(change.account).flatMap(({ scopes }) => scopes);
-    for (const { event, permission } of eventsOf(change, ledger.clock.nowMs()))
+    const context = {
+      nowMs: ledger.clock.nowMs(),
+      mergeOf: (customer: { readonly id: string; readonly isDeleted: boolean }) =>
+        mergeOf(state, change.account, customer),
+    };
+    for (const { event, permission } of eventsOf(change, context))
       if (permissions.includes(permission)) webhooks.send(webhookOf(app, event));
   };
 }

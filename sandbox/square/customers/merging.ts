@@ -38,3 +38,24 @@ export function presentIdOf(state: SquareState, merchant: string, id: string): s
   const into = state.get(merchant, 'merged-customers', id)?.['to'];
   return typeof into === 'string' ? presentIdOf(state, merchant, into) : id;
 }
+
+/** What an event tells of a merge. */
+export interface CustomerMerge {
+  readonly from_customer_ids: readonly string[];
+  readonly to_customer_id: string;
+}
+
+/**
+ * The merge that created or deleted this profile; null where none did. Only events of these two tell of one
+ * (square 46.0.0, CustomerCreatedEventObject and CustomerDeletedEventObject).
+ */
+export function mergeOf(
+  state: SquareState,
+  merchant: string,
+  { id, isDeleted }: { readonly id: string; readonly isDeleted: boolean },
+): CustomerMerge | null {
+  const to = isDeleted ? state.get(merchant, 'merged-customers', id)?.['to'] : id;
+  const from = state.list(merchant, 'merged-customers').filter((merged) => merged['to'] === to);
+  if (to === undefined || from.length === 0) return null;
+  return { from_customer_ids: from.map((merged) => String(merged['id'])), to_customer_id: String(to) };
+}

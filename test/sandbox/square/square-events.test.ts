@@ -92,6 +92,27 @@ describe('a write to the stand-in Square', () => {
     expect(new Set(received().map(({ event_id: id }) => id)).size).toBe(3);
   });
 
+  it('names the merge in the events of the profiles that it deletes and of the one that it creates', async () => {
+    const [one = '', other = '', third = ''] = await merchant.seed('customers', 3);
+    const merged = await merchant.merge(one, other);
+    await merchant.client.customers.delete({ customerId: third });
+    await merchant.client.customers.delete({ customerId: merged });
+    await types(5);
+    const merge = { from_customer_ids: [one, other], to_customer_id: merged };
+    const contexts = received().map(({ type, data }) => [type, data.id, data.object['event_context'] ?? null]);
+    expect(new Set(contexts.map((told) => JSON.stringify(told)))).toEqual(
+      new Set(
+        [
+          ['customer.created', merged, { merge }],
+          ['customer.deleted', one, { merge }],
+          ['customer.deleted', other, { merge }],
+          ['customer.deleted', third, null],
+          ['customer.deleted', merged, null],
+        ].map((told) => JSON.stringify(told)),
+      ),
+    );
+  });
+
   it('publishes one event for a step in the catalogue, and one for a change of stock', async () => {
     const { client, mainLocationId } = merchant;
     const made = await client.catalog.object.upsert({
