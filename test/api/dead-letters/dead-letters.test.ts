@@ -238,19 +238,6 @@ describe('a retry', () => {
     });
   });
 
-  it.each(['unreadable', 'body-expired'])('is not advised for an event that can never be applied: %s', async (code) => {
-    const event = { source: 'event', connectionId: null, resource: null, direction: null, externalId: null } as const;
-    expect(await read(await aFailure({ ...event, code }))).toMatchObject({
-      nextAction: expect.stringMatching(/start a pull.*discard the entry/iu) as string,
-    });
-    expect(await read(await aFailure({ ...event, code: 'internal' }))).toMatchObject({
-      nextAction: expect.stringMatching(/^Retry the entry/u) as string,
-    });
-    expect(await read(await aFailure({ ...event, code: 'unavailable' }))).toMatchObject({
-      nextAction: expect.stringContaining('again by itself once the provider answers') as string,
-    });
-  });
-
   it('in bulk takes the open entries that fit the filter, and leaves discarded, resolved and other ones', async () => {
     const chosen = [await aFailure({ code: 'a' }), await aFailure({ code: 'a' })];
     const other = await aFailure({ code: 'b' });
