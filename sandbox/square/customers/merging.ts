@@ -56,6 +56,6 @@ export function mergeOf(
 ): CustomerMerge | null {
   const to = isDeleted ? state.get(merchant, 'merged-customers', id)?.['to'] : id;
   const from = state.list(merchant, 'merged-customers').filter((merged) => merged['to'] === to);
-  if (to === undefined || from.length === 0) return null;
-  return { from_customer_ids: from.map((merged) => String(merged['id'])), to_customer_id: String(to) };
+  if (typeof to !== 'string' || from.length === 0) return null;
+  return { from_customer_ids: from.map((merged) => String(merged['id'])), to_customer_id: to };
 }
