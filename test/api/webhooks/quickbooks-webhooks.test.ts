@@ -154,9 +154,10 @@ describe('a delivery of QuickBooks', () => {
   });
 
   it('wakes each partition that has got an event', async () => {
+    // The look for an earlier delivery may come after its answer and wake a partition then: that counts as well.
+    api.inboxGateway.woken.length = 0;
     // Empties the inbox, so that every partition is idle.
     await api.drain();
-    api.inboxGateway.woken.length = 0;
     await deliver(Array.from({ length: 40 }, () => cloudEvent(aRealm())));
     await expect.poll(() => [...new Set(api.inboxGateway.woken)].toSorted()).toEqual([0, 1, 2, 3]);
   });

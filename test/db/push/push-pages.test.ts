@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../../db/core/venue-scope.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
@@ -6,7 +5,7 @@ import { createPushStore } from '../../../db/push/push-store.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
 import type { TestVenue } from '../../support/worlds/sync-world.ts';
-import { gatherNoStatistics } from '../core/query-plan.ts';
+import { gatherNoStatistics, tellReads } from '../core/query-plan.ts';
 
 const RECORDS = 2_000;
 const PAGE = 100;
@@ -30,7 +29,7 @@ describe('a page of a push from tables without statistics', () => {
 
   /** Rows of records read so far, and how often a link was looked up. */
   async function reads(): Promise<number> {
-    await db.execute(sql`select pg_stat_force_next_flush()`);
+    await tellReads(db.$client, world.database.admin);
     const [row] = await world.database.admin<{ reads: number }[]>`
       select sum(case relname when 'customers' then seq_tup_read + idx_tup_fetch else idx_scan end)::int as reads
       from pg_stat_user_tables where relname in ('customers', 'record_links')`;

@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RecordId } from '../../../contracts/ids.ts';
 import { openDatabase } from '../../../db/core/venue-scope.ts';
@@ -8,6 +7,7 @@ import type { RunScope } from '../../../db/runs/run-scope.ts';
 import { createSyncProgressStore } from '../../../db/runs/sync-progress-store.ts';
 import { RECORD_KINDS } from '../../../records/registry.ts';
 import { createSyncWorld } from '../../support/worlds/sync-world.ts';
+import { tellReads } from '../core/query-plan.ts';
 
 const OTHER_VENUES = 2_000;
 const OF_EACH = 5;
@@ -54,9 +54,7 @@ async function rowsReadBy(
   work: () => Promise<unknown>,
 ): Promise<{ readonly customers: number; readonly links: number }> {
   const counted = async () => {
-    // The one connection makes known what it has counted when it is idle, which it has been when it answers again.
-    await db.execute(sql`select pg_stat_force_next_flush()`);
-    await db.execute(sql`select`);
+    await tellReads(db.$client, world.database.admin);
     const rows = await world.database.admin<{ relname: string; read: number }[]>`
       select relname, (seq_tup_read + coalesce(idx_tup_fetch, 0))::int as read from pg_stat_user_tables
       where relname in ('customers', 'record_links')`;

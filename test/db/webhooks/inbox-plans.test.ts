@@ -1,4 +1,3 @@
-import { sql } from 'drizzle-orm';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openDatabase } from '../../../db/core/venue-scope.ts';
 import type { Database } from '../../../db/core/venue-scope.ts';
@@ -6,6 +5,7 @@ import { createInboxStore } from '../../../db/webhooks/inbox-store.ts';
 import type { InboxStore } from '../../../db/webhooks/inbox-store.ts';
 import { createTestDatabase } from '../../support/services/database.ts';
 import type { TestDatabase } from '../../support/services/database.ts';
+import { tellReads } from '../core/query-plan.ts';
 
 const HANDLED = 5_000;
 const OF_OPEN_EVENTS = ['webhook_events_due', 'webhook_events_unfinished'];
@@ -49,8 +49,7 @@ it.each<[string, () => Promise<unknown>]>([
 
 /** How often the table of events and each of its indexes was read, by name. */
 async function scans(): Promise<ReadonlyMap<string, number>> {
-  // The session's own numbers are told at the end of its next transaction at the latest.
-  await db.execute(sql`select pg_stat_force_next_flush()`);
+  await tellReads(db.$client, database.admin);
   const rows = await database.admin<{ name: string; scans: number }[]>`
     select indexrelname as name, idx_scan::integer as scans from pg_stat_user_indexes where relname = 'webhook_events'
     union all select relname, seq_scan::integer from pg_stat_user_tables where relname = 'webhook_events'`;
