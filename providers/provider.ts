@@ -37,7 +37,8 @@ export interface ProviderRecord {
   readonly beganAtMs?: number;
   /**
    * Ids of objects that the provider has merged into this one, as far as the answer shows it: a look-up of one of them
-   * answers with this object. Their records are this object's from then on. Absent: none.
+   * answers with this object. Their records are this object's from then on. Absent: none. Only where it writes in batches does a
+   * two-way run merge both sides before it writes to what a record was merged into.
    */
   readonly mergedFrom?: readonly string[];
   /** Our record's id, where an earlier push of ours left it at the provider. */

@@ -15,7 +15,7 @@ export interface ObjectMerge {
   /** The object that there is now. */
   readonly into: string;
   readonly from: readonly string[];
-  /** The record that is the object's from now on; null where the venue has a record of none of them. */
+  /** The record that is the object's from now on; null where the venue has none of them, or has deleted all that it had. */
   readonly goesOn: OwnIds | null;
   /** Links that get another object. */
   readonly moved: readonly Pick<NamedRecord, 'id' | 'externalId'>[];
@@ -44,8 +44,8 @@ export const withMergedFrom = (reading: PulledRecord, all: readonly PulledRecord
   all.length === 1 ? reading : { ...reading, mergedFrom: [...new Set(all.flatMap(({ mergedFrom }) => mergedFrom))] };
 
 /**
- * Chooses the record that goes on for each merged object: of those in use, the one that the venue has had for longest, before
- * any that the venue has deleted.
+ * Chooses the record that goes on for each merged object: of those that the venue has not deleted, the one that it has had
+ * for longest.
  */
 export function followMerges(pulled: readonly PulledRecord[], rows: readonly RemoteRow[]): FollowedMerges {
   const merged = pulled.filter(({ mergedFrom }) => mergedFrom.length > 0);
@@ -69,14 +69,23 @@ export function followMerges(pulled: readonly PulledRecord[], rows: readonly Rem
 function mergeOf(into: string, from: readonly string[], rows: readonly RemoteRow[]): ObjectMerge {
   const ids = new Set([into, ...from]);
   const own = rows.filter(({ external_id: id }) => id !== null && ids.has(id));
-  const [first, ...others] = own
+  const inUse = own
     .filter(({ state }) => state !== 'gone')
     .sort((one, other) => Number(one.deleted) - Number(other.deleted) || (one.id < other.id ? -1 : 1));
+  const toIds = ({ id, source_id: sourceId }: RemoteRow): OwnIds => ({ id, sourceId });
+  const endingOf = (row: RemoteRow, externalId = row.external_id ?? into): NamedRecord => ({
+    ...toIds(row),
+    externalId,
+  });
+  const [first, ...others] = inUse;
   const former = first?.external_id ?? null;
-  if (first === undefined || former === null) return { into, from, goesOn: null, moved: [], ended: [] };
+  // A record that the venue has deleted takes no object over: the next push would delete that with what else was merged into it.
+  if (first === undefined || former === null || first.deleted) {
+    const ended = inUse.filter(({ external_id: id }) => id !== into).map((row) => endingOf(row));
+    return { into, from, goesOn: null, moved: [], ended };
+  }
   // The record that an earlier reading has made for the new object takes the place of the one that goes on.
   const displaced = former === into ? undefined : own.find(({ external_id: id }) => id === into);
-  const toIds = ({ id, source_id: sourceId }: RemoteRow): OwnIds => ({ id, sourceId });
   return {
     ...{ into, from },
     goesOn: toIds(first),
@@ -84,10 +93,7 @@ function mergeOf(into: string, from: readonly string[], rows: readonly RemoteRow
       ...(former === into ? [] : [{ id: first.id, externalId: into }]),
       ...(displaced ? [{ id: displaced.id, externalId: former }] : []),
     ],
-    ended: others.map((row) => ({
-      ...toIds(row),
-      externalId: row === displaced ? former : (row.external_id ?? former),
-    })),
+    ended: others.map((row) => (row === displaced ? endingOf(row, former) : endingOf(row))),
   };
 }
 

@@ -40,8 +40,8 @@ export interface PushTools {
   readonly mapping: ResourceMapping;
   readonly session: Pick<ResourceSession, 'retrieve'>;
   readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markMerged' | 'tiedTo'>;
-  /** Of a two-way run: writes a record whose remote record was merged into another, once both sides are merged. */
-  readonly followMerge?: (work: PushWork) => Promise<PushResult>;
+  /** Of a two-way run: writes a record whose remote record was merged into another, once both sides are merged; as `pushRecord`. */
+  readonly followMerge?: (work: PushWork) => Promise<PushResult | null>;
   readonly claims?: Map<string, RecordId>;
   /** Of a two-way run: applies the policy to the deletion of a remote record that the run was about to update. */
   readonly settleGone?: (work: PushWork) => Promise<SettledGone>;

@@ -195,6 +195,24 @@ describe('a customer that the seller merges at Square', () => {
     expect(await living()).toMatchObject([{ id: second!.id, object: merged }]);
   });
 
+  it('leaves a record that the venue has deleted as it is, and the new profile at Square', async () => {
+    const ids = await twice();
+    await venue.merchant.client.customers.delete({ customerId: ids[1] });
+    await world.sync(venue, 'pull');
+    const [first] = await records();
+    await venue.merchant.put('customers', [{ id: ids[1], given_name: 'A', version: 0 }]);
+    await world.customers.remove(venue.venueId, first!.id as RecordId);
+    const merged = await venue.merchant.merge(...ids);
+    await post('created', { merged, ids });
+    expect(await records()).toMatchObject([
+      { id: first!.id, is_gone: true, object: ids[0] },
+      { name: 'Ada', is_gone: false, object: merged },
+    ]);
+    const { counts } = await world.sync(venue, 'push', 'incremental');
+    expect(counts).toMatchObject({ archived: 0, rejected: 0 });
+    expect((await profiles()).map(({ id }) => id)).toEqual([merged]);
+  });
+
   it('is planned by a dry run as the run carries it out', async () => {
     const ids = await twice();
     await world.sync(venue, 'pull');
@@ -241,6 +259,17 @@ describe('a push of a customer that was merged at Square', () => {
     const again = await world.sync(venue, 'push', 'full');
     expect(again.counts).toMatchObject({ created: 0, rejected: 0 });
     expect(await namesAtSquare()).toEqual(['Ada Byron', 'Mary Somerville']);
+  });
+
+  it('leaves the new profile to the other record, where the venue has deleted one of them', async () => {
+    const merged = await push();
+    const [first] = await records();
+    await world.customers.remove(venue.venueId, first!.id as RecordId);
+    const { counts } = await world.sync(venue, 'push', 'incremental');
+    expect(counts).toMatchObject({ archived: 1, rejected: 0 });
+    expect(await namesAtSquare()).toEqual(['Ada Lovelace', 'Mary Somerville']);
+    await world.sync(venue, 'pull', 'full');
+    expect(await living()).toMatchObject([{ source_id: 'c-1', object: merged }, { source_id: 'c-2' }]);
   });
 
   it('merges both sides first in a two-way run, and gives up the record made of the new profile', async () => {
