@@ -95,7 +95,7 @@ function readCustomer(event: SquareEvent): readonly EventChange[] {
 function mergedIn(data: unknown): readonly string[] {
   const { object } = (data ?? {}) as { readonly object?: MergeContext | null };
   const ids: unknown = object?.event_context?.merge?.from_customer_ids;
-  return Array.isArray(ids) ? ids.filter((id) => typeof id === 'string' && id !== '') : [];
+  return Array.isArray(ids) ? ids.filter((id: unknown): id is string => typeof id === 'string' && id !== '') : [];
 }
 
 interface MergeContext {
