@@ -35,6 +35,12 @@ export interface ProviderRecord {
   readonly changedAtMs?: number;
   /** When what it tells of began, in ms: the object was created, or its money moved. Absent where the provider does not tell. */
   readonly beganAtMs?: number;
+  /**
+   * Ids of objects that the provider has merged into this one, as far as the answer shows it: a look-up of one of them
+   * answers with this object. Their records are this object's from then on. Absent: none. Only where it writes in batches does a
+   * two-way run merge both sides before it writes to what a record was merged into.
+   */
+  readonly mergedFrom?: readonly string[];
   /** Our record's id, where an earlier push of ours left it at the provider. */
   readonly recordId: string | null;
   /** Null for a deletion. */
@@ -159,7 +165,7 @@ export interface ResourceSession {
   readonly count: () => Promise<number | null>;
   /** The version that a reading has which was asked for at this time of ours. Once an answer is there, it counts the provider's time. */
   readonly versionOf: (askedAtMs: number) => number;
-  /** Null when the provider has no such record, or has deleted it. */
+  /** Null when the provider has no such record, or has deleted it. One that was merged answers with what it was merged into. */
   readonly retrieve: (externalId: string) => Promise<ProviderRecord | null>;
   /** Looks up many records by few calls. Absent where the provider tells one record a call. */
   readonly retrieveMany?: BulkRetrieval;
@@ -176,7 +182,7 @@ export interface ResourceSession {
 export interface BulkRetrieval {
   /** Most records that one call takes. */
   readonly size: number;
-  /** A record that is among neither the records nor the rejections of the answer is not there. */
+  /** A record that is among neither the records, nor what they were merged from, nor the rejections of the answer is not there. */
   readonly read: (externalIds: readonly string[]) => Promise<FoundRecords>;
 }
 

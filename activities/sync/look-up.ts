@@ -3,7 +3,10 @@ import type { ProviderRecord, ProviderRejection, ResourceSession } from '../../p
 
 /** What a provider answers about one record. */
 export interface LookedUp {
-  /** Null when the provider has no such record, or it cannot be read. */
+  /**
+   * Null when the provider has no such record, or it cannot be read. Where the provider has merged the object, the one that
+   * it was merged into.
+   */
   readonly record: ProviderRecord | null;
   /** An unreadable object exists, so its record is kept. */
   readonly rejection?: ProviderRejection;
@@ -29,7 +32,9 @@ export async function lookUpPart(
   const { records, rejections = [] } = await session.retrieveMany.read(externalIds);
   return new Map<string, LookedUp>([
     ...externalIds.map((id) => [id, { record: null }] as const),
-    ...records.map((record) => [record.externalId, { record }] as const),
+    ...records.flatMap((record) =>
+      [record.externalId, ...(record.mergedFrom ?? [])].map((id) => [id, { record }] as const),
+    ),
     ...rejections.flatMap((rejection) =>
       rejection.externalId === null ? [] : [[rejection.externalId, { record: null, rejection }] as const],
     ),

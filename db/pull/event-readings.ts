@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import type { TwoWayDecision } from '../../domain/sync/merge/two-way-decision.ts';
+import { NOTHING_FOLLOWS } from '../../domain/sync/pull/pull-decision.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { saveConflicts } from './pull-agreement.ts';
@@ -8,6 +9,7 @@ import { applyDeletions, applyPulled, moveGone } from './pull-apply.ts';
 import { lockRemotes } from './pull-lookup.ts';
 import type { Decided, RemoteRow } from './pull-lookup.ts';
 import { decide } from './pull-store.ts';
+import { endingsOf, followMerges, moveMerged, settleMerged, withMergedFrom } from './merged-objects.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { textList } from '../core/rows-by-column.ts';
 
@@ -39,11 +41,8 @@ export async function applyReadings(
   readings: readonly EventReading[],
 ): Promise<readonly AppliedReading[]> {
   const latest = latestOfEach(readings);
-  const rows = await lockRemotes(
-    tx,
-    scope,
-    latest.map(({ reading }) => reading.pulled),
-  );
+  const pulled = latest.map(({ reading }) => reading.pulled);
+  const { rows, merges } = followMerges(pulled, await lockRemotes(tx, scope, pulled));
   const decided = await decideReadings({ tx, scope }, latest, rows);
   const deletions = await deletionsOf(tx, scope, decided.filter(isUnknown));
   const known = new Map(rows.map((row) => [row.external_id, row]));
@@ -58,25 +57,32 @@ export async function applyReadings(
     isLate: isLate(one, { row: known.get(one.pulled.externalId), deletions }),
   }));
   const applied = judged.flatMap((each) => (each.isDoubtful || each.isLate ? [] : [each.one]));
+  const open = new Set(judged.flatMap((each) => (each.isDoubtful || each.isLate ? [each.one.pulled.externalId] : [])));
+  const carriedOut = merges.filter(({ into }) => !open.has(into));
+  const ended = await decide({ tx, scope }, carriedOut.flatMap(endingsOf), rows);
+  await moveMerged(tx, scope, carriedOut);
   // One that lost its link before is used again, under its own id.
   const created = new Map(
-    (await write(tx, scope, applied)).map(({ pulled, record }) => [pulled.externalId, record.id]),
+    (await write(tx, scope, [...applied, ...ended])).map(({ pulled, record }) => [pulled.externalId, record.id]),
   );
-  return judged.map((each) => {
+  await settleMerged(tx, scope, carriedOut);
+  const told = judged.map((each) => {
     const { externalId } = each.one.pulled;
-    const told = toApplied(each.one, { isDoubtful: each.isDoubtful && !each.isLate, isLate: each.isLate });
-    return { ...told, recordId: created.get(externalId) ?? told.recordId };
+    const one = toApplied(each.one, { isDoubtful: each.isDoubtful && !each.isLate, isLate: each.isLate });
+    return { ...one, recordId: created.get(externalId) ?? one.recordId };
   });
+  return [...told, ...ended.map((one) => toApplied(one, { isDoubtful: false, isLate: false }))];
 }
 
-/** An event from before the deletion of its object that arrives after it. */
+/** An event from before the deletion of its object that arrives after it, or any reading of one that was merged. */
 function isLate(
   { pulled }: Decided,
   { row, deletions }: { readonly row: RemoteRow | undefined; readonly deletions: ReadonlyMap<string, number> },
 ): boolean {
-  if (pulled.deleted || pulled.certain) return false;
+  if (pulled.deleted) return false;
   const gone = row?.state === 'gone' ? Number(row.external_version) : undefined;
-  return (gone ?? deletions.get(pulled.externalId) ?? -Infinity) > pulled.version;
+  const version = gone ?? deletions.get(pulled.externalId) ?? -Infinity;
+  return version === NOTHING_FOLLOWS || (!pulled.certain && version > pulled.version);
 }
 
 /** A reading was made after everything known was, so it settles what versions leave open. */
@@ -109,7 +115,9 @@ interface Latest {
 /** The newest reading of each object. A reading made after the events is newer than all of them. */
 function latestOfEach(readings: readonly EventReading[]): readonly Latest[] {
   const isReading = ({ askedAtMs }: EventReading) => askedAtMs !== null;
-  return [...Map.groupBy(readings, ({ pulled }) => pulled.externalId).values()].map((all) => {
+  const from = new Set(readings.flatMap(({ pulled }) => pulled.mergedFrom));
+  const present = from.size === 0 ? readings : readings.filter(({ pulled }) => !from.has(pulled.externalId));
+  return [...Map.groupBy(present, ({ pulled }) => pulled.externalId).values()].map((all) => {
     const made = all.filter(isReading);
     const candidates = made.length > 0 ? made : all;
     const reading = candidates.reduce((newest, one) => (one.pulled.version > newest.pulled.version ? one : newest));
@@ -119,7 +127,8 @@ function latestOfEach(readings: readonly EventReading[]): readonly Latest[] {
         pulled.version === reading.pulled.version &&
         pulled.contentFingerprint() !== reading.pulled.contentFingerprint(),
     );
-    return { reading, isTied };
+    const read = all.map(({ pulled }) => pulled);
+    return { reading: { ...reading, pulled: withMergedFrom(reading.pulled, read) }, isTied };
   });
 }
 
@@ -180,7 +189,7 @@ async function write(tx: Transaction, scope: KindScope, decided: readonly Decide
   return created;
 }
 
-/** The versions in which events reported these objects as deleted. */
+/** The versions in which events reported these objects as deleted, or told that they were merged into others. */
 async function deletionsOf(
   tx: Transaction,
   { connectionId, resource }: KindScope,
@@ -189,8 +198,13 @@ async function deletionsOf(
   const ids = decided.filter(({ pulled }) => !pulled.deleted).map(({ pulled }) => pulled.externalId);
   if (ids.length === 0) return new Map();
   const rows = await tx.execute<{ external_id: string; version: string }>(sql`
-    select external_id, external_version as version from deleted_objects where connection_id = ${connectionId} and resource = ${resource}
-      and external_id = any (${textList(ids)})`);
+    select external_id, max(version) as version from (
+      select external_id, external_version as version from deleted_objects where connection_id = ${connectionId} and resource = ${resource}
+        and external_id = any (${textList(ids)})
+      union all
+      select external_id, ${NOTHING_FOLLOWS}::bigint from merged_objects where connection_id = ${connectionId} and resource = ${resource}
+        and external_id = any (${textList(ids)})) told
+    group by external_id`);
   return new Map(rows.map((row) => [row.external_id, Number(row.version)]));
 }
 

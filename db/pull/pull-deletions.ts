@@ -92,6 +92,7 @@ export const toDeletion = ({ externalId, version, deletedAtMs, certain }: Deleti
   ...{ externalId, version, deletedAtMs, certain },
   deleted: true,
   superseded: false,
+  mergedFrom: [],
   recordId: null,
   fields: null,
   metadataKeys: [],

@@ -105,12 +105,20 @@ const SUPERSEDED = {
   message: 'Another record has taken its place, such as a payment that of its intent.',
 };
 
+const supersededBy = ({ mergedInto }: Decided): Pick<Line, 'code' | 'message'> =>
+  mergedInto === undefined
+    ? SUPERSEDED
+    : {
+        code: 'merged-at-provider',
+        message: `The provider merged this record’s object with that of record ${mergedInto}, which goes on.`,
+      };
+
 /** Logs what the record itself does not show. */
 export async function logPulled(tx: Transaction, scope: RunScope, decided: readonly Decided[]): Promise<void> {
   const rows = decided.flatMap((one) => {
     const { record, pulled } = one;
     const about = { record_id: record.id, source_id: record.sourceId, external_id: pulled.externalId };
-    return linesOf(one).map((line) => ({ ...about, ...line, ...(pulled.superseded && SUPERSEDED) }));
+    return linesOf(one).map((line) => ({ ...about, ...line, ...(pulled.superseded && supersededBy(one)) }));
   });
   await insertLogs(tx, scope, rows);
 }

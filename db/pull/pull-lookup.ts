@@ -40,6 +40,8 @@ export interface Decided {
    * was copied with its metadata.
    */
   readonly copyOf: RecordId | null;
+  /** Of a deletion: the record whose object the provider has merged this one's into. */
+  readonly mergedInto?: RecordId;
   /** With `link`: the fields by which the record is the object's, although no write has tied them. */
   readonly sameBy?: readonly string[];
   /** With `create`: several records are the object's by what it says, so none was tied. */
@@ -197,7 +199,7 @@ export async function lockRemotes(
   pulled: readonly PulledRecord[],
 ): Promise<readonly RemoteRow[]> {
   if (pulled.length === 0) return [];
-  const externalIds = JSON.stringify(pulled.map(({ externalId }) => externalId));
+  const externalIds = JSON.stringify(pulled.flatMap(({ externalId, mergedFrom }) => [externalId, ...mergedFrom]));
   const recordIds = JSON.stringify(pulled.flatMap(({ recordId }) => (recordId === null ? [] : [recordId])));
   // Looks ids up one by one through an index, whatever the planner knows: a join would take time proportional to the
   // connection's links.

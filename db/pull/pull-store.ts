@@ -10,6 +10,7 @@ import type { Decided, RemoteRow } from './pull-lookup.ts';
 import { logPulled, toAmbiguous, toAnomaly, toCopied, toUnlisted } from './pull-log.ts';
 import { isTwoWay } from './merge-rows.ts';
 import { mergeDecided } from './pull-merge.ts';
+import { endingsOf, followMerges, joinMerged, moveMerged, settleMerged, withSuccessors } from './merged-objects.ts';
 import type { PulledRecord } from './pulled-record.ts';
 import { resolveObjects, resolveTied } from '../dead-letters/rejected-records.ts';
 import { logRejections } from './pull-rejections.ts';
@@ -214,15 +215,19 @@ async function conclude(
 
 async function settleRecords({ tx, scope, storeEach }: Storing, settled: SettledMissing): Promise<CommitResult> {
   const { stopRequested } = await lockRun(tx, scope);
-  const records = [...settled.found.map(({ pulled }) => pulled), ...settled.gone.map(toDeletion)];
+  const records = [...joinMerged(settled.found.map(({ pulled }) => pulled)), ...settled.gone.map(toDeletion)];
   const stored = await storeEach(records, async (sp, part) => {
-    const decided = await decide({ tx: sp, scope }, part, await lockRemotes(sp, scope, part));
+    const { merges, rows } = followMerges(part, await lockRemotes(sp, scope, part));
+    const decided = await decide({ tx: sp, scope }, [...part, ...merges.flatMap(endingsOf)], rows);
+    if (scope.dryRun !== true) await moveMerged(sp, scope, merges);
     // A reported deletion is doubtful when the remote record was seen after it, because it may have been created again.
-    return apply(
+    const applied = await apply(
       sp,
       scope,
-      decided.filter(({ decision }) => decision !== 'look-up'),
+      withSuccessors(decided, merges).filter(({ decision }) => decision !== 'look-up'),
     );
+    if (scope.dryRun !== true) await settleMerged(sp, scope, merges);
+    return applied;
   });
   const refused = new Set(stored.refused.map(({ item }) => item.externalId));
   // Doubted records were counted with their page.
@@ -235,7 +240,8 @@ async function settleRecords({ tx, scope, storeEach }: Storing, settled: Settled
   const told = stored.results.flat();
   const [, rejected] = await together(settleStored(tx, scope, told), logRejections(tx, scope, rejections));
   await settle(tx, scope, [
-    ...records.map(({ externalId }) => externalId),
+    ...settled.found.flatMap(({ pulled }) => [pulled.externalId, ...pulled.mergedFrom]),
+    ...settled.gone.map(({ externalId }) => externalId),
     ...settled.rejections.flatMap(({ externalId }) => externalId ?? []),
   ]);
   await insertLogs(tx, scope, unlisted.map(toUnlisted));
@@ -309,7 +315,7 @@ function plannedAction({ decision, merged }: Decided): PlanAction {
 
 /** An older reading says nothing about the one that was rejected. */
 const toStoredId = ({ decision, pulled }: Decided): readonly string[] =>
-  decision === 'ignore' || decision === 'look-up' ? [] : [pulled.externalId];
+  decision === 'ignore' || decision === 'look-up' ? [] : [pulled.externalId, ...pulled.mergedFrom];
 
 function toPlanEntry(one: Decided): PlanEntry {
   const { pulled, record } = one;

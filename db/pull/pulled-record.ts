@@ -33,6 +33,8 @@ export interface PulledRecord {
   readonly deletedAtMs: number | null;
   /** When the object last changed, by the provider's clock; null when the provider does not say. */
   readonly changedAtMs: number | null;
+  /** Ids of objects that the provider has merged into this one. */
+  readonly mergedFrom: readonly string[];
   /** Our record's id, if an earlier push left it at the provider. */
   readonly recordId: RecordId | null;
   /** As the venue's record has them; null for a deletion. */

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
+import { NOTHING_FOLLOWS } from '../../domain/sync/pull/pull-decision.ts';
 import type { BlastRadius } from '../../domain/sync/pull/blast-radius.ts';
 import { lockRun, retriedIn } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
@@ -189,7 +190,7 @@ export async function noteMissing(tx: Transaction, scope: RunScope, notes: reado
 
 /**
  * Those of the given objects that the run's change feed reported as deleted, or an event since the run began, each with
- * the version of its deletion. A page that was on its way meanwhile still has them.
+ * the version of its deletion, and those that were merged into others. A page that was on its way meanwhile still has them.
  */
 export async function missingAmong(
   tx: Transaction,
@@ -205,7 +206,10 @@ export async function missingAmong(
       union all
       select external_id, external_version from deleted_objects
       where connection_id = ${scope.connectionId} and resource = ${scope.resource} and ${isNamed}
-        and at >= (select started_at from sync_runs where id = ${scope.syncId})) told
+        and at >= (select started_at from sync_runs where id = ${scope.syncId})
+      union all
+      select external_id, ${NOTHING_FOLLOWS}::bigint from merged_objects
+      where connection_id = ${scope.connectionId} and resource = ${scope.resource} and ${isNamed}) told
     group by external_id`);
   return new Map(rows.map((row) => [row.external_id, Number(row.version)]));
 }

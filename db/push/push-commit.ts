@@ -58,7 +58,7 @@ export async function commitResults(
     await together(
       saveLinks(sp, scope, results),
       // In this order: what names the records may be among those that are stored.
-      savePushed(sp, scope, results).then(() => settleReferencesTo(sp, scope, results.flatMap(toTied))),
+      savePushed(sp, scope, results).then(() => settleReferencesTo(sp, scope, { records: results.flatMap(toTied) })),
       meetPlan(
         sp,
         scope,

@@ -2,6 +2,7 @@ import { sql } from 'drizzle-orm';
 import type { SQL } from 'drizzle-orm';
 import type { RecordId } from '../../contracts/ids.ts';
 import { KEPT_FIELDS } from '../../domain/sync/push/kept-fields.ts';
+import { moveMerged } from '../pull/merged-objects.ts';
 import { shareRun } from '../runs/run-scope.ts';
 import type { RunScope } from '../runs/run-scope.ts';
 import { writeMany } from '../core/many-rows.ts';
@@ -41,6 +42,12 @@ export interface PushMarks {
    * again.
    */
   markAnew(scope: RunScope, recordId: RecordId, attempt: number): Promise<void>;
+  /** Gives a record the object that the provider has merged its own into, before it is written to. */
+  markMerged(
+    scope: RunScope,
+    recordId: RecordId,
+    merge: { readonly into: string; readonly from: string },
+  ): Promise<void>;
   /**
    * Marks records whose remote record is about to be updated: if the outcome is lost and the record changes again, the
    * mark says that the remote record may be neither as agreed nor as wanted. The metadata keys count as written to the
@@ -59,6 +66,8 @@ export function marksOf(db: Database): PushMarks {
           update record_links set state = 'gone' where record_id = ${recordId} and connection_id = ${scope.connectionId} and resource = ${scope.resource}`);
         await insertPending(tx, scope, { recordIds: [recordId], attempt });
       }),
+    markMerged: (scope, id, { into, from }) =>
+      marking(db, scope, (tx) => moveMerged(tx, scope, [{ into, from: [from], moved: [{ id, externalId: into }] }])),
     markSent: (scope, updates) => marking(db, scope, (tx) => tx.execute(sentUpdates(scope, updates))),
   };
 }

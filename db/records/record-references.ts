@@ -9,7 +9,7 @@ import type { Decided } from '../pull/pull-lookup.ts';
 import { mergedValue } from '../pull/pulled-fields.ts';
 import type { KindScope } from '../runs/run-scope.ts';
 import { writeMany } from '../core/many-rows.ts';
-import { rowsByColumn, uuidList } from '../core/rows-by-column.ts';
+import { rowsByColumn, textList, uuidList } from '../core/rows-by-column.ts';
 import type { GivenColumn } from '../core/rows-by-column.ts';
 import type { Transaction } from '../core/venue-scope.ts';
 import { forgetUnlisted, listedRows, referenceName, renameInLists } from './list-reference-rows.ts';
@@ -111,7 +111,7 @@ function withListedIds(
 const isRequiredSourceId = (field: Field | undefined): boolean =>
   field?.presence === 'required' && field.value.type === 'source-id';
 
-/** Our records that the provider's ids stand for, as far as we have them. */
+/** Our records that the provider's ids stand for, as far as we have them. The id of a merged object stands for what it was merged into. */
 async function find(
   tx: Transaction,
   scope: KindScope,
@@ -123,7 +123,8 @@ async function find(
     select w.external_id, c.id, c.source_id
     from jsonb_array_elements_text(${JSON.stringify(wanted)}::jsonb) as w(external_id)
     cross join lateral (select record_id from record_links where connection_id = ${scope.connectionId} and resource = ${kind.name}
-      and external_id = w.external_id limit 1) l
+      and external_id = coalesce((select into_external_id from merged_objects
+        where connection_id = ${scope.connectionId} and resource = ${kind.name} and external_id = w.external_id), w.external_id) limit 1) l
     join ${tableOf(kind)} c on c.id = l.record_id`);
   return new Map(rows.map((row) => [row.external_id, { id: row.id, sourceId: row.source_id }]));
 }
@@ -201,16 +202,21 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Fills in our own ids of these records where others have waited for them. */
 export const settleReferences = (tx: Transaction, scope: SettlingScope, decided: readonly Decided[]): Promise<void> =>
-  settleReferencesTo(
-    tx,
-    scope,
-    decided.map(({ pulled, record }) => ({ externalId: pulled.externalId, ...record })),
-  );
+  settleReferencesTo(tx, scope, {
+    records: decided.map(({ pulled, record }) => ({ externalId: pulled.externalId, ...record })),
+  });
 
+interface Settling {
+  readonly records: readonly NamedRecord[];
+  /** Records that those which name these may have named so far. */
+  readonly inPlaceOf?: readonly OwnIds[];
+}
+
+/** The same for records that were not just decided about. */
 export async function settleReferencesTo(
   tx: Transaction,
   scope: SettlingScope,
-  records: readonly NamedRecord[],
+  { records, inPlaceOf = [] }: Settling,
 ): Promise<void> {
   if (records.length === 0 || !isEverNamed(scope)) return;
   const ids = records.map(({ externalId }) => externalId);
@@ -224,26 +230,35 @@ export async function settleReferencesTo(
   for (const { resource, name } of waiting) {
     const kind = scope.kinds.get(resource);
     if (kind.listReferences[name]) await renameInLists(tx, scope, { kind, name, records });
-    else await settleField(tx, scope, { kind, name, known });
+    else await settleField(tx, scope, { kind, name, known, inPlaceOf });
   }
+}
+
+interface NamingField {
+  readonly kind: RecordKind;
+  readonly name: string;
+  readonly known: SQL;
+  readonly inPlaceOf: readonly OwnIds[];
 }
 
 async function settleField(
   tx: Transaction,
   scope: SettlingScope,
-  { kind, name, known }: { readonly kind: RecordKind; readonly name: string; readonly known: SQL },
+  { kind, name, known, inPlaceOf }: NamingField,
 ): Promise<void> {
   const field = kind.references[name]?.field ?? null;
   if (field === null) return;
   const column = sql.identifier(columnName(field));
-  const own = kind.fields[field]?.value.type === 'record-id' ? sql`r.id` : sql`r.source_id`;
+  const isById = kind.fields[field]?.value.type === 'record-id';
+  const own = isById ? sql`r.id` : sql`r.source_id`;
+  const former = textList(inPlaceOf.map(({ id, sourceId }) => (isById ? id : sourceId)));
   await changeAgreed(
     tx,
     { ...scope, kind },
     sql`${column} = ${own}, version = t.version + 1, updated_at = now()
     from ${known} cross join ${referencesTo(scope)}
     where f.resource = ${kind.name} and f.name = ${name} and t.id = f.record_id
-      and ${isRequiredSourceId(kind.fields[field]) ? sql`t.${column} <> ${own}` : sql`t.${column} is null`}`,
+      and ${isRequiredSourceId(kind.fields[field]) ? sql`t.${column} <> ${own}` : sql`(t.${column} is null or t.${column}::text = any (${former}))`}`,
   );
 }
 

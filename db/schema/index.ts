@@ -12,6 +12,7 @@ export { eventFeeds } from './webhooks/event-feeds.ts';
 export { fieldMappings } from './records/field-mappings.ts';
 export { idempotencyKeys } from './idempotency-keys.ts';
 export { mergeConflicts } from './records/merge-conflicts.ts';
+export { mergedObjects } from './records/merged-objects.ts';
 export { migratedConnections } from './connections/migrated-connections.ts';
 export { oauthTokens } from './connections/oauth-tokens.ts';
 export { outgoingMessages } from './outgoing/outgoing-messages.ts';

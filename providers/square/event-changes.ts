@@ -22,7 +22,7 @@ const CATALOGUE_OVERLAP_S = 60;
 const typesOf = (object: string, events: readonly string[]) => events.map((event) => `${object}.${event}`);
 
 const READERS: readonly EventReader[] = [
-  { types: typesOf('customer', ['created', 'updated', 'deleted']), read: objectReader('customers', 'customer') },
+  { types: typesOf('customer', ['created', 'updated', 'deleted']), read: readCustomer },
   {
     // Points are part of the customer's record.
     types: typesOf('loyalty.account', ['created', 'updated', 'deleted']),
@@ -77,6 +77,29 @@ function objectReader(resource: string, name: string): EventReader['read'] {
       textAt(data, 'object', name, 'id') ?? textAt(data, 'id'),
       textAt(data, 'object', name, 'location_id'),
     );
+}
+
+const readProfile = objectReader('customers', 'customer');
+
+/**
+ * An event of a merge names the profiles that were merged, whose ids retrieve the one that they were merged into: whichever
+ * of a merge's events comes first, it leads to all of them.
+ */
+function readCustomer(event: SquareEvent): readonly EventChange[] {
+  const own = readProfile(event);
+  const named = new Set(own.flatMap((change) => (change.says === 'refetch' ? change.externalId : [])));
+  const others = mergedIn(event.data).filter((id) => !named.has(id));
+  return [...own, ...[...new Set(others)].flatMap((id) => refetch('customers', id))];
+}
+
+function mergedIn(data: unknown): readonly string[] {
+  const { object } = (data ?? {}) as { readonly object?: MergeContext | null };
+  const ids: unknown = object?.event_context?.merge?.from_customer_ids;
+  return Array.isArray(ids) ? ids.filter((id: unknown): id is string => typeof id === 'string' && id !== '') : [];
+}
+
+interface MergeContext {
+  readonly event_context?: { readonly merge?: { readonly from_customer_ids?: unknown } | null } | null;
 }
 
 /** The event names no object, so what changed since is listed. */

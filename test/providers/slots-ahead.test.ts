@@ -126,9 +126,10 @@ describe('slots that a session reserves ahead', () => {
   it('are lost when their time has passed by more than a late call may use', async () => {
     const { ahead, reserved } = aSession(aKey(), 100);
     while (reserved.at(-1) !== 10) await waitForTurn(ahead);
+    const before = reserved.length;
     await sleep(500);
     await ahead.take();
-    expect(reserved.slice(-2)).toEqual([10, 10]);
+    expect(reserved).toHaveLength(before + 1);
   });
 
   it('are shared by calls that ask at the same time, a tenth of a second’s at once', async () => {

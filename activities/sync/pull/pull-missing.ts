@@ -3,7 +3,7 @@ import { nextStage } from '../../../domain/sync/checkpoint.ts';
 import type { Checkpoint, PullCheckpoint } from '../../../domain/sync/checkpoint.ts';
 import type { SettledMissing } from '../../../db/pull/pull-store.ts';
 import type { Deletion, Unclear } from '../../../db/pull/sync-missing.ts';
-import type { ProviderRejection } from '../../../providers/provider.ts';
+import type { ProviderRecord, ProviderRejection } from '../../../providers/provider.ts';
 import { lookUpPart, lookUpParts } from '../look-up.ts';
 import type { LookedUp } from '../look-up.ts';
 import type { PullEnvironment } from './pull-context.ts';
@@ -98,6 +98,9 @@ async function moveOn(
   return next;
 }
 
+const isOf = ({ externalId, mergedFrom = [] }: ProviderRecord, asked: string): boolean =>
+  externalId === asked || mergedFrom.includes(asked);
+
 async function lookUp(environment: PullEnvironment, batch: readonly Unclear[]) {
   const { session, control } = environment;
   const gone: Pick<Deletion, 'externalId' | 'version'>[] = [];
@@ -116,13 +119,14 @@ async function lookUp(environment: PullEnvironment, batch: readonly Unclear[]) {
   };
   function take({ externalId, reason }: Unclear, answer: LookedUp | undefined, askedAtMs: number): void {
     if (answer?.rejection) rejections.push(answer.rejection);
-    // Where another object answers, it has taken the place of the one that was asked for.
-    else if (answer?.record?.externalId !== externalId)
+    // Where another object answers that was not merged from it, that has taken the place of the one that was asked for.
+    else if (!answer?.record || !isOf(answer.record, externalId))
       gone.push({ externalId, version: session.versionOf(askedAtMs) });
     else {
       const { record, rejection } = readRecord(answer.record, environment, { lookedUp: true });
       if (rejection) rejections.push(rejection);
-      else found.push({ pulled: record, reason });
+      // What it was merged into has been listed, or will be.
+      else found.push({ pulled: record, reason: record.externalId === externalId ? reason : 'doubted' });
     }
   }
   await Promise.all(Array.from({ length: control.lanes }, lane));

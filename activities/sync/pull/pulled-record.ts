@@ -121,6 +121,7 @@ export function toPulled(
     version: superseded ? NOTHING_FOLLOWS : record.version,
     certain: superseded || lookedUp,
     deletedAtMs: orNull(record.deletedAtMs),
+    mergedFrom: record.mergedFrom ?? NONE,
     recordId: isUuid(record.recordId) ? (record.recordId as RecordId) : null,
     references: orNull(refs),
     listReferences: orNull(listRefs),
@@ -132,6 +133,8 @@ export function toPulled(
     contentFingerprint: () => told && fingerprintOf(told),
   };
 }
+
+const NONE: readonly string[] = [];
 
 const orNull = <Value>(value: Value | null | undefined): Value | null => value ?? null;
 

@@ -28,7 +28,7 @@ export interface BatchTools extends PushTools {
   readonly batch: BatchWriter;
   /** Of a two-way run: reads and merges what has changed since the run read it. */
   readonly mergeAgain?: (stale: readonly PushWork[]) => Promise<MergedAgain>;
-  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo' | 'untieDeleted'>;
+  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markMerged' | 'tiedTo' | 'untieDeleted'>;
 }
 
 /**
@@ -234,7 +234,13 @@ function afterRefusal(
 ): PushResult | Promise<PushResult | null> {
   return tools.mergeAgain && isSpentKey(error) && work.decision === 'update'
     ? rejected(work, 'keeps-changing', 'The provider’s object changed at every attempt. The next run merges it.')
-    : afterError(error, work, tools);
+    : afterError(error, work, { ...tools, ...(tools.mergeAgain && { followMerge: (one) => followMerge(one, tools) }) });
+}
+
+/** Reads what the remote record was merged into, and writes what the venue then still has otherwise. */
+async function followMerge(work: PushWork, tools: BatchTools): Promise<PushResult | null> {
+  const [result = null] = await repeat([work], tools, MOST_ROUNDS - 1);
+  return result;
 }
 
 const keyOf = (

@@ -9,7 +9,7 @@ import { ProviderError, refusesAccount } from '../../../providers/provider-error
 import type { ProviderRecord, ResourceMapping, WrittenRecord } from '../../../providers/provider.ts';
 import { describeProblems } from '../pull/pulled-record.ts';
 import type { MappedRow } from './mapped-rows.ts';
-import { findRemote } from './push-remote-record.ts';
+import { findRemote, isOthers } from './push-remote-record.ts';
 import { agreed, changedMeanwhile, rejected } from './push-result.ts';
 import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
@@ -41,7 +41,11 @@ export async function afterError(error: ProviderError, work: PushWork, tools: Pu
   // looked up.
   if (isSpentKey(error) && (decision === 'create' || decision === 'update'))
     return pushRecord({ ...work, decision: 'resolve' }, tools);
-  if (decision === 'update' && isMissing(error) && (await isRemoteGone(work, tools))) return afterDeletion(work, tools);
+  if (decision === 'update' && isMissing(error)) {
+    const present = await presentRemote(work, tools);
+    if (present === null) return afterDeletion(work, tools);
+    if (isMergedFrom(present, work)) return afterMerge(present, work, tools);
+  }
   const issues = unreadableIssuesOf(error);
   return issues === null ? afterRefusal(error, work) : afterUnreadable(issues, work, tools);
 }
@@ -59,16 +63,15 @@ const isMissing = ({ details }: ProviderError) => details.kind === 'rejected' &&
 
 /**
  * Asks the provider, because what an update reports as missing may be another object than the remote record, such as a
- * price.
+ * price. Null when the remote record is gone; `unreadable` for one that exists and cannot be read.
  */
-async function isRemoteGone({ row }: PushWork, { session }: PushTools): Promise<boolean> {
+async function presentRemote({ row }: PushWork, { session }: PushTools): Promise<ProviderRecord | 'unreadable' | null> {
   const externalId = row.link?.externalId ?? null;
   try {
-    return externalId !== null && (await session.retrieve(externalId)) === null;
+    return externalId === null ? 'unreadable' : await session.retrieve(externalId);
   } catch (error) {
-    // An unreadable object exists.
     if (unreadableIssuesOf(error) === null) throw error;
-    return false;
+    return 'unreadable';
   }
 }
 
@@ -78,6 +81,26 @@ async function afterDeletion(work: PushWork, tools: PushTools): Promise<PushResu
   if (settled === 'decided') return null;
   return settled === 'too-many' ? changedMeanwhile(work) : createAnew(work, tools);
 }
+
+const isMergedFrom = (present: ProviderRecord | 'unreadable', { row }: PushWork): present is ProviderRecord =>
+  present !== 'unreadable' && present.mergedFrom?.includes(row.link?.externalId ?? '') === true;
+
+/**
+ * Writes to the object that the provider has merged the remote record into, unless that is another record’s. A two-way run
+ * merges what it holds first.
+ */
+async function afterMerge(present: ProviderRecord, work: PushWork, tools: PushTools): Promise<PushResult | null> {
+  if (tools.followMerge) return tools.followMerge(work);
+  const { externalId } = present;
+  const { row } = work;
+  if (await isOthers(externalId, row.id, tools)) return rejected(work, 'merged-at-provider', MERGED);
+  const from = row.link?.externalId ?? '';
+  await tools.store.markMerged(tools.scope, row.id, { into: externalId, from });
+  return pushRecord({ ...work, row: { ...row, link: { ...(row.link ?? NO_LINK), externalId } } }, tools);
+}
+
+const MERGED =
+  'The provider merged this record’s object with that of another record. A pull in full deletes the one that it does not go on with.';
 
 /**
  * Creates a remote record that the provider has deleted once more, under a fresh key, because the venue changed the

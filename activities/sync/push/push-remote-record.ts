@@ -35,7 +35,7 @@ export interface RemoteTools {
 }
 
 /** Whether the object is another record’s remote record; one that is no record’s becomes this one’s. */
-async function isOthers(externalId: string, recordId: RecordId, tools: RemoteTools): Promise<boolean> {
+export async function isOthers(externalId: string, recordId: RecordId, tools: RemoteTools): Promise<boolean> {
   const { store, scope, claims } = tools;
   return claimedByOther(externalId, recordId, { tied: await store.tiedTo(scope, [externalId]), claims });
 }

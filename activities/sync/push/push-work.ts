@@ -1,5 +1,5 @@
 import type { RecordId } from '../../../contracts/ids.ts';
-import type { PushLink, PushRow, PushStore } from '../../../db/push/push-store.ts';
+import type { PushLink, PushResult, PushRow, PushStore } from '../../../db/push/push-store.ts';
 import type { RunScope } from '../../../db/runs/run-scope.ts';
 import { isSame } from '../../../domain/sync/merge/flat-fields.ts';
 import { fingerprintOf } from '../../../domain/sync/fingerprint.ts';
@@ -39,7 +39,9 @@ export interface PushTools {
   readonly writer: ResourceWriter;
   readonly mapping: ResourceMapping;
   readonly session: Pick<ResourceSession, 'retrieve'>;
-  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'tiedTo'>;
+  readonly store: Pick<PushStore, 'markPending' | 'markAnew' | 'markMerged' | 'tiedTo'>;
+  /** Of a two-way run: writes a record whose remote record was merged into another, once both sides are merged; as `pushRecord`. */
+  readonly followMerge?: (work: PushWork) => Promise<PushResult | null>;
   readonly claims?: Map<string, RecordId>;
   /** Of a two-way run: applies the policy to the deletion of a remote record that the run was about to update. */
   readonly settleGone?: (work: PushWork) => Promise<SettledGone>;

@@ -4,8 +4,15 @@ import { changedAt, withoutEmpty } from '../http/lists.ts';
 import type { SquareCustomer } from './customer-responses.ts';
 import type { LoyaltyAccount } from './loyalty.ts';
 
-/** A profile as a record; the loyalty account is null where it has none or was not read. */
-export function toRecord(customer: SquareCustomer, account: LoyaltyAccount | null): ProviderRecord {
+/**
+ * A profile as a record; the loyalty account is null where it has none or was not read. `mergedFrom`: ids of merged
+ * profiles that it was asked for by.
+ */
+export function toRecord(
+  customer: SquareCustomer,
+  account: LoyaltyAccount | null,
+  mergedFrom: readonly string[] = [],
+): ProviderRecord {
   return {
     externalId: customer.id,
     version: customer.version,
@@ -13,6 +20,7 @@ export function toRecord(customer: SquareCustomer, account: LoyaltyAccount | nul
     recordId: customer.reference_id,
     fields: toFields(customer, account),
     ...changedAt(customer.updated_at),
+    ...(mergedFrom.length > 0 && { mergedFrom }),
     ...(customer.created_at !== null && { beganAtMs: Date.parse(customer.created_at) }),
   };
 }

@@ -30,19 +30,20 @@ type Body = Readonly<Record<string, unknown>>;
 
 type Responses = Readonly<Record<string, unknown>>;
 
-/** Customers by their ids, or what went wrong with each. */
+/**
+ * Customers by the ids that are asked for, or what went wrong with each. A profile that was merged is deleted, but its id
+ * still retrieves the one that it was merged into, which has an id of its own
+ * (https://developer.squareup.com/docs/customers-api/duplicated-customers, read 2026-11-30).
+ */
 export async function retrieveCustomers(
   ask: Ask,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, SquareCustomer | ProviderError>> {
   const responses = await responsesTo(ask, 'bulk-retrieve', { customer_ids: ids });
-  return new Map(ids.map((id) => [id, notMerged(id, customerIn(responses[id]))]));
+  return new Map(ids.map((id) => [id, customerIn(responses[id])]));
 }
 
-/**
- * A profile that was merged into another is deleted, but its id still retrieves the other, which has an id of its own
- * (https://developer.squareup.com/docs/customers-api/duplicated-customers, read 2026-11-30): it counts as missing.
- */
+/** To change a profile takes its own id (square 46.0.0, customers/client/Client.d.ts): a merged one counts as missing. */
 const notMerged = (id: string, found: SquareCustomer | ProviderError): SquareCustomer | ProviderError =>
   found instanceof ProviderError || found.id === id ? found : missing();
 
@@ -67,12 +68,11 @@ export function createCustomerWriter(ask: Ask): ResourceWriter {
    * refused as a conflict. A profile that is as wanted already is not written.
    */
   const update = async (updates: readonly BatchedUpdate[]): Promise<readonly BatchOutcome[]> => {
-    const current = new Map(
-      await retrieveCustomers(
-        ask,
-        updates.map(({ externalId }) => externalId),
-      ),
+    const found = await retrieveCustomers(
+      ask,
+      updates.map(({ externalId }) => externalId),
     );
+    const current = new Map([...found].map(([id, customer]) => [id, notMerged(id, customer)]));
     for (const one of updates) {
       const customer = current.get(one.externalId);
       if (customer === undefined || customer instanceof ProviderError) continue;

@@ -32,9 +32,25 @@ const oneCustomer = z.object({ customer: customerSchema });
 
 export function createCustomerSession(ask: Ask): ResourceSession {
   const loyalty = new Loyalty(ask);
-  const withPoints = async (customers: readonly SquareCustomer[]) => {
+  const withPoints = async (
+    customers: readonly SquareCustomer[],
+    mergedInto?: ReadonlyMap<string, readonly string[]>,
+  ) => {
     const accounts = await loyalty.accountsOf(customers.map(({ id }) => id));
-    return customers.map((customer) => toRecord(customer, accounts.get(customer.id) ?? null));
+    return customers.map((customer) =>
+      toRecord(customer, accounts.get(customer.id) ?? null, mergedInto?.get(customer.id)),
+    );
+  };
+  /** Each profile once, with the ids of merged ones that it was asked for by. */
+  const answersTo = (asked: Iterable<readonly [id: string, found: SquareCustomer]>) => {
+    const byId = Map.groupBy(asked, ([, { id }]) => id);
+    const mergedInto = [...byId].map(
+      ([id, answers]) => [id, answers.flatMap(([from]) => (from === id ? [] : [from]))] as const,
+    );
+    return withPoints(
+      [...byId.values()].flatMap(([first]) => (first ? [first[1]] : [])),
+      new Map(mergedInto),
+    );
   };
   return {
     async listPage(query) {
@@ -53,21 +69,19 @@ export function createCustomerSession(ask: Ask): ResourceSession {
     async retrieve(externalId) {
       const path = `/v2/customers/${encodeURIComponent(externalId)}`;
       const found = await nullWhenMissing(ask(oneCustomer, { method: 'GET', path, isOneObject: true }));
-      // The id of a profile that was merged retrieves the one that it was merged into.
-      if (found?.customer.id !== externalId) return null;
-      return (await withPoints([found.customer]))[0] ?? null;
+      return found && ((await answersTo([[externalId, found.customer]]))[0] ?? null);
     },
 
     retrieveMany: {
       size: MOST_CUSTOMERS,
       async read(ids) {
-        const customers: SquareCustomer[] = [];
+        const customers: [id: string, found: SquareCustomer][] = [];
         const rejections: ProviderRejection[] = [];
         for (const [externalId, found] of await retrieveCustomers(ask, ids)) {
-          if (!(found instanceof ProviderError)) customers.push(found);
+          if (!(found instanceof ProviderError)) customers.push([externalId, found]);
           else if (found.details.httpStatus !== 404) rejections.push(rejectionOf(externalId, found));
         }
-        return { records: await withPoints(customers), rejections };
+        return { records: await answersTo(customers), rejections };
       },
     },
 

@@ -97,6 +97,7 @@ export async function fillVenue(admin: postgres.Sql, venueId: VenueId, connectio
     merge_conflicts: [
       { ...customer, id: uuidv7(), record_id: uuidv7(), source_id: 'x', kind: 'fields', fields: admin.json([]) },
     ],
+    merged_objects: [{ ...customer, external_id: 'x', into_external_id: 'y' }],
     migrated_connections: [{ ...of, batch: 'x' }],
     oauth_tokens: [{ ...of, sealed_tokens: Buffer.from([0]) }],
     record_links: [{ ...customer, record_id: uuidv7(), state: 'linked' }],

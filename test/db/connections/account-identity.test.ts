@@ -18,6 +18,7 @@ const aPulled = (externalId: string, fields: RecordFields, recordId: RecordId | 
     version: Date.now(),
     deleted: false,
     superseded: false,
+    mergedFrom: [],
     certain: false,
     beforeHistory: false,
     deletedAtMs: null,

@@ -105,6 +105,8 @@ describe('a reference between two venue tables', () => {
       sql`insert into sync_silences (connection_id, resource, venue_id, look_after) values (${theirs.connectionId}, 'customers', ${ours}, now())`,
     deleted_objects_connection_fk: () =>
       sql`insert into deleted_objects (connection_id, resource, external_id, venue_id, external_version) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 1)`,
+    merged_objects_connection_fk: () =>
+      sql`insert into merged_objects (connection_id, resource, external_id, venue_id, into_external_id) values (${theirs.connectionId}, 'customers', 'x', ${ours}, 'y')`,
     deliveries_message_fk: () =>
       sql`insert into deliveries (subscription_id, message_id, venue_id, state) values (${own.subscriptionId}, ${theirs.messageId}, ${ours}, 'delivered')`,
     deliveries_subscription_fk: () =>
