@@ -134,7 +134,9 @@ export const discrepancyAnswer = z
       .nullable()
       .meta({ description: 'Why the last attempt at a repair left it open.' }),
     settledAt: timestamp.nullable(),
-    settledBy: z.string().nullable(),
+    settledBy: z.string().nullable().meta({
+      description: 'Who had it repaired; `reconcileConnection` where a later reconciliation found both sides alike.',
+    }),
   })
   .meta({ id: 'Discrepancy' });
 

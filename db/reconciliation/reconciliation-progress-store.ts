@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm';
 import { v7 as uuidv7 } from 'uuid';
 import type { RecordId } from '../../contracts/ids.ts';
+import { RECONCILE_CONNECTION } from '../../contracts/reconciliation.ts';
 import type {
   OpenReconciliationInput,
   ReconciliationOutcome,
@@ -10,7 +11,7 @@ import type {
 import { businessDays } from '../../domain/reconciliation/business-days.ts';
 import type { BusinessDays } from '../../domain/reconciliation/business-days.ts';
 import type { ReconciliationCheckpoint } from '../../domain/reconciliation/checkpoint.ts';
-import { differenceOf } from '../../domain/reconciliation/compare.ts';
+import { differenceOf, isAlike } from '../../domain/reconciliation/compare.ts';
 import type { Difference, Pair } from '../../domain/reconciliation/compare.ts';
 import { addToTotals } from '../../domain/reconciliation/totals.ts';
 import type { DayTotal } from '../../domain/reconciliation/totals.ts';
@@ -18,6 +19,7 @@ import type { TransactionFact } from '../../domain/reconciliation/transaction-fa
 import { transactions } from '../../records/transactions.ts';
 import { announceDiscrepancies } from '../outgoing/announcements.ts';
 import { recordWith } from '../core/audit-store.ts';
+import { textList } from '../core/rows-by-column.ts';
 import type { AuditOf } from '../core/audit-store.ts';
 import { withVenue } from '../core/venue-scope.ts';
 import type { Database, Transaction } from '../core/venue-scope.ts';
@@ -146,6 +148,7 @@ export function createReconciliationProgressStore(db: Database): ReconciliationP
           scope,
           found.slice(0, Math.max(0, MAX_STORED_DISCREPANCIES - Number(row.discrepancy_count))),
         );
+        await settleEarlier(tx, scope, compared);
         await announceDiscrepancies(tx, scope, found.length);
         return advance(tx, scope, {
           ...page,
@@ -332,6 +335,21 @@ async function saveDiscrepancies(
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as w(id uuid, kind text, differs jsonb, day date, external_id text, record_id uuid,
       here jsonb, there jsonb)
     on conflict (reconciliation_id, external_id) do nothing`);
+}
+
+/** Settles what earlier reconciliations of the connection found of transactions that both sides have alike by now. */
+async function settleEarlier(
+  tx: Transaction,
+  { venueId, connectionId, reconciliationId, days }: ReconciliationScope,
+  compared: readonly Compared[],
+): Promise<void> {
+  const alike = compared.filter((one) => isAlike(one, days)).map(({ externalId }) => externalId);
+  if (alike.length === 0) return;
+  await tx.execute(sql`
+    update discrepancies d set state = 'resolved', problem = null, settled_at = now(), settled_by = ${RECONCILE_CONNECTION}, updated_at = now()
+    from reconciliations n
+    where d.venue_id = ${venueId} and d.external_id = any (${textList(alike)}) and d.state = 'open' and d.reconciliation_id <> ${reconciliationId}
+      and n.id = d.reconciliation_id and n.connection_id = ${connectionId}`);
 }
 
 async function listUntold(

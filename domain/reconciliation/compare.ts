@@ -37,6 +37,10 @@ export function differenceOf({ here, there }: Pair, days: BusinessDays): Differe
   return first === undefined ? null : { kind: KIND_OF[first], fields, day };
 }
 
+/** Whether both sides have the transaction alike, on one of the days. */
+export const isAlike = (pair: Pair, days: BusinessDays): boolean =>
+  pair.here !== null && dayOf(pair.there, days) !== null && differenceOf(pair, days) === null;
+
 function fieldsThatDiffer(here: TransactionFact, there: TransactionFact): DifferingField[] {
   const fields: DifferingField[] = (['amountMinor', 'currency', 'status', 'kind'] as const).filter(
     (field) => here[field] !== there[field],

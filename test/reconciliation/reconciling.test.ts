@@ -175,3 +175,27 @@ describe('a repair', () => {
     expect(audit.json['data']).toHaveLength(1);
   });
 });
+
+describe('a later reconciliation', () => {
+  it('settles what earlier ones of the connection found of transactions that both sides have alike by now', async () => {
+    const [venue, other] = [await world.aVenue(), await world.aVenue()];
+    await Promise.all([aLedger(venue), aLedger(other)]);
+    const days = { from: DAY, to: DAY };
+    const earlier = await world.reconcile(venue, days);
+    const theirs = await world.reconcile(other, days);
+    const still = byId(earlier, 'ch_first');
+    await world.pull(venue);
+    await world.spoil(venue, 'ch_first', { amount_minor: 1 });
+    expect((await world.reconcile(venue, days)).discrepancies).toMatchObject([{ externalId: 'ch_first' }]);
+    const now = await world.find(venue, earlier.id);
+    expect(byId(now, 'ch_first')).toMatchObject({ id: still.id, state: 'open', settledBy: null });
+    expect(byId(now, 'ch_noon')).toMatchObject({
+      state: 'resolved',
+      settledBy: 'reconcileConnection',
+      settledAt: expect.any(String) as string,
+    });
+    expect((await world.find(other, theirs.id)).discrepancies.map(({ state }) => state)).toEqual(
+      theirs.discrepancies.map(() => 'open'),
+    );
+  });
+});

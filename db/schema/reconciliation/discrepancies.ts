@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm';
 import { date, index, jsonb, pgTable, text, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
 import type { DiscrepancyId, ReconciliationId, RecordId } from '../../../contracts/ids.ts';
 import { DISCREPANCY_KINDS, DISCREPANCY_STATES } from '../../../contracts/reconciliation.ts';
@@ -35,6 +36,10 @@ export const discrepancies = pgTable(
     // A page that is compared again after a crash adds no second row.
     uniqueIndex('discrepancies_transaction').on(table.reconciliationId, table.externalId),
     index('discrepancies_page').on(table.reconciliationId, table.id),
+    // A later reconciliation settles those that it does not find again.
+    index('discrepancies_open')
+      .on(table.venueId, table.externalId)
+      .where(sql`state = 'open'`),
     venueReference('discrepancies_reconciliation_fk', [table.venueId, table.reconciliationId], reconciliations),
     venuePolicy('discrepancies'),
   ],
