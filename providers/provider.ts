@@ -138,6 +138,14 @@ export interface WriteOptions {
   readonly idempotencyKey: string;
 }
 
+export interface CreateOptions extends WriteOptions {
+  /**
+   * A two-way run writes a record anew whose object was deleted. A provider that revives the deleted object clears what
+   * the record leaves empty.
+   */
+  readonly isAnew?: true;
+}
+
 export interface UpdateOptions extends WriteOptions {
   /** Metadata keys that an earlier write left at the provider and that the record no longer has. */
   readonly clearedMetadataKeys: readonly string[];
@@ -208,7 +216,7 @@ export interface ResourceWriter {
   readonly prepare?: () => Promise<unknown>;
   /** Every object that was created here tells the id of its record wherever it is read. Absent: nothing but its own id is known of it. */
   readonly tellsRecordId?: true;
-  readonly create: (mapped: MappedRecord, options: WriteOptions) => Promise<WrittenRecord>;
+  readonly create: (mapped: MappedRecord, options: CreateOptions) => Promise<WrittenRecord>;
   /** May take several HTTP calls; repeated with the same arguments it ends the same. */
   readonly update: (externalId: string, mapped: MappedRecord, options: UpdateOptions) => Promise<WrittenRecord>;
   /** Takes the remote record out of use. `deleted`: it is gone for good; `archived`: it stays, and a later update brings it back or is refused. A remote record that is gone already is `deleted`. */
@@ -250,7 +258,7 @@ export interface BatchWriter {
   readonly update: (records: readonly BatchedUpdate[], options: WriteOptions) => Promise<readonly BatchOutcome[]>;
 }
 
-export interface BatchedCreation extends WriteOptions {
+export interface BatchedCreation extends CreateOptions {
   readonly mapped: MappedRecord;
 }
 

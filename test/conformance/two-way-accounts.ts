@@ -12,6 +12,8 @@ import { stripeSandboxOf } from '../support/sandbox/stripe-account.ts';
 import { xeroSandboxControl } from '../support/sandbox/xero-organisation.ts';
 import type { XeroOrganisation } from '../support/sandbox/xero-organisation.ts';
 import type { TestSettings } from '../support/test-providers.ts';
+import { mailchimpPeople, quickbooksPeople, squarePeople, stripePeople, xeroPeople } from './two-way-people.ts';
+import type { PeopleOfAccount } from './two-way-people.ts';
 
 /** One account at a provider's stand-in, as the tests of two-way runs use it. */
 export interface TwoWayAccount {
@@ -20,6 +22,7 @@ export interface TwoWayAccount {
   readonly onBehalfOf?: string;
   /** Where stock is counted; null where the provider counts none. */
   readonly location: string | null;
+  readonly people: PeopleOfAccount;
   /** Creates objects as another client would, and returns the ids of their records. */
   seed(resource: Resource, count: number): Promise<readonly string[]>;
   /** Creates an object under an id that other accounts use too. */
@@ -41,6 +44,7 @@ export interface TwoWayStandIn {
   addAccount(): Promise<TwoWayAccount>;
   /** Lets the provider's clock go on, so that what follows is later than what was. */
   tick(): Promise<unknown>;
+  clearFaults(): Promise<unknown>;
   /** The code of the refusal of a page whose cursor has expired; null where cursors do not expire. */
   readonly expiredCursor: string | null;
   /** Most objects of a page of a list. */
@@ -59,6 +63,7 @@ async function startStripe(): Promise<TwoWayStandIn> {
   return {
     config: { stripe: { apiUrl: sandbox.apiUrl, requestsPerSecond: 2_000 } },
     tick: () => control.clock((aheadMs += 2_000)),
+    clearFaults: () => control.clearFaults(),
     expiredCursor: null,
     pageSize: 100,
     writes: { create: '/v1/(customers|products)', update: '/v1/(customers|products)/.+' },
@@ -67,6 +72,7 @@ async function startStripe(): Promise<TwoWayStandIn> {
       const account = await control.addAccount();
       return {
         secretKey: account.secretKey,
+        people: stripePeople(account),
         location: null,
         async seed(resource, count) {
           await account.put(
@@ -98,6 +104,7 @@ async function startSquare(): Promise<TwoWayStandIn> {
   return {
     config: { square: { apiUrl: sandbox.apiUrl, sandbox: true } },
     tick: () => control.clock((aheadMs += 2_000)),
+    clearFaults: () => control.clearFaults(),
     expiredCursor: 'INVALID_CURSOR',
     pageSize: 100,
     writes: {
@@ -110,6 +117,7 @@ async function startSquare(): Promise<TwoWayStandIn> {
       const at = new Date().toISOString();
       return {
         secretKey: merchant.token,
+        people: squarePeople(merchant),
         location: merchant.mainLocationId,
         seed: (resource, count) => merchant.seed(SQUARE_KINDS[resource] ?? resource, count),
         putTwin(resource) {
@@ -149,6 +157,7 @@ async function startQuickBooks(): Promise<TwoWayStandIn> {
   return {
     config: { quickbooks: { apiUrl: sandbox.apiUrl, sandbox: true } },
     tick: () => control.clock((aheadMs += 2_000)),
+    clearFaults: () => control.clearFaults(),
     expiredCursor: null,
     pageSize: 1_000,
     writes: { create: batch, update: batch },
@@ -158,6 +167,7 @@ async function startQuickBooks(): Promise<TwoWayStandIn> {
       const entityOf = (resource: Resource) => QUICKBOOKS_ENTITIES[resource] ?? resource;
       return {
         secretKey: company.token,
+        people: quickbooksPeople(company),
         onBehalfOf: company.id,
         location: null,
         seed: (resource, count) => company.seed(entityOf(resource), count),
@@ -203,6 +213,7 @@ async function startMailchimp(): Promise<TwoWayStandIn> {
   return {
     config: { mailchimp: { apiUrl: sandbox.apiUrl } },
     tick: () => control.clock((aheadMs += 2_000)),
+    clearFaults: () => control.clearFaults(),
     expiredCursor: null,
     pageSize: 1_000,
     writes: { create: batch, update: batch },
@@ -211,6 +222,7 @@ async function startMailchimp(): Promise<TwoWayStandIn> {
       const account = await control.addAccount();
       return {
         secretKey: account.apiKey,
+        people: mailchimpPeople(account),
         location: null,
         seed: (_, count) => account.seed('members', count),
         // Addresses are unique in an audience, and each twin is written to the other's too.
@@ -263,6 +275,7 @@ async function startXero(): Promise<TwoWayStandIn> {
   return {
     config: { xero: { apiUrl: sandbox.apiUrl } },
     tick: () => control.clock((aheadMs += 2_000)),
+    clearFaults: () => control.clearFaults(),
     expiredCursor: null,
     pageSize: 1_000,
     writes: { create: '/api.xro/2.0/(Contacts|Items|Invoices)', update: '/api.xro/2.0/(Contacts|Items|Invoices)' },
@@ -273,6 +286,7 @@ async function startXero(): Promise<TwoWayStandIn> {
       const collectionOf = (resource: Resource) => XERO_COLLECTIONS[resource] ?? resource;
       return {
         secretKey: organisation.token,
+        people: xeroPeople(organisation),
         onBehalfOf: organisation.id,
         location: null,
         seed: (resource, count) => organisation.seed(collectionOf(resource), count),

@@ -18,7 +18,7 @@ import type { Attempt } from './push-record.ts';
 import { findRemotes, placed } from './push-remote-record.ts';
 import type { MergedAgain } from './push-merge-again.ts';
 import { PLACE_TAKEN, agreed, rejected } from './push-result.ts';
-import { createKeyOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
+import { createOptionsOf, sentBy, updateOptionsOf, whenSent } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Rounds in which a batch reads anew what somebody else changes meanwhile, before it is cut. */
@@ -105,7 +105,7 @@ async function createTogether(
   { isCut, isLookedUp }: Creation = {},
 ): Promise<readonly PushResult[]> {
   const idempotencyKey = (isCut ? null : markedKeyOf(works)) ?? (await markBatch(works, tools));
-  const entries = works.map((work) => ({ mapped: work.mapped, idempotencyKey: createKeyOf(work, tools) }));
+  const entries = works.map((work) => ({ mapped: work.mapped, ...createOptionsOf(work, tools) }));
   const outcomes = await answered(tools.batch.create(entries, { idempotencyKey }));
   const lookUp = isLookedUp ? resolveOneByOne : resolveTogether;
   if (!(outcomes instanceof ProviderError)) {

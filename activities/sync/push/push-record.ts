@@ -11,7 +11,7 @@ import { describeProblems } from '../pull/pulled-record.ts';
 import type { MappedRow } from './mapped-rows.ts';
 import { findRemote, isOthers } from './push-remote-record.ts';
 import { agreed, changedMeanwhile, rejected } from './push-result.ts';
-import { NO_LINK, createKeyOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
+import { NO_LINK, createOptionsOf, identityOf, sentBy, updateOptionsOf, whenSent, withoutRemote } from './push-work.ts';
 import type { PushTools, PushWork } from './push-work.ts';
 
 /** Stored failures in a row after which a record is set aside, so that one record cannot block a run. */
@@ -114,7 +114,11 @@ async function createAnew(work: PushWork, tools: PushTools): Promise<PushResult 
 /** Unties a record from its remote record, to be written as a first time under unused keys. */
 export async function untied(work: PushWork, { store, scope }: Pick<PushTools, 'store' | 'scope'>): Promise<PushWork> {
   const { row } = work;
-  const link = { ...withoutRemote(row.link ?? NO_LINK), writeAttempt: (row.link?.writeAttempt ?? 0) + 1 };
+  const link = {
+    ...withoutRemote(row.link ?? NO_LINK),
+    state: 'gone' as const,
+    writeAttempt: (row.link?.writeAttempt ?? 0) + 1,
+  };
   await store.markAnew(scope, row.id, link.writeAttempt);
   return { ...work, row: { ...row, link }, decision: 'create', afterLostUpdate: false, repeatableUntilMs: null };
 }
@@ -130,8 +134,7 @@ export const isSpentKey = ({ details }: ProviderError) =>
 async function write(work: PushWork, tools: PushTools): Promise<PushResult> {
   const { row, mapped } = work;
   const externalId = row.link?.externalId ?? null;
-  if (externalId === null)
-    return created(work, tools, await tools.writer.create(mapped, { idempotencyKey: createKeyOf(work, tools) }));
+  if (externalId === null) return created(work, tools, await tools.writer.create(mapped, createOptionsOf(work, tools)));
   return agreed(
     work,
     'updated',

@@ -11,6 +11,7 @@ import { clearedMetadataKeys as clearedKeys } from '../../../domain/sync/push/me
 import { decidePush } from '../../../domain/sync/push/push-decision.ts';
 import type { PushDecision } from '../../../domain/sync/push/push-decision.ts';
 import type {
+  CreateOptions,
   MappedRecord,
   ResourceMapping,
   ResourceSession,
@@ -156,8 +157,15 @@ export const NO_LINK: PushLink = {
   countedInThisRun: false,
 };
 
-/** The key of a record's first write. */
-export const createKeyOf = (work: PushWork, tools: PushTools): string => createKey(identityOf(work, tools));
+/**
+ * The options of a record's first write. In a two-way run the sides have agreed on what a deleted object held, so that an
+ * empty field means cleared.
+ */
+export function createOptionsOf(work: PushWork, tools: PushTools): CreateOptions {
+  const state = work.row.link?.state;
+  const isAnew = tools.scope.direction === 'both' && (state === 'gone' || state === 'archived');
+  return { idempotencyKey: createKey(identityOf(work, tools)), ...(isAnew && { isAnew }) };
+}
 
 /**
  * What an update sends: all, or only what changes where nothing else spares what others change meanwhile. An update of

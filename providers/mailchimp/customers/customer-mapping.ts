@@ -48,7 +48,7 @@ export const customerMapping: ResourceMapping = {
   },
 };
 
-const ADDRESS_INCOMPLETE: RecordNote = {
+export const ADDRESS_INCOMPLETE: RecordNote = {
   code: 'address-incomplete',
   message: 'Mailchimp takes only addresses with a street, a city, a region and a postal code: this one was not sent.',
 };

@@ -34,7 +34,7 @@ export function createCustomerWriter(ask: Ask, audience: Audience): ResourceWrit
   };
   return {
     prepare: () => audience.id(),
-    create: async (mapped, { idempotencyKey }) => settled(await creation.one({ mapped, idempotencyKey })),
+    create: async (mapped, options) => settled(await creation.one({ mapped, ...options })),
     update: async (externalId, mapped, options) => update.one({ externalId, mapped, ...options }),
     batch: {
       size: MOST_MEMBERS,

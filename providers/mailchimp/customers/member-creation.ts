@@ -7,7 +7,7 @@ import { MEMBER_EXISTS } from './batch-outcomes.ts';
 import type { BatchOutcomes } from './batch-outcomes.ts';
 import { consentKept, newStatusOf } from './consent.ts';
 import { hashOf, toFields, toRecord } from './customer-fields.ts';
-import { contentOf } from './customer-mapping.ts';
+import { ADDRESS_INCOMPLETE, contentOf } from './customer-mapping.ts';
 import type { SentMember } from './customer-mapping.ts';
 import type { Member } from './customer-responses.ts';
 import type { MemberCalls } from './member-calls.ts';
@@ -69,7 +69,7 @@ export class MemberCreation {
     const [sent, refused] = this.#sorted(records);
     if (sent.size === 0) return records.map((record) => refused.get(record) ?? addressMissing());
     const askedAtMs = Date.now();
-    const outcomes = await this.#send([...sent.values()].map(({ mapped }) => newMember(mapped.payload)));
+    const outcomes = await this.#send([...sent.values()].map(newMember));
     return records.map((record) => {
       const hash = hashOf(emailOf(record) ?? '');
       if (sent.get(hash) !== record) return refused.get(record) ?? addressMissing();
@@ -113,12 +113,15 @@ export class MemberCreation {
 const emailOf = ({ mapped }: Pick<BatchedCreation, 'mapped'>): string | null =>
   (mapped.payload as SentMember).email ?? null;
 
-function newMember(payload: MappedRecord['payload']): object {
-  const sent = payload as SentMember;
+/** An address that was archived joins again with the values that it had. */
+function newMember({ mapped: { payload, notes = [] }, isAnew }: BatchedCreation): object {
+  const { address, ...sent } = payload as SentMember;
+  const isKept = address === null && notes.some(({ code }) => code === ADDRESS_INCOMPLETE.code);
+  const content = { ...sent, ...(address !== undefined && !isKept && { address }) };
   return {
     email_address: sent.email,
     status: newStatusOf(sent.marketingConsent),
-    merge_fields: mergeValuesOf(sent, { clears: false, state: null }),
+    merge_fields: mergeValuesOf(content, { clears: isAnew === true, state: null }),
     ...(sent.tags && sent.tags.length > 0 && { tags: sent.tags }),
   };
 }
